@@ -1,0 +1,1 @@
+"""Head office: every terminal's journal in one place."""

@@ -1,0 +1,1 @@
+"""Devices: bytes and wires. Knows no sale."""

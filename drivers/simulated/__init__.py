@@ -1,0 +1,1 @@
+"""The far ends of the wires: devices that exist only in software, with faults on command."""

@@ -1,0 +1,1 @@
+"""Double entry, pure: entries and their chain, posting rules, lots, wire messages."""

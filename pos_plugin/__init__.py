@@ -1,0 +1,1 @@
+"""The till: checkout, receipts, spooler, local API and page, command line."""
