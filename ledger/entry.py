@@ -1,0 +1,246 @@
+"""Journal entries: what happened, in bytes that are hashed, stored, sent and stored again unchanged.
+
+An entry is JSON in one fixed order of keys, so that a person, SQLite and any language can read it. Its hash is SHA-256 over
+exactly those bytes; every entry names the hash of the one before it, so nothing can be changed, left out or reordered
+unnoticed. Entries are never rewritten: a correction is a new entry that names the old one.
+
+The envelope is what every version can read: who, where in the chain, when, which document and member, and `esc`, the change
+to the writer's own right to spend, lot by lot. The body is what its kind needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import cast
+
+import msgspec
+
+from loyalty.award import Standing
+from loyalty.sale import Return, Sale
+
+GENESIS = "0" * 64
+FORMAT = 1
+MAX_ENTRY_BYTES = 256 * 1024
+
+
+class EntryUnreadable(Exception):
+    """Bytes that are no entry of a form this version knows. Keep them; a newer version may read them."""
+
+    code = "ENTRY_UNREADABLE"
+
+
+class OpenBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The first entry of an epoch. It gives up every right of the epoch before; `owners` says whose each lot was."""
+
+    version: str
+    owners: dict[str, str] = {}
+
+
+class JoinBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A member joined here. Cards and personal fields are beside the ledger, not in it."""
+
+
+class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A completed sale and the exact input and result of its award.
+
+    `lot` names the points awarded; they expire on `expires_on`. `redeemed` points paid `redeemed_minor` of the total.
+    """
+
+    sale: Sale
+    program: str
+    standing: Standing = Standing()
+    awarded: int = 0
+    lot: str = ""
+    expires_on: str = ""
+    redeemed: int = 0
+    redeemed_minor: int = 0
+
+
+class ReturnBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Goods that came back, and the points that went with them. `lot` is the award's, `sale` the sale's document."""
+
+    back: Return
+    sale: str
+    lot: str = ""
+    taken: int = 0
+    restored: int = 0
+    restored_minor: int = 0
+    returned_minor: int = 0
+    operator: str = ""
+    shift: str = ""
+
+
+class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A forgotten card, attached to an earlier sale: the award that sale would have had."""
+
+    sale: str
+    program: str
+    standing: Standing = Standing()
+    awarded: int = 0
+    lot: str = ""
+    expires_on: str = ""
+    operator: str = ""
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """So many points of one lot."""
+
+    lot: str
+    points: int
+    expires_on: str
+
+
+class TakeBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A grant accepted: from the moment the server acknowledges this entry, these points can be spent here.
+
+    `signature` is the server's own on the grant, so that a restored server can believe what it no longer remembers.
+    """
+
+    grant: str
+    slices: tuple[Slice, ...]
+    signature: str = ""
+
+
+class ReleaseBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rights given back; `esc` of the envelope says which."""
+
+
+class GrantBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The server's: points moved from the member's available account to a terminal's, before the terminal is told."""
+
+    grant: str
+    terminal: str
+    epoch: str
+    slices: tuple[Slice, ...]
+
+
+class SettleBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The server's: what it found different from what an entry said, and postings of its own. `changes`: account → points."""
+
+    cause: str
+    changes: dict[str, int]
+
+
+Body = OpenBody | JoinBody | SaleBody | ReturnBody | ClaimBody | TakeBody | ReleaseBody | GrantBody | SettleBody
+
+BODIES: Mapping[str, type[msgspec.Struct]] = {
+    "open": OpenBody,
+    "join": JoinBody,
+    "sale": SaleBody,
+    "return": ReturnBody,
+    "claim": ClaimBody,
+    "take": TakeBody,
+    "release": ReleaseBody,
+    "grant": GrantBody,
+    "settle": SettleBody,
+}
+KINDS: Mapping[type[msgspec.Struct], str] = {body: kind for kind, body in BODIES.items()}
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What every version reads of an entry. `number` counts from 1 without gaps; `prev` is the hash before it, in hex.
+
+    `occurred_at` is shop-local time as the host told it, `recorded_at` the terminal's clock in UTC, both ISO 8601.
+    """
+
+    format: int
+    terminal: str
+    epoch: str
+    number: int
+    prev: str
+    kind: str
+    document: str
+    member: str
+    occurred_at: str
+    recorded_at: str
+    business_day: str
+    esc: dict[str, int]
+    body: msgspec.Raw
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An entry, its body decoded, with the bytes it stands in and their hash."""
+
+    envelope: Envelope
+    body: Body
+    data: bytes
+    hash: str
+
+    @property
+    def number(self) -> int:
+        return self.envelope.number
+
+    @property
+    def kind(self) -> str:
+        return self.envelope.kind
+
+    @property
+    def member(self) -> str:
+        return self.envelope.member
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What is to be recorded, before it has its place in a journal."""
+
+    body: Body
+    document: str
+    occurred_at: str
+    business_day: str
+    member: str = ""
+    esc: dict[str, int] = {}
+
+
+_encoder = msgspec.json.Encoder()
+_envelopes = msgspec.json.Decoder(Envelope)
+_bodies = {kind: msgspec.json.Decoder(body) for kind, body in BODIES.items()}
+
+
+def entry_hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def entry(draft: Draft, *, terminal: str, epoch: str, number: int, prev: str, recorded_at: str) -> Entry:
+    """The draft in its place in a journal, with its bytes and their hash."""
+    envelope = Envelope(
+        format=FORMAT,
+        terminal=terminal,
+        epoch=epoch,
+        number=number,
+        prev=prev,
+        kind=KINDS[type(draft.body)],
+        document=draft.document,
+        member=draft.member,
+        occurred_at=draft.occurred_at,
+        recorded_at=recorded_at,
+        business_day=draft.business_day,
+        esc={lot: change for lot, change in draft.esc.items() if change},
+        body=msgspec.Raw(_encoder.encode(draft.body)),
+    )
+    data = _encoder.encode(envelope)
+    return Entry(envelope, draft.body, data, entry_hash(data))
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """The envelope alone. Raises EntryUnreadable."""
+    if len(data) > MAX_ENTRY_BYTES:
+        raise EntryUnreadable(f"an entry has at most {MAX_ENTRY_BYTES} bytes, this one has {len(data)}")
+    try:
+        return _envelopes.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EntryUnreadable(f"not an entry: {error}") from error
+
+
+def read_entry(data: bytes) -> Entry:
+    """The entry whole. Raises EntryUnreadable, also for a kind or format that this version does not know."""
+    envelope = read_envelope(data)
+    decoder = _bodies.get(envelope.kind)
+    if decoder is None or envelope.format != FORMAT:
+        raise EntryUnreadable(
+            f"an entry of kind {envelope.kind}, format {envelope.format}, is not known to this version"
+        )
+    try:
+        body = cast(Body, decoder.decode(envelope.body))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EntryUnreadable(f"entry {envelope.number}, {envelope.kind}: {error}") from error
+    return Entry(envelope, body, data, entry_hash(data))

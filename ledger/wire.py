@@ -1,0 +1,225 @@
+"""Messages between a terminal and head office. docs/wire-format.md shows each with its bytes.
+
+Entries go up as the bytes they are stored in, in a msgpack batch, compressed with zlib; everything else is JSON. Unknown
+fields are ignored, so that an old terminal can talk to a new server and the reverse.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Literal
+
+import msgspec
+
+from ledger.entry import Slice
+
+MAX_BATCH_BYTES = 8 * 1024 * 1024
+"""The most a batch may have once unpacked; a terminal sends fewer entries rather than more bytes."""
+MAX_BATCH_ENTRIES = 1000
+
+
+class WireError(Exception):
+    """A message that cannot be read. Nothing of it was taken over; the sender may send it again."""
+
+    code = "MESSAGE_UNREADABLE"
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Consecutive entries. `signature` is the terminal's over `ledger.keys.batch_message` of the last one."""
+
+    terminal: str
+    epoch: str
+    entries: list[bytes]
+    signature: str
+
+
+Outcome = Literal["recorded", "already recorded", "conflict", "parked"]
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What became of one entry. Every outcome means that it is durably kept and need not be sent again."""
+
+    number: int
+    outcome: Outcome
+
+
+class BatchReply(msgspec.Struct, frozen=True):
+    """`head` and `head_number` name the last entry of this terminal's chain that the server has ('' and 0: none).
+
+    Only an acknowledgement that names the hash of an own entry counts. `send_next` is how many entries to send at most,
+    `wait_s` how long to wait before.
+    """
+
+    server_epoch: int
+    server_time: str
+    head: str
+    head_number: int
+    results: list[Recorded]
+    send_next: int = MAX_BATCH_ENTRIES
+    wait_s: float = 0.0
+
+
+class Enrolment(msgspec.Struct, frozen=True):
+    """A terminal introduces itself with a one-time code. `proof` is its signature over code, terminal and public key."""
+
+    code: str
+    terminal: str
+    epoch: str
+    public_key: str
+    proof: str
+
+
+def enrolment_message(code: str, terminal: str, public_key: str) -> bytes:
+    return msgspec.json.encode(["enrol", code, terminal, public_key])
+
+
+class Enrolled(msgspec.Struct, frozen=True):
+    """The answer: where the terminal belongs, the server's signing key, and the key that seals personal data for it."""
+
+    shop: str
+    server: str
+    server_epoch: int
+    server_time: str
+    server_key: str
+    sealing_key: str
+    phone_key: str
+
+
+class Nonce(msgspec.Struct, frozen=True):
+    nonce: str
+    valid_s: int
+
+
+class FeedRequest(msgspec.Struct, frozen=True):
+    """`positions`: for each channel, the last number that this terminal has applied; `limit` items at most."""
+
+    positions: dict[str, int]
+    limit: int = 500
+
+
+class ExpiringPoints(msgspec.Struct, frozen=True):
+    """Points of a member that expire on the same day."""
+
+    expires_on: str
+    points: int
+
+
+class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True):
+    """A member as head office knows them, at `as_of` (UTC).
+
+    `includes` is the number of this terminal's last entry that the figures include; the till adds its later ones.
+    `points` are all the member has anywhere, by expiry; `debt` is what is owed. `merged_into` names the member that
+    this one has become.
+    """
+
+    member: str
+    cards: list[str]
+    as_of: str
+    includes: int
+    points: list[ExpiringPoints] = []
+    debt: int = 0
+    phone_hashes: list[str] = []
+    merged_into: str = ""
+    initials: str = ""
+
+
+class ProgramItem(msgspec.Struct, frozen=True, tag="program"):
+    """The TOML text of the programme in force."""
+
+    text: str
+
+
+class GrantItem(msgspec.Struct, frozen=True, tag="grant"):
+    """Rights given to this terminal; they count once it has taken them in its journal and the server has that entry."""
+
+    grant: str
+    terminal: str
+    epoch: str
+    member: str
+    slices: list[Slice]
+    signature: str
+
+
+FeedItem = MemberItem | ProgramItem | GrantItem
+
+
+class FeedChannel(msgspec.Struct, frozen=True):
+    """`items` are those after the asked-for position, in order; `position` is the last one's. `more` says that there are."""
+
+    position: int
+    items: list[FeedItem]
+    more: bool = False
+
+
+class FeedReply(msgspec.Struct, frozen=True):
+    server_epoch: int
+    server_time: str
+    channels: dict[str, FeedChannel]
+
+
+class GrantRequest(msgspec.Struct, frozen=True):
+    """Asks for up to `points` of a member. `request` names this wish, so that asking twice grants once."""
+
+    request: str
+    epoch: str
+    member: str
+    points: int
+
+
+class GrantReply(msgspec.Struct, frozen=True):
+    """`points` were granted (0: none to be had); the grant itself comes by the feed."""
+
+    server_epoch: int
+    server_time: str
+    points: int
+
+
+class MemberDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stands beside the ledger about a member who joined at a till: cards, and personal fields sealed to head office."""
+
+    member: str
+    cards: list[str]
+    joined_at: str
+    sealed: str = ""
+
+
+class MemberLookup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Asks for a member of another shop, by card or by phone hash; the member comes by the feed from then on."""
+
+    card: str = ""
+    phone_hash: str = ""
+
+
+class MemberFound(msgspec.Struct, frozen=True):
+    server_epoch: int
+    server_time: str
+    member: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Any request that was not carried out: `code` for programs, `message` and `hint` for people."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+def pack(batch: Batch) -> bytes:
+    return zlib.compress(msgspec.msgpack.encode(batch), 3)
+
+
+def unpack(data: bytes) -> Batch:
+    """The batch in `data`. Raises WireError for anything else, and before more than MAX_BATCH_BYTES are unpacked."""
+    inflater = zlib.decompressobj()
+    try:
+        unpacked = inflater.decompress(data, MAX_BATCH_BYTES)
+        if inflater.unconsumed_tail:
+            raise WireError(f"a batch has at most {MAX_BATCH_BYTES} bytes")
+        if not inflater.eof:
+            raise WireError("the batch is cut off")
+        batch = msgspec.msgpack.decode(unpacked, type=Batch)
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WireError(f"not a batch: {error}") from error
+    if not 1 <= len(batch.entries) <= MAX_BATCH_ENTRIES:
+        raise WireError(f"a batch has 1 to {MAX_BATCH_ENTRIES} entries, this one has {len(batch.entries)}")
+    return batch

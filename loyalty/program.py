@@ -1,0 +1,172 @@
+"""A programme: the rules a shop has chosen, read from TOML and checked as a whole.
+
+`read_program` reports every problem at once, each with its line and, where a key is misspelt, what was probably meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from functools import cached_property
+from importlib.resources import files
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from loyalty.card import CardRules
+
+
+class ProgramError(Exception):
+    """A programme cannot be used as it is written. `problems` lists every one, a sentence each, with its line."""
+
+    code = "PROGRAM_INVALID"
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        super().__init__(f"{source}: " + "; ".join(problems))
+        self.source = source
+        self.problems = problems
+        self.hint = "Correct the file and read it again; the programme in force stays as it was."
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Earn(_Table):
+    """`points` for each whole `per_minor` of the total after redemption, rounded down once a sale."""
+
+    points: Count = 1
+    per_minor: Count = 100
+
+
+class Expire(_Table):
+    """Points can be spent through the day before the anniversary, `months` after they were earned."""
+
+    months: int = Field(default=12, ge=1, le=1200)
+
+
+class Redeem(_Table):
+    """`points` points are worth `worth_minor` minor units of money."""
+
+    points: Count = 100
+    worth_minor: Count = 100
+
+
+class Claim(_Table):
+    """A forgotten card can be attached to a sale for `within_days` days, once; 0 is never."""
+
+    within_days: int = Field(default=7, ge=0, le=366)
+
+
+class Cards(_Table):
+    """Which codes are member cards; see `loyalty.card.CardRules`."""
+
+    in_store_prefix: str = Field(default="29", pattern=r"^2\d$")
+    number_prefix: str = Field(default="", pattern=r"^\d{0,8}$")
+    number_length: int = Field(default=10, ge=8, le=19)
+
+    @cached_property
+    def rules(self) -> CardRules:
+        return CardRules(
+            in_store_prefix=self.in_store_prefix, number_prefix=self.number_prefix, number_length=self.number_length
+        )
+
+
+class Program(_Table):
+    """The rules in force. `id` names exactly this text, so an entry can say under which rules it was computed."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    version: Count = 1
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    time_zone: str = "UTC"
+    day_starts_at: int = Field(default=0, ge=0, le=23)
+    earn: Earn = Earn()
+    expire: Expire = Expire()
+    redeem: Redeem = Redeem()
+    claim: Claim = Claim()
+    cards: Cards = Cards()
+    text: str = Field(default="", exclude=True, repr=False)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f'"{zone}" is no IANA time zone; write for example "Europe/Berlin"') from error
+        return zone
+
+    @cached_property
+    def id(self) -> str:
+        return f"{self.name}-{self.version}-{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+def read_program(text: str, source: str = "programme") -> Program:
+    """The programme written in `text`. Raises ProgramError with every problem found; nothing is taken over then."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProgramError(source, [f"this is not TOML: {error}"]) from error
+    if "text" in tables:
+        raise ProgramError(source, [f"line {_line_of(text, ('text',))}: there is no key text"])
+    try:
+        return Program.model_validate({**tables, "text": text})
+    except ValidationError as error:
+        raise ProgramError(source, list(_problems(text, error))) from error
+
+
+def _problems(text: str, error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        path = tuple(str(part) for part in problem["loc"])
+        line = _line_of(text, path)
+        where = f"line {line}: " if line else ""
+        name = ".".join(path)
+        match problem["type"]:
+            case "extra_forbidden":
+                near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1, cutoff=0.5)
+                yield f"{where}there is no key {name}" + (f"; did you mean {near[0]}?" if near else "")
+            case "missing":
+                yield f"{name} is missing"
+            case "int_type":
+                yield f"{where}{name} must be a whole number, not {problem['input']!r}"
+            case _:
+                yield f"{where}{name}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _keys_beside(path: tuple[str, ...]) -> list[str]:
+    table: Any = Program
+    for part in path[:-1]:
+        table = table.model_fields[part].annotation
+    return [key for key in table.model_fields if key != "text"]
+
+
+def _line_of(text: str, path: tuple[str, ...]) -> int | None:
+    """The line on which a key stands; good enough for the flat tables that a programme has."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if line.startswith("["):
+            table = line.strip("[] \t").split("]")[0]
+            if path == (table,):
+                return number
+        elif "=" in line and (*table.split("."), line.split("=")[0].strip()) in (path, ("", *path)):
+            return number
+    return None
+
+
+def preset(name: str) -> str:
+    """The TOML text of a programme that ships with the product. Raises KeyError if there is none of that name."""
+    try:
+        return files("loyalty").joinpath(f"presets/{name}.toml").read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise KeyError(name) from error
