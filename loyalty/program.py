@@ -5,66 +5,54 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import tomllib
-from collections.abc import Iterator
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from loyalty.card import CardRules
-
-
-class ProgramError(Exception):
-    """A programme cannot be used as it is written. `problems` lists every one, a sentence each, with its line."""
-
-    code = "PROGRAM_INVALID"
-
-    def __init__(self, source: str, problems: list[str]) -> None:
-        super().__init__(f"{source}: " + "; ".join(problems))
-        self.source = source
-        self.problems = problems
-        self.hint = "Correct the file and read it again; the programme in force stays as it was."
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
+from loyalty.toml_table import Table, TomlError, checked, read_toml
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class Earn(_Table):
+class ProgramError(TomlError):
+    """A programme cannot be used as it is written. `problems` lists every one, a sentence each, with its line."""
+
+    code = "PROGRAM_INVALID"
+    hint = "Correct the file and read it again; the programme in force stays as it was."
+
+
+class Earn(Table):
     """`points` for each whole `per_minor` of the total after redemption, rounded down once a sale."""
 
     points: Count = 1
     per_minor: Count = 100
 
 
-class Expire(_Table):
+class Expire(Table):
     """Points can be spent through the day before the anniversary, `months` after they were earned."""
 
     months: int = Field(default=12, ge=1, le=1200)
 
 
-class Redeem(_Table):
+class Redeem(Table):
     """`points` points are worth `worth_minor` minor units of money."""
 
     points: Count = 100
     worth_minor: Count = 100
 
 
-class Claim(_Table):
+class Claim(Table):
     """A forgotten card can be attached to a sale for `within_days` days, once; 0 is never."""
 
     within_days: int = Field(default=7, ge=0, le=366)
 
 
-class Cards(_Table):
+class Cards(Table):
     """Which codes are member cards; see `loyalty.card.CardRules`."""
 
     in_store_prefix: str = Field(default="29", pattern=r"^2\d$")
@@ -78,7 +66,7 @@ class Cards(_Table):
         )
 
 
-class Program(_Table):
+class Program(Table):
     """The rules in force. `id` names exactly this text, so an entry can say under which rules it was computed."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
@@ -113,55 +101,10 @@ class Program(_Table):
 
 def read_program(text: str, source: str = "programme") -> Program:
     """The programme written in `text`. Raises ProgramError with every problem found; nothing is taken over then."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProgramError(source, [f"this is not TOML: {error}"]) from error
+    tables = read_toml(text, source, ProgramError)
     if "text" in tables:
-        raise ProgramError(source, [f"line {_line_of(text, ('text',))}: there is no key text"])
-    try:
-        return Program.model_validate({**tables, "text": text})
-    except ValidationError as error:
-        raise ProgramError(source, list(_problems(text, error))) from error
-
-
-def _problems(text: str, error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        path = tuple(str(part) for part in problem["loc"])
-        line = _line_of(text, path)
-        where = f"line {line}: " if line else ""
-        name = ".".join(path)
-        match problem["type"]:
-            case "extra_forbidden":
-                near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1, cutoff=0.5)
-                yield f"{where}there is no key {name}" + (f"; did you mean {near[0]}?" if near else "")
-            case "missing":
-                yield f"{name} is missing"
-            case "int_type":
-                yield f"{where}{name} must be a whole number, not {problem['input']!r}"
-            case _:
-                yield f"{where}{name}: {problem['msg'].removeprefix('Value error, ')}"
-
-
-def _keys_beside(path: tuple[str, ...]) -> list[str]:
-    table: Any = Program
-    for part in path[:-1]:
-        table = table.model_fields[part].annotation
-    return [key for key in table.model_fields if key != "text"]
-
-
-def _line_of(text: str, path: tuple[str, ...]) -> int | None:
-    """The line on which a key stands; good enough for the flat tables that a programme has."""
-    table = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if line.startswith("["):
-            table = line.strip("[] \t").split("]")[0]
-            if path == (table,):
-                return number
-        elif "=" in line and (*table.split("."), line.split("=")[0].strip()) in (path, ("", *path)):
-            return number
-    return None
+        raise ProgramError(source, ["there is no key text"])
+    return checked(Program, {**tables, "text": text}, text, source, ProgramError)
 
 
 def preset(name: str) -> str:

@@ -1,0 +1,158 @@
+"""Members as this till knows them: cards, phone hashes, the last figures from the feed, and those who joined here."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import msgspec
+
+from ledger.entry import Draft, Entry, JoinBody, read_entry
+from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
+from offline_store.journal import Identity, record
+
+_points = msgspec.json.Decoder(list[ExpiringPoints])
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What is known of a member's points.
+
+    `known` is head office's figure of `as_of` (UTC; '' if it never told), less what has expired since; `since` is what this
+    till has recorded afterwards. `next_expiry` and `expiring` are the soonest day and how many points end then.
+    """
+
+    known: int
+    since: int
+    as_of: str
+    next_expiry: str
+    expiring: int
+
+    @property
+    def points(self) -> int:
+        return self.known + self.since
+
+
+def member_of_card(db: sqlite3.Connection, card: str) -> str | None:
+    row = db.execute("SELECT member FROM card WHERE card = ?", (card,)).fetchone()
+    return None if row is None else current(db, row[0])
+
+
+def member_of_phone(db: sqlite3.Connection, phone_hash: str) -> str | None:
+    row = db.execute("SELECT member FROM phone WHERE phone_hash = ?", (phone_hash,)).fetchone()
+    return None if row is None else current(db, row[0])
+
+
+def current(db: sqlite3.Connection, member: str) -> str:
+    """The member that this one has become, after merges."""
+    for _ in range(16):
+        row = db.execute("SELECT merged_into FROM member WHERE member = ?", (member,)).fetchone()
+        if row is None or not row[0]:
+            break
+        member = row[0]
+    return member
+
+
+def cards_of(db: sqlite3.Connection, member: str) -> list[str]:
+    return [card for (card,) in db.execute("SELECT card FROM card WHERE member = ? ORDER BY card", (member,))]
+
+
+def initials_of(db: sqlite3.Connection, member: str) -> str:
+    row = db.execute("SELECT initials FROM member WHERE member = ?", (member,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def join(db: sqlite3.Connection, who: Identity, details: MemberDetails, initials: str, at: str, today: str) -> Entry:
+    """A new member: the reference in the journal, cards beside it, the rest in the outbox until head office has it.
+
+    sqlite3.IntegrityError where a card is somebody's already.
+    """
+    new = record(db, who, Draft(JoinBody(), f"join/{details.member}", at, today, member=details.member), at)
+    db.execute("INSERT INTO member (member, joined_on, initials) VALUES (?, ?, ?)", (details.member, today, initials))
+    db.executemany("INSERT INTO card (card, member) VALUES (?, ?)", [(card, details.member) for card in details.cards])
+    db.execute(
+        "INSERT INTO member_outbox (member, details) VALUES (?, ?)",
+        (details.member, msgspec.json.encode(details).decode()),
+    )
+    return new
+
+
+def balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
+    """What this till knows of a member's points today: head office's last figure and its own entries since."""
+    row = db.execute("SELECT as_of, includes, points, debt FROM member WHERE member = ?", (member,)).fetchone()
+    if row is None or not row[0]:
+        return _own_balance(db, member, today)
+    as_of, includes, points, debt = row
+    spendable = [part for part in _points.decode(points) if today < part.expires_on]
+    (since,) = db.execute(
+        "SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ? AND number > ?",
+        (member, includes),
+    ).fetchone()
+    soonest = min(spendable, key=lambda part: part.expires_on, default=ExpiringPoints("", 0))
+    return Balance(sum(part.points for part in spendable) - debt, since, as_of, soonest.expires_on, soonest.points)
+
+
+def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
+    """A till that never heard of this member from head office has its own lots to go by."""
+    lots = db.execute(
+        "SELECT expires_on, sum(held + elsewhere) FROM lot WHERE member = ? AND expires_on > ? "
+        "GROUP BY expires_on HAVING sum(held + elsewhere) > 0 ORDER BY expires_on",
+        (member, today),
+    ).fetchall()
+    (everything,) = db.execute(
+        "SELECT coalesce(sum(held + elsewhere), 0) FROM lot WHERE member = ?", (member,)
+    ).fetchone()
+    (posted,) = db.execute("SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ?", (member,)).fetchone()
+    owed = posted - everything
+    soonest = lots[0] if lots else ("", 0)
+    return Balance(0, sum(points for _, points in lots) + owed, "", soonest[0], soonest[1])
+
+
+def apply_item(db: sqlite3.Connection, item: MemberItem) -> None:
+    """Takes over what head office says of a member."""
+    db.execute(
+        "INSERT INTO member (member, as_of, includes, points, debt, initials, merged_into) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (member) DO UPDATE SET as_of = excluded.as_of, includes = excluded.includes, "
+        "points = excluded.points, debt = excluded.debt, merged_into = excluded.merged_into, "
+        "initials = CASE WHEN excluded.initials = '' THEN initials ELSE excluded.initials END",
+        (
+            item.member,
+            item.as_of,
+            item.includes,
+            msgspec.json.encode(item.points).decode(),
+            item.debt,
+            item.initials,
+            item.merged_into,
+        ),
+    )
+    for card in item.cards:
+        db.execute(
+            "INSERT INTO card (card, member) VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET member = excluded.member",
+            (card, item.member),
+        )
+    for phone_hash in item.phone_hashes:
+        db.execute(
+            "INSERT INTO phone (phone_hash, member) VALUES (?, ?) "
+            "ON CONFLICT (phone_hash) DO UPDATE SET member = excluded.member",
+            (phone_hash, item.member),
+        )
+
+
+def waiting_details(db: sqlite3.Connection) -> list[MemberDetails]:
+    """Details of members who joined here, that head office does not have yet."""
+    rows = db.execute("SELECT details FROM member_outbox ORDER BY member LIMIT 200").fetchall()
+    return [msgspec.json.decode(details, type=MemberDetails) for (details,) in rows]
+
+
+def details_arrived(db: sqlite3.Connection, member: str) -> None:
+    db.execute("DELETE FROM member_outbox WHERE member = ?", (member,))
+
+
+def movements(db: sqlite3.Connection, member: str, limit: int = 5) -> list[tuple[Entry, int]]:
+    """The member's last entries here and what each did to the balance, newest first."""
+    rows = db.execute(
+        "SELECT data, sum(amount) FROM movement JOIN entry USING (number) WHERE member = ? "
+        "GROUP BY number HAVING sum(amount) <> 0 ORDER BY number DESC LIMIT ?",
+        (member, limit),
+    ).fetchall()
+    return [(read_entry(data), int(amount)) for data, amount in rows]

@@ -1,0 +1,120 @@
+-- The till's file. Entries are what happened; every other table is derived from them, or can be fetched or done again.
+
+CREATE TABLE setting (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE program (
+    id TEXT PRIMARY KEY,
+    text TEXT NOT NULL,
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The journal. `data` is what is hashed, sent and kept.
+CREATE TABLE entry (
+    number INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    data BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry BEGIN
+    SELECT RAISE(ABORT, 'a journal entry is never changed; record a new one that names it');
+END;
+CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entry BEGIN
+    SELECT RAISE(ABORT, 'a journal entry is never deleted');
+END;
+
+-- Natural keys: what has happened once happens no second time.
+CREATE TABLE document (
+    document TEXT PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES entry
+) STRICT, WITHOUT ROWID;
+
+-- What a host called its request, so that the same request again gets the first answer.
+CREATE TABLE request (
+    key TEXT PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES entry
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE posting (
+    member TEXT NOT NULL,
+    number INTEGER NOT NULL REFERENCES entry,
+    commodity TEXT NOT NULL,
+    account TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount <> 0),
+    PRIMARY KEY (member, number, commodity, account)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER posting_is_never_changed BEFORE UPDATE ON posting BEGIN
+    SELECT RAISE(ABORT, 'a posting is never changed');
+END;
+CREATE TRIGGER posting_is_never_deleted BEFORE DELETE ON posting BEGIN
+    SELECT RAISE(ABORT, 'a posting is never deleted');
+END;
+
+-- What moved a member's balance: the accounts that belong to the member wherever the points lie.
+CREATE VIEW movement AS
+    SELECT member, number, amount FROM posting WHERE account IN ('available', 'granted', 'escrow', 'owed');
+
+-- Lots this till knows of. `held` can be spent here and nowhere else; `elsewhere` is awarded or released to head office.
+CREATE TABLE lot (
+    member TEXT NOT NULL,
+    lot TEXT NOT NULL,
+    expires_on TEXT NOT NULL,
+    held INTEGER NOT NULL CHECK (held >= 0),
+    elsewhere INTEGER NOT NULL CHECK (elsewhere >= 0),
+    PRIMARY KEY (member, lot)
+) STRICT, WITHOUT ROWID;
+
+-- Grants taken in the journal that the server has not acknowledged yet: they cannot be spent before.
+CREATE TABLE pending_take (
+    number INTEGER PRIMARY KEY REFERENCES entry,
+    member TEXT NOT NULL,
+    slices TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE receipt (
+    number INTEGER PRIMARY KEY REFERENCES entry,
+    document BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE print_job (
+    job INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES receipt,
+    copy INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'started', 'printed', 'not printed', 'unknown', 'dropped')),
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- Members as the last feed told of them. `includes` is this journal's last entry in those figures; later ones are added.
+CREATE TABLE member (
+    member TEXT PRIMARY KEY,
+    joined_on TEXT NOT NULL DEFAULT '',
+    as_of TEXT NOT NULL DEFAULT '',
+    includes INTEGER NOT NULL DEFAULT 0,
+    points TEXT NOT NULL DEFAULT '[]',
+    debt INTEGER NOT NULL DEFAULT 0,
+    initials TEXT NOT NULL DEFAULT '',
+    merged_into TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE card (
+    card TEXT PRIMARY KEY,
+    member TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE phone (
+    phone_hash TEXT PRIMARY KEY,
+    member TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Details of members who joined here, until head office has them.
+CREATE TABLE member_outbox (
+    member TEXT PRIMARY KEY,
+    details TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE feed_position (
+    channel TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,84 @@
+"""Receipts and their print jobs: what is to be printed, what became of it, and every earlier receipt as it was.
+
+A receipt is kept as the bytes of its document; this room does not look inside. A job goes waiting → started → printed, not
+printed (safe to print again) or unknown (a person looks). Started at boot is unknown: the power went while it printed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+FINAL = ("printed", "unknown", "dropped")
+
+
+@dataclass(frozen=True)
+class PrintJob:
+    """One printing of a receipt. `copy`: paper of this receipt may exist already, so this one says COPY."""
+
+    job: int
+    number: int
+    copy: bool
+    state: str
+    code: str
+    reason: str
+
+
+def keep(db: sqlite3.Connection, number: int, document: bytes) -> int:
+    """Keeps the receipt of an entry and asks for it to be printed, in the entry's transaction; answers the job."""
+    db.execute("INSERT INTO receipt (number, document) VALUES (?, ?)", (number, document))
+    return ask_to_print(db, number, copy=False)
+
+
+def ask_to_print(db: sqlite3.Connection, number: int, *, copy: bool) -> int:
+    return int(db.execute("INSERT INTO print_job (number, copy) VALUES (?, ?)", (number, copy)).lastrowid or 0)
+
+
+def document(db: sqlite3.Connection, number: int) -> bytes | None:
+    row = db.execute("SELECT document FROM receipt WHERE number = ?", (number,)).fetchone()
+    return None if row is None else row[0]
+
+
+def next_job(db: sqlite3.Connection, after: int = 0) -> PrintJob | None:
+    """The first job after `after` that is still to be printed; receipts come out in order."""
+    row = db.execute(
+        "SELECT job, number, copy, state, code, reason FROM print_job "
+        "WHERE job > ? AND state IN ('waiting', 'not printed') ORDER BY job LIMIT 1",
+        (after,),
+    ).fetchone()
+    return None if row is None else PrintJob(row[0], row[1], bool(row[2]), *row[3:])
+
+
+def job(db: sqlite3.Connection, number: int) -> PrintJob | None:
+    row = db.execute("SELECT job, number, copy, state, code, reason FROM print_job WHERE job = ?", (number,)).fetchone()
+    return None if row is None else PrintJob(row[0], row[1], bool(row[2]), *row[3:])
+
+
+def jobs_of(db: sqlite3.Connection, number: int) -> list[PrintJob]:
+    rows = db.execute(
+        "SELECT job, number, copy, state, code, reason FROM print_job WHERE number = ? ORDER BY job", (number,)
+    ).fetchall()
+    return [PrintJob(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
+
+
+def last_jobs(db: sqlite3.Connection, limit: int = 20) -> list[PrintJob]:
+    rows = db.execute(
+        "SELECT job, number, copy, state, code, reason FROM print_job ORDER BY job DESC LIMIT ?", (limit,)
+    ).fetchall()
+    return [PrintJob(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
+
+
+def mark(db: sqlite3.Connection, job: int, state: str, code: str = "", reason: str = "") -> None:
+    db.execute("UPDATE print_job SET state = ?, code = ?, reason = ? WHERE job = ?", (state, code, reason, job))
+
+
+def mark_interrupted(db: sqlite3.Connection) -> int:
+    """At boot: whatever had been started may or may not be on paper. Answers how many."""
+    return db.execute(
+        "UPDATE print_job SET state = 'unknown', code = 'interrupted', "
+        "reason = 'The till stopped while this receipt was being printed.' WHERE state = 'started'"
+    ).rowcount
+
+
+def counts(db: sqlite3.Connection) -> dict[str, int]:
+    return dict(db.execute("SELECT state, count(*) FROM print_job GROUP BY state").fetchall())

@@ -1,0 +1,79 @@
+"""What can be spent at this till: the lots it holds. A right exists in one place at a time; here is the only place that
+gives it up or takes it on, each by a journal entry of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from ledger.entry import Draft, ReleaseBody, Slice, TakeBody
+from ledger.lots import spendable
+from ledger.wire import GrantItem
+from offline_store.journal import Identity, head, number_of, record
+
+_slices = msgspec.json.Decoder(tuple[Slice, ...])
+
+
+def held(db: sqlite3.Connection, member: str, today: str) -> list[Slice]:
+    """The member's lots that can be spent here today, soonest expiry first."""
+    rows = db.execute("SELECT lot, held, expires_on FROM lot WHERE member = ? AND held > 0", (member,))
+    return spendable((Slice(lot, points, expires_on) for lot, points, expires_on in rows), today)
+
+
+def held_points(db: sqlite3.Connection, member: str, today: str) -> int:
+    (points,) = db.execute(
+        "SELECT coalesce(sum(held), 0) FROM lot WHERE member = ? AND expires_on > ?", (member, today)
+    ).fetchone()
+    return int(points)
+
+
+def take(db: sqlite3.Connection, who: Identity, grant: GrantItem, at: str, today: str) -> bool:
+    """Takes a grant in the journal; False if it was taken before, or is meant for another terminal or epoch.
+
+    It can be spent once the server has acknowledged the entry: see `count_takes`.
+    """
+    document = f"take/{grant.grant}"
+    if (grant.terminal, grant.epoch) != (who.terminal, who.epoch) or number_of(db, document) is not None:
+        return False
+    body = TakeBody(grant.grant, tuple(grant.slices), grant.signature)
+    esc: dict[str, int] = {}
+    for part in grant.slices:
+        esc[part.lot] = esc.get(part.lot, 0) + part.points
+    record(db, who, Draft(body, document, at, today, member=grant.member, esc=esc), at)
+    return True
+
+
+def count_takes(db: sqlite3.Connection, acknowledged: int) -> None:
+    """Grants whose take the server has by now can be spent from here on."""
+    rows = db.execute(
+        "SELECT number, member, slices FROM pending_take WHERE number <= ? ORDER BY number", (acknowledged,)
+    ).fetchall()
+    for number, member, slices in rows:
+        for part in _slices.decode(slices):
+            db.execute(
+                "INSERT INTO lot (member, lot, expires_on, held, elsewhere) VALUES (?, ?, ?, ?, 0) "
+                "ON CONFLICT (member, lot) DO UPDATE SET held = held + excluded.held, expires_on = excluded.expires_on, "
+                "elsewhere = max(0, elsewhere - excluded.held)",
+                (member, part.lot, part.expires_on, part.points),
+            )
+        db.execute("DELETE FROM pending_take WHERE number = ?", (number,))
+
+
+def release(db: sqlite3.Connection, who: Identity, member: str, at: str, today: str) -> int:
+    """Gives back all that is held of a member, expired or not; answers how many points. Written before it is sent."""
+    rows: list[tuple[str, int]] = db.execute(
+        "SELECT lot, held FROM lot WHERE member = ? AND held > 0", (member,)
+    ).fetchall()
+    if not rows:
+        return 0
+    number, _ = head(db)
+    document = f"release/{who.terminal}/{who.epoch}/{number + 1}"
+    esc = {lot: -points for lot, points in rows}
+    record(db, who, Draft(ReleaseBody(), document, at, today, member=member, esc=esc), at)
+    return sum(points for _, points in rows)
+
+
+def members_with_rights(db: sqlite3.Connection) -> list[str]:
+    rows = db.execute("SELECT DISTINCT member FROM lot WHERE held > 0")
+    return [member for (member,) in rows]

@@ -1,0 +1,35 @@
+"""The till's schema: numbered SQL files, each run with its number in one transaction, the file copied beforehand."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+from offline_store.errors import StoreNewer
+
+
+def migrations() -> list[tuple[int, str]]:
+    """(number, SQL) in order; the file's number stands first in its name."""
+    folder = files("offline_store").joinpath("migrations")
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(int(name.split("_")[0]), folder.joinpath(name).read_text(encoding="utf-8")) for name in names]
+
+
+def migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """Brings the file to this version's schema. A file of a newer version raises StoreNewer and is not touched."""
+    steps = migrations()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > steps[-1][0]:
+        raise StoreNewer(
+            f"{file} was written by a newer version of this program (schema {version}, this one knows {steps[-1][0]}).",
+            hint="Install that version again, or restore the copy that it made before it changed the file.",
+        )
+    due = [step for step in steps if step[0] > version]
+    if due and version:
+        backup = file.with_name(f"{file.name}.before-{due[-1][0]}")
+        with sqlite3.connect(backup) as copy:
+            connection.backup(copy)
+        copy.close()
+    for number, sql in due:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")

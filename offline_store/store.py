@@ -1,0 +1,312 @@
+"""The till's file: who owns it, how it is written, how it is read.
+
+One connection writes. Callers hand it functions; those that wait together are run in one transaction, a savepoint each, and
+answered after its COMMIT (group commit): whoever finds the connection free commits for all who wait, so a lone sale pays for
+no hand-over between threads. Reports read on connections of their own, which never checkpoint.
+
+WAL with `synchronous=FULL`, always: a power cut loses nothing that was committed. SQLite before 3.51.3 can lose a WAL reset
+when two connections of different processes checkpoint at once; here only the owner of the lock checkpoints.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ledger.identifiers import RandomBytes, new_reference, new_terminal
+from offline_store.errors import (
+    CommitUnknown,
+    StoreAbsent,
+    StoreDamaged,
+    StoreDenied,
+    StoreError,
+    StoreExists,
+    StoreFull,
+    StoreLocked,
+)
+from offline_store.schema import migrate
+
+T = TypeVar("T")
+
+FILE = "till.db"
+LOCK = "till.lock"
+KEY = "terminal.key"
+
+GROUP = 64
+"""The most functions that share one COMMIT."""
+CHECKPOINT_EVERY = 400
+"""Transactions after which the WAL is checkpointed even if the till is never idle."""
+
+
+class _Job(Generic[T]):
+    def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
+        self.work = work
+        self.is_done = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+
+class Store:
+    """One till's folder, open. `write` and `read` may be called from any thread."""
+
+    def __init__(self, folder: Path, *, lock: int | None) -> None:
+        self.folder = folder
+        self.file = folder / FILE
+        self._lock_handle = lock
+        self._writing = threading.Lock()
+        self._waiting: deque[_Job[Any]] = deque()
+        self._readers = threading.local()
+        self._all_readers: list[sqlite3.Connection] = []
+        self._since_checkpoint = 0
+        self._connection: sqlite3.Connection | None = None
+        if lock is not None:
+            self._connection = self._connect()
+            migrate(self._connection, self.file)
+
+    @classmethod
+    def create(cls, folder: Path, *, random_bytes: RandomBytes = os.urandom) -> Store:
+        """Makes a till in `folder`: its file, its name, its secret key (readable by this user alone), and opens it.
+
+        Raises StoreExists where there is one already; it is left as it is.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreDenied(f"{folder} cannot be made: {error.strerror}.", hint="Choose another folder.") from error
+        if (folder / FILE).exists():
+            raise StoreExists(f"There is a till in {folder} already.", hint="Use it, or choose another folder.")
+        lock = _lock(folder)
+        key = folder / KEY
+        if not key.exists():
+            with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as secret:
+                secret.write(random_bytes(32).hex())
+        os.close(os.open(folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600))
+        store = cls(folder, lock=lock)
+        named = {"terminal": new_terminal(random_bytes), "epoch": new_reference(random_bytes)}
+        store.write(
+            lambda db: db.executemany("INSERT INTO setting (name, value) VALUES (?, ?)", list(named.items())) and None
+        )
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Opens the till in `folder` as its owner. Raises StoreAbsent, or StoreLocked while another process owns it."""
+        _require(folder)
+        return cls(folder, lock=_lock(folder))
+
+    @classmethod
+    def open_for_reading(cls, folder: Path) -> Store:
+        """Opens the till in `folder` for reports, also while another process runs it. `write` raises ValueError."""
+        _require(folder)
+        return cls(folder, lock=None)
+
+    def secret_key(self) -> bytes:
+        """The terminal's 32 secret bytes."""
+        try:
+            return bytes.fromhex((self.folder / KEY).read_text(encoding="ascii").strip())
+        except (OSError, ValueError) as error:
+            raise StoreDamaged(
+                f"The terminal's key {self.folder / KEY} cannot be read.",
+                hint="Restore it from a backup, or enrol a new till; what this one did not send stays readable here.",
+            ) from error
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work` on the writing connection and answers once it is durable.
+
+        Whatever `work` raises undoes only its own changes, and is raised here. StoreFull: nothing happened.
+        CommitUnknown: look up whether it did.
+        """
+        job = _Job(work)
+        self._waiting.append(job)
+        with self._writing:
+            if not job.is_done:
+                self._commit_waiting()
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[return-value]
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection that sees one moment for as long as the block lasts."""
+        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = self._connect(read_only=True)
+            self._readers.connection = connection
+            self._all_readers.append(connection)
+        with _store_errors(self.file):
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+
+    def checkpoint(self) -> None:
+        """Moves the WAL into the file. For idle moments; a checkout never does it."""
+        with self._writing:
+            self._checkpoint()
+
+    def close(self) -> None:
+        with self._writing:
+            for reader in self._all_readers:
+                reader.close()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            if self._lock_handle is not None:
+                os.close(self._lock_handle)
+                self._lock_handle = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _commit_waiting(self) -> None:
+        jobs: list[_Job[Any]] = []
+        while self._waiting and len(jobs) < GROUP:
+            jobs.append(self._waiting.popleft())
+        try:
+            self._run(jobs)
+        except BaseException as error:
+            for job in jobs:
+                job.error = job.error or error
+        for job in jobs:
+            job.is_done = True
+
+    def _run(self, jobs: list[_Job[Any]]) -> None:
+        if self._connection is None:
+            raise ValueError("this till is open for reading only, or closed")
+        connection = self._connection
+        with _store_errors(self.file):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for job in jobs:
+                    self._run_one(connection, job, is_alone=len(jobs) == 1)
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        if not connection.in_transaction:
+            raise StoreError("The transaction was undone by SQLite.", hint="Try again.")
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._reopen()
+            raise CommitUnknown(
+                f"Writing {self.file} failed at the last moment: {error}.",
+                hint="Whether it was kept is looked up; see that the disk has room and is sound.",
+            ) from error
+        self._since_checkpoint += 1
+        if self._since_checkpoint >= CHECKPOINT_EVERY:
+            self._checkpoint()
+
+    def _run_one(self, connection: sqlite3.Connection, job: _Job[Any], *, is_alone: bool) -> None:
+        if is_alone:
+            job.result = job.work(connection)
+            return
+        connection.execute("SAVEPOINT work")
+        try:
+            job.result = job.work(connection)
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:
+            connection.execute("ROLLBACK TO work")
+            job.error = error
+        connection.execute("RELEASE work")
+
+    def _checkpoint(self) -> None:
+        self._since_checkpoint = 0
+        if self._connection is not None:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _reopen(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._connect()
+
+    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        with _store_errors(self.file):
+            connection = sqlite3.connect(
+                f"{self.file.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+                timeout=5.0,
+            )
+            if not read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA wal_autocheckpoint = 0")
+                connection.execute(
+                    "PRAGMA foreign_keys = OFF"
+                )  # numbers are made in the same transaction; verify checks
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return connection
+
+
+def _require(folder: Path) -> None:
+    if not (folder / FILE).exists():
+        raise StoreAbsent(f"There is no till in {folder}.", hint=f"Make one: pos-plugin init --store {folder}")
+
+
+def _lock(folder: Path) -> int:
+    """Marks this process as the owner until the handle is closed, also by a crash."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreDenied(f"{folder} cannot be written: {error.strerror}.", hint="Run as the till's user.") from error
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise StoreLocked(
+            f"Another process is the till of {folder}.",
+            hint="Stop that one first; reports (status, members, verify) work beside it.",
+        ) from error
+    return handle
+
+
+@contextmanager
+def _store_errors(file: Path) -> Iterator[None]:
+    """SQLite's errors in the words of this package. What was begun is undone by whoever began it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorname", "")
+        if code.startswith("SQLITE_FULL"):
+            raise StoreFull(
+                f"The disk that holds {file} is full; nothing was recorded.",
+                hint="Free some space. Selling goes on; points of these sales can be claimed with the receipt.",
+            ) from error
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise StoreDamaged(
+                f"{file} is damaged or no till's file: {error}.",
+                hint="Keep the folder as it is, restore the last backup elsewhere, and run pos-plugin verify on both.",
+            ) from error
+        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise StoreDenied(f"{file} cannot be opened: {error}.", hint="Run as the till's user.") from error
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise StoreLocked(
+                f"{file} is locked by another program.", hint="Close whatever has it open (a database browser?)."
+            ) from error
+        if code.startswith("SQLITE_IOERR"):
+            raise StoreError(
+                f"The disk that holds {file} reported an error: {error}.", hint="See that the disk is sound."
+            ) from error
+        raise

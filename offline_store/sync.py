@@ -1,0 +1,384 @@
+"""One step of the exchange with head office: entries up, members, programme and grants down. Every step can be repeated.
+
+The network is passed in as a `Link`, so that tests and a simulator run this very code. Nothing here deletes an entry because
+of an answer, and an acknowledgement counts only where it names the hash of an entry of this journal.
+
+    SyncError            `code` for programs, `hint` says what to do; nothing was lost
+    ├── Unreachable      no answer, or not in time: the till goes on and tries again
+    ├── NotEnrolled      this till has not been enrolled with a head office yet
+    ├── Refused          head office answered, and will not (a wrong code, a revoked key)
+    ├── Nonsense         what answered is no head office, or not one of this protocol
+    └── Forked           head office has another history of this till: it was copied, or restored from an old image
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from ledger.entry import GENESIS
+from ledger.identifiers import RandomBytes, new_reference
+from ledger.keys import SigningKey, batch_message
+from ledger.wire import (
+    Batch,
+    BatchReply,
+    Enrolled,
+    Enrolment,
+    FeedReply,
+    FeedRequest,
+    GrantItem,
+    GrantReply,
+    GrantRequest,
+    MemberDetails,
+    MemberFound,
+    MemberItem,
+    MemberLookup,
+    ProgramItem,
+    enrolment_message,
+    pack,
+)
+from loyalty.program import ProgramError, read_program
+from offline_store import journal, members, rights, settings
+from offline_store.store import Store
+
+
+class SyncError(Exception):
+    """The exchange did not come about. `str()` is one sentence for a person; nothing was lost on either side."""
+
+    code = "SYNC_ERROR"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Unreachable(SyncError):
+    code = "UNREACHABLE"
+
+
+class NotEnrolled(SyncError):
+    code = "NOT_ENROLLED"
+
+
+class Refused(SyncError):
+    """`code` is the server's own."""
+
+    def __init__(self, code: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class Nonsense(SyncError):
+    code = "NONSENSE"
+
+
+class Forked(SyncError):
+    code = "FORKED"
+
+
+class Link(Protocol):
+    """The wire to head office. Every method raises a SyncError; an Unreachable one may or may not have been carried out."""
+
+    def enroll(self, enrolment: Enrolment) -> Enrolled: ...
+    def send(self, batch: bytes) -> BatchReply: ...
+    def feed(self, request: FeedRequest) -> FeedReply: ...
+    def grant(self, request: GrantRequest) -> GrantReply: ...
+    def details(self, details: MemberDetails) -> None: ...
+    def lookup(self, lookup: MemberLookup) -> MemberFound: ...
+
+
+@dataclass
+class Progress:
+    """What this step did, and how far the till is: `unsent` entries are still to go up."""
+
+    uploaded: int = 0
+    received: int = 0
+    unsent: int = 0
+    conflicts: int = 0
+    parked: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+MAX_BATCHES = 20
+"""The most batches one step sends, so that a long backlog does not keep the feed waiting."""
+BATCH_BYTES = 2 * 1024 * 1024
+
+
+class Sync:
+    """The exchange of one till. Safe to call from several threads: one step at a time."""
+
+    def __init__(self, store: Store, link: Link, *, clock: Callable[[], datetime], random_bytes: RandomBytes) -> None:
+        self._store = store
+        self._link = link
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._one_at_a_time = threading.Lock()
+        self._signing: SigningKey | None = None
+        self._wishes: dict[tuple[str, int], str] = {}
+        self.last_contact: datetime | None = None
+        """When head office last answered, by this till's clock."""
+        self.last_feed: datetime | None = None
+        """When all channels were last read to their end, by this till's clock."""
+        self.problem: SyncError | None = None
+
+    def enroll(self, code: str) -> Enrolled:
+        """Joins a head office with a one-time code. Raises Refused where the code is wrong or used, or this till has joined."""
+        with self._one_at_a_time:
+            with self._store.read() as db:
+                who = journal.identity(db)
+                if settings.get(db, "server"):
+                    raise Refused(
+                        "ALREADY_ENROLLED",
+                        f"This till belongs to shop {settings.get(db, 'shop')} already.",
+                        hint="Nothing needs to be done. A till for another shop gets a folder of its own.",
+                    )
+            proof = self._key().sign(enrolment_message(code, who.terminal, self._key().public))
+            enrolled = self._link.enroll(Enrolment(code, who.terminal, who.epoch, self._key().public, proof))
+
+            def keep(db: sqlite3.Connection) -> None:
+                settings.put(db, "shop", enrolled.shop)
+                settings.put(db, "server", enrolled.server)
+                settings.put(db, "server_epoch", str(enrolled.server_epoch))
+                settings.put(db, "server_key", enrolled.server_key)
+                settings.put(db, "sealing_key", enrolled.sealing_key)
+                settings.put(db, "phone_key", enrolled.phone_key)
+                settings.put(db, "server_time", enrolled.server_time)
+
+            self._store.write(keep)
+            return enrolled
+
+    def step(self, keeps: Callable[[str], bool] = lambda member: False) -> Progress:
+        """Releases what is not kept, sends what is unacknowledged, reads the feed. Raises SyncError; then step again later.
+
+        `keeps(member)`: whether the till still needs its rights for that member (a sale is open).
+        """
+        with self._one_at_a_time:
+            try:
+                progress = self._step(keeps)
+            except SyncError as error:
+                self.problem = error
+                raise
+            self.problem = None
+            return progress
+
+    def fetch_rights(self, member: str, points: int, deadline: Callable[[], bool]) -> None:
+        """Asks for `points` more of a member's points and takes what is granted. Raises SyncError.
+
+        `deadline()` turns true when there is no more time: what has been granted by then comes with the next step.
+        """
+        with self._one_at_a_time:
+            request = self._wishes.setdefault((member, points), new_reference(self._random_bytes))
+            with self._store.read() as db:
+                self._require_enrolled(db)
+                who = journal.identity(db)
+            self._upload(Progress())
+            reply = self._link.grant(GrantRequest(request, who.epoch, member, points))
+            self._wishes.pop((member, points), None)
+            self._heard(reply.server_epoch, reply.server_time)
+            if reply.points and not deadline():
+                self._read_feed(Progress())
+                if not deadline():
+                    self._upload(Progress())
+
+    def look_up(self, lookup: MemberLookup) -> str | None:
+        """The member of a card or phone that this till does not know, or None where head office does not either."""
+        with self._one_at_a_time:
+            with self._store.read() as db:
+                self._require_enrolled(db)
+            found = self._link.lookup(lookup)
+            self._heard(found.server_epoch, found.server_time)
+            if found.member:
+                self._read_feed(Progress())
+            return found.member or None
+
+    def _step(self, keeps: Callable[[str], bool]) -> Progress:
+        progress = Progress()
+        with self._store.read() as db:
+            self._require_enrolled(db)
+            holders = [member for member in rights.members_with_rights(db) if not keeps(member)]
+        # Head office must answer before anything is released: an offline till keeps what it holds.
+        self._read_feed(progress)
+        for member in holders:
+            self._store.write(lambda db, member=member: self._release(db, member, keeps))  # type: ignore[misc]
+        self._upload(progress)
+        self._send_details()
+        if progress.uploaded or progress.received:
+            self._read_feed(progress)
+            self._upload(progress)
+        return progress
+
+    def _release(self, db: sqlite3.Connection, member: str, keeps: Callable[[str], bool]) -> None:
+        if not keeps(member):
+            at = self._now(db)
+            rights.release(db, journal.identity(db), member, _text(at), self._today(db, at))
+
+    def _upload(self, progress: Progress) -> None:
+        for _ in range(MAX_BATCHES):
+            with self._store.read() as db:
+                who = journal.identity(db)
+                acknowledged = int(settings.get(db, "acknowledged", "0"))
+                waiting = journal.after(db, acknowledged, int(settings.get(db, "send_next", "500")))
+                last, _ = journal.head(db)
+            progress.unsent = last - acknowledged
+            if not waiting:
+                return
+            entries: list[bytes] = []
+            size = 0
+            for _, _, data in waiting:
+                if entries and size + len(data) > BATCH_BYTES:
+                    break
+                entries.append(data)
+                size += len(data)
+            number, head, _ = waiting[len(entries) - 1]
+            signature = self._key().sign(batch_message(who.terminal, who.epoch, number, head))
+            reply = self._link.send(pack(Batch(who.terminal, who.epoch, entries, signature)))
+            self._heard(reply.server_epoch, reply.server_time)
+            now_acknowledged = self._store.write(lambda db, reply=reply: self._acknowledge(db, reply))  # type: ignore[misc]
+            progress.uploaded += max(0, now_acknowledged - acknowledged)
+            progress.unsent = last - now_acknowledged
+            progress.conflicts += sum(result.outcome == "conflict" for result in reply.results)
+            progress.parked += sum(result.outcome == "parked" for result in reply.results)
+            if now_acknowledged == acknowledged:
+                raise Nonsense(
+                    "Head office answered without taking any of this till's entries.",
+                    hint="They are kept here and sent again. If this lasts, tell head office.",
+                )
+
+    def _acknowledge(self, db: sqlite3.Connection, reply: BatchReply) -> int:
+        if reply.head_number and journal.hash_at(db, reply.head_number) != reply.head:
+            raise Forked(
+                "Head office has another history of this till than this disk: it was copied, or restored from an old image.",
+                hint="Nothing is lost. Tell head office, and enrol this till anew.",
+            )
+        if not reply.head_number and reply.head not in ("", GENESIS):
+            raise Nonsense("Head office acknowledged an entry without a number.", hint="Nothing was marked as sent.")
+        settings.put(db, "acknowledged", str(reply.head_number))
+        settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
+        rights.count_takes(db, reply.head_number)
+        return reply.head_number
+
+    def _send_details(self) -> None:
+        with self._store.read() as db:
+            waiting = members.waiting_details(db)
+        for details in waiting:
+            self._link.details(details)
+            self._store.write(lambda db, member=details.member: members.details_arrived(db, member))  # type: ignore[misc]
+
+    def _read_feed(self, progress: Progress) -> None:
+        while True:
+            with self._store.read() as db:
+                who, shop = journal.identity(db), settings.get(db, "shop")
+                channels = ("program", f"members/{shop}", f"grants/{who.terminal}")
+                known = dict(db.execute("SELECT channel, position FROM feed_position").fetchall())
+            positions = {channel: known.get(channel, 0) for channel in channels}
+            reply = self._link.feed(FeedRequest(positions))
+            self._heard(reply.server_epoch, reply.server_time)
+            more = False
+            for channel, page in reply.channels.items():
+                if channel not in positions or page.position < positions[channel]:
+                    raise Nonsense("Head office sent a feed that was not asked for.", hint="It was not taken over.")
+                if page.items:
+                    self._store.write(
+                        lambda db, channel=channel, page=page, start=positions[channel]: self._apply_page(  # type: ignore[misc]
+                            db, channel, start, page.position, page.items, progress
+                        )
+                    )
+                    progress.received += len(page.items)
+                    more = more or (page.more and page.position > positions[channel])
+            if not more:
+                self.last_feed = self._clock()
+                return
+
+    def _apply_page(
+        self,
+        db: sqlite3.Connection,
+        channel: str,
+        start: int,
+        position: int,
+        items: list[MemberItem | ProgramItem | GrantItem],
+        progress: Progress,
+    ) -> None:
+        """A page and its position in one transaction; a page that does not start where this till stands is ignored."""
+        row = db.execute("SELECT position FROM feed_position WHERE channel = ?", (channel,)).fetchone()
+        if (row[0] if row else 0) != start:
+            return
+        at = self._now(db)
+        for item in items:
+            match item:
+                case MemberItem():
+                    members.apply_item(db, item)
+                case GrantItem():
+                    rights.take(db, journal.identity(db), item, _text(at), self._today(db, at))
+                case ProgramItem():
+                    try:
+                        settings.use_program(db, read_program(item.text, "programme from head office"), _text(at))
+                    except ProgramError as error:
+                        progress.notes.append(f"The programme stays as it was: {error}")
+        db.execute(
+            "INSERT INTO feed_position (channel, position) VALUES (?, ?) "
+            "ON CONFLICT (channel) DO UPDATE SET position = excluded.position",
+            (channel, position),
+        )
+
+    def _heard(self, server_epoch: int, server_time: str) -> None:
+        """Head office has spoken: its time is the earliest that this till's clock may show from here on."""
+        try:
+            datetime.fromisoformat(server_time)
+        except ValueError as error:
+            raise Nonsense("Head office sent a time that is none.", hint="It was not taken over.") from error
+        self.last_contact = self._clock()
+
+        def keep(db: sqlite3.Connection) -> None:
+            known = settings.get(db, "server_time")
+            if not known or _minute(server_time) > _minute(known):
+                settings.put(db, "server_time", server_time)
+            settings.put(db, "server_epoch", str(server_epoch))
+
+        with self._store.read() as db:
+            known, epoch = settings.get(db, "server_time"), settings.get(db, "server_epoch")
+        if epoch != str(server_epoch) or not known or _minute(server_time) > _minute(known):
+            self._store.write(keep)
+
+    def _now(self, db: sqlite3.Connection) -> datetime:
+        return till_now(db, self._clock())
+
+    def _today(self, db: sqlite3.Connection, at: datetime) -> str:
+        return today(db, at)
+
+    def _require_enrolled(self, db: sqlite3.Connection) -> None:
+        if not settings.get(db, "server"):
+            raise NotEnrolled(
+                "This till is not enrolled with a head office.",
+                hint="Get a code there (pos-central enroll-code) and run pos-plugin enroll. Until then all is kept here.",
+            )
+
+    def _key(self) -> SigningKey:
+        if self._signing is None:
+            self._signing = SigningKey(self._store.secret_key())
+        return self._signing
+
+
+def till_now(db: sqlite3.Connection, clock: datetime) -> datetime:
+    """The till's now: its clock, but never earlier than the last server time it saw."""
+    seen = settings.get(db, "server_time")
+    return max(clock, datetime.fromisoformat(seen)) if seen else clock
+
+
+def today(db: sqlite3.Connection, at: datetime) -> str:
+    """The programme's day at a moment."""
+    from loyalty.days import business_day
+
+    program = settings.program_in_force(db)
+    return business_day(at.astimezone(program.zone).replace(tzinfo=None), program.day_starts_at)
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _minute(text: str) -> str:
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="minutes")
