@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from loyalty.card import CardRules
 from loyalty.toml_table import Table, TomlError, checked, read_toml
@@ -58,6 +58,11 @@ class Cards(Table):
     in_store_prefix: str = Field(default="29", pattern=r"^2\d$")
     number_prefix: str = Field(default="", pattern=r"^\d{0,8}$")
     number_length: int = Field(default=10, ge=8, le=19)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Cards:
+        _ = self.rules
+        return self
 
     @cached_property
     def rules(self) -> CardRules:

@@ -55,8 +55,8 @@ def reversal(
     """
     before = left_of(sale, earlier)
     after = _less(before, back)
-    taken_before, restored_before = _reversed(program, sale, awarded, redeemed, before)
-    taken_after, restored_after = _reversed(program, sale, awarded, redeemed, after)
+    taken_before, restored_before = reversed_points(program, sale, awarded, redeemed, before)
+    taken_after, restored_after = reversed_points(program, sale, awarded, redeemed, after)
     return Reversal(
         taken_points=max(0, taken_after - taken_before),
         restored_points=restored_after - restored_before,
@@ -66,7 +66,8 @@ def reversal(
     )
 
 
-def _reversed(program: Program, sale: Sale, awarded: int, redeemed: int, left: Sale) -> tuple[int, int]:
+def reversed_points(program: Program, sale: Sale, awarded: int, redeemed: int, left: Sale) -> tuple[int, int]:
+    """Points taken and points restored in all, once only `left` of the sale has been kept."""
     if not sale.total_minor or not left.total_minor:
         return awarded, redeemed
     still_redeemed = redeemed * left.total_minor // sale.total_minor

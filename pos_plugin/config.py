@@ -1,0 +1,95 @@
+"""The settings of a till: `till.toml` in its folder, written by `pos-plugin init`, edited by a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from loyalty.toml_table import Table, TomlError, checked, read_toml
+from pos_plugin.receipts import Layout
+
+FILE = "till.toml"
+
+TEMPLATE = """\
+# The settings of this till. Leave out what it does not have; run "pos-plugin doctor" after a change.
+
+[shop]
+header = ["Your shop"]             # lines above each receipt
+footer = ["Thank you"]             # lines below it
+
+[printer]
+# address = "tcp://192.168.1.50:9100"          # or serial:///dev/ttyUSB0?baud=19200
+# profile = "default"                          # a name of the ESC/POS printer database
+# width_columns = 42                           # 32 on 58 mm paper, 42 or 48 on 80 mm
+
+[scanner]
+# port = "/dev/ttyACM0"                        # or COM3
+# baudrate = 9600
+
+[server]
+# url = "https://head-office.example"          # set by "pos-plugin enroll"
+
+[page]
+# port = 8350
+"""
+
+
+class ConfigError(TomlError):
+    """The till's settings cannot be used; `problems` names every one with its line."""
+
+    code = "CONFIG_INVALID"
+    hint = "Correct till.toml and start again; no data is touched."
+
+
+class Shop(Table):
+    header: list[str] = Field(default=["Your shop"], max_length=12)
+    footer: list[str] = Field(default=[], max_length=12)
+
+
+class PrinterSettings(Table):
+    """`address` is a wire as `drivers.wires.wire_from_url` reads it; empty is no printer."""
+
+    address: str = ""
+    profile: str = "default"
+    width_columns: int = Field(default=42, ge=24, le=64)
+
+
+class ScannerSettings(Table):
+    """`port` is a serial device or `socket://host:port`; empty is no scanner. Prefix and suffix as the reader is set up."""
+
+    port: str = ""
+    baudrate: int = Field(default=9600, ge=300, le=921_600)
+    prefix: str = Field(default="", max_length=8)
+
+
+class ServerSettings(Table):
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+
+
+class PageSettings(Table):
+    port: int = Field(default=8350, ge=0, le=65_535)
+
+
+class Config(Table):
+    shop: Shop = Shop()
+    printer: PrinterSettings = PrinterSettings()
+    scanner: ScannerSettings = ScannerSettings()
+    server: ServerSettings = ServerSettings()
+    page: PageSettings = PageSettings()
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.printer.width_columns, tuple(self.shop.header), tuple(self.shop.footer))
+
+
+def read_config(folder: Path) -> Config:
+    """The settings in a till's folder; all defaults where there is no file. Raises ConfigError."""
+    file = folder / FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), [f"it cannot be read: {error}"]) from error
+    return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError)

@@ -1,0 +1,33 @@
+"""What a till answers when it will not do what was asked.
+
+    TillError            `code` for programs, `message` and `hint` for people; nothing was recorded
+    ├── Unknown          no such member, sale, quote or receipt          (HTTP 404)
+    ├── Conflict         the same name with other content, or too late   (HTTP 409)
+    └── BadRequest       what was asked makes no sense                   (HTTP 422)
+
+The names of codes follow what tills' vendors use among themselves: ACCOUNT_INVALID, TRANSACTION_DOES_NOT_EXIST,
+CANNOT_BE_REVERSED.
+"""
+
+from __future__ import annotations
+
+
+class TillError(Exception):
+    status = 400
+
+    def __init__(self, code: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+
+
+class Unknown(TillError):
+    status = 404
+
+
+class Conflict(TillError):
+    status = 409
+
+
+class BadRequest(TillError):
+    status = 422

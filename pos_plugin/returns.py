@@ -1,0 +1,294 @@
+"""Voids, refunds and forgotten cards: entries that name an earlier sale, cumulative and once each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import date
+
+import msgspec
+
+from drivers.document import decode_document, encode_document
+from ledger.entry import ClaimBody, Draft, Entry, ReturnBody, SaleBody
+from ledger.identifiers import new_reference, read_receipt_reference, receipt_reference
+from loyalty.award import award
+from loyalty.returns import ReturnRefused, left_of, reversal
+from loyalty.sale import Return
+from offline_store import journal, members, receipts, settings
+from offline_store.errors import CommitUnknown
+from offline_store.sync import till_now
+from pos_plugin.checkout import Checkout, points_shown
+from pos_plugin.errors import Conflict, TillError, Unknown
+from pos_plugin.receipts import claim_receipt, return_receipt
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """A void or refund as it stands in the journal. `refund_minor` is the money to hand back; points pay back points."""
+
+    till: str
+    sale_ref: str
+    return_ref: str
+    number: int
+    reference: str
+    taken_points: int
+    restored_points: int
+    returned_minor: int
+    restored_minor: int
+    refund_minor: int
+    receipt_text: str
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A forgotten card attached to an earlier sale."""
+
+    reference: str
+    sale_reference: str
+    member: str
+    earned_points: int
+    receipt_text: str
+
+
+def void(checkout: Checkout, till: str, sale_ref: str, *, operator: str = "", shift: str = "") -> Returned:
+    """Takes back the whole sale; points it had spent can be spent here again. Once; again answers the first result."""
+    return take_back(checkout, Return(till, sale_ref, "void", is_void=True), operator=operator, shift=shift)
+
+
+def take_back(checkout: Checkout, back: Return, *, operator: str = "", shift: str = "") -> Returned:
+    """Records a return. The same again answers the first result.
+
+    Raises Unknown where the sale is not in this till's journal, Conflict where the return stands with other content or takes
+    more than is left; nothing is recorded then.
+    """
+
+    def work(db: sqlite3.Connection) -> Entry:
+        return _take_back(checkout, db, back, operator, shift)
+
+    return _returned(checkout, _written(checkout, work, back.document))
+
+
+def _written(checkout: Checkout, work: Callable[[sqlite3.Connection], Entry], document: str) -> Entry:
+    """The entry once it is durable; a COMMIT that failed is looked up, never repeated."""
+    try:
+        return checkout.store.write(work)
+    except CommitUnknown:
+        with checkout.store.read() as db:
+            known = journal.find(db, document)
+        if known is None:
+            raise
+        return known
+
+
+def _is_same(one: Return, other: Return) -> bool:
+    """A void after a partial return is recorded as a return of the rest; asked for again it is still the same."""
+    return msgspec.structs.replace(one, is_void=False) == msgspec.structs.replace(other, is_void=False)
+
+
+def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operator: str, shift: str) -> Entry:
+    known = journal.find(db, back.document)
+    if known is not None:
+        if not isinstance(known.body, ReturnBody) or not _is_same(known.body.back, back):
+            raise Conflict(
+                "RETURN_DIFFERS",
+                f"Return {back.return_ref} of sale {back.sale_ref} is recorded already, with other content. It stays.",
+                hint="Give this return a reference of its own.",
+            )
+        return known
+    sold = journal.find(db, back.sale_document)
+    if sold is None or not isinstance(sold.body, SaleBody):
+        raise Unknown(
+            "TRANSACTION_DOES_NOT_EXIST",
+            f"Sale {back.sale_ref} of till {back.till} is not known here. Nothing was recorded.",
+            hint="Check the reference on the receipt, or return it at the till that sold it.",
+        )
+    sale, member, awarded, lot = sold.body.sale, sold.member, sold.body.awarded, sold.body.lot
+    claim = journal.find(db, f"claim/{sale.till}/{sale.sale_ref}")
+    if claim is not None and isinstance(claim.body, ClaimBody):
+        member, awarded, lot = claim.member, claim.body.awarded, claim.body.lot
+    program = settings.program(db, sold.body.program)
+    earlier = [
+        one.body.back for one in journal.returns_of(db, sale.till, sale.sale_ref) if isinstance(one.body, ReturnBody)
+    ]
+    if back.is_void and earlier:
+        back = msgspec.structs.replace(back, is_void=False)
+    try:
+        result = reversal(program, sale, awarded, sold.body.redeemed, earlier, back)
+    except ReturnRefused as refused:
+        raise Conflict(
+            "CANNOT_BE_REVERSED", f"{refused} Nothing was recorded.", hint="See what is left of the sale."
+        ) from refused
+    if not result.returned_minor and earlier:
+        raise Conflict("CANNOT_BE_REVERSED", "All of this sale has come back already. Nothing was recorded.")
+    esc: dict[str, int] = {}
+    if lot and result.taken_points:
+        row = db.execute("SELECT held FROM lot WHERE member = ? AND lot = ?", (member, lot)).fetchone()
+        esc[lot] = -min(row[0] if row else 0, result.taken_points)
+    who = journal.identity(db)
+    if back.is_void and sold.envelope.epoch == who.epoch:
+        # Only the till that made the sale gives points back into its own rights; elsewhere they go to the member.
+        for spent, change in sold.envelope.esc.items():
+            if change < 0:
+                esc[spent] = esc.get(spent, 0) - change
+    body = ReturnBody(
+        back,
+        sale.document,
+        lot=lot,
+        taken=result.taken_points,
+        restored=result.restored_points,
+        restored_minor=result.restored_minor,
+        returned_minor=result.returned_minor,
+        operator=operator,
+        shift=shift,
+    )
+    now = till_now(db, checkout.clock())
+    here = now.astimezone(program.zone).replace(tzinfo=None)
+    today = checkout.today(db)
+    draft = Draft(body, back.document, here.isoformat(timespec="seconds"), today, member=member, esc=esc)
+    new = journal.record(db, who, draft, now.isoformat(timespec="milliseconds"))
+    shown = None
+    if member:
+        card = next(iter(members.cards_of(db, member)), "")
+        shown = points_shown(
+            db,
+            new,
+            member,
+            card,
+            -result.taken_points,
+            -result.restored_points,
+            today,
+            is_fresh=checkout.connection().is_current,
+        )
+    document = return_receipt(
+        program,
+        checkout.layout,
+        at=draft.occurred_at,
+        sale_reference=receipt_reference(sold.envelope.terminal, sold.number),
+        reference=receipt_reference(who.terminal, new.number),
+        returned_minor=result.returned_minor,
+        restored_minor=result.restored_minor,
+        currency=sale.currency,
+        is_void=back.is_void,
+        points=shown,
+        owed=max(0, -shown.balance.points) if shown else 0,
+    )
+    receipts.keep(db, new.number, encode_document(document))
+    return new
+
+
+def claim(checkout: Checkout, reference: str, member: str, *, operator: str = "") -> Claimed:
+    """Attaches a forgotten card to an earlier sale of this till by its receipt reference: once, within the programme's window.
+
+    Raises Unknown for a mistyped or unknown reference, Conflict where the sale has a member, was claimed by another, has all
+    come back, or is too old; nothing is recorded then.
+    """
+    read = read_receipt_reference(reference)
+    if read is None:
+        raise Unknown(
+            "REFERENCE_MISTYPED", f"{reference} is no receipt reference.", hint="It stands at the end of the receipt."
+        )
+
+    def work(db: sqlite3.Connection) -> Entry:
+        return _claim(checkout, db, read, member, operator)
+
+    with checkout.store.read() as db:
+        sold = journal.read(db, read[1])
+    document = sold.envelope.document.replace("sale/", "claim/", 1) if sold else ""
+    new = _written(checkout, work, document)
+    with checkout.store.read() as db:
+        kept = receipts.document(db, new.number)
+    body = new.body
+    if not isinstance(body, ClaimBody):
+        raise ValueError("a claim's document leads to another kind of entry")
+    return Claimed(
+        receipt_reference(new.envelope.terminal, new.number),
+        receipt_reference(*read),
+        new.member,
+        body.awarded,
+        decode_document(kept).text() if kept else "",
+    )
+
+
+def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], member: str, operator: str) -> Entry:
+    who = journal.identity(db)
+    terminal, number = read
+    sold = journal.read(db, number) if terminal == who.terminal else None
+    if sold is None or not isinstance(sold.body, SaleBody):
+        raise Unknown(
+            "TRANSACTION_DOES_NOT_EXIST",
+            "This receipt is not of a sale at this till.",
+            hint="Claim it at the till whose reference it bears.",
+        )
+    sale = sold.body.sale
+    if sold.member:
+        raise Conflict("SALE_HAS_MEMBER", "This sale has a member already. Nothing was changed.")
+    member = members.current(db, member)
+    if db.execute("SELECT 1 FROM member WHERE member = ?", (member,)).fetchone() is None:
+        raise Unknown("ACCOUNT_INVALID", "This member is not known here.", hint="Scan the card, or join the member.")
+    known = journal.find(db, f"claim/{sale.till}/{sale.sale_ref}")
+    if known is not None:
+        if known.member == member:
+            return known
+        raise Conflict("CLAIMED", "The points of this sale have been claimed already. Nothing was changed.")
+    program = settings.program(db, sold.body.program)
+    today = checkout.today(db)
+    age = (date.fromisoformat(today) - date.fromisoformat(sale.business_day)).days
+    if age > program.claim.within_days:
+        raise Conflict(
+            "CLAIM_TOO_LATE",
+            f"Points can be added for {program.claim.within_days} days; this sale is {age} days old. Nothing was changed.",
+        )
+    returned = [
+        one.body.back for one in journal.returns_of(db, sale.till, sale.sale_ref) if isinstance(one.body, ReturnBody)
+    ]
+    left = left_of(sale, returned)
+    if returned and not left.total_minor:
+        raise Conflict("SALE_RETURNED", "All of this sale has come back. There are no points to add.")
+    earned = award(program, left)
+    lot = new_reference(checkout.random_bytes) if earned.points else ""
+    is_online = checkout.connection().is_online
+    body = ClaimBody(
+        sale.document,
+        program.id,
+        awarded=earned.points,
+        lot=lot,
+        expires_on=earned.expires_on if lot else "",
+        operator=operator,
+    )
+    now = till_now(db, checkout.clock())
+    here = now.astimezone(program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
+    esc = {lot: earned.points} if lot and not is_online else {}
+    draft = Draft(body, f"claim/{sale.till}/{sale.sale_ref}", here, today, member=member, esc=esc)
+    new = journal.record(db, who, draft, now.isoformat(timespec="milliseconds"))
+    shown = points_shown(
+        db, new, member, checkout.card_read(member), earned.points, 0, today, is_fresh=checkout.connection().is_current
+    )
+    document = claim_receipt(
+        program,
+        checkout.layout,
+        at=here,
+        sale_reference=receipt_reference(*read),
+        reference=receipt_reference(who.terminal, new.number),
+        points=shown,
+    )
+    receipts.keep(db, new.number, encode_document(document))
+    return new
+
+
+def _returned(checkout: Checkout, new: Entry) -> Returned:
+    body = new.body
+    if not isinstance(body, ReturnBody):
+        raise TillError("RETURN_DIFFERS", "This reference belongs to another kind of entry.")
+    with checkout.store.read() as db:
+        kept = receipts.document(db, new.number)
+    return Returned(
+        till=body.back.till,
+        sale_ref=body.back.sale_ref,
+        return_ref=body.back.return_ref,
+        number=new.number,
+        reference=receipt_reference(new.envelope.terminal, new.number),
+        taken_points=body.taken,
+        restored_points=body.restored,
+        returned_minor=body.returned_minor,
+        restored_minor=body.restored_minor,
+        refund_minor=body.returned_minor - body.restored_minor,
+        receipt_text=decode_document(kept).text() if kept else "",
+    )

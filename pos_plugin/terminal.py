@@ -1,0 +1,413 @@
+"""The terminal: opens everything, starts the loops, closes in order. The only place with threads of its own.
+
+The same object is the way in for a till that is written in Python:
+
+    with Terminal.open(Path("till")) as terminal:
+        who = terminal.checkout.identify("2900000000018")
+        quote = terminal.checkout.quote(sale, who.member)
+        done = terminal.checkout.commit(quote.quote_id, key="sale 17")
+
+Workers meet at tables: a loop that is woken looks there, and one that is not woken looks there a little later.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from drivers.errors import DeviceError
+from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
+from ledger.keys import SigningKey, phone_hash
+from ledger.wire import MemberLookup
+from offline_store import journal, members, receipts, rights, settings
+from offline_store.errors import StoreError
+from offline_store.members import Balance
+from offline_store.store import Store
+from offline_store.sync import Sync, SyncError
+from pos_plugin.checkout import Checkout, Connection, Identified
+from pos_plugin.config import Config, read_config
+from pos_plugin.errors import Unknown
+from pos_plugin.events import Events
+from pos_plugin.server_link import HttpLink
+from pos_plugin.spooler import Device, Spooler
+
+log = logging.getLogger("pos_plugin")
+
+SYNC_EVERY_S = 5.0
+SYNC_SLOWEST_S = 60.0
+ONLINE_FOR_S = 30.0
+CURRENT_FOR_S = 60.0
+RIGHTS_WAIT_S = 2.0
+"""How long a quote waits for more rights; after that it says what is held."""
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """The last thing a reader read, and what it was. `number` counts scans since the start."""
+
+    number: int
+    device: str
+    result: Identified
+
+
+@dataclass(frozen=True)
+class Enquiry:
+    """A member's points, without a sale."""
+
+    balance: Balance
+    spendable_here: int
+    cards: list[str]
+    movements: list[dict[str, Any]]
+
+
+class Terminal:
+    """One till of one shop, open."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random_bytes: RandomBytes = os.urandom,
+    ) -> None:
+        self.store = store
+        self.config = config
+        self.clock = clock
+        self.events = Events()
+        self.last_scan: Scan | None = None
+        self.scanner_trouble = ""
+        self._stop = threading.Event()
+        self._to_print = threading.Event()
+        self._to_sync = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._asking = ThreadPoolExecutor(2, thread_name_prefix="head-office")
+        self.link: HttpLink | None = None
+        self.sync: Sync | None = None
+        if config.server.url:
+            with store.read() as db:
+                who = journal.identity(db)
+            self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
+            self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
+        self.spooler: Spooler | None = None
+        self.checkout = Checkout(
+            store,
+            layout=config.layout,
+            clock=clock,
+            random_bytes=random_bytes,
+            connection=self.connection,
+            fetch_rights=self._fetch_rights,
+            look_up_card=self._look_up_card,
+            look_up_phone=self._look_up_phone,
+            recorded=lambda: self.recorded("sale"),
+        )
+
+    @classmethod
+    def open(cls, folder: Path, *, start: bool = True) -> Terminal:
+        """Opens the till in `folder` and starts its loops. Raises StoreError or ConfigError; nothing is left running then."""
+        config = read_config(folder)
+        store = Store.open(folder)
+        try:
+            terminal = cls(store, config)
+            if start:
+                terminal.start()
+        except BaseException:
+            store.close()
+            raise
+        return terminal
+
+    def start(self, device: Device | None = None) -> None:
+        """Starts printing, reading and syncing with whatever the settings name."""
+        printer = self.config.printer
+        if device is not None or printer.address:
+            from drivers.escpos import profile
+            from drivers.printer import Printer
+            from drivers.wires import wire_from_url
+
+            made = profile(printer.profile)
+            device = device or Printer(wire_from_url(printer.address), made)
+            self.spooler = Spooler(self.store, device, made, changed=lambda job: self.events.happened("print"))
+            self._run("spooler", self._print)
+        if self.sync is not None:
+            self._run("sync", self._exchange)
+        if self.config.scanner.port:
+            self._run("scanner", self._read_scanner)
+        self._run("checkpoints", self._checkpoint)
+
+    def close(self) -> None:
+        """Stops the loops, each after the step it is in, then closes the devices, the network and the file."""
+        self._stop.set()
+        self._to_print.set()
+        self._to_sync.set()
+        for thread in self._threads:
+            thread.join(timeout=40)
+        self._asking.shutdown(wait=False, cancel_futures=True)
+        if self.spooler is not None:
+            self.spooler.close()
+        if self.link is not None:
+            self.link.close()
+        self.store.checkpoint()
+        self.store.close()
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what happened
+
+    def recorded(self, about: str) -> None:
+        """Something was recorded: print it, send it, show it."""
+        self._to_print.set()
+        self._to_sync.set()
+        self.events.happened(about)
+
+    def scanned(
+        self, label: str, symbology: str = "", device: str = "typed", entry_mode: str = "scanned"
+    ) -> Identified:
+        """A code was read, by whatever reader: what it is, for the page and for the host."""
+        result = self.checkout.identify(label, entry_mode, symbology)
+        number = self.last_scan.number + 1 if self.last_scan else 1
+        self.last_scan = Scan(number, device, result)
+        self.events.happened("scan")
+        return result
+
+    # -- head office
+
+    def connection(self) -> Connection:
+        sync = self.sync
+        if sync is None or sync.last_contact is None:
+            return Connection(is_online=False, is_current=False)
+        now = self.clock()
+        heard_s = (now - sync.last_contact).total_seconds()
+        fed_s = (now - sync.last_feed).total_seconds() if sync.last_feed else CURRENT_FOR_S
+        is_online = sync.problem is None and heard_s < ONLINE_FOR_S
+        return Connection(is_online, is_online and fed_s < CURRENT_FOR_S, sync.last_contact)
+
+    def sync_soon(self) -> None:
+        self._to_sync.set()
+
+    def _fetch_rights(self, member: str, points: int) -> None:
+        sync = self.sync
+        if sync is None:
+            return
+        late = threading.Event()
+        asked = self._asking.submit(sync.fetch_rights, member, points, late.is_set)
+        try:
+            asked.result(RIGHTS_WAIT_S)
+        except (FutureTimeout, SyncError) as error:
+            late.set()
+            log.info("rights not fetched in time: %s", type(error).__name__)
+
+    def _look_up_card(self, card: str) -> str | None:
+        return self._look_up(MemberLookup(card=card))
+
+    def _look_up_phone(self, phone: str) -> str | None:
+        with self.store.read() as db:
+            key = settings.get(db, "phone_key")
+            if not key:
+                return None
+            hashed = phone_hash(key, phone)
+            known = members.member_of_phone(db, hashed)
+        return known or self._look_up(MemberLookup(phone_hash=hashed))
+
+    def _look_up(self, lookup: MemberLookup) -> str | None:
+        if self.sync is None or not self.connection().is_online:
+            return None
+        try:
+            return self._asking.submit(self.sync.look_up, lookup).result(RIGHTS_WAIT_S)
+        except (FutureTimeout, SyncError):
+            return None
+
+    # -- questions
+
+    def enquiry(self, member: str) -> Enquiry:
+        """A member's balance and last movements here. Raises Unknown."""
+        with self.store.read() as db:
+            if db.execute("SELECT 1 FROM member WHERE member = ?", (member,)).fetchone() is None:
+                raise Unknown("ACCOUNT_INVALID", "This member is not known here.")
+            today = self.checkout.today(db)
+            moved = [
+                {"day": entry.envelope.business_day, "kind": entry.kind, "points": points}
+                for entry, points in members.movements(db, member)
+            ]
+            return Enquiry(
+                members.balance(db, member, today),
+                rights.held_points(db, member, today),
+                members.cards_of(db, member),
+                moved,
+            )
+
+    def reprint(self, reference: str) -> int:
+        """Prints an earlier receipt again, as it was, marked COPY; answers the job. Raises Unknown."""
+        read = read_receipt_reference(reference)
+
+        def work(db: sqlite3.Connection) -> int:
+            if read is None or read[0] != journal.identity(db).terminal or receipts.document(db, read[1]) is None:
+                raise Unknown("RECEIPT_UNKNOWN", "There is no such receipt at this till.", hint="Check the reference.")
+            return receipts.ask_to_print(db, read[1], copy=True)
+
+        job = self.store.write(work)
+        self._to_print.set()
+        return job
+
+    def settle_print(self, job: int, *, came_out: bool) -> None:
+        """A person has looked at an unknown print: it came out, or it is printed again as a COPY. Raises Unknown."""
+
+        def work(db: sqlite3.Connection) -> None:
+            known = receipts.job(db, job)
+            if known is None or known.state not in ("unknown", "not printed"):
+                raise Unknown("PRINT_NOT_OPEN", "There is nothing to decide about this print.")
+            receipts.mark(db, job, "printed" if came_out else "dropped", "settled", "A person looked.")
+            if not came_out:
+                receipts.ask_to_print(db, known.number, copy=known.state == "unknown" or known.copy)
+
+        self.store.write(work)
+        self._to_print.set()
+        self.events.happened("print")
+
+    def state(self) -> dict[str, Any]:
+        """Everything the page shows that is not the sale itself."""
+        with self.store.read() as db:
+            who, shop = journal.identity(db), settings.get(db, "shop")
+            program = settings.program_in_force(db)
+            last, _ = journal.head(db)
+            acknowledged = int(settings.get(db, "acknowledged", "0"))
+            seen = settings.get(db, "server_time")
+            jobs = receipts.last_jobs(db)
+            waiting = len([job for job in jobs if job.state in ("waiting", "not printed", "started")])
+        connection = self.connection()
+        since = connection.since or (datetime.fromisoformat(seen) if seen else None)
+        return {
+            "event": self.events.number,
+            "till": {"terminal": who.terminal, "shop": shop, "enrolled": bool(shop)},
+            "program": {
+                "id": program.id,
+                "currency": program.currency,
+                "points": program.redeem.points,
+                "worth_minor": program.redeem.worth_minor,
+                "claim_days": program.claim.within_days,
+            },
+            "network": {
+                "configured": self.sync is not None,
+                "online": connection.is_online,
+                "since": since.astimezone(program.zone).isoformat(timespec="minutes") if since else "",
+                "unsent": last - acknowledged,
+                "text": self._network_text(connection, since.astimezone(program.zone) if since else None),
+            },
+            "printer": {
+                "configured": self.spooler is not None,
+                "trouble": self.spooler.trouble if self.spooler else "",
+                "code": self.spooler.trouble_code if self.spooler else "",
+                "waiting": waiting,
+                "jobs": [
+                    {
+                        "job": job.job,
+                        "reference": receipt_reference(who.terminal, job.number),
+                        "copy": job.copy,
+                        "state": job.state,
+                        "reason": job.reason,
+                    }
+                    for job in jobs
+                ],
+            },
+            "scanner": {"configured": bool(self.config.scanner.port), "trouble": self.scanner_trouble},
+            "last_scan": msgspec.to_builtins(self.last_scan) if self.last_scan else None,
+        }
+
+    def _network_text(self, connection: Connection, since: datetime | None) -> str:
+        if connection.is_online:
+            return "Connected to head office."
+        if self.sync is None:
+            return "Not connected to a head office. Keep selling and scanning."
+        problem = f"{self.sync.problem} " if self.sync.problem and self.sync.problem.code != "UNREACHABLE" else ""
+        when = f" since {since:%a %H:%M}" if since else ""
+        return f"{problem}No connection{when}. Keep selling and scanning. Use only the points shown."
+
+    # -- loops
+
+    def _run(self, name: str, loop: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._guarded, args=(name, loop), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, name: str, loop: Callable[[], None]) -> None:
+        """A loop that fails starts again after a while: a till sells for days without anybody looking at it."""
+        while not self._stop.is_set():
+            try:
+                loop()
+            except StoreError as error:
+                log.error("%s: %s", name, error)
+            except Exception:
+                log.exception("%s stopped; it starts again", name)
+            self._stop.wait(SYNC_EVERY_S)
+
+    def _print(self) -> None:
+        spooler = self.spooler
+        while spooler is not None and not self._stop.is_set():
+            self._to_print.clear()
+            before = spooler.trouble
+            while spooler.step() and not self._stop.is_set():
+                pass
+            if not self._to_print.wait(2.0):
+                spooler.look()
+            if spooler.trouble != before:
+                self.events.happened("printer")
+
+    def _exchange(self) -> None:
+        pause_s = SYNC_EVERY_S
+        while self.sync is not None and not self._stop.is_set():
+            self._to_sync.clear()
+            was_online = self.connection().is_online
+            try:
+                progress = self.sync.step(self.checkout.needs_rights)
+                pause_s = SYNC_EVERY_S if not progress.unsent else 0.0
+                if progress.uploaded or progress.received:
+                    self.events.happened("sync")
+            except SyncError as error:
+                log.info("sync: %s", error)
+                pause_s = min(SYNC_SLOWEST_S, pause_s * 2) if pause_s else SYNC_EVERY_S
+            if self.connection().is_online != was_online:
+                self.events.happened("sync")
+            if self._to_sync.wait(pause_s):
+                # A sale wakes the exchange, but a head office that does not answer is not asked again at every sale.
+                self._stop.wait(0.05 if self.sync.problem is None else 2.0)
+
+    def _read_scanner(self) -> None:
+        from drivers.serial_scanner import SerialScanner
+
+        set_up = self.config.scanner
+        scanner = SerialScanner(set_up.port, baudrate=set_up.baudrate, prefix=set_up.prefix.encode())
+        try:
+            while not self._stop.is_set():
+                trouble = ""
+                scan = None
+                try:
+                    scan = scanner.read(0.5)
+                except DeviceError as error:
+                    trouble = f"{error} {error.hint}".strip()
+                if trouble != self.scanner_trouble:
+                    self.scanner_trouble = trouble
+                    self.events.happened("scan")
+                if trouble:
+                    self._stop.wait(0.5)
+                if scan is not None:
+                    self.scanned(scan.label, scan.symbology, scan.device)
+        finally:
+            scanner.close()
+
+    def _checkpoint(self) -> None:
+        """The WAL is emptied in quiet moments, so that no sale has to wait for it."""
+        while not self._stop.wait(30.0):
+            self.store.checkpoint()
