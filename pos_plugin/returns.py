@@ -105,9 +105,8 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
     if claim is not None and isinstance(claim.body, ClaimBody):
         member, awarded, lot = claim.member, claim.body.awarded, claim.body.lot
     program = settings.program(db, sold.body.program)
-    earlier = [
-        one.body.back for one in journal.returns_of(db, sale.till, sale.sale_ref) if isinstance(one.body, ReturnBody)
-    ]
+    earlier_entries = journal.returns_of(db, sale.till, sale.sale_ref)
+    earlier = [one.body.back for one in earlier_entries if isinstance(one.body, ReturnBody)]
     if back.is_void and earlier:
         back = msgspec.structs.replace(back, is_void=False)
     try:
@@ -123,11 +122,11 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         row = db.execute("SELECT held FROM lot WHERE member = ? AND lot = ?", (member, lot)).fetchone()
         esc[lot] = -min(row[0] if row else 0, result.taken_points)
     who = journal.identity(db)
-    if back.is_void and sold.envelope.epoch == who.epoch:
+    if sold.envelope.epoch == who.epoch:
         # Only the till that made the sale gives points back into its own rights; elsewhere they go to the member.
-        for spent, change in sold.envelope.esc.items():
-            if change < 0:
-                esc[spent] = esc.get(spent, 0) - change
+        given_before = sum(one.body.restored for one in earlier_entries if isinstance(one.body, ReturnBody))
+        for spent, points in _restored_lots(sold, given_before, result.restored_points).items():
+            esc[spent] = esc.get(spent, 0) + points
     body = ReturnBody(
         back,
         sale.document,
@@ -172,6 +171,20 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
     )
     receipts.keep(db, new.number, encode_document(document))
     return new
+
+
+def _restored_lots(sold: Entry, given_before: int, points: int) -> dict[str, int]:
+    """Which of the lots that paid for the sale get these points back: in the order in which they were spent."""
+    restored: dict[str, int] = {}
+    for lot, change in sold.envelope.esc.items():
+        if change < 0:
+            skipped = min(given_before, -change)
+            back = min(points, -change - skipped)
+            given_before -= skipped
+            points -= back
+            if back:
+                restored[lot] = back
+    return restored
 
 
 def claim(checkout: Checkout, reference: str, member: str, *, operator: str = "") -> Claimed:
