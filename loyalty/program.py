@@ -118,3 +118,7 @@ def preset(name: str) -> str:
         return files("loyalty").joinpath(f"presets/{name}.toml").read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise KeyError(name) from error
+
+
+def preset_names() -> list[str]:
+    return sorted(item.name.removesuffix(".toml") for item in files("loyalty").joinpath("presets").iterdir())

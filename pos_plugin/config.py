@@ -93,3 +93,22 @@ def read_config(folder: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(file), [f"it cannot be read: {error}"]) from error
     return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError)
+
+
+def write_server_url(folder: Path, url: str) -> None:
+    """Writes head office's address into the settings file, which otherwise stays as its owner wrote it."""
+    file = folder / FILE
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    setting = f'url = "{url}"'
+    at = next((index for index, line in enumerate(lines) if line.strip() == "[server]"), None)
+    if at is None:
+        lines += ["", "[server]", setting]
+    else:
+        end = next((i for i in range(at + 1, len(lines)) if lines[i].startswith("[")), len(lines))
+        old = [i for i in range(at + 1, end) if lines[i].lstrip("# ").startswith("url")]
+        if old:
+            lines[old[0]] = setting
+        else:
+            lines.insert(at + 1, setting)
+    read_toml("\n".join(lines), str(file), ConfigError)
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -128,21 +128,24 @@ class Terminal:
 
     def start(self, device: Device | None = None) -> None:
         """Starts printing, reading and syncing with whatever the settings name."""
-        printer = self.config.printer
-        if device is not None or printer.address:
-            from drivers.escpos import profile
-            from drivers.printer import Printer
-            from drivers.wires import wire_from_url
-
-            made = profile(printer.profile)
-            device = device or Printer(wire_from_url(printer.address), made)
-            self.spooler = Spooler(self.store, device, made, changed=lambda job: self.events.happened("print"))
+        if device is not None or self.config.printer.address:
+            self.spooler = self.open_printer(device)
             self._run("spooler", self._print)
         if self.sync is not None:
             self._run("sync", self._exchange)
         if self.config.scanner.port:
             self._run("scanner", self._read_scanner)
         self._run("checkpoints", self._checkpoint)
+
+    def open_printer(self, device: Device | None = None) -> Spooler:
+        """The spooler of the printer in the settings (or of `device`). Raises DeviceError where the settings name none."""
+        from drivers.escpos import profile
+        from drivers.printer import Printer
+        from drivers.wires import wire_from_url
+
+        made = profile(self.config.printer.profile)
+        device = device or Printer(wire_from_url(self.config.printer.address), made)
+        return Spooler(self.store, device, made, changed=lambda job: self.events.happened("print"))
 
     def close(self) -> None:
         """Stops the loops, each after the step it is in, then closes the devices, the network and the file."""

@@ -1,12 +1,12 @@
 """Bytes in, ESC/POS commands out.
 
-Knows how long every command is and what it is called; knows nothing of what a command does. Names and lengths are those of
-Epson's ESC/POS command reference, each command under its own name (`GS v 0`, `GS ( k`); where a clone uses the same bytes for
-something else (Bematech's `ESC v n`, Star's `ESC d n`), Epson's reading stands.
+Knows how long every command is and what it is called; knows nothing of what a command does. Names and lengths are
+those of Epson's ESC/POS command reference (`GS v 0`, `GS ( k`); where a clone uses the same bytes for something else
+(Bematech's `ESC v n`), Epson's reading stands.
 
-The same stream gives the same items however it was split: nothing is yielded before its last byte is here, and a run of text
-ends at a control byte or at `TEXT_RUN_BYTES`. Memory is bounded: a command longer than `COMMAND_BYTES` is skipped by its
-length. Bytes that are no command come out as `Unknown`, one or two at a time, so that reading falls into step again.
+The same stream gives the same items however it was split: nothing is yielded before its last byte is here, and a run
+of text ends at a control byte or at `TEXT_RUN_BYTES`. Memory is bounded: a command longer than `COMMAND_BYTES` is
+skipped by its length. What begins no command comes out as `Unknown`, so that reading falls into step again.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Oversized(NamedTuple):
 
 Item = Text | Command | Unknown | Oversized
 
-# A rule tells how many parameter bytes a command has, as far as `buffer[at:]` shows: it may ask for more once it sees more.
-# NO_COMMAND means that these parameters are impossible.
+# A rule tells how many parameter bytes a command has, as far as `buffer[at:]` shows: it may ask for more once it sees
+# more, and says NO_COMMAND to parameters that cannot be.
 Rule = Callable[[bytearray, int], int]
 NO_COMMAND: Final = -1
 
@@ -91,11 +91,11 @@ def _bar_code(buffer: bytearray, at: int) -> int:
 
 
 def _raster(buffer: bytearray, at: int) -> int:
-    """GS v 0: `0 m xL xH yL yH`, then x bytes for each of y rows."""
-    if len(buffer) < at + 6:
-        return 6
-    row_bytes, rows = buffer[at + 2] + 256 * buffer[at + 3], buffer[at + 4] + 256 * buffer[at + 5]
-    return 6 + row_bytes * rows if buffer[at] in (0, 0x30) else NO_COMMAND
+    """GS v 0 m xL xH yL yH: x bytes for each of y rows."""
+    if len(buffer) < at + 5:
+        return 5
+    row_bytes, rows = buffer[at + 1] + 256 * buffer[at + 2], buffer[at + 3] + 256 * buffer[at + 4]
+    return 5 + row_bytes * rows
 
 
 def _bit_image(buffer: bytearray, at: int) -> int:
@@ -138,6 +138,12 @@ def _stored_images(buffer: bytearray, at: int) -> int:
     return need
 
 
+def _unknown(buffer: bytearray, at: int) -> int:
+    """Commands `prefix ( letter` keep their length in one place, also those of a letter not known here."""
+    is_family = bytes(buffer[at - 3 : at - 1]) in _FAMILY_PREFIXES and buffer[at - 1] >= 0x20
+    return _length_u16(buffer, at) if is_family else NO_COMMAND
+
+
 def _by_first(lengths: dict[int, int], otherwise: int) -> Rule:
     """The first parameter tells how many there are, itself included."""
 
@@ -147,68 +153,77 @@ def _by_first(lengths: dict[int, int], otherwise: int) -> Rule:
     return rule
 
 
-_WITH_FEED = dict.fromkeys((65, 66, 97, 98, 103, 104), 2)
-
-# After the opcode: how many parameter bytes, or the rule that tells.
+# After the opcode: how many parameter bytes, or the rule that tells. Keys are the opcode's last byte.
 _ESC: Final[dict[str, int | Rule]] = {
-    **dict.fromkeys("2 4 5 < @ L S i m v".split(), 0),
-    **dict.fromkeys("! % - + / 3 = ? A E G J K M R T U V a d e r t u { 9 C Q".split(), 1),
-    **dict.fromkeys("$ B \\ c f".split(), 2),
-    **dict.fromkeys("p 7".split(), 3),
-    **{" ": 1, "\x06": 1, "\x0c": 0, "W": 8, "*": _bit_image, "&": _user_characters, "D": _until_nul},
-}
-_GS: Final[dict[str, int | Rule]] = {
-    **dict.fromkeys(": c".split(), 0),
-    **dict.fromkeys("! # / B E H I T a b f h r w |".split(), 1),
-    **dict.fromkeys("$ L P W \\ \xf9".split(), 2),
-    **dict.fromkeys("^ z".split(), 3),
-    "g": 4,
-    "C": _by_first({0: 3, 0x30: 3, 1: 7, 0x31: 7, 2: 3, 0x32: 3, 0x3B: 11}, 1),
-    "V": _by_first(_WITH_FEED, 1),
-    "*": _downloaded_image,
-    "k": _bar_code,
-    "v": _raster,
+    **dict.fromkeys("245<@LSimv\f", 0),
+    **dict.fromkeys(" !%-+/3=?AEGJKMRTUVader{tu9CQ\x06", 1),
+    **dict.fromkeys("$B\\cf", 2),
+    **dict.fromkeys("p7", 3),
+    **dict.fromkeys("W", 8),
+    "*": _bit_image,
+    "&": _user_characters,
+    "D": _until_nul,
 }
 _FS: Final[dict[str, int | Rule]] = {
-    **dict.fromkeys("& .".split(), 0),
-    **dict.fromkeys("! - C W".split(), 1),
-    **dict.fromkeys("? S p".split(), 2),
-    **{"2": 74, "q": _stored_images},
+    **dict.fromkeys("&.", 0),
+    **dict.fromkeys("!-CW", 1),
+    **dict.fromkeys("?Sp", 2),
+    **dict.fromkeys("2", 74),
+    "q": _stored_images,
+}
+_GS: Final[dict[str, int | Rule]] = {
+    **dict.fromkeys(":c", 0),
+    **dict.fromkeys("!#/BEHITabfhrw|", 1),
+    **dict.fromkeys("$LPW\\\xf9", 2),
+    **dict.fromkeys("^z", 3),
+    **dict.fromkeys("g", 4),
+    "C": _by_first({0: 3, 0x30: 3, 1: 7, 0x31: 7, 2: 3, 0x32: 3, 0x3B: 11}, 1),
+    "V": _by_first(dict.fromkeys((65, 66, 97, 98, 103, 104), 2), 1),
+    "*": _downloaded_image,
+    "k": _bar_code,
 }
 _DLE: Final[dict[str, int | Rule]] = {
     "\x04": _by_first({7: 2, 8: 2, 18: 2}, 1),
     "\x05": 1,
     "\x14": _by_first({1: 3, 2: 3, 3: 6, 7: 2, 8: 8}, 1),
 }
-_DLE_NAMES: Final = {"\x04": "EOT", "\x05": "ENQ", "\x14": "DC4"}
-_OTHER_NAMES: Final = {" ": "SP", "\x06": "ACK", "\x0c": "FF", "\xf9": "F9h"}
-# Commands of the form `prefix ( letter pL pH …`, and the one whose length has four bytes.
-_FAMILIES: Final = {b"\x1b(": "AEY", b"\x1c(": "ACELe", b"\x1d(": "ACDEFGHJKLMNPQVXYZkz"}
-
-_commands: dict[bytes, tuple[str, int | Rule]] = {
-    **{b"\x1b" + c.encode("latin-1"): ("ESC " + _OTHER_NAMES.get(c, c), rule) for c, rule in _ESC.items()},
-    **{b"\x1d" + c.encode("latin-1"): ("GS " + _OTHER_NAMES.get(c, c), rule) for c, rule in _GS.items()},
-    **{b"\x1c" + c.encode("latin-1"): ("FS " + c, rule) for c, rule in _FS.items()},
-    **{b"\x10" + c.encode("latin-1"): ("DLE " + _DLE_NAMES[c], rule) for c, rule in _DLE.items()},
-    **{
-        prefix + letter.encode(): (
-            f"{'GS' if prefix[0] == 0x1D else 'FS' if prefix[0] == 0x1C else 'ESC'} ( {letter}",
-            _length_u16,
-        )
-        for prefix, letters in _FAMILIES.items()
-        for letter in letters
-    },
-    b"\x1d8L": ("GS 8 L", _length_u32),
+_PREFIXES: Final = {"ESC": (b"\x1b", _ESC), "FS": (b"\x1c", _FS), "GS": (b"\x1d", _GS), "DLE": (b"\x10", _DLE)}
+_FAMILIES: Final = {"ESC": "AEY", "FS": "ACELe", "GS": "ACDEFGHJKLMNPQVXYZkz"}  # prefix ( letter pL pH …
+_CONTROL_NAMES: Final = {
+    " ": "SP",
+    "\x04": "EOT",
+    "\x05": "ENQ",
+    "\x06": "ACK",
+    "\f": "FF",
+    "\x14": "DC4",
+    "\xf9": "F9h",
 }
-_single = {0x09: Command("HT"), 0x0A: Command("LF"), 0x0C: Command("FF"), 0x0D: Command("CR"), 0x18: Command("CAN")}
+
+_SINGLE: Final = {
+    0x09: Command("HT"),
+    0x0A: Command("LF"),
+    0x0C: Command("FF"),
+    0x0D: Command("CR"),
+    0x18: Command("CAN"),
+}
+_COMMANDS: Final[dict[bytes, tuple[str, int | Rule]]] = {
+    prefix + last.encode("latin-1"): (f"{name} {_CONTROL_NAMES.get(last, last)}", rule)
+    for name, (prefix, rules) in _PREFIXES.items()
+    for last, rule in rules.items()
+}
+_COMMANDS.update(
+    (_PREFIXES[name][0] + b"(" + letter.encode(), (f"{name} ( {letter}", _length_u16))
+    for name, letters in _FAMILIES.items()
+    for letter in letters
+)
+_COMMANDS.update({b"\x1d8L": ("GS 8 L", _length_u32), b"\x1dv0": ("GS v 0", _raster)})
 
 OPCODES: Final[dict[str, bytes]] = {
-    **{name: opcode for opcode, (name, _) in _commands.items()},
-    **{command.name: bytes([code]) for code, command in _single.items()},
+    **{name: opcode for opcode, (name, _) in _COMMANDS.items()},
+    **{command.name: bytes([code]) for code, command in _SINGLE.items()},
 }
-_fixed_commands = {opcode: (name, rule) for opcode, (name, rule) in _commands.items() if isinstance(rule, int)}
-_ruled_commands = {opcode: (name, rule) for opcode, (name, rule) in _commands.items() if not isinstance(rule, int)}
-_three_byte_prefixes = {b"\x1b(", b"\x1c(", b"\x1d(", b"\x1d8"}
+_THREE_BYTE_PREFIXES: Final = {opcode[:2] for opcode in _COMMANDS if len(opcode) == 3}
+_FAMILY_PREFIXES: Final = {b"\x1b(", b"\x1c(", b"\x1d("}
 
 _control_byte = re.compile(rb"[\x00-\x1f]")
 
@@ -261,7 +276,7 @@ class Parser:
         first = buffer[at]
         if first >= 0x20:
             return self._text(buffer, at)
-        if single := _single.get(first):
+        if single := _SINGLE.get(first):
             return single, 1
         if first not in b"\x10\x1b\x1c\x1d":
             return Unknown(bytes([first])), 1
@@ -269,18 +284,28 @@ class Parser:
         if held < 2:
             return None, 2
         opcode = bytes(buffer[at : at + 2])
-        if fixed := _fixed_commands.get(opcode):
-            name, count = fixed
-            end = at + 2 + count
-            return (Command(name, bytes(buffer[at + 2 : end])), end - at) if len(buffer) >= end else (None, end - at)
-        if opcode in _three_byte_prefixes:
+        if opcode in _THREE_BYTE_PREFIXES:
             if held < 3:
                 return None, 3
             opcode = bytes(buffer[at : at + 3])
-        return self._ruled(opcode, held)
+        start = at + len(opcode)
+        name, rule = _COMMANDS.get(opcode, ("", _unknown))
+        count = rule if isinstance(rule, int) else rule(buffer, start)
+        if count == NO_COMMAND:
+            # A control byte after the prefix may begin a command of its own; a printable one belongs to the unknown.
+            length = 1 if opcode[1] < 0x20 else 2
+            return Unknown(bytes(buffer[at : at + length])), length
+        end = start + count
+        if count > COMMAND_BYTES:
+            return Oversized(name, count), end - at
+        if len(buffer) < end:
+            return None, end - at
+        if not name:
+            return Unknown(bytes(buffer[at:end])), end - at
+        return Command(name, bytes(buffer[start:end])), end - at
 
     def _text(self, buffer: bytearray, at: int) -> tuple[Item | None, int]:
-        # A run ends at a control byte: to end it at the last byte received would make the items depend on how bytes arrive.
+        # To end a run at the last byte received would make the items depend on how the bytes arrive.
         control = _control_byte.search(buffer, at, at + TEXT_RUN_BYTES)
         if control:
             end = control.start()
@@ -289,28 +314,6 @@ class Parser:
         else:
             return None, len(buffer) - at + 1
         return Text(bytes(buffer[at:end])), end - at
-
-    def _ruled(self, opcode: bytes, held: int) -> tuple[Item | None, int]:
-        buffer, at = self._buffer, self._at
-        start = at + len(opcode)
-        if ruled := _ruled_commands.get(opcode):
-            name, rule = ruled
-            count = rule(buffer, start)
-        elif opcode[:2] in _FAMILIES:  # a letter not known here: its length is where the family keeps it
-            name, count = "", _length_u16(buffer, start)
-        else:
-            name, count = "", NO_COMMAND
-        if count == NO_COMMAND:
-            # A control byte after the prefix may begin a command of its own; a printable one belongs to the unknown.
-            length = 1 if opcode[1] < 0x20 else len(opcode)
-            return Unknown(bytes(buffer[at : at + length])), length
-        length = len(opcode) + count
-        if count > COMMAND_BYTES:
-            return Oversized(name, count), length
-        if held < length:
-            return None, length
-        raw = bytes(buffer[at : at + length])
-        return (Command(name, raw[len(opcode) :]) if name else Unknown(raw)), length
 
 
 _real_time = re.compile(
@@ -325,8 +328,8 @@ _real_time_start = re.compile(
 class RealTimeScanner:
     """Finds DLE EOT, DLE ENQ and DLE DC4 in bytes as they arrive, before and apart from all parsing.
 
-    A printer acts on these at once, whatever waits in its buffer, and also when the bytes only happen to stand inside an image:
-    Epson's reference warns of it under each of the three.
+    A printer acts on these at once, whatever waits in its buffer, and also where the bytes only happen to stand inside
+    an image: Epson's reference warns of it under each of the three.
     """
 
     def __init__(self) -> None:
@@ -339,11 +342,12 @@ class RealTimeScanner:
             return
         seen = len(self._tail)  # these were handed out with an earlier piece
         whole = self._tail + data
+        rest = 0
         for match in _real_time.finditer(whole):
             raw = match.group()
-            yield whole[seen : match.end()], Command("DLE " + _DLE_NAMES[chr(raw[1])], raw[2:])
-            seen = match.end()
-        start = _real_time_start.search(whole, seen)
+            yield whole[seen : match.end()], Command("DLE " + _CONTROL_NAMES[chr(raw[1])], raw[2:])
+            seen = rest = match.end()
+        start = _real_time_start.search(whole, rest)
         self._tail = start.group() if start else b""
         if seen < len(whole):
             yield whole[seen:], None

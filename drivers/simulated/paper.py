@@ -1,17 +1,18 @@
 """What the print head does: commands become printed lines, and lines become a picture when somebody looks.
 
-`Paper` keeps the modes (font, size, alignment, code page, …) and the line being composed; it executes the commands that
-print, feed or set a mode, and ignores the rest. What has been printed is a list of small records; drawing is left to `draw`,
-so that thousands of receipts cost no pixels. It knows no wire, no fault and no cut.
+`Paper` keeps the modes (font, size, alignment, code page, …) and the line being composed; it executes the commands
+that print, feed or set a mode, and ignores the rest. What has been printed is a list of small records; drawing is left
+to `draw`, so that thousands of receipts cost no pixels. It knows no wire and no fault.
 
-Layout follows Epson's ESC/POS command reference for a 203 dpi printer: font A 12 × 24 dots, font B 9 × 17, line spacing 30
-dots, one motion unit a dot. Page mode, rotation, user-defined characters and stored images are understood as commands and
-not drawn; PDF417 and the rarer bar codes are drawn as a frame with their data in it.
+Layout follows Epson's ESC/POS command reference for a 203 dpi printer: font A 12 × 24 dots, font B 9 × 17, line spacing
+30 dots, one motion unit a dot. Page mode, rotation, user-defined characters and stored images are not drawn; PDF417 and
+the rarer bar codes are drawn as a frame with their data in it.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -24,41 +25,42 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 from drivers.document import display_columns
 from drivers.simulated.escpos_parser import Command, Item, Text
 
-# ESC t n → Python's codec. Numbers as on Epson's TM-T88 series; a number not listed keeps ASCII and shows the rest as �.
+# ESC t n → Python's codec, as on Epson's TM-T88 series; a number not listed keeps ASCII and shows the rest as �.
 CODE_PAGES: Final[dict[int, str]] = {
-    **{
-        0: "cp437",
-        1: "cp932",
-        2: "cp850",
-        3: "cp860",
-        4: "cp863",
-        5: "cp865",
-        13: "cp857",
-        14: "cp737",
-        15: "iso8859-7",
-    },
-    **{
-        16: "cp1252",
-        17: "cp866",
-        18: "cp852",
-        19: "cp858",
-        21: "cp874",
-        26: "cp874",
-        32: "cp720",
-        33: "cp775",
-        34: "cp855",
-    },
-    **{
-        35: "cp861",
-        36: "cp862",
-        37: "cp864",
-        38: "cp869",
-        39: "iso8859-2",
-        40: "iso8859-15",
-        44: "cp1125",
-        45: "cp1250",
-    },
-    **{46: "cp1251", 47: "cp1253", 48: "cp1254", 49: "cp1255", 50: "cp1256", 51: "cp1257", 52: "cp1258", 53: "kz1048"},
+    0: "cp437",
+    1: "cp932",
+    2: "cp850",
+    3: "cp860",
+    4: "cp863",
+    5: "cp865",
+    13: "cp857",
+    14: "cp737",
+    15: "iso8859-7",
+    16: "cp1252",
+    17: "cp866",
+    18: "cp852",
+    19: "cp858",
+    21: "cp874",
+    26: "cp874",
+    32: "cp720",
+    33: "cp775",
+    34: "cp855",
+    35: "cp861",
+    36: "cp862",
+    37: "cp864",
+    38: "cp869",
+    39: "iso8859-2",
+    40: "iso8859-15",
+    44: "cp1125",
+    45: "cp1250",
+    46: "cp1251",
+    47: "cp1253",
+    48: "cp1254",
+    49: "cp1255",
+    50: "cp1256",
+    51: "cp1257",
+    52: "cp1258",
+    53: "kz1048",
 }
 
 FONT_A: Final = (12, 24)
@@ -148,6 +150,13 @@ class Line(NamedTuple):
         return text
 
 
+class Picture(NamedTuple):
+    """A raster image, printed at once."""
+
+    dots: Dots
+    area: Area
+
+
 class Feed(NamedTuple):
     """Blank paper."""
 
@@ -172,7 +181,7 @@ class BarCode(NamedTuple):
     area: Area
 
 
-Printed = Line | Dots | Feed | Qr | BarCode | tuple[Dots, Area]
+Printed = Line | Picture | Feed | Qr | BarCode
 
 
 class Paper:
@@ -206,7 +215,7 @@ class Paper:
         return bool(self._parts)
 
     def execute(self, item: Item) -> int:
-        """Does what the command says and returns how many lines that printed, pictures and codes counting as one."""
+        """Does what the command says and returns how many lines that printed; a picture or a code counts as one."""
         before = len(self.printed)
         if isinstance(item, Text):
             self._characters(item.data)
@@ -214,7 +223,14 @@ class Paper:
             action(self, item.parameters)
         else:
             return 0
-        return len(self.printed) - before
+        if len(self.printed) == before:
+            return 0
+        return sum(not isinstance(printed, Feed) for printed in self.printed[before:])
+
+    def abandon_line(self) -> None:
+        """Forgets the characters that wait for their line feed."""
+        self._parts.clear()
+        self._x = 0
 
     def tear(self) -> tuple[Printed, ...]:
         """Takes away what has been printed so far."""
@@ -365,9 +381,9 @@ class Paper:
 
     def _raster(self, parameters: bytes) -> None:
         """GS v 0: printed at once."""
-        mode, row_bytes, rows = parameters[1], _u16(parameters[2:4]), _u16(parameters[4:6])
+        mode, row_bytes, rows = parameters[0], _u16(parameters[1:3]), _u16(parameters[3:5])
         if row_bytes and rows:
-            self._print_dots(Dots(0, 8 * row_bytes, rows, parameters[6:], (1 + (mode & 1), 1 + (mode >> 1 & 1))))
+            self._print_dots(Dots(0, 8 * row_bytes, rows, parameters[5:], (1 + (mode & 1), 1 + (mode >> 1 & 1))))
 
     def _graphics_command(self, parameters: bytes) -> None:
         """GS ( L and GS 8 L, after their length: function 112 stores raster graphics, 2 and 50 print them."""
@@ -393,7 +409,7 @@ class Paper:
 
     def _print_dots(self, dots: Dots) -> None:
         self._end_line(b"")
-        self.printed.append((dots, self._area))
+        self.printed.append(Picture(dots, self._area))
 
     def _symbol(self, parameters: bytes) -> None:
         """GS ( k, after its length: cn 49 is QR, 48 is PDF417; function 80 stores the data, 81 prints."""
@@ -461,7 +477,7 @@ _ACTIONS: Final[dict[str, Callable[[Paper, bytes], None]]] = {
     "ESC t": Paper._set_code_page,
     "FS ( C": Paper._set_encoding,
     "ESC *": Paper._bit_image,
-    "GS v": Paper._raster,
+    "GS v 0": Paper._raster,
     "GS ( L": Paper._graphics_u16,
     "GS 8 L": Paper._graphics_u32,
     "GS ( k": Paper._symbol,
@@ -494,25 +510,24 @@ def _turned(columns: bytes, width: int, column_bytes: int) -> bytes:
 
 # bar codes: the widths of bars and spaces in modules, beginning with a bar
 
-# ISO/IEC 15417, symbol characters 0–106; 106 is the stop character.
+# ISO/IEC 15417: symbol characters 0 to 105, six widths each, and the stop character.
 _CODE_128: Final = (
-    "212222 222122 222221 121223 121322 131222 122213 122312 132212 221213 221312 231212 112232 122132 122231 113222 123122 "
-    "123221 223211 221132 221231 213212 223112 312131 311222 321122 321221 312212 322112 322211 212123 212321 232121 111323 "
-    "131123 131321 112313 132113 132311 211313 231113 231311 112133 112331 132131 113123 113321 133121 313121 211331 231131 "
-    "213113 213311 213131 311123 311321 331121 312113 312311 332111 314111 221411 431111 111224 111422 121124 121421 141122 "
-    "141221 112214 112412 122114 122411 142112 142211 241211 221114 413111 241112 134111 111242 121142 121241 114212 124112 "
-    "124211 411212 421112 421211 212141 214121 412121 111143 111341 131141 114113 114311 411113 411311 113141 114131 311141 "
-    "411131 211412 211214 211232 2331112"
-).split()
-# ISO/IEC 15420: the digit with odd parity; even parity is the same mirrored.
-_EAN_DIGITS: Final = "3211 2221 2122 1411 1132 1231 1114 1312 1213 3112".split()
-_EAN_PARITY: Final = "LLLLLL LLGLGG LLGGLG LLGGGL LGLLGG LGGLLG LGGGLL LGLGLG LGLGGL LGGLGL".split()
-# ISO/IEC 16390: which two of five elements are wide.
-_ITF_DIGITS: Final = "11331 31113 13113 33111 11313 31311 13311 11133 31131 13131".split()
+    "212222222122222221121223121322131222122213122312132212221213221312231212112232122132122231113222123122"
+    "123221223211221132221231213212223112312131311222321122321221312212322112322211212123212321232121111323"
+    "131123131321112313132113132311211313231113231311112133112331132131113123113321133121313121211331231131"
+    "213113213311213131311123311321331121312113312311332111314111221411431111111224111422121124121421141122"
+    "141221112214112412122114122411142112142211241211221114413111241112134111111242121142121241114212124112"
+    "124211411212421112421211212141214121412121111143111341131141114113114311411113411311113141114131311141"
+    "411131211412211214211232"
+)
+_CODE_128_STOP: Final = "2331112"
+# ISO/IEC 15420: the digits with odd parity, four widths each; even parity is the same mirrored.
+_EAN_DIGITS: Final = "3211222121221411113212311114131212133112"
+_EAN_PARITY: Final = "LLLLLLLLGLGGLLGGLGLLGGGLLGLLGGLGGLLGLGGGLLLGLGLGLGLGGLLGGLGL"  # by the first digit, six each
 
 
 def bar_widths(symbology: int, data: bytes) -> str | None:
-    """The bars of GS k's symbology m (65–73) as widths in modules, a bar first; None where it is not drawn or invalid."""
+    """The bars of GS k's symbology m (65–73) as widths in modules, a bar first; None where they cannot be drawn."""
     if symbology == 73:
         return _code_128(data)
     if not data.isdigit():
@@ -524,8 +539,6 @@ def bar_widths(symbology: int, data: bytes) -> str | None:
         return _ean_13(digits)
     if symbology == 68 and len(digits) in (7, 8):
         return _ean_8(digits)
-    if symbology == 70 and len(digits) % 2 == 0:
-        return _itf(digits)
     return None
 
 
@@ -560,7 +573,7 @@ def _code_128(data: bytes) -> str | None:
     if len(codes) < 2:
         return None
     check = (codes[0] + sum(place * code for place, code in enumerate(codes))) % 103
-    return "".join(_CODE_128[code] for code in [*codes, check, 106])
+    return "".join(_CODE_128[6 * code :][:6] for code in [*codes, check]) + _CODE_128_STOP
 
 
 def _check_digit(digits: str) -> str:
@@ -571,26 +584,19 @@ def _check_digit(digits: str) -> str:
 
 def _ean_13(digits: str) -> str:
     digits = digits[:12] + _check_digit(digits[:12])  # a printer computes the last digit itself
-    left = "".join(
-        _EAN_DIGITS[int(digit)] if parity == "L" else _EAN_DIGITS[int(digit)][::-1]
-        for digit, parity in zip(digits[1:7], _EAN_PARITY[int(digits[0])], strict=True)
-    )
-    return "111" + left + "11111" + "".join(_EAN_DIGITS[int(digit)] for digit in digits[7:]) + "111"
+    parities = _EAN_PARITY[6 * int(digits[0]) :][:6]
+    left = (_ean_digit(digit, parity) for digit, parity in zip(digits[1:7], parities, strict=True))
+    return "111" + "".join(left) + "11111" + "".join(map(_ean_digit, digits[7:])) + "111"
 
 
 def _ean_8(digits: str) -> str:
     digits = digits[:7] + _check_digit(digits[:7])
-    halves = ["".join(_EAN_DIGITS[int(digit)] for digit in half) for half in (digits[:4], digits[4:])]
-    return "111" + halves[0] + "11111" + halves[1] + "111"
+    return "111" + "".join(map(_ean_digit, digits[:4])) + "11111" + "".join(map(_ean_digit, digits[4:])) + "111"
 
 
-def _itf(digits: str) -> str:
-    """Digits in pairs: the first in the bars, the second in the spaces between them."""
-    pairs = zip(digits[::2], digits[1::2], strict=True)
-    interleaved = (
-        a + b for bars, spaces in pairs for a, b in zip(_ITF_DIGITS[int(bars)], _ITF_DIGITS[int(spaces)], strict=True)
-    )
-    return "1111" + "".join(interleaved) + "311"
+def _ean_digit(digit: str, parity: str = "L") -> str:
+    widths = _EAN_DIGITS[4 * int(digit) :][:4]
+    return widths if parity == "L" else widths[::-1]
 
 
 # drawing
@@ -598,13 +604,19 @@ def _itf(digits: str) -> str:
 MARGIN_DOTS: Final = 32
 _EDGE_DOTS: Final = 12
 _SURROUNDINGS: Final = 214
-_MONOSPACED_FONTS: Final = (
-    "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",
-    "/usr/share/fonts/dejavu-sans-mono-fonts/DejaVuSansMono.ttf",
-    "/usr/share/fonts/TTF/DejaVuSansMono.ttf",
-    "/System/Library/Fonts/Menlo.ttc",
-    "C:/Windows/Fonts/consola.ttf",
-)
+
+
+def _monospaced_fonts() -> list[Path]:
+    """Where a monospaced font may be, the best first; the last is the one that python-barcode's wheel brings along."""
+    places = [
+        "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",
+        "/usr/share/fonts/dejavu-sans-mono-fonts/DejaVuSansMono.ttf",
+        "/usr/share/fonts/TTF/DejaVuSansMono.ttf",
+    ]
+    bar_codes = importlib.util.find_spec("barcode")
+    if bar_codes and bar_codes.origin:
+        places.append(str(Path(bar_codes.origin).with_name("fonts") / "DejaVuSansMono.ttf"))
+    return [path for path in map(Path, places) if path.exists()]
 
 
 def draw(printed: Iterable[Printed], width_dots: int, *, was_cut: bool) -> Image.Image:
@@ -653,8 +665,7 @@ def _piece(item: Printed, width_dots: int) -> tuple[Image.Image | None, int, int
     elif isinstance(item, BarCode):
         picture, area = _bar_code_picture(item), item.area
     else:
-        dots, area = item
-        picture = _dots_picture(dots)
+        picture, area = _dots_picture(item.dots), item.area
     picture = picture.crop((0, 0, min(picture.width, area.width), picture.height))
     return picture, area.start(picture.width), picture.height
 
@@ -718,15 +729,14 @@ def _cell_picture(text: str, columns: int, style: Style) -> Image.Image:
 
 @functools.lru_cache(maxsize=64)
 def _font(cell_height: int, bold: bool) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, bool]:
-    """A font whose characters fit a cell, and whether it is bold by itself. Without a system font, the one inside Pillow."""
+    """A font whose characters fit a cell, and whether it is bold by itself; with none at hand, the one inside Pillow."""
     size = cell_height * 5 / 6  # DejaVu Sans Mono advances 0.602 em: 20 pixels fill the 12 of font A
-    for path in map(Path, _MONOSPACED_FONTS):
-        if path.exists():
-            bold_path = path.with_name(path.stem + "-Bold" + path.suffix)
-            if bold and bold_path.exists():
-                return ImageFont.truetype(bold_path, size), True
-            return ImageFont.truetype(path, size), False
-    return ImageFont.load_default(size * 0.9), False
+    for path in _monospaced_fonts():
+        bold_path = path.with_name("DejaVuSansMono-Bold.ttf")
+        has_bold = bold and bold_path.exists()
+        # Basic layout: one cell, one character; Raqm refuses some characters that stand alone.
+        return ImageFont.truetype(bold_path if has_bold else path, size, layout_engine=ImageFont.Layout.BASIC), has_bold
+    return ImageFont.load_default(size * 0.9), False  # proportional, and of little more than ASCII
 
 
 def _dots_picture(dots: Dots) -> Image.Image:
@@ -756,13 +766,14 @@ def _modules_picture(matrix: Sequence[Sequence[int]], module_dots: int) -> Image
     return picture.resize((picture.width * module_dots, picture.height * module_dots), Image.Resampling.NEAREST)
 
 
-_NAMES: Final = dict(enumerate("UPC-A UPC-E EAN-13 EAN-8 CODE39 ITF CODABAR CODE93 CODE128".split(), 65))
+_SYMBOLOGIES: Final = ("UPC-A", "UPC-E", "EAN-13", "EAN-8", "CODE39", "ITF", "CODABAR", "CODE93", "CODE128")
 
 
 def _bar_code_picture(bar_code: BarCode) -> Image.Image:
     widths = bar_widths(bar_code.symbology, bar_code.data)
     if widths is None:
-        return _frame(_NAMES.get(bar_code.symbology, "PDF417" if not bar_code.symbology else "bar code"), bar_code.data)
+        names = {0: "PDF417", **dict(enumerate(_SYMBOLOGIES, 65))}
+        return _frame(names.get(bar_code.symbology, "bar code"), bar_code.data)
     module = bar_code.module_dots
     total = sum(map(int, widths)) * module
     above, below = bar_code.text_position & 1, bar_code.text_position >> 1 & 1
@@ -775,7 +786,7 @@ def _bar_code_picture(bar_code: BarCode) -> Image.Image:
         if index % 2 == 0:
             pen.rectangle((x, top, x + dots - 1, top + bar_code.height_dots - 1), fill=0)
         x += dots
-    text = _readable(bar_code.data)
+    text = _readable(bar_code.symbology, bar_code.data)
     start = (total - len(text) * FONT_A[0]) // 2
     for wanted, y in ((above, 0), (below, top + bar_code.height_dots + 4)):
         if wanted:
@@ -783,8 +794,12 @@ def _bar_code_picture(bar_code: BarCode) -> Image.Image:
     return picture
 
 
-def _readable(data: bytes) -> str:
-    """What stands under the bars: the data without code set marks, set C's bytes as two digits each."""
+def _readable(symbology: int, data: bytes) -> str:
+    """What stands at the bars: for Code 128 without code set marks, set C's bytes as two digits each."""
+    if symbology != 73:
+        digits = data.decode("latin-1")
+        lacks_check_digit = len(digits) == {65: 11, 67: 12, 68: 7}.get(symbology)
+        return digits + _check_digit(digits) if lacks_check_digit else digits
     readable, code_set = "", ""
     for mark, text in re.findall(rb"(\{.)?([^{]*)", data, re.DOTALL):
         if mark in (b"{A", b"{B", b"{C"):

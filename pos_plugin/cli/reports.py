@@ -1,0 +1,187 @@
+"""Commands that only look: status, members, member, verify. They work beside a running till."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+import typer
+
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(status)
+    app.command("members")(list_members)
+    app.command()(member)
+    app.command()(verify)
+
+
+def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """How this till stands: entries, what is not sent yet, receipts not printed yet."""
+    import sqlite3
+
+    from offline_store import journal, receipts, settings
+    from offline_store.store import Store
+
+    with Store.open_for_reading(store) as till, till.read() as db:
+        who, program = journal.identity(db), settings.program_in_force(db)
+        last, _ = journal.head(db)
+        acknowledged = int(settings.get(db, "acknowledged", "0"))
+        (members,) = db.execute("SELECT count(*) FROM member").fetchone()
+        found: dict[str, Any] = {
+            "terminal": who.terminal,
+            "shop": settings.get(db, "shop") or None,
+            "program": program.id,
+            "currency": program.currency,
+            "entries": last,
+            "unsent": last - acknowledged,
+            "last_heard": settings.get(db, "server_time") or None,
+            "members": members,
+            "receipts": receipts.counts(db),
+            "sqlite": sqlite3.sqlite_version,
+        }
+    if as_json:
+        print_json(found)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    prints = ", ".join(f"{count} {state}" for state, count in found["receipts"].items()) or "none yet"
+    for name, value in (
+        ("Till", who.terminal),
+        ("Shop", found["shop"] or "not enrolled with a head office yet"),
+        ("Programme", f"{program.id}, in {program.currency}"),
+        ("Entries", f"{last:,}, of which {last - acknowledged:,} are not at head office yet"),
+        ("Head office", f"last heard {found['last_heard']}" if found["last_heard"] else "never heard"),
+        ("Members", f"{members:,}"),
+        ("Receipts", prints),
+    ):
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def list_members(
+    store: StoreDir = DEFAULT_STORE,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print card,balance, for a spreadsheet.")] = False,
+    as_of: Annotated[
+        str,
+        typer.Option(
+            "--as-of",
+            metavar="DAY",
+            help="Balances as this till's journal has them at the end of that day (2017-12-31).",
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Every member with a card known here, and their balance."""
+    from offline_store import members, verify
+    from offline_store.store import Store
+    from offline_store.sync import till_now, today
+
+    if as_of:
+        try:
+            date.fromisoformat(as_of)
+        except ValueError:
+            raise typer.BadParameter(f"{as_of!r} is no day; write it like 2017-12-31.", param_hint="--as-of") from None
+    with Store.open_for_reading(store) as till, till.read() as db:
+        cards = db.execute("SELECT card, member FROM card ORDER BY card").fetchall()
+        if as_of:
+            then = verify.balances_as_of(db, as_of)
+            rows = [(card, then[reference]) for card, reference in cards]
+        else:
+            day = today(db, till_now(db, datetime.now(UTC)))
+            rows = [
+                (card, members.balance(db, members.current(db, reference), day).points) for card, reference in cards
+            ]
+    if as_json:
+        print_json([{"card": card, "balance": balance} for card, balance in rows])
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("card", "balance"))
+        writer.writerows(rows)
+    else:
+        for card, balance in rows:
+            typer.echo(f"{card:20} {balance:>10,}")
+        typer.echo(f"{len(rows):,} cards, {sum(balance for _, balance in rows):,} points")
+
+
+def member(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="The card's number.")],
+    store: StoreDir = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """One member: balance, what can be spent at this till, last movements."""
+    from offline_store import members, rights
+    from offline_store.store import Store
+    from offline_store.sync import till_now, today
+    from pos_plugin.errors import Unknown
+
+    with Store.open_for_reading(store) as till, till.read() as db:
+        found = members.member_of_card(db, card)
+        if found is None:
+            raise Unknown("ACCOUNT_INVALID", "Nobody known here has this card.", hint="Check the number.")
+        day = today(db, till_now(db, datetime.now(UTC)))
+        balance = members.balance(db, found, day)
+        here = rights.held_points(db, found, day)
+        moved = [
+            (entry.envelope.business_day, entry.kind, points) for entry, points in members.movements(db, found, 20)
+        ]
+    if as_json:
+        print_json(
+            {
+                "member": found,
+                "balance": balance.points,
+                "as_of": balance.as_of or None,
+                "spendable_here": here,
+                "movements": [{"day": day, "kind": kind, "points": points} for day, kind, points in moved],
+            }
+        )
+        return
+    told = f" (head office's figure of {balance.as_of}, and what happened here since)" if balance.as_of else ""
+    typer.echo(f"Balance {balance.points:,}{told}; {here:,} can be used at this till today.")
+    for day, kind, points in moved:
+        typer.echo(f"{day}  {kind:8} {points:+,}")
+
+
+def verify(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """Prove that the journal is whole and that every balance is the sum of its postings."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from offline_store import journal
+    from offline_store.store import Store
+    from offline_store.verify import verify as prove
+
+    with Store.open_for_reading(store) as till, till.read() as db:
+        last, _ = journal.head(db)
+        with Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
+            task = bar.add_task("Reading the journal", total=last)
+            proof = prove(db, lambda number: bar.update(task, completed=number))
+    if as_json:
+        print_json(
+            {
+                "entries": proof.entries,
+                "members": proof.members,
+                "points": proof.points,
+                "head": proof.head,
+                "problems": proof.problems,
+            }
+        )
+    else:
+        for problem in proof.problems:
+            typer.echo(problem, err=True)
+        if not proof.problems:
+            typer.echo(
+                f"{proof.entries:,} entries are whole, each chained to the one before; the balances of {proof.members:,} "
+                f"members are the sums of their postings, {proof.points:,} points in all.\nHead of the chain: {proof.head}"
+            )
+        else:
+            typer.echo(
+                f"{len(proof.problems)} problems. Keep this folder as it is and compare it with a backup.", err=True
+            )
+    if proof.problems:
+        raise typer.Exit(1)

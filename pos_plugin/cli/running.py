@@ -1,0 +1,180 @@
+"""Commands of a till at work: run, demo, sync, reprint, test-print, doctor, printer simulate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(run)
+    app.command()(demo)
+    app.command()(sync)
+    app.command()(reprint)
+    app.command("test-print")(print_test)
+    app.command()(doctor)
+    printer = typer.Typer(help="A printer that exists only in software.", no_args_is_help=True)
+    printer.command("simulate")(printer_simulate)
+    app.add_typer(printer, name="printer")
+
+
+def run(
+    store: StoreDir = DEFAULT_STORE,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="The page's port, if not the one in till.toml.")
+    ] = None,
+) -> None:
+    """Run the till: its page and API on this machine, its printer, scanner and sync."""
+    import logging
+
+    from pos_plugin.serve import serve
+    from pos_plugin.terminal import Terminal
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with Terminal.open(store) as terminal:
+        chosen = terminal.config.page.port if port is None else port
+        serve(terminal, chosen, started=lambda address: typer.echo(f"The till is at {address} (Ctrl-C ends it)."))
+    typer.echo("The till is closed.")
+
+
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Keep the demo's data here; else it is new each time.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The till's page.")] = 8350,
+    control_port: Annotated[int, typer.Option(min=0, max=65_535, help="The control page.")] = 8351,
+    server_port: Annotated[int, typer.Option(min=0, max=65_535, help="The central server.")] = 8360,
+    printer_port: Annotated[int, typer.Option(min=0, max=65_535, help="The simulated printer.")] = 9101,
+) -> None:
+    """A whole shop on this machine: head office, a till, a scanner and a printer that exist only in software."""
+    from pos_plugin.demo import Ports, demo
+
+    demo(folder, Ports(port, control_port, server_port, printer_port))
+
+
+def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """Exchange with head office once, now. A running till does this by itself."""
+    from ledger.keys import SigningKey
+    from offline_store import journal
+    from offline_store.store import Store
+    from offline_store.sync import NotEnrolled, Sync
+    from pos_plugin.config import read_config
+    from pos_plugin.server_link import HttpLink
+
+    config = read_config(store)
+    if not config.server.url:
+        raise NotEnrolled("This till has no head office.", hint="Join one: pos-plugin enroll URL CODE")
+    with Store.open(store) as till:
+        with till.read() as db:
+            who = journal.identity(db)
+        link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(till.secret_key()))
+        progress = Sync(till, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom).step()
+        link.close()
+    found = {
+        "sent": progress.uploaded,
+        "received": progress.received,
+        "unsent": progress.unsent,
+        "notes": progress.notes,
+    }
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(
+        f"Sent {progress.uploaded:,} entries, received {progress.received:,} items; {progress.unsent:,} still to send."
+    )
+    for note in progress.notes:
+        typer.echo(note, err=True)
+
+
+def reprint(
+    reference: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="What the receipt bears, for example 7K3M2P-17-C.")
+    ],
+    store: StoreDir = DEFAULT_STORE,
+) -> None:
+    """Print an earlier receipt again, as it was, marked COPY."""
+    from offline_store import receipts
+    from pos_plugin.terminal import Terminal
+
+    with Terminal.open(store, start=False) as terminal:
+        job = terminal.reprint(reference)
+        if not terminal.config.printer.address:
+            typer.echo("It is printed once this till has a printer (till.toml) and runs.")
+            return
+        spooler = terminal.open_printer()
+        try:
+            while spooler.step():
+                pass
+        finally:
+            spooler.close()
+        with terminal.store.read() as db:
+            done = receipts.job(db, job)
+    if done is None or done.state != "printed":
+        typer.echo(done.reason if done and done.reason else spooler.trouble, err=True)
+        raise typer.Exit(1)
+    typer.echo("Printed, marked COPY.")
+
+
+def print_test(store: StoreDir = DEFAULT_STORE) -> None:
+    """Print a test page and say in words what the printer answered."""
+    from pos_plugin.doctor import print_test_page
+
+    outcome, words = print_test_page(store)
+    typer.echo(words, err=not outcome)
+    if not outcome:
+        raise typer.Exit(1)
+
+
+def doctor(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """Find what is wrong with this till, and say what to do."""
+    from pos_plugin.doctor import examine
+
+    findings = examine(store)
+    if as_json:
+        print_json([{"what": one.what, "ok": one.ok, "found": one.found, "do": one.do} for one in findings])
+    else:
+        for one in findings:
+            typer.echo(f"{'ok     ' if one.ok else 'PROBLEM'}  {one.what}: {one.found}")
+            if one.do:
+                typer.echo(f"         {one.do}")
+    if not all(one.ok for one in findings):
+        raise typer.Exit(1)
+
+
+def printer_simulate(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Listen on this port of this machine.")] = 9101,
+    pictures: Annotated[Path, typer.Option(metavar="DIR", help="Save each receipt here as a PNG.")] = Path("receipts"),
+    width: Annotated[int, typer.Option(help="Dots across: 576 is 80 mm paper, 384 is 58 mm.")] = 576,
+) -> None:
+    """A simulated ESC/POS printer on TCP: whatever prints to it is drawn as pictures."""
+    import threading
+
+    from drivers.simulated.printer import SimulatedPrinter
+
+    changed = threading.Event()
+    with SimulatedPrinter(width_dots=width, on_change=changed.set) as printer:
+        listening = printer.serve_tcp(port=port)
+        pictures.mkdir(parents=True, exist_ok=True)
+        typer.echo(f"Printing on 127.0.0.1:{listening}; pictures go to {pictures} (Ctrl-C ends it).")
+        saved = 0
+        try:
+            while True:
+                changed.wait(0.5)
+                changed.clear()
+                total = printer.printed_total
+                new = printer.receipts[-(total - saved) :] if total > saved else []
+                for receipt in new:
+                    saved += 1
+                    file = pictures / f"receipt-{saved:05}.png"
+                    file.write_bytes(receipt.png())
+                    typer.echo(str(file))
+        except KeyboardInterrupt:
+            sys.stdout.write("\n")

@@ -1,0 +1,223 @@
+"""Commands that make a till: init, enroll, backfill, program, api-key."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+
+if TYPE_CHECKING:
+    from loyalty.program import Program
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(enroll)
+    app.command()(backfill)
+    program = typer.Typer(help="The programme: the rules of earning and spending.", no_args_is_help=True)
+    program.command("check")(program_check)
+    program.command("presets")(program_presets)
+    app.add_typer(program, name="program")
+    app.command("api-key")(api_key)
+
+
+def init(
+    store: StoreDir = DEFAULT_STORE,
+    program: Annotated[
+        str, typer.Option("--program", metavar="FILE|PRESET", help="The rules: a TOML file, or a preset's name.")
+    ] = "points",
+    currency: Annotated[
+        str, typer.Option(help="The currency of the preset's rules, if it is not EUR (three letters).")
+    ] = "",
+    time_zone: Annotated[str, typer.Option(help="The shop's IANA time zone, if it is not the preset's.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a new till in a folder: its ledger, its key, its settings."""
+    from offline_store import journal, settings
+    from offline_store.store import Store
+    from pos_plugin.config import FILE, TEMPLATE
+
+    chosen = read_program_text(program, currency, time_zone)
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    with Store.create(store) as made:
+        made.write(lambda db: settings.use_program(db, chosen, now))
+        with made.read() as db:
+            who = journal.identity(db)
+    config = store / FILE
+    if not config.exists():
+        config.write_text(TEMPLATE, encoding="utf-8")
+    if as_json:
+        print_json({"terminal": who.terminal, "store": str(store), "program": chosen.id, "settings": str(config)})
+        return
+    typer.echo(f"Till {who.terminal} is made in {store}, with the programme {chosen.name} in {chosen.currency}.")
+    typer.echo(f"Settings (printer, scanner, head office): {config}")
+    typer.echo(f"Start it: pos-plugin run --store {store}")
+
+
+def read_program_text(program: str, currency: str = "", time_zone: str = "") -> Program:
+    """The programme named by a file or a preset; ProgramError or TillError with what to do."""
+    from loyalty.program import preset, read_program
+    from pos_plugin.errors import Unknown
+
+    file = Path(program)
+    if file.suffix == ".toml" or file.exists():
+        try:
+            return read_program(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unknown("PROGRAM_UNREADABLE", f"{file} cannot be read: {error}.", hint="Name a TOML file.") from error
+    try:
+        text = preset(program)
+    except KeyError:
+        raise Unknown(
+            "PRESET_UNKNOWN", f"There is no preset {program}.", hint="See them all: pos-plugin program presets"
+        ) from None
+    if currency:
+        text = text.replace('currency = "EUR"', f'currency = "{currency}"')
+    if time_zone:
+        text = text.replace('time_zone = "Europe/Berlin"', f'time_zone = "{time_zone}"')
+    return read_program(text, f"preset {program}")
+
+
+def enroll(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="Head office's address, for example https://loyalty.example")
+    ],
+    code: Annotated[
+        str, typer.Argument(metavar="CODE", help="The one-time code that head office gave (pos-central enroll-code).")
+    ],
+    store: StoreDir = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Join a head office with a one-time code; sales recorded before are sent, too."""
+    from ledger.keys import SigningKey
+    from offline_store import journal
+    from offline_store.store import Store
+    from offline_store.sync import Sync
+    from pos_plugin.config import write_server_url
+    from pos_plugin.server_link import HttpLink
+
+    with Store.open(store) as till:
+        with till.read() as db:
+            who = journal.identity(db)
+        link = HttpLink(url, who.terminal, lambda: SigningKey(till.secret_key()))
+        sync = Sync(till, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
+        enrolled = sync.enroll(code.strip())
+        write_server_url(store, url)
+        progress = sync.step()
+        link.close()
+    if as_json:
+        print_json(
+            {"terminal": who.terminal, "shop": enrolled.shop, "sent": progress.uploaded, "unsent": progress.unsent}
+        )
+        return
+    typer.echo(f"Till {who.terminal} belongs to shop {enrolled.shop} now. Sent {progress.uploaded} entries.")
+
+
+def backfill(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Sales as CSV or Parquet, a row a line item.")],
+    store: StoreDir = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Start with your history: record and award every sale in a file. Reading it twice changes nothing.
+
+    Columns: till, sale_ref, sold_at (2017-01-31T17:45:00, shop time), member (the card, may be empty), sku, category,
+    quantity, amount (the line's total in cents); and if you like tax, operator, kind.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from offline_store.store import Store
+    from pos_plugin.backfill import backfill as record
+    from pos_plugin.backfill import read_rows
+
+    with (
+        Store.open(store) as till,
+        Progress(
+            TextColumn("Reading {task.fields[name]}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=as_json,
+        ) as bar,
+    ):
+        task = bar.add_task("", total=1.0, name=file.name)
+        rows = read_rows(file, lambda share: bar.update(task, completed=share))
+        done = record(till, rows, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
+    if as_json:
+        print_json(
+            {
+                "rows": done.rows,
+                "sales": done.sales,
+                "recorded": done.recorded,
+                "already": done.already,
+                "points": done.points,
+                "joined": done.joined,
+                "left_out": done.left_out,
+                "problems": done.problems,
+            }
+        )
+    else:
+        for problem in done.problems:
+            typer.echo(f"{file}, {problem}", err=True)
+        typer.echo(
+            f"{done.recorded:,} sales recorded, {done.points:,} points awarded, {done.joined:,} members joined; "
+            f"{done.already:,} were recorded before, {done.left_out:,} were left out."
+        )
+    if done.left_out:
+        if not as_json:
+            typer.echo("Correct those rows and read the file again: what is recorded stays as it is.", err=True)
+        raise typer.Exit(1)
+
+
+def program_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A programme in TOML.")], as_json: AsJson = False
+) -> None:
+    """Say everything that is wrong with a programme, at once."""
+    from loyalty.program import ProgramError
+
+    try:
+        program = read_program_text(str(file))
+    except ProgramError as error:
+        if not as_json:
+            raise
+        print_json({"file": str(file), "problems": error.problems})
+        raise typer.Exit(1) from None
+    if as_json:
+        print_json({"file": str(file), "problems": [], "program": program.id})
+    else:
+        typer.echo(f"{file} is a sound programme: {program.id}.")
+
+
+def program_presets(as_json: AsJson = False) -> None:
+    """List the programmes that come with the product."""
+    from loyalty.program import preset, preset_names
+
+    found = {name: preset(name).splitlines()[0].lstrip("# ") for name in preset_names()}
+    if as_json:
+        print_json(found)
+        return
+    for name, what in found.items():
+        typer.echo(f"{name:12} {what}")
+
+
+def api_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What will use it, for example front-till.")],
+    store: StoreDir = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key with which another program on this machine may use the till's API. It is shown once."""
+    from pos_plugin.api_keys import create
+
+    key = create(store, name)
+    if as_json:
+        print_json({"name": name, "key": key})
+        return
+    typer.echo(f"The key of {name}, shown this once: {key}")
+    typer.echo("Send it with every request: Authorization: Bearer KEY")
