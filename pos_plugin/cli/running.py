@@ -55,9 +55,10 @@ def demo(
     printer_port: Annotated[int, typer.Option(min=0, max=65_535, help="The simulated printer.")] = 9101,
 ) -> None:
     """A whole shop on this machine: head office, a till, a scanner and a printer that exist only in software."""
-    from pos_plugin.demo import Ports, demo
+    from pos_plugin.demo.shop import Ports
+    from pos_plugin.demo.shop import demo as open_shop
 
-    demo(folder, Ports(port, control_port, server_port, printer_port))
+    open_shop(folder, Ports(port, control_port, server_port, printer_port))
 
 
 def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:

@@ -1,0 +1,141 @@
+"""The control page: what hands and accidents do in a real shop, as buttons; and the paper that came out."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from drivers.simulated.printer import SimulatedPrinter
+from drivers.simulated.scanner import SimulatedScanner
+from pos_plugin.demo.cable import Cable
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from pos_plugin.demo.shop import Member
+
+SHOWN = 12
+"""How many of the last pieces of paper the page shows."""
+
+
+class ControlPage:
+    """Serves the page on 127.0.0.1 in a thread of its own."""
+
+    def __init__(
+        self,
+        printer: SimulatedPrinter,
+        scanner: SimulatedScanner,
+        cable: Cable,
+        members: Sequence[Member],
+        stranger: Member,
+        *,
+        port: int,
+        till_port: int,
+    ) -> None:
+        import uvicorn
+
+        self.port = port
+        self._printer = printer
+        self._scanner = scanner
+        self._cable = cable
+        self._scanner_is_plugged = True
+        self._cards = [
+            *({"text": f"{member.name}'s card", "code": member.card} for member in members),
+            {"text": f"{stranger.name}", "code": stranger.card},
+            {"text": "a damaged card", "code": stranger.card[:-1] + str((int(stranger.card[-1]) + 1) % 10)},
+        ]
+        self._till_port = till_port
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._app(), host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off"
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, name="control page", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(5)
+
+    def act(self, action: str, value: str = "") -> bool:
+        """Does what a button says; False if there is no such button."""
+        actions: dict[str, Callable[[], object]] = {
+            "scan": lambda: self._scanner.scan(value),
+            "paper out": self._printer.paper_out,
+            "paper out in mid receipt": lambda: self._printer.paper_out(after_lines=4),
+            "new roll": self._printer.load_paper,
+            "open cover": self._printer.open_cover,
+            "close cover": self._printer.close_cover,
+            "unplug printer": self._printer.unplug,
+            "plug in printer": self._printer.plug,
+            "unplug scanner": self._scanner.unplug,
+            "plug in scanner": self._scanner.plug,
+            "cut network": self._cable.cut,
+            "mend network": self._cable.mend,
+        }
+        if action not in actions:
+            return False
+        actions[action]()
+        if action.endswith("scanner"):
+            self._scanner_is_plugged = action.startswith("plug")
+        return True
+
+    def state(self) -> dict[str, Any]:
+        total = self._printer.printed_total
+        kept = len(self._printer.receipts)
+        return {
+            "printer": self._printer.state(),
+            "network": "cut" if self._cable.is_cut else "connected",
+            "scanner": "plugged in" if self._scanner_is_plugged else "unplugged",
+            "receipts": [total - index for index in range(min(SHOWN, kept))],
+            "cards": self._cards,
+            "till": f"http://127.0.0.1:{self._till_port}",
+        }
+
+    def _app(self) -> FastAPI:
+        from fastapi import FastAPI, Request, Response
+        from fastapi.responses import JSONResponse
+        from fastapi.staticfiles import StaticFiles
+
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+        @app.middleware("http")
+        async def only_this_page(request: Request, call_next: Any) -> Any:
+            """Another site's page may not work these buttons."""
+            host = request.headers.get("host", "").rsplit(":", 1)[0]
+            origin = request.headers.get("origin", "")
+            is_ours = not origin or re.fullmatch(rf"http://(127\.0\.0\.1|localhost):{self.port}", origin)
+            is_json = request.method != "POST" or request.headers.get("content-type", "") == "application/json"
+            if host not in ("127.0.0.1", "localhost") or not is_ours or not is_json:
+                return JSONResponse({"message": "Only this machine's own page may do that."}, 403)
+            answer = await call_next(request)
+            answer.headers["Content-Security-Policy"] = "default-src 'self'"
+            answer.headers["Cache-Control"] = "no-store"
+            return answer
+
+        @app.get("/state")
+        def state() -> dict[str, Any]:
+            return self.state()
+
+        @app.post("/do")
+        async def do(request: Request) -> JSONResponse:
+            asked = await request.json()
+            done = isinstance(asked, dict) and self.act(str(asked.get("action")), str(asked.get("value", "")))
+            return JSONResponse({"done": done}, 200 if done else 404)
+
+        @app.get("/receipts/{number}.png")
+        def receipt(number: int) -> Response:
+            kept, total = self._printer.receipts, self._printer.printed_total
+            place = len(kept) - 1 - (total - number)
+            if not 0 <= place < len(kept):
+                return Response(status_code=404)
+            return Response(kept[place].png(), media_type="image/png")
+
+        page = files("pos_plugin").joinpath("demo/page")
+        app.mount("/", StaticFiles(directory=str(page), html=True))
+        return app

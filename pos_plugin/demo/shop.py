@@ -1,0 +1,256 @@
+"""Starting and ending the demo: children in order, the address to open, everything closed on Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from loyalty.card import ean13_check_digit
+from loyalty.days import business_day
+from loyalty.program import preset, read_program
+from loyalty.sale import LineItem, Sale
+from offline_store import settings
+from offline_store.store import Store
+from pos_plugin.config import FILE, Config
+from pos_plugin.demo.cable import Cable
+from pos_plugin.errors import TillError
+
+SHOP = "corner-shop"
+START_TIMEOUT_S = 20.0
+
+
+class Ports(NamedTuple):
+    page: int = 8350
+    control: int = 8351
+    server: int = 8360
+    printer: int = 9101
+
+
+class Member(NamedTuple):
+    """Somebody whose card lies on the control page."""
+
+    name: str
+    card: str
+
+
+def _card(number: int) -> str:
+    first = f"29{number:010d}"
+    return first + ean13_check_digit(first)
+
+
+MEMBERS = (Member("Ada", _card(1)), Member("Grace", _card(2)), Member("Alan", _card(3)))
+STRANGER = Member("a card nobody has joined with", _card(4711))
+
+
+def demo(folder: Path | None, ports: Ports) -> None:
+    """Runs the demo until Ctrl-C. Raises TillError with one line where a port is in use, or a child does not start."""
+    for name, port in ports._asdict().items():
+        _require_free(name, port)
+    with contextlib.ExitStack() as closing:
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="pos-plugin-demo-"))
+            closing.callback(shutil.rmtree, folder, ignore_errors=True)
+        stop = threading.Event()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, lambda *_: stop.set())
+        _run(folder, ports, stop, closing)
+    typer.echo("Closed: till, head office, scanner, printer.")
+
+
+def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.ExitStack) -> None:
+    from drivers.simulated.printer import SimulatedPrinter
+    from drivers.simulated.scanner import SimulatedScanner
+    from pos_plugin.demo.control import ControlPage
+
+    office, till = folder / "head-office", folder / "till"
+    is_new = not till.exists()
+    devices = folder / "devices"
+    devices.mkdir(parents=True, exist_ok=True)
+    printer = closing.enter_context(SimulatedPrinter())
+    printer.serve_tcp(port=ports.printer)
+    scanner = SimulatedScanner(devices)
+    closing.callback(scanner.close)
+    office_is_new = not office.exists()
+    making_office = None
+    if office_is_new:
+        program = folder / "programme.toml"
+        program.write_text(preset("points"), encoding="utf-8")
+        making_office = _child(
+            "central_server", "init", "--dir", str(office), "--shop", SHOP, "--program", str(program)
+        )
+    if is_new:
+        _make_till(till)
+    if making_office is not None:
+        _finished(making_office, "making head office")
+    server = _child("central_server", "serve", "--dir", str(office), "--port", str(ports.server))
+    closing.callback(_end, server)
+    cable = Cable(ports.server)
+    closing.callback(cable.cut)
+    url = f"http://127.0.0.1:{cable.port}"
+    _write_settings(till, printer_port=ports.printer, scanner_port=scanner.port, url=url, page_port=ports.page)
+    _answers(f"http://127.0.0.1:{ports.server}/v1/health", server, "head office")
+    if is_new or office_is_new:
+        _enroll(office, till, url)
+    process = _child("pos_plugin", "run", "--store", str(till))
+    closing.callback(_end, process)
+    control = ControlPage(printer, scanner, cable, MEMBERS, STRANGER, port=ports.control, till_port=ports.page)
+    closing.callback(control.stop)
+    control.start()
+    _answers(f"http://127.0.0.1:{ports.page}/v1/health", process, "the till")
+    typer.echo(f"""
+  The till       http://127.0.0.1:{ports.page}      open this: scan, sell, redeem
+  Control page   http://127.0.0.1:{control.port}      scan cards, pull plugs, see the paper
+  Head office    http://127.0.0.1:{ports.server}      shop {SHOP}
+  Printer        127.0.0.1:{ports.printer}             simulated ESC/POS, 80 mm
+  Scanner        {scanner.port}
+  Data           {folder}
+
+  Ctrl-C closes all of it.""")
+    while not stop.wait(0.5):
+        for name, child in (("Head office", server), ("The till", process)):
+            if child.poll() is not None:
+                raise TillError("CHILD_ENDED", f"{name} has ended by itself (status {child.returncode}).")
+
+
+def _make_till(till: Path) -> None:
+    """A till that has been selling for a week without a network, so that there is something to see and to send."""
+    from pos_plugin.joining import join
+    from pos_plugin.terminal import Terminal
+
+    program = read_program(preset("points"), "preset points")
+    now = datetime.now(UTC)
+    store = Store.create(till)
+    store.write(lambda db: settings.use_program(db, program, now.isoformat(timespec="milliseconds")))
+    terminal = Terminal(store, Config())
+    basket = (LineItem("1", 4200, name="Weekly shop"), LineItem("2", 850, name="Flowers"))
+    for number, member in enumerate(MEMBERS[:2]):
+        joined = join(terminal.checkout, member.card)
+        for day in range(1 + 2 * number, 8, 3):
+            at = (now - timedelta(days=day)).astimezone(program.zone).replace(tzinfo=None, hour=12)
+            sale = Sale(
+                "1",
+                f"last-week-{member.name}-{day}",
+                at.isoformat(timespec="seconds"),
+                business_day(at),
+                program.currency,
+                sum(line.amount_minor for line in basket),
+                basket,
+                operator="Kim",
+            )
+            quote = terminal.checkout.quote(sale, joined.member)
+            terminal.checkout.commit(quote.quote_id)
+    # Those receipts were handed out last week; they are not printed again now.
+    store.write(lambda db: db.execute("UPDATE print_job SET state = 'printed'") and None)
+    terminal.close()
+
+
+def _write_settings(till: Path, *, printer_port: int, scanner_port: str, url: str, page_port: int) -> None:
+    text = f"""\
+[shop]
+header = ["Corner Shop", "12 Market Street"]
+footer = ["Thank you, come again"]
+
+[printer]
+address = "tcp://127.0.0.1:{printer_port}"
+width_columns = 42
+
+[scanner]
+port = {json.dumps(scanner_port)}
+
+[server]
+url = "{url}"
+
+[page]
+port = {page_port}
+"""
+    (till / FILE).write_text(text, encoding="utf-8")
+
+
+def _enroll(office: Path, till: Path, url: str) -> None:
+    asked = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "central_server", "enroll-code", "--dir", str(office), "--shop", SHOP, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode:
+        raise TillError("NO_CODE", f"Head office gave no code: {asked.stderr.strip()}")
+    code = json.loads(asked.stdout)["code"]
+    _finished(_child("pos_plugin", "enroll", url, code, "--store", str(till)), "enrolling the till")
+
+
+def _child(module: str, *arguments: str) -> subprocess.Popen[str]:
+    """A child in a session of its own, so that Ctrl-C reaches the parent alone and it ends them in order."""
+    return subprocess.Popen(  # noqa: S603 - our own programs
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=None,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _finished(child: subprocess.Popen[str], what: str) -> None:
+    _, _ = child.communicate(timeout=START_TIMEOUT_S)
+    if child.returncode:
+        raise TillError("CHILD_FAILED", f"The demo stopped at {what}; the line above says why.")
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
+
+
+def _answers(url: str, child: subprocess.Popen[str], what: str) -> None:
+    """Waits until a child answers, or says that it does not."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise TillError("CHILD_FAILED", f"{what} did not start; the line above says why.")
+        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310
+            if answer.status == 200:
+                return
+        time.sleep(0.03)
+    raise TillError("CHILD_FAILED", f"{what} did not answer within {START_TIMEOUT_S:.0f} s.")
+
+
+def _require_free(name: str, port: int) -> None:
+    if not port:
+        raise TillError("PORT", f"The demo needs a fixed port for the {name}.")
+    with socket.socket() as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            option = "--port" if name == "page" else f"--{name}-port"
+            raise TillError(
+                "PORT_IN_USE",
+                f"Port {port} is in use by another program.",
+                hint=f"End that program, or choose another port: pos-plugin demo {option} {port + 100}",
+            ) from None
