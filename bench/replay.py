@@ -2,9 +2,9 @@
 
     python -m bench.replay --till 367 [--limit N] [--json]
 
-Each basket: the card's digits as bytes on the scanner's pseudo-terminal, quote, commit, a receipt to the simulated printer and its
-verdict. Whoever has 500 points here uses them. The network is cut and the server is ended at stated baskets and comes back; at the
-end everything is sent, and the server is compared with the till, member by member.
+Each basket: the card's digits as bytes on the scanner's pseudo-terminal, quote, commit, a receipt to the simulated printer
+and its verdict. Whoever has 500 points here uses them. The network is cut and the server is ended at stated baskets and comes
+back; at the end everything is sent, and the server is compared with the till, member by member.
 
 The year is moved so that it ends yesterday, by whole weeks: points expire by the calendar, and both clocks are the real one.
 """
@@ -71,11 +71,9 @@ class Replay:
 class HeadOffice:
     """The server as a child process that can be ended and started again."""
 
-    def __init__(self, folder: Path, program: Path) -> None:
+    def __init__(self, folder: Path, program: Path, port: int) -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._ask("init", "--shop", SHOP, "--program", str(program))
 
@@ -154,8 +152,11 @@ class Shop:
     def __init__(self, folder: Path) -> None:
         program = folder / "programme.toml"
         program.write_text(preset("points").replace('"EUR"', '"USD"'), encoding="utf-8")
-        self.office = HeadOffice(folder / "office", program)
-        self.cable = Cable(self.office.port)
+        with socket.socket() as free:  # held until the cable has a port of its own
+            free.bind(("127.0.0.1", 0))
+            office_port = int(free.getsockname()[1])
+            self.cable = Cable(office_port)
+        self.office = HeadOffice(folder / "office", program, office_port)
         self.printer = SimulatedPrinter()
         self.scanner = SimulatedScanner(folder)
         config = Config(
@@ -169,7 +170,8 @@ class Shop:
         )
         self.terminal = Terminal(store, config)
         self.terminal.start()
-        self._last_card = ""
+        until(lambda: self.terminal.scanner_is_ready, "the scanner")
+        self._scanned_at: dict[str, float] = {}
         self._is_away = ""
 
     def close(self) -> None:
@@ -184,16 +186,19 @@ class Shop:
         now = next((how for start, end, how in ABSENCES if start <= share < end), "")
         if now == self._is_away:
             return
-        if now == "network cut":
-            self.cable.cut()
-        elif now == "server ended":
-            self.office.stop()
-        elif self._is_away == "network cut":
-            self.cable.mend()
-        else:
-            self.office.start()
-            if self._is_away == "server not there yet":
+        match self._is_away:  # it comes back
+            case "server not there yet":
+                self.office.start()
                 self._enroll()
+            case "network cut":
+                self.cable.mend()
+            case "server ended":
+                self.office.start()
+        match now:  # it goes away
+            case "network cut":
+                self.cable.cut()
+            case "server ended":
+                self.office.stop()
         self._is_away = now
         self.terminal.sync_soon()
 
@@ -205,11 +210,11 @@ class Shop:
     def sell(self, card: str, sale: Sale, done: Replay) -> None:
         terminal = self.terminal
         before = terminal.last_scan.number if terminal.last_scan else 0
-        if card == self._last_card:
-            time.sleep(0.75)  # the reader takes the same card within 0.7 s for one scan
+        # The reader takes the same card within 0.7 s for one scan, and in this replay customers come faster than in a shop.
+        time.sleep(max(0.0, self._scanned_at.get(card, 0.0) + 0.8 - time.monotonic()))
         self.scanner.scan(card)
         until(lambda: terminal.last_scan is not None and terminal.last_scan.number > before, "the scan")
-        self._last_card = card
+        self._scanned_at[card] = time.monotonic()
         assert terminal.last_scan is not None
         found = terminal.last_scan.result
         member = found.member

@@ -87,6 +87,7 @@ class Terminal:
         self.events = Events()
         self.last_scan: Scan | None = None
         self.scanner_trouble = ""
+        self.scanner_is_ready = False
         self._stop = threading.Event()
         self._to_print = threading.Event()
         self._to_sync = threading.Event()
@@ -325,7 +326,11 @@ class Terminal:
                     for job in jobs
                 ],
             },
-            "scanner": {"configured": bool(self.config.scanner.port), "trouble": self.scanner_trouble},
+            "scanner": {
+                "configured": bool(self.config.scanner.port),
+                "ready": self.scanner_is_ready,
+                "trouble": self.scanner_trouble,
+            },
             "last_scan": msgspec.to_builtins(self.last_scan) if self.last_scan else None,
         }
 
@@ -397,9 +402,13 @@ class Terminal:
                 trouble = ""
                 scan = None
                 try:
+                    if not scanner.is_open:
+                        scanner.open()
+                    self.scanner_is_ready = True
                     scan = scanner.read(0.5)
                 except DeviceError as error:
                     trouble = f"{error} {error.hint}".strip()
+                    self.scanner_is_ready = False
                 if trouble != self.scanner_trouble:
                     self.scanner_trouble = trouble
                     self.events.happened("scan")

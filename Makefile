@@ -1,0 +1,47 @@
+# The commands of this project. A newcomer needs two: make run, make test.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup run test check replay bench lint clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; choose one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (once; a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --constraint constraints.txt --editable '.[server,parquet,bench,test]'
+	@touch $(READY)
+
+run: setup
+	@exec $(BIN)/pos-plugin demo
+
+# What every change must pass, on a bare machine: under five minutes.
+test: setup lint
+	$(BIN)/python -m pytest -q -m "not slow and not postgres"
+
+# Everything, nothing skipped: the real PostgreSQL, a real Chromium, a real year.
+check: setup lint
+	$(BIN)/mypy --platform win32
+	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m "slow or postgres or browser"
+	$(BIN)/python -m bench.replay --till 367 --limit 400
+
+lint:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# A year of a real store through the till, with the server going away and coming back.
+replay: setup
+	$(BIN)/python -m bench.replay --till 367
+
+bench: setup
+	$(BIN)/python -m bench checkout
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
