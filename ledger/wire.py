@@ -47,7 +47,8 @@ class BatchReply(msgspec.Struct, frozen=True):
     """`head` and `head_number` name the last entry of this terminal's chain that the server has ('' and 0: none).
 
     Only an acknowledgement that names the hash of an own entry counts. `send_next` is how many entries to send at most,
-    `wait_s` how long to wait before.
+    `wait_s` how long to wait before. `is_fork`: another copy of this terminal's disk has gone on from the same entry; the
+    till gives up all rights and opens a new epoch.
     """
 
     server_epoch: int
@@ -57,6 +58,7 @@ class BatchReply(msgspec.Struct, frozen=True):
     results: list[Recorded]
     send_next: int = MAX_BATCH_ENTRIES
     wait_s: float = 0.0
+    is_fork: bool = False
 
 
 class Enrolment(msgspec.Struct, frozen=True):
@@ -91,10 +93,14 @@ class Nonce(msgspec.Struct, frozen=True):
 
 
 class FeedRequest(msgspec.Struct, frozen=True):
-    """`positions`: for each channel, the last number that this terminal has applied; `limit` items at most."""
+    """`positions`: for each channel, the last number that this terminal has applied; `limit` items at most.
+
+    `epoch` is the terminal's, so that a balance can say which of its entries it includes; '' is the newest known.
+    """
 
     positions: dict[str, int]
     limit: int = 500
+    epoch: str = ""
 
 
 class ExpiringPoints(msgspec.Struct, frozen=True):
@@ -218,7 +224,7 @@ def unpack(data: bytes) -> Batch:
         if not inflater.eof:
             raise WireError("the batch is cut off")
         batch = msgspec.msgpack.decode(unpacked, type=Batch)
-    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"not a batch: {error}") from error
     if not 1 <= len(batch.entries) <= MAX_BATCH_ENTRIES:
         raise WireError(f"a batch has 1 to {MAX_BATCH_ENTRIES} entries, this one has {len(batch.entries)}")

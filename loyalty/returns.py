@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from loyalty.award import award
+from loyalty.award import award, money
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
@@ -40,10 +40,23 @@ class Reversal:
 
 
 def left_of(sale: Sale, returns: Sequence[Return]) -> Sale:
-    """The sale as if only what was kept had been sold. Raises ReturnRefused where a return takes more than there is."""
+    """The sale as if only what was kept had been sold, whatever the order of the returns.
+
+    Raises ReturnRefused where a return takes more than the ones before it have left.
+    """
+    came_back = _CameBack(sale)
     for back in returns:
-        sale = _less(sale, back)
-    return sale
+        came_back.require_fits(back)
+        came_back.add(back)
+    return came_back.left()
+
+
+def left_at_least(sale: Sale, returns: Sequence[Return]) -> Sale:
+    """As `left_of`; where tills that did not know of each other took back more than was sold, it stops at the sale."""
+    came_back = _CameBack(sale)
+    for back in returns:
+        came_back.add(back)
+    return came_back.left()
 
 
 def reversal(
@@ -53,12 +66,11 @@ def reversal(
 
     `awarded` and `redeemed` are the points of the sale as it was. Raises ReturnRefused; nothing is changed then.
     """
-    before = left_of(sale, earlier)
-    after = _less(before, back)
+    before, after = left_of(sale, earlier), left_of(sale, [*earlier, back])
     taken_before, restored_before = reversed_points(program, sale, awarded, redeemed, before)
     taken_after, restored_after = reversed_points(program, sale, awarded, redeemed, after)
     return Reversal(
-        taken_points=max(0, taken_after - taken_before),
+        taken_points=taken_after - taken_before,
         restored_points=restored_after - restored_before,
         restored_minor=worth_minor(program, redeemed - restored_before)
         - worth_minor(program, redeemed - restored_after),
@@ -67,55 +79,87 @@ def reversal(
 
 
 def reversed_points(program: Program, sale: Sale, awarded: int, redeemed: int, left: Sale) -> tuple[int, int]:
-    """Points taken and points restored in all, once only `left` of the sale has been kept."""
+    """Points taken and points restored in all, once only `left` of the sale has been kept; neither falls as less is kept.
+
+    What points paid of the sale counts towards what is left pro rata in money, not in whole points: a point that is worth
+    many cents would come back in a jump, and the award of what is left would rise again.
+    """
     if not sale.total_minor or not left.total_minor:
         return awarded, redeemed
-    still_redeemed = redeemed * left.total_minor // sale.total_minor
-    kept = award(program, left, worth_minor(program, still_redeemed)).points if awarded else 0
-    return max(0, awarded - kept), redeemed - still_redeemed
+    paid_minor = worth_minor(program, redeemed) * left.total_minor // sale.total_minor
+    kept = award(program, left, paid_minor).points if awarded else 0
+    return max(0, awarded - kept), redeemed - redeemed * left.total_minor // sale.total_minor
 
 
-def _less(sale: Sale, back: Return) -> Sale:
-    if back.lines:
-        return _less_lines(sale, back.lines)
-    if back.amount_minor is not None:
-        return _less_amount(sale, back.amount_minor)
-    return msgspec.structs.replace(sale, total_minor=0, lines=())
+class _CameBack:
+    """The sum of a sale's returns: thousandths by line, amounts, or all of it. Sums know no order."""
 
+    def __init__(self, sale: Sale) -> None:
+        self._sale = sale
+        self._kept_milli = {line.line_id: line.quantity_milli for line in sale.lines}
+        self._amount_minor = 0
+        self._is_all = False
 
-def _less_lines(sale: Sale, returned: Sequence[ReturnedLine]) -> Sale:
-    lines = {line.line_id: line for line in sale.lines}
-    for back in returned:
-        line = lines.get(back.line_id)
-        if line is None:
-            raise ReturnRefused("LINE_UNKNOWN", f"Line {back.line_id} is not in this sale, or has come back already.")
-        quantity = line.quantity_milli if back.quantity_milli is None else back.quantity_milli
-        if quantity > line.quantity_milli:
-            raise ReturnRefused(
-                "MORE_THAN_SOLD",
-                f"Line {back.line_id}: {line.quantity_milli / 1000:g} are left, not {quantity / 1000:g}.",
-            )
-        if quantity == line.quantity_milli:
-            del lines[back.line_id]
+    def require_fits(self, back: Return) -> None:
+        if back.lines and back.amount_minor is not None:
+            raise ReturnRefused("AMBIGUOUS", "A return names lines or an amount, not both.")
+        if (back.amount_minor is not None and back.amount_minor <= 0) or any(
+            line.quantity_milli is not None and line.quantity_milli <= 0 for line in back.lines
+        ):
+            raise ReturnRefused("NOTHING_RETURNED", "What comes back must be more than nothing.")
+        kept_milli = dict(self._kept_milli)
+        for line in back.lines:
+            left_milli = kept_milli.get(line.line_id)
+            if left_milli is None:
+                raise ReturnRefused(
+                    "LINE_UNKNOWN", f"Line {line.line_id} is not in this sale, or has come back already."
+                )
+            if line.quantity_milli is not None and line.quantity_milli > left_milli:
+                raise ReturnRefused(
+                    "MORE_THAN_SOLD",
+                    f"Line {line.line_id}: {left_milli / 1000:g} are left, not {line.quantity_milli / 1000:g}.",
+                )
+            _keep_less(kept_milli, line)
+        left_minor = self.left().total_minor
+        if back.amount_minor is not None and back.amount_minor > left_minor:
+            raise ReturnRefused("MORE_THAN_SOLD", f"Only {money(left_minor)} of this sale is left to return.")
+
+    def add(self, back: Return) -> None:
+        if back.lines:
+            for line in back.lines:
+                _keep_less(self._kept_milli, line)
+        elif back.amount_minor is not None:
+            self._amount_minor += max(0, back.amount_minor)
         else:
-            kept = line.quantity_milli - quantity
-            lines[back.line_id] = msgspec.structs.replace(
-                line,
-                quantity_milli=kept,
-                amount_minor=line.amount_minor * kept // line.quantity_milli,
-                tax_minor=line.tax_minor * kept // line.quantity_milli,
-            )
-    # Goods come back at their price; what the till took off the sale as a whole (rounding, a basket discount) goes last.
-    came_back = sum(line.amount_minor for line in sale.lines) - sum(line.amount_minor for line in lines.values())
-    total_minor = max(0, sale.total_minor - came_back) if lines else 0
-    return msgspec.structs.replace(sale, total_minor=total_minor, lines=tuple(lines.values()))
+            self._kept_milli, self._is_all = {}, True
+
+    def left(self) -> Sale:
+        sale = self._sale
+        lines = [_part(line, self._kept_milli[line.line_id]) for line in sale.lines if line.line_id in self._kept_milli]
+        # Goods come back at their price; what the till took off the sale as a whole (rounding, a basket discount) goes last.
+        goods_minor = sum(line.amount_minor for line in sale.lines) - sum(line.amount_minor for line in lines)
+        is_nothing = self._is_all or (not lines and bool(sale.lines))
+        total_minor = 0 if is_nothing else max(0, sale.total_minor - goods_minor - self._amount_minor)
+        kept = _pro_rata(lines, total_minor) if self._amount_minor else tuple(lines)
+        return msgspec.structs.replace(sale, total_minor=total_minor, lines=kept)
 
 
-def _less_amount(sale: Sale, amount_minor: int) -> Sale:
-    if amount_minor > sale.total_minor:
-        raise ReturnRefused("MORE_THAN_SOLD", f"Only {sale.total_minor} minor units of this sale are left to return.")
-    left_minor = sale.total_minor - amount_minor
-    return msgspec.structs.replace(sale, total_minor=left_minor, lines=_pro_rata(sale.lines, left_minor))
+def _keep_less(kept_milli: dict[str, int], back: ReturnedLine) -> None:
+    left_milli = kept_milli.pop(back.line_id, 0)
+    if back.quantity_milli is not None and max(0, back.quantity_milli) < left_milli:
+        kept_milli[back.line_id] = left_milli - max(0, back.quantity_milli)
+
+
+def _part(line: LineItem, kept_milli: int) -> LineItem:
+    """What is kept of a line, always computed from the line as it was sold, so that cents are rounded once."""
+    if kept_milli == line.quantity_milli:
+        return line
+    return msgspec.structs.replace(
+        line,
+        quantity_milli=kept_milli,
+        amount_minor=line.amount_minor * kept_milli // line.quantity_milli,
+        tax_minor=line.tax_minor * kept_milli // line.quantity_milli,
+    )
 
 
 def _pro_rata(lines: Sequence[LineItem], left_minor: int) -> tuple[LineItem, ...]:

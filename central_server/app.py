@@ -1,0 +1,184 @@
+"""Head office on the wire: HTTP in front of the rooms that do the work. docs/wire-format.md shows every message.
+
+Every refusal is a `ledger.wire.Refusal` with a fitting status; what went wrong inside is logged by its kind alone, because an
+exception's text may hold what a person typed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import Row
+from sqlalchemy.exc import DataError, SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from central_server import apply, auth, enrolment, feed, grants, inbox, members
+from central_server.errors import CentralError, Refused
+from central_server.office import Office
+from ledger.wire import (
+    Enrolment,
+    FeedRequest,
+    GrantRequest,
+    MemberDetails,
+    MemberLookup,
+    Refusal,
+    WireError,
+    unpack,
+)
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+log = logging.getLogger("central_server")
+
+Message = TypeVar("Message")
+Terminal = Row[tuple[str, ...]]
+
+
+def create_app(office: Office) -> FastAPI:
+    app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None)
+    wrong_codes = enrolment.WrongCodes()
+
+    async def signed(
+        request: Request, kind: type[Message], work: Callable[[Office, Terminal, Message], object]
+    ) -> Response:
+        """Answers a request that a terminal has signed over a nonce."""
+        body = await _body(request)
+
+        def answer() -> object:
+            sent = request.headers
+            names = (sent.get("X-Terminal", ""), sent.get("X-Nonce", ""), sent.get("X-Signature", ""))
+            with office.database.reading() as connection:
+                terminal = auth.authenticated(office, connection, request.url.path, *names, body)
+            return work(office, terminal, _decoded(body, kind))
+
+        return _json(await run_in_threadpool(answer))
+
+    @app.post("/v1/entries")
+    async def entries(request: Request) -> Response:
+        body = await _body(request)
+
+        def answer() -> object:
+            reply = inbox.record(office, unpack(body))
+            apply_recorded(office)
+            return reply
+
+        return _json(await run_in_threadpool(answer))
+
+    @app.post("/v1/enroll")
+    async def enroll(request: Request) -> Response:
+        sent = _decoded(await _body(request), Enrolment)
+        return _json(await run_in_threadpool(enrolment.enroll, office, wrong_codes, sent))
+
+    @app.post("/v1/nonce")
+    async def nonce() -> Response:
+        return _json(auth.new_nonce(office))
+
+    @app.post("/v1/feed")
+    async def read_feed(request: Request) -> Response:
+        return await signed(
+            request,
+            FeedRequest,
+            lambda office, terminal, sent: feed.read(office, terminal.terminal, terminal.shop, sent),
+        )
+
+    @app.post("/v1/grants")
+    async def ask_grant(request: Request) -> Response:
+        return await signed(request, GrantRequest, grants.grant)
+
+    @app.post("/v1/members")
+    async def member_details(request: Request) -> Response:
+        return await signed(request, MemberDetails, members.take_details)
+
+    @app.post("/v1/members/lookup")
+    async def member_lookup(request: Request) -> Response:
+        return await signed(request, MemberLookup, members.look_up)
+
+    @app.get("/v1/health")
+    async def health() -> Response:
+        return _json({"status": "open", "server_epoch": office.server_epoch, "server_time": office.time()})
+
+    @app.exception_handler(CentralError)
+    async def refused(_: Request, error: CentralError) -> Response:
+        status = error.status if isinstance(error, Refused) else 503
+        return _json(Refusal(error.code, str(error), error.hint), status)
+
+    @app.exception_handler(WireError)
+    async def unreadable(_: Request, error: WireError) -> Response:
+        return _json(
+            Refusal(error.code, f"This message cannot be read: {error}.", "Nothing of it was taken over."), 400
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return _json(Refusal(WireError.code, "This message cannot be read."), 400)
+
+    @app.exception_handler(HTTPException)
+    async def no_such_address(_: Request, error: HTTPException) -> Response:
+        hint = "docs/wire-format.md lists the addresses."
+        return _json(Refusal("NO_SUCH_ADDRESS", f"{error.detail}.", hint), error.status_code)
+
+    @app.exception_handler(DataError)
+    async def unfit(_: Request, error: DataError) -> Response:
+        return _json(Refusal("MESSAGE_UNFIT", "A value in this message cannot be stored."), 422)
+
+    @app.exception_handler(SQLAlchemyError)
+    async def database_away(_: Request, error: SQLAlchemyError) -> Response:
+        log.error("database: %s", type(error).__name__)
+        hint = "Nothing was taken over. Keep it and send it again."
+        return _json(Refusal("DATABASE_AWAY", "Head office's database does not answer.", hint), 503)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, error: ClientDisconnect) -> Response:
+        return _json(Refusal(WireError.code, "The message was cut off."), 400)
+
+    @app.middleware("http")
+    async def no_stack_traces(request: Request, call_next: Callable[[Request], object]) -> Response:
+        try:
+            return await call_next(request)  # type: ignore[misc, no-any-return]
+        except Exception as error:
+            log.error("%s: %s", request.url.path, type(error).__name__)
+            hint = "What was sent may have been recorded; sending it again does no harm."
+            return _json(Refusal("INTERNAL", "Head office made a mistake.", hint), 500)
+
+    return app
+
+
+def apply_recorded(office: Office) -> None:
+    """Applies what is recorded. A failure is logged and nobody's request fails for it: it is tried after the next upload."""
+    try:
+        while apply.apply_pending(office, 10_000) == 10_000:
+            pass
+    except SQLAlchemyError as error:
+        log.error("applying is put off: %s", type(error).__name__)
+
+
+async def _body(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise Refused(
+                "TOO_LARGE", f"A message has at most {MAX_BODY_BYTES} bytes.", hint="Send fewer entries.", status=413
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _decoded(body: bytes, kind: type[Message]) -> Message:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # The decoder's own words name fields, never values.
+        raise WireError(str(error)) from error
+
+
+def _json(answer: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(answer), status_code=status, media_type="application/json")

@@ -1,0 +1,138 @@
+"""The one module that knows which database it is: SQLite in a file, or PostgreSQL.
+
+Both give the same: a writing transaction that is durable at COMMIT, a reading one that sees a single moment, an insert that
+leaves or replaces what is there, and triggers that refuse to change what was written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from central_server.errors import OfficeError
+
+_INSERTS: Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+BUSY_TIMEOUT_S = 30
+
+
+def sqlite_url(path: Path) -> str:
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+class Database:
+    """A database by its URL. Raises OfficeError where the URL is none that this program can use."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise OfficeError("The database address cannot be read.", hint=_URL_HINT) from error
+        name = parsed.get_backend_name()
+        if name not in _INSERTS:
+            raise OfficeError(f"A database of type {name} cannot be used.", hint=_URL_HINT)
+        if name == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        try:
+            self._engine: Engine = create_engine(parsed, pool_pre_ping=name == "postgresql", hide_parameters=True)
+        except (NoSuchModuleError, ImportError) as error:
+            raise OfficeError(
+                "PostgreSQL needs a driver that is not installed.", hint="pip install 'pos-plugin[server]'"
+            ) from error
+        self.dialect = name
+        # SQLite lets one write at a time and makes the others poll; a lock of our own wakes them in turn.
+        self._turn = threading.Lock() if name == "sqlite" else None
+        if name == "sqlite":
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that may write; durable once left, undone by an exception."""
+        options = {"pos_writes": True}
+        connecting = self._engine.connect().execution_options
+        with self._turn or nullcontext(), connecting(**options) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and writes nothing."""
+        options: dict[str, Any] = {}
+        if self.dialect == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+_URL_HINT = "Write sqlite:///FILE or postgresql://USER@HOST/NAME; without --database a file in the folder is used."
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late, and not at all before a SELECT
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("pos_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def keep(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows; what is there under the same key stays as it is."""
+    if rows:
+        insert = _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
+        connection.execute(insert, [dict(row) for row in rows])
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows; what is there under the same key gets these values."""
+    if rows:
+        insert = _INSERTS[connection.dialect.name](table)
+        key = [column.name for column in table.primary_key]
+        values = {name: insert.excluded[name] for name in rows[0] if name not in key}
+        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=values), [dict(row) for row in rows])
+
+
+def is_entrys_fault(error: Exception) -> bool:
+    """Whether an error comes from what an entry says, and not from the database being away, full or broken."""
+    return not isinstance(error, DBAPIError) or isinstance(error, DataError | IntegrityError)
+
+
+def append_only(dialect: str, table: str, columns: Sequence[str]) -> list[str]:
+    """The statements that make a database refuse DELETE, and UPDATE of these columns."""
+    told = f"{table} is append-only: a correction is a new entry"
+    if dialect == "sqlite":
+        raises = f"BEGIN SELECT RAISE(ABORT, '{told}'); END"
+        return [
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {raises}",
+            f"CREATE TRIGGER {table}_no_update BEFORE UPDATE OF {', '.join(columns)} ON {table} {raises}",
+        ]
+    return [
+        f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{told}' USING ERRCODE = 'restrict_violation'; END $$",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_append_only()",
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE OF {', '.join(columns)} ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_append_only()",
+    ]

@@ -1,0 +1,130 @@
+"""Pages of what head office tells the tills. What a page says of a member is read when it is asked for, in one snapshot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from central_server import schema
+from central_server.channels import PROGRAM, grants_of, members_of
+from central_server.office import Office
+from ledger.entry import Slice
+from ledger.wire import (
+    ExpiringPoints,
+    FeedChannel,
+    FeedItem,
+    FeedReply,
+    FeedRequest,
+    GrantItem,
+    MemberItem,
+    ProgramItem,
+)
+
+MAX_ITEMS = 1000
+
+slices = msgspec.json.Decoder(list[Slice])
+
+
+def read(office: Office, terminal: str, shop: str, request: FeedRequest) -> FeedReply:
+    """A page of each channel asked for; channels that are not this terminal's are left out."""
+    own = (PROGRAM, members_of(shop), grants_of(terminal))
+    limit = min(max(1, request.limit), MAX_ITEMS)
+    channels: dict[str, FeedChannel] = {}
+    with office.database.reading() as connection:
+        included = includes(connection, terminal, request.epoch)
+        for channel, after in request.positions.items():
+            if channel in own:
+                channels[channel] = _page(office, connection, terminal, channel, after, limit, included)
+    return FeedReply(office.server_epoch, office.time(), channels)
+
+
+def includes(connection: Connection, terminal: str, epoch: str = "") -> int:
+    """The last entry of this terminal whose effects, with those of all before it, are in the figures."""
+    rows = connection.execute(select(schema.branch).where(schema.branch.c.terminal == terminal)).all()
+    branches = {row.branch: row for row in rows}
+    if not epoch:
+        epoch = connection.scalar(select(schema.terminal.c.epoch).where(schema.terminal.c.terminal == terminal)) or ""
+    row = branches.get(epoch)
+    if row is None:
+        return 0
+    applied = int(row.applied_number)
+    while row.parent:
+        start, row = row.start, branches[row.parent]
+        if row.applied_number < start:
+            applied = int(row.applied_number)
+    return applied
+
+
+def _page(
+    office: Office, connection: Connection, terminal: str, channel: str, after: int, limit: int, included: int
+) -> FeedChannel:
+    table = schema.feed_item.c
+    rows = connection.execute(
+        select(table.item, table.position)
+        .where(table.channel == channel, table.position > after)
+        .order_by(table.position)
+        .limit(limit + 1)
+    ).all()
+    more, rows = len(rows) > limit, rows[:limit]
+    if not rows:
+        return FeedChannel(after, [])
+    keys = [row.item for row in rows]
+    items: list[FeedItem]
+    if channel == PROGRAM:
+        found = office.program(connection)
+        items = [ProgramItem(found.text)] if found else []
+    elif channel == grants_of(terminal):
+        items = list(_grants(connection, terminal, keys))
+    else:
+        items = list(_members(office, connection, keys, included))
+    return FeedChannel(int(rows[-1].position), items, more)
+
+
+def _grants(connection: Connection, terminal: str, keys: list[str]) -> Iterable[GrantItem]:
+    table = schema.grant.c
+    rows = connection.execute(select(schema.grant).where(table.terminal == terminal, table.grant_id.in_(keys)))
+    found = {row.grant_id: row for row in rows}
+    for key in keys:
+        row = found[key]
+        yield GrantItem(row.grant_id, terminal, row.epoch, row.member, slices.decode(row.slices), row.signature)
+
+
+def _members(office: Office, connection: Connection, keys: list[str], included: int) -> Iterable[MemberItem]:
+    as_of = office.time()
+
+    def rows_of(statement_of: object) -> dict[str, list[Row[tuple[object, ...]]]]:
+        found: dict[str, list[Row[tuple[object, ...]]]] = {}
+        for row in connection.execute(statement_of):  # type: ignore[call-overload]
+            found.setdefault(row.member, []).append(row)
+        return found
+
+    holding, lot = schema.holding.c, schema.lot.c
+    members = rows_of(select(schema.member).where(schema.member.c.member.in_(keys)))
+    cards = rows_of(select(schema.card).where(schema.card.c.member.in_(keys)).order_by(schema.card.c.card))
+    phones = rows_of(select(schema.phone).where(schema.phone.c.member.in_(keys)))
+    people = rows_of(select(schema.person).where(schema.person.c.member.in_(keys)))
+    held = rows_of(
+        select(holding.member, holding.points, lot.expires_on)
+        .join_from(schema.holding, schema.lot, (lot.member == holding.member) & (lot.lot == holding.lot))
+        .where(holding.member.in_(keys), holding.place != "expired")
+    )
+    for key in keys:
+        (about,) = members[key]
+        points: Counter[str] = Counter()
+        for row in held.get(key, []):
+            points[row.expires_on] += row.points
+        name = people[key][0].name if key in people else ""
+        yield MemberItem(
+            member=key,
+            cards=[row.card for row in cards.get(key, [])],
+            as_of=as_of,
+            includes=included,
+            points=[ExpiringPoints(day, points[day]) for day in sorted(points)],
+            debt=about.debt,
+            phone_hashes=sorted(row.phone_hash for row in phones.get(key, [])),
+            merged_into=about.merged_into,
+            initials="".join(f"{part[0].upper()}." for part in name.split()[:3]),
+        )

@@ -1,0 +1,257 @@
+"""What terminals send is recorded here, durably and as it was sent, before anything is made of it.
+
+A journal is a tree to head office: an entry whose predecessor already has another successor begins a branch, with an escrow
+of its own that begins empty. Nothing that a terminal has signed is refused, unless the entry before it is missing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from central_server import schema
+from central_server.apply import apply_takes
+from central_server.auth import terminal_row
+from central_server.database import keep
+from central_server.documents import Filed, conflicting
+from central_server.errors import Refused
+from central_server.notes import note_row
+from central_server.office import Office
+from ledger.entry import GENESIS, Entry, EntryUnreadable, Envelope, entry_hash, read_entry, read_envelope
+from ledger.keys import batch_message, is_signed
+from ledger.wire import Batch, BatchReply, Outcome, Recorded
+
+MAX_NAME = 200
+
+
+class Placed(NamedTuple):
+    """An entry in its place in a batch. Where the bytes cannot be read, the place is known from its neighbours."""
+
+    number: int
+    hash: str
+    prev: str
+    data: bytes
+    envelope: Envelope | None
+    entry: Entry | None
+    why_parked: str
+
+
+def record(office: Office, batch: Batch) -> BatchReply:
+    """Records a batch in one transaction. Raises Refused where it is not this terminal's, or does not hang together.
+
+    A batch that builds upon an entry that is not here records nothing; the reply names the head to send from.
+    """
+    with office.database.reading() as connection:
+        terminal = terminal_row(connection, batch.terminal)
+        head = _head_of(connection, batch)
+    placed = _placed(batch, head)
+    last = placed[-1]
+    message = batch_message(batch.terminal, batch.epoch, last.number, last.hash)
+    if not is_signed(terminal.public_key, message, batch.signature):
+        raise Refused(
+            "SIGNATURE_WRONG",
+            "This batch is not signed by the terminal it names.",
+            hint="Nothing was recorded. If this till's folder was copied or restored, enrol it anew.",
+            status=401,
+        )
+    takes = any(one.envelope is not None and one.envelope.kind == "take" for one in placed)
+    with office.database.writing() as connection:
+        if takes:
+            # Whoever changes points holds the chain first, and only then rows of a terminal: one order, no waiting in a circle.
+            connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
+        return _record(office, connection, batch, placed)
+
+
+def _head_of(connection: Connection, batch: Batch) -> tuple[str, int]:
+    """The head that head office knows of this epoch, else the furthest one of this terminal."""
+    table = schema.branch
+    rows = connection.execute(select(table).where(table.c.terminal == batch.terminal)).all()
+    best = max(rows, key=lambda row: (row.branch == batch.epoch, row.head_number), default=None)
+    return (best.head, int(best.head_number)) if best is not None else ("", 0)
+
+
+def _placed(batch: Batch, head: tuple[str, int]) -> list[Placed]:
+    """The entries of a batch, chained. Raises Refused where they are not one terminal's, or do not follow each other."""
+    hashes = [entry_hash(data) for data in batch.entries]
+    read = [_read(data) for data in batch.entries]
+    known = [(envelope.number - index, index) for index, (envelope, _, _) in enumerate(read) if envelope is not None]
+    first = known[0][0] if known else head[1] + 1
+    placed: list[Placed] = []
+    for index, (data, (envelope, entry, why)) in enumerate(zip(batch.entries, read, strict=True)):
+        before = hashes[index - 1] if index else (envelope.prev if envelope is not None else head[0] or GENESIS)
+        if envelope is not None and (
+            envelope.terminal != batch.terminal or envelope.number != first + index or envelope.prev != before
+        ):
+            raise Refused(
+                "CHAIN_BROKEN",
+                f"Entry {index + 1} of this batch does not follow the one before it.",
+                hint="Nothing was recorded. Run pos-plugin verify at this till and show the result to head office.",
+                status=422,
+            )
+        placed.append(Placed(first + index, hashes[index], before, data, envelope, entry, why))
+    return placed
+
+
+def _read(data: bytes) -> tuple[Envelope | None, Entry | None, str]:
+    try:
+        envelope = read_envelope(data)
+        names = (envelope.epoch, envelope.kind, envelope.document, envelope.member, envelope.business_day)
+        if not all(_is_storable(name) for name in (*names, *envelope.esc)):
+            raise EntryUnreadable("a name in it is too long, or has control characters")
+    except EntryUnreadable as error:
+        return None, None, str(error)
+    try:
+        return envelope, read_entry(data), ""
+    except EntryUnreadable as error:
+        return envelope, None, str(error)
+
+
+def _is_storable(name: str) -> bool:
+    return len(name) <= MAX_NAME and "\x00" not in name
+
+
+def _record(office: Office, connection: Connection, batch: Batch, placed: list[Placed]) -> BatchReply:
+    terminal = terminal_row(connection, batch.terminal, lock=True)
+    table = schema.inbox.c
+    wanted = [one.hash for one in placed] + [placed[0].prev]
+    rows = connection.execute(
+        select(table.number, table.hash, table.branch, table.opens).where(
+            table.terminal == batch.terminal,
+            table.number >= placed[0].number - 1,
+            table.number <= placed[-1].number,
+            table.hash.in_(wanted),
+        )
+    )
+    known = {row.hash: row for row in rows}
+    first = placed[0]
+    follows = first.prev == GENESIS and first.number == 1
+    if first.prev in known:
+        follows = known[first.prev].number == first.number - 1
+    if first.hash not in known and not follows:
+        head, number = _head_of(connection, batch)
+        return BatchReply(office.server_epoch, office.time(), head, number, [])
+    branches = _Branches(connection, batch.terminal)
+    for row in known.values():
+        branches.after[row.hash] = row.opens or row.branch
+    new = [one for one in placed if one.hash not in known]
+    documents = [Filed(one.number, one.hash, one.envelope, one.entry) for one in new if one.envelope is not None]
+    conflicts = conflicting(connection, terminal.shop, batch.terminal, documents)
+    inbox_rows = []
+    outcomes: dict[str, Outcome] = {}
+    notes = []
+    for one in new:
+        epoch = one.envelope.epoch if one.envelope else batch.epoch
+        queue, opens = branches.extend(one, epoch)
+        outcome: Outcome = "parked" if one.entry is None else "conflict" if one.hash in conflicts else "recorded"
+        outcomes[one.hash] = outcome
+        envelope = one.envelope
+        inbox_rows.append(
+            {
+                "terminal": batch.terminal,
+                "number": one.number,
+                "hash": one.hash,
+                "branch": queue,
+                "opens": opens,
+                "prev": one.prev,
+                "kind": envelope.kind if envelope else "",
+                "document": envelope.document if envelope else "",
+                "member": envelope.member if envelope else "",
+                "data": one.data,
+                "received_at": office.time(),
+                "outcome": outcome,
+            }
+        )
+        if outcome != "recorded":
+            reason = one.why_parked or f"{one.envelope.document if one.envelope else ''} exists with other content"
+            notes.append(note_row(office, batch.terminal, one.number, one.hash, outcome, reason))
+    if inbox_rows:
+        connection.execute(insert(schema.inbox), inbox_rows)
+        branches.store()
+    keep(connection, schema.note, notes)
+    if branches.opened:
+        connection.execute(
+            update(schema.terminal).where(schema.terminal.c.terminal == batch.terminal).values(epoch=branches.opened)
+        )
+    apply_takes(office, connection, batch.terminal, [one.hash for one in new if one.entry and one.entry.kind == "take"])
+    last = placed[-1]
+    return BatchReply(
+        office.server_epoch,
+        office.time(),
+        last.hash,
+        last.number,
+        [Recorded(one.number, outcomes.get(one.hash, "already recorded")) for one in placed],
+        is_fork=branches.is_fork(last.hash),
+    )
+
+
+class _Branches:
+    """A terminal's branches while a batch is being recorded."""
+
+    def __init__(self, connection: Connection, terminal: str) -> None:
+        self._connection = connection
+        self._terminal = terminal
+        query = select(schema.branch).where(schema.branch.c.terminal == terminal)
+        self._rows = {row.branch: dict(row._mapping) for row in connection.execute(query)}
+        self._new: list[str] = []
+        self._touched: set[str] = set()
+        self.after: dict[str, str] = {}
+        """Hash of an entry → the branch on which the next one goes on."""
+        self.opened = ""
+
+    def is_fork(self, entry: str) -> bool:
+        return bool(self._rows[self.after[entry]]["is_fork"])
+
+    def extend(self, one: Placed, epoch: str) -> tuple[str, str]:
+        """Where an entry belongs: the branch in whose turn it is applied, and the one that it opens ('' for none)."""
+        queue = self._queue(one, epoch)
+        row = self._rows[queue]
+        row["head"], row["head_number"] = one.hash, one.number
+        self._touched.add(queue)
+        opens = ""
+        is_open = one.envelope is not None and one.envelope.kind == "open"
+        if is_open and one.prev != GENESIS:
+            opens = self._begin(epoch, one, queue, one.number)
+            self._rows[opens].update(head=one.hash, head_number=one.number, applied_number=one.number)
+            row["is_closed"] = True
+            self.opened = opens
+        elif is_open:
+            self.opened = queue
+        self.after[one.hash] = opens or queue
+        return queue, opens
+
+    def _queue(self, one: Placed, epoch: str) -> str:
+        parent = self.after.get(one.prev, "")
+        if parent and self._rows[parent]["head"] == one.prev and not self._rows[parent]["is_closed"]:
+            return parent
+        return self._begin(epoch, one, parent, one.number - 1)
+
+    def _begin(self, epoch: str, one: Placed, parent: str, start: int) -> str:
+        is_open = one.envelope is not None and one.envelope.kind == "open" and start == one.number
+        is_fork = bool(parent) and not is_open
+        name = f"{epoch}~{start}-{one.hash[:12]}" if is_fork or epoch in self._rows else epoch
+        self._rows[name] = {
+            "terminal": self._terminal,
+            "branch": name,
+            "parent": parent,
+            "start": start,
+            "head": "",
+            "head_number": start,
+            "applied_number": start,
+            "is_fork": name != epoch,
+            "is_closed": False,
+        }
+        self._new.append(name)
+        return name
+
+    def store(self) -> None:
+        table = schema.branch
+        if self._new:
+            self._connection.execute(insert(table), [self._rows[name] for name in self._new])
+        for name in self._touched.difference(self._new):
+            row = self._rows[name]
+            self._connection.execute(
+                update(table)
+                .where(table.c.terminal == self._terminal, table.c.branch == name)
+                .values(head=row["head"], head_number=row["head_number"], is_closed=row["is_closed"])
+            )

@@ -1,0 +1,118 @@
+"""What stands beside the ledger about members: cards, and personal fields, one row a member, which can be deleted.
+
+Nothing here is logged, and no name or number enters an entry.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, select
+
+from central_server import channels, schema
+from central_server.books import Books, Origin
+from central_server.database import keep, put
+from central_server.errors import Refused
+from central_server.office import Office
+from ledger.keys import phone_hash, unseal
+from ledger.wire import MemberDetails, MemberFound, MemberLookup
+
+MAX_CARDS = 20
+MAX_FIELD = 200
+
+
+class Personal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is sealed in MemberDetails, as JSON. A till may seal more; what is not known here is not kept."""
+
+    name: str = ""
+    phone: str = ""
+
+
+def take_details(office: Office, terminal: Row[tuple[str, ...]], details: MemberDetails) -> MemberFound:
+    """Keeps a joined member's cards and personal fields; the same again changes nothing.
+
+    A card that is another member's already says that both are one person: who joined without knowing is merged into the one
+    known. Raises Refused where the details cannot be read.
+    """
+    _check(details)
+    personal = _opened(office, details.sealed) if details.sealed else None
+    with office.database.writing() as connection:
+        books = Books(connection, office)
+        member = books.know(details.member, terminal.shop, details.joined_at)
+        others = _owners(connection, books, details.cards) - {member}
+        if others and not _has_cards(connection, member):
+            into = min(others)
+            books.merge(member, into, Origin(office.server, 0, "", office.time(), books.today))
+            member, others = into, others - {into}
+        keep(connection, schema.card, [{"card": card, "member": member} for card in details.cards])
+        if personal is not None:
+            _keep_person(connection, office, member, personal)
+        books.changed(member)
+        books.finish()
+    return MemberFound(office.server_epoch, office.time(), member)
+
+
+def look_up(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberLookup) -> MemberFound:
+    """The member of a card or phone, who is known in this terminal's shop from now on; '' where there is none."""
+    with office.database.writing() as connection:
+        if wanted.card:
+            query = select(schema.card.c.member).where(schema.card.c.card == wanted.card.replace("\x00", ""))
+        else:
+            hashed = wanted.phone_hash.replace("\x00", "")
+            query = select(schema.phone.c.member).where(schema.phone.c.phone_hash == hashed).limit(1)
+        member = connection.scalar(query)
+        if member is not None:
+            keep(connection, schema.member_shop, [{"member": member, "shop": terminal.shop}])
+            channels.announce(connection, channels.members_of(terminal.shop), [member])
+    return MemberFound(office.server_epoch, office.time(), member or "")
+
+
+def erase(office: Office, member: str) -> None:
+    """Forgets the person; the points and the chain stay, under a reference that says nothing."""
+    with office.database.writing() as connection:
+        for table in (schema.person, schema.phone):
+            connection.execute(delete(table).where(table.c.member == member))
+        channels.announce_members(connection, [member])
+
+
+def _check(details: MemberDetails) -> None:
+    names = [details.member, *details.cards]
+    if len(details.cards) > MAX_CARDS or not all(1 <= len(name) <= 64 and name.isprintable() for name in names):
+        raise Refused(
+            "DETAILS_UNFIT",
+            f"A member has a reference and at most {MAX_CARDS} cards, each of 1 to 64 characters.",
+            status=422,
+        )
+
+
+def _opened(office: Office, sealed: str) -> Personal:
+    try:
+        personal = msgspec.json.decode(unseal(office.sealing_secret, sealed), type=Personal)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise Refused(
+            "DETAILS_SEALED_WRONG",
+            "The personal fields cannot be opened.",
+            hint="They are sealed to the key that enrolment gave; keep them and enrol this till anew.",
+            status=422,
+        ) from error
+    if len(personal.name) > MAX_FIELD or len(personal.phone) > MAX_FIELD or "\x00" in personal.name + personal.phone:
+        raise Refused("DETAILS_UNFIT", f"A name or phone number has at most {MAX_FIELD} characters.", status=422)
+    return personal
+
+
+def _owners(connection: Connection, books: Books, cards: list[str]) -> set[str]:
+    table = schema.card.c
+    found = connection.scalars(select(table.member).where(table.card.in_(cards))).all()
+    return {books.who(member) for member in found}
+
+
+def _has_cards(connection: Connection, member: str) -> bool:
+    table = schema.card.c
+    return connection.scalar(select(table.card).where(table.member == member).limit(1)) is not None
+
+
+def _keep_person(connection: Connection, office: Office, member: str, personal: Personal) -> None:
+    put(connection, schema.person, [{"member": member, "name": personal.name, "phone": personal.phone}])
+    connection.execute(delete(schema.phone).where(schema.phone.c.member == member))
+    if personal.phone:
+        hashed = phone_hash(office.phone_key, personal.phone)
+        keep(connection, schema.phone, [{"phone_hash": hashed, "member": member}])

@@ -1,0 +1,233 @@
+"""Head office opened: its folder with the secrets, its database, its clock, and the programme in force.
+
+The folder holds what must not be lost with the database, and must not be restored with it: the keys, and the server epoch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection, inspect, select, text
+
+from central_server import channels, schema
+from central_server.database import Database, keep, put, sqlite_url
+from central_server.errors import OfficeError
+from ledger.entry import GENESIS
+from ledger.identifiers import RandomBytes, new_terminal
+from ledger.keys import SigningKey, new_sealing_key
+from loyalty.days import business_day
+from loyalty.program import Program, preset, read_program
+
+Now = Callable[[], datetime]
+
+SECRETS = ("signing", "sealing", "nonce", "phone")
+MAX_SHOP_NAME = 40
+
+
+class OfficeFile(msgspec.Struct, frozen=True):
+    """`office.json`. An empty `database` is the SQLite file beside it."""
+
+    server: str
+    server_epoch: int
+    database: str = ""
+
+
+def utc_text(at: datetime) -> str:
+    """A moment as it is stored and sent; sorts as it counts."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+class Office:
+    """Head office, open. `open` it to serve or report, `init` makes it or brings it up to date."""
+
+    def __init__(self, folder: Path, now: Now, random_bytes: RandomBytes) -> None:
+        self.folder = folder
+        self.now = now
+        self.random_bytes = random_bytes
+        about = _read_office_file(folder)
+        self.server = about.server
+        self.server_epoch = about.server_epoch
+        self.signing = SigningKey(self._secret("signing"))
+        self.sealing_secret = self._secret("sealing")
+        self.nonce_secret = self._secret("nonce")
+        self.phone_key = self._secret("phone").hex()
+        self.sealing_key = new_sealing_key(self.sealing_secret)
+        self.database = Database(about.database or sqlite_url(folder / "central.db"))
+        self._programs: dict[str, Program] = {}
+
+    @classmethod
+    def open(cls, folder: Path, now: Now, random_bytes: RandomBytes) -> Office:
+        """Raises OfficeError where there is none, or its tables are not those of this version."""
+        office = cls(folder, now, random_bytes)
+        try:
+            with office.database.reading() as connection:
+                office._check_schema(connection)
+        except BaseException:
+            office.close()
+            raise
+        return office
+
+    @classmethod
+    def init(
+        cls,
+        folder: Path,
+        now: Now,
+        random_bytes: RandomBytes,
+        *,
+        url: str = "",
+        program_text: str = "",
+        shops: Sequence[str] = (),
+    ) -> Office:
+        """A new head office in `folder`; or the one that is there, its tables brought up to date and these shops added.
+
+        Raises OfficeError, and ProgramError where the programme is not right; nothing is changed then.
+        """
+        from central_server.migrations import migrate
+
+        program = read_program(program_text) if program_text else None
+        for shop in shops:
+            if not shop.strip() or len(shop) > MAX_SHOP_NAME or not shop.isprintable() or "/" in shop:
+                raise OfficeError(
+                    f"A shop cannot be called {shop!r}.",
+                    hint=f"1 to {MAX_SHOP_NAME} printable characters, without a slash.",
+                )
+        is_new = not (folder / "office.json").exists()
+        if is_new:
+            if url:
+                Database(url).close()
+            _make_folder(folder, OfficeFile(new_terminal(random_bytes), 1, url), random_bytes)
+        office = cls(folder, now, random_bytes)
+        if not is_new and url and url != _read_office_file(folder).database:
+            office.close()
+            raise OfficeError(
+                "This head office uses another database.", hint="Leave --database out, or choose an empty folder."
+            )
+        try:
+            with office.database.writing() as connection:
+                migrate(connection)
+                office._claim_database(connection)
+                at = utc_text(now())
+                keep(connection, schema.shop, [{"shop": shop, "created_at": at} for shop in shops])
+                if program is None and office._setting(connection, "program") is None:
+                    program = read_program(preset("points"))
+                if program is not None:
+                    office.put_program(connection, program)
+        except BaseException:
+            office.close()
+            raise
+        return office
+
+    def close(self) -> None:
+        self.database.close()
+
+    def time(self) -> str:
+        return utc_text(self.now())
+
+    def later(self, seconds: float) -> str:
+        return utc_text(self.now() + timedelta(seconds=seconds))
+
+    def put_program(self, connection: Connection, program: Program) -> None:
+        """Puts a programme in force and tells every till."""
+        keep(
+            connection,
+            schema.program,
+            [{"program": program.id, "text": program.text, "kept_at": self.time()}],
+        )
+        put(connection, schema.setting, [{"name": "program", "value": program.id}])
+        channels.announce(connection, channels.PROGRAM, [program.id])
+
+    def program(self, connection: Connection, program_id: str = "") -> Program | None:
+        """The programme of that id, or the one in force; None for an id that head office never saw."""
+        wanted = program_id or self._setting(connection, "program") or ""
+        if wanted not in self._programs:
+            found = connection.scalar(select(schema.program.c.text).where(schema.program.c.program == wanted))
+            if found is None:
+                return None
+            self._programs[wanted] = read_program(found)
+        return self._programs[wanted]
+
+    def today(self, connection: Connection) -> str:
+        """The programme's day at this moment."""
+        program = self.program(connection)
+        assert program is not None, "init puts a programme in force"
+        return business_day(self.now().astimezone(program.zone).replace(tzinfo=None), program.day_starts_at)
+
+    def _setting(self, connection: Connection, name: str) -> str | None:
+        return connection.scalar(select(schema.setting.c.value).where(schema.setting.c.name == name))
+
+    def _secret(self, name: str) -> bytes:
+        path = self.folder / f"{name}.key"
+        try:
+            secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        except (OSError, ValueError) as error:
+            raise OfficeError(
+                f"The key {path} cannot be read.", hint="Put back the folder's files; the tills trust these keys only."
+            ) from error
+        if len(secret) != 32:
+            raise OfficeError(f"The key {path} is not whole.", hint="Put back the folder's files.")
+        return secret
+
+    def _claim_database(self, connection: Connection) -> None:
+        keep(connection, schema.setting, [{"name": "server", "value": self.server}])
+        if self._setting(connection, "server") != self.server:
+            raise OfficeError(
+                "This database belongs to another head office.",
+                hint="Choose an empty database, or use that one's folder.",
+            )
+        keep(connection, schema.chain, [{"server": self.server, "head": GENESIS, "head_number": 0}])
+
+    def _check_schema(self, connection: Connection) -> None:
+        found = "none"
+        if inspect(connection).has_table("alembic_version"):
+            found = connection.scalar(text("SELECT version_num FROM alembic_version")) or "none"
+        if found == "none" or found < schema.VERSION:
+            raise OfficeError(
+                f"The database is at schema {found}; this program needs {schema.VERSION}.",
+                hint=f"Run: pos-central init --dir {self.folder}",
+                code="SCHEMA_OLDER",
+            )
+        if found > schema.VERSION:
+            raise OfficeError(
+                f"The database is at schema {found}, newer than this program's {schema.VERSION}.",
+                hint="Install the version of pos-plugin that wrote it.",
+                code="SCHEMA_NEWER",
+            )
+
+
+def _read_office_file(folder: Path) -> OfficeFile:
+    try:
+        return msgspec.json.decode((folder / "office.json").read_bytes(), type=OfficeFile)
+    except (OSError, msgspec.DecodeError) as error:
+        raise OfficeError(
+            f"There is no head office in {folder}.",
+            hint=f"Run: pos-central init --dir {folder} --shop NAME",
+            code="OFFICE_ABSENT",
+        ) from error
+
+
+def _make_folder(folder: Path, about: OfficeFile, random_bytes: RandomBytes) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in SECRETS:
+            if not (folder / f"{name}.key").exists():
+                _write_private(folder / f"{name}.key", random_bytes(32).hex().encode())
+        # Last, so that a folder with this file is whole.
+        _write_private(folder / "office.json", msgspec.json.encode(about))
+    except OSError as error:
+        raise OfficeError(
+            f"The folder {folder} cannot be written: {error.strerror}.", hint="Choose another."
+        ) from error
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    new = path.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)

