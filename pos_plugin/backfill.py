@@ -15,9 +15,11 @@ from io import TextIOWrapper
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from ledger.entry import Draft, SaleBody
+import msgspec
+
+from ledger.entry import MAX_ENTRY_BYTES, Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference
 from ledger.wire import MemberDetails
 from loyalty.award import award
@@ -31,16 +33,22 @@ from pos_plugin.errors import BadRequest
 
 REQUIRED = ("till", "sale_ref", "sold_at", "member", "sku", "category", "quantity", "amount")
 OPTIONAL = ("tax", "discount", "cost", "operator", "kind")
+MONEY = ("amount", "tax", "discount", "cost")
 SALES_A_COMMIT = 500
 CHECKPOINT_EVERY = 8
 """Commits after which the WAL is emptied: these are large ones."""
 MOST_PROBLEMS = 1000
 """How many problems are kept word for word; all are counted."""
 MOST_LINES = 10_000
+MOST_AMOUNT = 10**12
+MOST_POINTS = 10**15
+YEARS = range(1970, 2200)
+ENVELOPE_BYTES = 2048
+"""Room in an entry for what stands around its body."""
 
 
 class Row(NamedTuple):
-    """One row of the file, as text, with the line on which it stands."""
+    """One row of the file, as text, with the line on which it begins. `fault` says why it cannot be read, if it cannot."""
 
     line: int
     till: str
@@ -54,6 +62,7 @@ class Row(NamedTuple):
     tax: str
     operator: str
     kind: str
+    fault: str = ""
 
 
 @dataclass
@@ -93,22 +102,25 @@ def read_rows(file: Path, progress: Callable[[float], None] = lambda share: None
 
 
 def _csv_rows(file: Path, progress: Callable[[float], None]) -> Iterator[Row]:
+    line = 0
     try:
         with open(file, "rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
             size = file.stat().st_size or 1
             reader = csv.reader(text)
             pick = _picker(file, next(reader, []))
+            line = reader.line_num  # the last line of the row before: a row may go over several
             for count, values in enumerate(reader, 1):
                 if count % 5000 == 0:
                     progress(raw.tell() / size)
                 if values:
-                    yield Row(reader.line_num, *pick(values))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadRequest(
-            "FILE_UNREADABLE",
-            f"{file} cannot be read: {error}.",
-            hint="What was read before is recorded; correct it and read it again.",
-        ) from error
+                    yield pick(line + 1, values)
+                line = reader.line_num
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, "it is no UTF-8 text", "Save it as CSV in UTF-8") from error
+    except csv.Error as error:
+        raise _unreadable(file, f"line {line + 1}: {error}", "See whether a quotation mark is left open") from error
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error), "Check the file") from error
 
 
 def _parquet_rows(file: Path, progress: Callable[[float], None]) -> Iterator[Row]:
@@ -119,46 +131,66 @@ def _parquet_rows(file: Path, progress: Callable[[float], None]) -> Iterator[Row
             "PARQUET_MISSING", "Reading Parquet needs pyarrow.", hint="pip install 'pos-plugin[parquet]'"
         ) from error
     try:
-        table = parquet.ParquetFile(file)
-    except (OSError, ValueError) as error:
-        raise BadRequest("FILE_UNREADABLE", f"{file} cannot be read: {error}.") from error
-    names = list(table.schema_arrow.names)
-    pick = _picker(file, names)
-    line, total = 0, table.metadata.num_rows or 1
-    for batch in table.iter_batches(batch_size=20_000):
-        columns = [_texts(column) for column in batch.columns]
-        for values in zip(*columns, strict=True):
-            line += 1
-            yield Row(line, *pick(list(values)))
-        progress(line / total)
+        with parquet.ParquetFile(file) as table:
+            pick = _picker(file, list(table.schema_arrow.names))
+            line, total = 0, table.metadata.num_rows or 1
+            for batch in table.iter_batches(batch_size=20_000):
+                names = [name.strip().lower() for name in batch.schema.names]
+                columns = [_texts(name, column) for name, column in zip(names, batch.columns, strict=True)]
+                for values in zip(*columns, strict=True):
+                    line += 1
+                    yield pick(line, list(values))
+                progress(line / total)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are one or the other
+        raise _unreadable(file, str(error), "Check the file") from error
 
 
-def _texts(column: Any) -> list[str]:
-    return ["" if value is None else value if isinstance(value, str) else _text(value) for value in column.to_pylist()]
+def _unreadable(file: Path, why: str, hint: str) -> BadRequest:
+    after = "What was recorded before that place stays recorded; read the file again afterwards."
+    return BadRequest("FILE_UNREADABLE", f"{file} cannot be read: {why}.", hint=f"{hint}. {after}")
 
 
-def _text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _texts(name: str, column: Any) -> list[str]:
+    return [
+        "" if value is None else value if isinstance(value, str) else _text(name, value) for value in column.to_pylist()
+    ]
 
 
-def _picker(file: Path, header: list[str]) -> Callable[[list[str]], tuple[str, ...]]:
-    """Picks a Row's columns out of the file's, in whatever order they stand there."""
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float) and name not in MONEY:
+        # A column of whole numbers with gaps comes as floats: card 1234 is not "1234.0". Money stays as it is, and is refused.
+        return "" if value != value else str(int(value)) if value.is_integer() else str(value)
+    return str(value)
+
+
+def _picker(file: Path, header: list[str]) -> Callable[[int, list[str]], Row]:
+    """Makes a Row of a line and its values, in whatever order the file's columns stand."""
     names = [name.strip().lower() for name in header]
+    known = f"The first line names the columns: {', '.join(REQUIRED)}; and may have {', '.join(OPTIONAL)}."
     missing = [name for name in REQUIRED if name not in names]
     if missing:
-        raise BadRequest(
-            "COLUMNS_MISSING",
-            f"{file} has no column {', '.join(missing)}.",
-            hint=f"The first line names the columns: {', '.join(REQUIRED)}; and may have {', '.join(OPTIONAL)}.",
-        )
+        is_other = len(names) == 1 and (";" in names[0] or "\t" in names[0])
+        hint = f"Columns are parted by commas. {known}" if is_other else known
+        raise BadRequest("COLUMNS_MISSING", f"{file} has no column {', '.join(missing)}.", hint=hint)
+    twice = [name for name in (*REQUIRED, *OPTIONAL) if names.count(name) > 1]
+    if twice:
+        raise BadRequest("COLUMNS_TWICE", f"{file} has two columns {', '.join(twice)}.", hint="Take one of them out.")
     width = len(names)
-    places = [names.index(name) if name in names else width for name in Row._fields[1:]]
+    places = [names.index(name) if name in names else width for name in Row._fields[1:-1]]
     get = itemgetter(*places)
 
-    def pick(values: list[str]) -> tuple[str, ...]:
-        if len(values) != width:
-            values = (values + [""] * width)[:width]
-        return cast(tuple[str, ...], get([*values, ""]))
+    def pick(line: int, values: list[str]) -> Row:
+        if len(values) == width:
+            return Row(line, *get([*values, ""]))
+        padded = (values + [""] * width)[:width]
+        if len(values) > width and not any(values[width:]):  # spreadsheets leave commas behind
+            return Row(line, *get([*padded, ""]))
+        fault = f"the row has {len(values)} values, the first line names {width} columns."
+        return Row(line, *get([*padded, ""]))._replace(fault=fault)
 
     return pick
 
@@ -172,12 +204,13 @@ def backfill(
     with store.read() as db:
         program = settings.program_in_force(db)
         who = journal.identity(db)
+        began_after, _ = journal.head(db)
     some, commits = True, 0
     while some:
 
         def work(db: sqlite3.Connection) -> bool:
             now = till_now(db, clock()).astimezone(UTC).isoformat(timespec="milliseconds")
-            batch = _Batch(db, who, program, now, report, random_bytes)
+            batch = _Batch(db, who, program, now, report, random_bytes, began_after)
             count = 0
             for _, group in islice(sales, SALES_A_COMMIT):
                 count += 1
@@ -202,6 +235,7 @@ class _Batch:
         now: str,
         report: Backfilled,
         random_bytes: RandomBytes,
+        began_after: int,
     ) -> None:
         self._db = db
         self._who = who
@@ -209,6 +243,7 @@ class _Batch:
         self._now = now
         self._report = report
         self._random_bytes = random_bytes
+        self._began_after = began_after
 
     def sale(self, rows: list[Row]) -> None:
         report = self._report
@@ -216,24 +251,18 @@ class _Batch:
         report.sales += 1
         try:
             sale = _sale(rows, self._program)
+            earned = award(self._program, sale)
+            if earned.points > MOST_POINTS or len(msgspec.json.encode(sale)) > MAX_ENTRY_BYTES - ENVELOPE_BYTES:
+                raise RowRefused(rows[0].line, "the sale is larger than a journal entry can be.")
         except RowRefused as refused:
             report.left_out += 1
             report.problem(refused.line, f"{refused} Sale {rows[0].sale_ref} of till {rows[0].till} is left out.")
             return
         known = journal.find(self._db, sale.document)
         if known is not None:
-            if isinstance(known.body, SaleBody) and known.body.sale == sale:
-                report.already += 1
-            else:
-                report.left_out += 1
-                report.problem(
-                    rows[0].line,
-                    f"sale {sale.sale_ref} of till {sale.till} is recorded already, with other content; it stays as it was. "
-                    "A sale's rows must stand together.",
-                )
+            self._known(known, sale, rows[0].line)
             return
         member = self._member(rows[0].member, sale.business_day) if rows[0].member else ""
-        earned = award(self._program, sale)
         lot = new_reference(self._random_bytes) if member and earned.points else ""
         body = SaleBody(
             sale,
@@ -247,6 +276,20 @@ class _Batch:
         report.recorded += 1
         report.points += body.awarded
 
+    def _known(self, known: Entry, sale: Sale, line: int) -> None:
+        report = self._report
+        name = f"sale {sale.sale_ref} of till {sale.till}"
+        if known.number > self._began_after:
+            report.left_out += 1
+            report.problem(
+                line, f"{name} stands in this file already; a sale's rows must stand together. This one is left out."
+            )
+        elif isinstance(known.body, SaleBody) and known.body.sale == sale:
+            report.already += 1
+        else:
+            report.left_out += 1
+            report.problem(line, f"{name} is recorded already, with other content; it stays as it was.")
+
     def _member(self, card: str, day: str) -> str:
         member = members.member_of_card(self._db, card)
         if member is None:
@@ -259,6 +302,8 @@ class _Batch:
 
 def _sale(rows: list[Row], program: Program) -> Sale:
     first = rows[0]
+    if first.fault:
+        raise RowRefused(first.line, first.fault)
     if len(rows) > MOST_LINES:
         raise RowRefused(first.line, f"a sale has at most {MOST_LINES} rows.")
     for name in ("till", "sale_ref"):
@@ -273,6 +318,8 @@ def _sale(rows: list[Row], program: Program) -> Sale:
     lines = []
     total = 0
     for count, row in enumerate(rows, 1):
+        if row.fault:
+            raise RowRefused(row.line, row.fault)
         if row.member != first.member:
             raise RowRefused(row.line, f"the rows of one sale name two members, {first.member!r} and {row.member!r}.")
         if row.kind not in ("", "sale"):
@@ -302,18 +349,26 @@ def _sale(rows: list[Row], program: Program) -> Sale:
 
 
 def _sold_at(row: Row, program: Program) -> datetime:
+    """The shop's local time of a sale. A day without a time is the beginning of that trading day."""
     try:
         sold_at = datetime.fromisoformat(row.sold_at)
-    except ValueError:
+        if sold_at.tzinfo is not None:
+            sold_at = sold_at.astimezone(program.zone).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         raise RowRefused(row.line, f"sold_at must be a time like 2017-01-31T17:45:00, not {row.sold_at!r}.") from None
-    return sold_at if sold_at.tzinfo is None else sold_at.astimezone(program.zone).replace(tzinfo=None)
+    if sold_at.year not in YEARS:
+        raise RowRefused(row.line, f"sold_at must lie between {YEARS.start} and {YEARS.stop - 1}, not {row.sold_at!r}.")
+    return sold_at.replace(hour=program.day_starts_at) if len(row.sold_at) == len("2017-01-31") else sold_at
 
 
 def _whole(line: int, name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+    if not (text.isascii() and text.isdigit()):
         what = "is below zero" if text.startswith("-") else "is no whole number of minor units"
-        raise RowRefused(line, f"{name} {text!r} {what}; write 12.34 as 1234.")
-    return int(text)
+    elif len(text) > 15 or int(text) > MOST_AMOUNT:
+        what = "is more than one line can be"
+    else:
+        return int(text)
+    raise RowRefused(line, f"{name} {text[:40]!r} {what}; write 12.34 as 1234.")
 
 
 def _milli(line: int, text: str) -> int:
@@ -323,8 +378,9 @@ def _milli(line: int, text: str) -> int:
     (1000, 250, 0)
     """
     whole, point, part = text.partition(".")
+    part = part[:3] + part[3:].rstrip("0")  # 1.2500, as a column with four decimals has it
     if not (whole.isascii() and whole.isdigit() and len(whole) <= 9) or (
         point and not (part.isascii() and part.isdigit() and len(part) <= 3)
     ):
-        raise RowRefused(line, f"quantity {text!r} is no number of at most three decimals, zero or more.")
+        raise RowRefused(line, f"quantity {text[:40]!r} is no number of at most three decimals, zero or more.")
     return int(whole) * 1000 + int(part.ljust(3, "0") or 0)

@@ -26,6 +26,7 @@ footer = ["Thank you"]             # lines below it
 [scanner]
 # port = "/dev/ttyACM0"                        # or COM3
 # baudrate = 9600
+# repeat_after_ms = 700                        # the same code read again sooner is one scan
 
 [server]
 # url = "https://head-office.example"          # set by "pos-plugin enroll"
@@ -56,11 +57,15 @@ class PrinterSettings(Table):
 
 
 class ScannerSettings(Table):
-    """`port` is a serial device or `socket://host:port`; empty is no scanner. Prefix and suffix as the reader is set up."""
+    """`port` is a serial device or `socket://host:port`; empty is no scanner. `prefix` as the reader is set up.
+
+    The same code read again within `repeat_after_ms` is one scan.
+    """
 
     port: str = ""
     baudrate: int = Field(default=9600, ge=300, le=921_600)
     prefix: str = Field(default="", max_length=8)
+    repeat_after_ms: int = Field(default=700, ge=0, le=10_000)
 
 
 class ServerSettings(Table):

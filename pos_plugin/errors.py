@@ -3,7 +3,8 @@
     TillError            `code` for programs, `message` and `hint` for people; nothing was recorded
     ├── Unknown          no such member, sale, quote or receipt          (HTTP 404)
     ├── Conflict         the same name with other content, or too late   (HTTP 409)
-    └── BadRequest       what was asked makes no sense                   (HTTP 422)
+    ├── BadRequest       what was asked makes no sense                   (HTTP 422)
+    └── PortInUse        the port of the till's page cannot be had (nothing was started)
 
 The names of codes follow what tills' vendors use among themselves: ACCOUNT_INVALID, TRANSACTION_DOES_NOT_EXIST,
 CANNOT_BE_REVERSED.
@@ -31,3 +32,12 @@ class Conflict(TillError):
 
 class BadRequest(TillError):
     status = 422
+
+
+class PortInUse(TillError):
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            "PORT_IN_USE",
+            f"Port {port} of {host} cannot be used: {reason}.",
+            hint="Stop the program that has it (another till?), or choose another port under [page] in till.toml.",
+        )

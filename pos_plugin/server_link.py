@@ -42,8 +42,12 @@ class HttpLink:
     """`offline_store.sync.Link` over HTTP. `timeout_s` bounds each step of each request."""
 
     def __init__(self, url: str, terminal: str, key: Callable[[], SigningKey], *, timeout_s: float = 5.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            is_address = False
+        if not is_address:
             raise SyncError(
                 f"{url} is no address of a head office.", hint="Write https://host or http://127.0.0.1:8360."
             )
@@ -120,7 +124,7 @@ class HttpLink:
                     if len(data) > MAX_ANSWER_BYTES:
                         raise Nonsense("Head office's answer has no end.", hint="It was not taken over.")
                 status = response.status_code
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(
                 f"No connection to head office ({type(error).__name__}).",
                 hint="Selling goes on; all is kept here and sent when it answers again.",

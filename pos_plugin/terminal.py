@@ -396,7 +396,12 @@ class Terminal:
         from drivers.serial_scanner import SerialScanner
 
         set_up = self.config.scanner
-        scanner = SerialScanner(set_up.port, baudrate=set_up.baudrate, prefix=set_up.prefix.encode())
+        scanner = SerialScanner(
+            set_up.port,
+            baudrate=set_up.baudrate,
+            prefix=set_up.prefix.encode(),
+            debounce_s=set_up.repeat_after_ms / 1000,
+        )
         try:
             while not self._stop.is_set():
                 trouble = ""

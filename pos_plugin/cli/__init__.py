@@ -5,6 +5,7 @@ Commands import what they need when they run, so that a report starts fast.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -25,16 +26,33 @@ reports.add_to(app)
 
 
 def main() -> None:
-    """Runs a command; whatever the world refused becomes one clear message and exit status 1."""
+    """Runs a command; what goes wrong becomes one clear message, what to do about it, and exit status 1.
+
+    A traceback is shown only where POS_PLUGIN_TRACEBACK is set.
+    """
     try:
-        app()
+        app(prog_name="pos-plugin")
     except Exception as error:
-        hint = getattr(error, "hint", None)
-        if hint is None:
+        if os.environ.get("POS_PLUGIN_TRACEBACK"):
             raise
-        problems = getattr(error, "problems", None)
-        lines = [f"{getattr(error, 'source', '')}:", *[f"  {line}" for line in problems]] if problems else [str(error)]
-        typer.echo("\n".join(lines), err=True)
-        if hint:
-            typer.echo(hint, err=True)
+        typer.echo("\n".join(_told(error)), err=True)
         sys.exit(1)
+
+
+def _told(error: Exception) -> list[str]:
+    hint = getattr(error, "hint", None)
+    if hint is not None:
+        problems = getattr(error, "problems", None)
+        said = [f"{getattr(error, 'source', '')}:", *[f"  {line}" for line in problems]] if problems else [str(error)]
+        return [*said, hint] if hint else said
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        return [
+            f"{about}{error.strerror}.",
+            "See that it is there, that this user may use it, and that the disk has room.",
+        ]
+    return [
+        f"This did not work: {type(error).__name__}: {error}.",
+        "See what pos-plugin doctor finds. If it finds nothing, this is a fault of the program: set POS_PLUGIN_TRACEBACK=1, "
+        "do it again, and report what it shows.",
+    ]

@@ -10,7 +10,14 @@ import typer
 
 StoreDir = Annotated[
     Path,
-    typer.Option("--store", metavar="DIR", envvar="POS_PLUGIN_STORE", help="The till's folder.", show_default=True),
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        envvar="POS_PLUGIN_STORE",
+        help="The till's folder.",
+        file_okay=False,
+        show_default=True,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -19,3 +26,16 @@ DEFAULT_STORE = Path("till")
 
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def address_problem(url: str) -> str:
+    """Why this cannot be the address of a head office, in a sentence; "" where it can."""
+    import httpx
+
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        parsed = None
+    if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host or set(url) & set(' \t\n"\\'):
+        return f"{url} is no address of a head office. Write https://host or http://127.0.0.1:8360."
+    return ""

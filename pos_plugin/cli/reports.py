@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -84,19 +85,23 @@ def list_members(
 
     if as_of:
         try:
-            date.fromisoformat(as_of)
+            as_of = date.fromisoformat(as_of).isoformat()  # 20171231 is a day, too, and days are compared as text
         except ValueError:
             raise typer.BadParameter(f"{as_of!r} is no day; write it like 2017-12-31.", param_hint="--as-of") from None
     with Store.open_for_reading(store) as till, till.read() as db:
-        cards = db.execute("SELECT card, member FROM card ORDER BY card").fetchall()
+        found = db.execute("SELECT card, member FROM card ORDER BY card").fetchall()
+        whose = {card: members.current(db, reference) for card, reference in found}
         if as_of:
-            then = verify.balances_as_of(db, as_of)
-            rows = [(card, then[reference]) for card, reference in cards]
+            then: Counter[str] = Counter()
+            for reference, points in verify.balances_as_of(db, as_of).items():
+                then[members.current(db, reference)] += points
+            balances = {reference: then[reference] for reference in whose.values()}
         else:
             day = today(db, till_now(db, datetime.now(UTC)))
-            rows = [
-                (card, members.balance(db, members.current(db, reference), day).points) for card, reference in cards
-            ]
+            balances = {
+                reference: members.balance(db, reference, day).points for reference in dict.fromkeys(whose.values())
+            }
+    rows = [(card, balances[reference]) for card, reference in whose.items()]
     if as_json:
         print_json([{"card": card, "balance": balance} for card, balance in rows])
     elif as_csv:
@@ -106,7 +111,7 @@ def list_members(
     else:
         for card, balance in rows:
             typer.echo(f"{card:20} {balance:>10,}")
-        typer.echo(f"{len(rows):,} cards, {sum(balance for _, balance in rows):,} points")
+        typer.echo(f"{len(rows):,} cards, {sum(balances.values()):,} points")
 
 
 def member(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, address_problem, print_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,20 +35,25 @@ def run(
     """Run the till: its page and API on this machine, its printer, scanner and sync."""
     import logging
 
-    from pos_plugin.serve import serve
+    from pos_plugin.serve import Server
     from pos_plugin.terminal import Terminal
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with Terminal.open(store) as terminal:
         chosen = terminal.config.page.port if port is None else port
-        serve(terminal, chosen, started=lambda address: typer.echo(f"The till is at {address} (Ctrl-C ends it)."))
+        server = Server(terminal, chosen)
+        typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
+        server.run()
     typer.echo("The till is closed.")
 
 
 def demo(
     folder: Annotated[
-        Path | None, typer.Option("--dir", metavar="DIR", help="Keep the demo's data here; else it is new each time.")
+        Path | None,
+        typer.Option(
+            "--dir", metavar="DIR", help="Keep the demo's data here; else it is new each time.", file_okay=False
+        ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The till's page.")] = 8350,
     control_port: Annotated[int, typer.Option(min=0, max=65_535, help="The control page.")] = 8351,
@@ -67,18 +73,19 @@ def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     from offline_store import journal
     from offline_store.store import Store
     from offline_store.sync import NotEnrolled, Sync
-    from pos_plugin.config import read_config
+    from pos_plugin.config import FILE, ConfigError, read_config
     from pos_plugin.server_link import HttpLink
 
     config = read_config(store)
-    if not config.server.url:
-        raise NotEnrolled("This till has no head office.", hint="Join one: pos-plugin enroll URL CODE")
     with Store.open(store) as till:
+        if not config.server.url:
+            raise NotEnrolled("This till has no head office.", hint="Join one: pos-plugin enroll URL CODE")
+        if problem := address_problem(config.server.url):
+            raise ConfigError(str(store / FILE), [problem])
         with till.read() as db:
             who = journal.identity(db)
-        link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(till.secret_key()))
-        progress = Sync(till, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom).step()
-        link.close()
+        with closing(HttpLink(config.server.url, who.terminal, lambda: SigningKey(till.secret_key()))) as link:
+            progress = Sync(till, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom).step()
     found = {
         "sent": progress.uploaded,
         "received": progress.received,
@@ -97,7 +104,7 @@ def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
 
 def reprint(
     reference: Annotated[
-        str, typer.Argument(metavar="REFERENCE", help="What the receipt bears, for example 7K3M2P-17-C.")
+        str, typer.Argument(metavar="REFERENCE", help="What the receipt bears, for example 7K3M2P-17-6.")
     ],
     store: StoreDir = DEFAULT_STORE,
 ) -> None:
@@ -152,8 +159,10 @@ def doctor(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
 
 def printer_simulate(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Listen on this port of this machine.")] = 9101,
-    pictures: Annotated[Path, typer.Option(metavar="DIR", help="Save each receipt here as a PNG.")] = Path("receipts"),
-    width: Annotated[int, typer.Option(help="Dots across: 576 is 80 mm paper, 384 is 58 mm.")] = 576,
+    pictures: Annotated[
+        Path, typer.Option(metavar="DIR", help="Save each receipt here as a PNG.", file_okay=False)
+    ] = Path("receipts"),
+    width: Annotated[int, typer.Option(min=200, max=2000, help="Dots across: 576 is 80 mm paper, 384 is 58 mm.")] = 576,
 ) -> None:
     """A simulated ESC/POS printer on TCP: whatever prints to it is drawn as pictures."""
     import threading

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, address_problem, print_json
 
 if TYPE_CHECKING:
     from loyalty.program import Program
@@ -61,11 +63,16 @@ def init(
 
 def read_program_text(program: str, currency: str = "", time_zone: str = "") -> Program:
     """The programme named by a file or a preset; ProgramError or TillError with what to do."""
+    from zoneinfo import ZoneInfo
+
     from loyalty.program import preset, read_program
     from pos_plugin.errors import Unknown
 
     file = Path(program)
     if file.suffix == ".toml" or file.exists():
+        if currency or time_zone:
+            name = "--currency" if currency else "--time-zone"
+            raise typer.BadParameter(f"it is for presets; change {file} itself.", param_hint=name)
         try:
             return read_program(file.read_text(encoding="utf-8"), str(file))
         except (OSError, UnicodeDecodeError) as error:
@@ -77,8 +84,16 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
             "PRESET_UNKNOWN", f"There is no preset {program}.", hint="See them all: pos-plugin program presets"
         ) from None
     if currency:
+        if not re.fullmatch("[A-Z]{3}", currency):
+            raise typer.BadParameter(f"{currency!r} is no currency; write for example USD.", param_hint="--currency")
         text = text.replace('currency = "EUR"', f'currency = "{currency}"')
     if time_zone:
+        try:
+            ZoneInfo(time_zone)
+        except (KeyError, ValueError, OSError):
+            raise typer.BadParameter(
+                f"{time_zone!r} is no IANA time zone; write for example Europe/Berlin.", param_hint="--time-zone"
+            ) from None
         text = text.replace('time_zone = "Europe/Berlin"', f'time_zone = "{time_zone}"')
     return read_program(text, f"preset {program}")
 
@@ -97,19 +112,25 @@ def enroll(
     from ledger.keys import SigningKey
     from offline_store import journal
     from offline_store.store import Store
-    from offline_store.sync import Sync
-    from pos_plugin.config import write_server_url
+    from offline_store.sync import Sync, SyncError
+    from pos_plugin.config import read_config, write_server_url
     from pos_plugin.server_link import HttpLink
 
+    if problem := address_problem(url):
+        raise typer.BadParameter(problem, param_hint="URL")
     with Store.open(store) as till:
+        read_config(store)  # the code works once: settings that cannot be written to are found before it is used
         with till.read() as db:
             who = journal.identity(db)
-        link = HttpLink(url, who.terminal, lambda: SigningKey(till.secret_key()))
-        sync = Sync(till, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
-        enrolled = sync.enroll(code.strip())
-        write_server_url(store, url)
-        progress = sync.step()
-        link.close()
+        try:
+            opened = HttpLink(url, who.terminal, lambda: SigningKey(till.secret_key()))
+        except SyncError as error:
+            raise typer.BadParameter(f"{error} {error.hint}", param_hint="URL") from None
+        with closing(opened) as link:
+            sync = Sync(till, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
+            enrolled = sync.enroll(code.strip())
+            write_server_url(store, url)
+            progress = sync.step()
     if as_json:
         print_json(
             {"terminal": who.terminal, "shop": enrolled.shop, "sent": progress.uploaded, "unsent": progress.unsent}

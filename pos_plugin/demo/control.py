@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.simulated.scanner import SimulatedScanner
 from pos_plugin.demo.cable import Cable
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from pos_plugin.demo.shop import Member
 
 SHOWN = 12
@@ -35,8 +38,6 @@ class ControlPage:
         port: int,
         till_port: int,
     ) -> None:
-        import uvicorn
-
         self.port = port
         self._printer = printer
         self._scanner = scanner
@@ -98,10 +99,6 @@ class ControlPage:
         }
 
     def _app(self) -> FastAPI:
-        from fastapi import FastAPI, Request, Response
-        from fastapi.responses import JSONResponse
-        from fastapi.staticfiles import StaticFiles
-
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
         @app.middleware("http")

