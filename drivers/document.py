@@ -64,6 +64,8 @@ class Document(msgspec.Struct, frozen=True):
 
 def display_columns(text: str) -> int:
     """How many columns a fixed-width font needs: two for East Asian wide characters, none for combining marks."""
+    if text.isascii():
+        return len(text)
     columns = 0
     for character in text:
         if unicodedata.combining(character):

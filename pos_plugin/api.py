@@ -1,0 +1,214 @@
+"""The till's HTTP interface, for its own page and for tills of other makers. Knows no rule: it asks the terminal.
+
+Endpoints are plain functions, so they run in threads and no write holds up another request. Everything under /v1 answers JSON
+(pictures and the event stream apart), and every refusal is `{code, message, hint}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import FastAPI, Header, Path, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator
+
+from drivers.errors import DeviceError
+from drivers.escpos import Profile, profile
+from pos_plugin import joining, returns
+from pos_plugin.errors import BadRequest, Conflict
+from pos_plugin.local_api import lookups, requests
+from pos_plugin.local_api.answers import add_error_answers, answer, refusal
+from pos_plugin.local_api.guard import Guard, new_session, session_cookie
+from pos_plugin.local_api.picture import receipt_png
+from pos_plugin.local_api.stream import MOST_LISTENERS, Listeners
+from pos_plugin.terminal import Terminal
+
+PAGE_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
+    "svg": "image/svg+xml",
+}
+
+RefInPath = Annotated[str, Path(max_length=64), AfterValidator(requests.reference)]
+
+
+def create_app(terminal: Terminal, *, keys: Callable[[str], str | None]) -> FastAPI:
+    """The interface of one terminal. `keys` answers the name of the program whose key it is, or None.
+
+    Whoever serves it sets `app.state.listeners.stopping` to let go of those who listen to /v1/events.
+    """
+    app = FastAPI(
+        title="pos-plugin",
+        version=version("pos-plugin"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        redirect_slashes=False,
+    )
+    app.state.listeners = Listeners()
+    session = new_session()
+    app.add_middleware(Guard, session=session, keys=keys)
+    add_error_answers(app)
+    _add_sales(app, terminal)
+    _add_members(app, terminal)
+    _add_receipts(app, terminal)
+    _add_till(app, terminal)
+    _add_page(app, session)
+    return app
+
+
+def _add_sales(app: FastAPI, terminal: Terminal) -> None:
+    checkout = terminal.checkout
+
+    @app.post("/v1/quotes")
+    def quote(asked: requests.QuoteAsked) -> Response:
+        sale = asked.sale(*lookups.sale_times(terminal, asked))
+        return answer(checkout.quote(sale, asked.member, asked.redeem_points, training=asked.training))
+
+    @app.post("/v1/quotes/{quote_id}/commit")
+    def commit(quote_id: RefInPath, request: Request) -> Response:
+        return answer(checkout.commit(quote_id, _idempotency_key(request)))
+
+    @app.delete("/v1/quotes/{quote_id}")
+    def drop(quote_id: RefInPath) -> Response:
+        checkout.drop(quote_id)
+        return answer({"quote_id": quote_id, "open": False})
+
+    @app.get("/v1/sales/{till}/{sale_ref}")
+    def sale(till: RefInPath, sale_ref: RefInPath) -> Response:
+        return answer(lookups.sale_answer(terminal, till, sale_ref))
+
+    @app.post("/v1/sales/{till}/{sale_ref}/void")
+    def void(till: RefInPath, sale_ref: RefInPath, asked: requests.VoidAsked) -> Response:
+        done = returns.void(checkout, till, sale_ref, operator=asked.operator, shift=asked.shift)
+        terminal.recorded("sale")
+        return answer(done)
+
+    @app.post("/v1/sales/{till}/{sale_ref}/refund")
+    def refund(till: RefInPath, sale_ref: RefInPath, asked: requests.RefundAsked) -> Response:
+        back = asked.back(till, sale_ref)
+        done = returns.take_back(checkout, back, operator=asked.operator, shift=asked.shift)
+        terminal.recorded("sale")
+        return answer(done)
+
+    @app.post("/v1/claims")
+    def claim(asked: requests.ClaimAsked) -> Response:
+        done = returns.claim(checkout, asked.reference, asked.member, operator=asked.operator)
+        terminal.recorded("sale")
+        return answer(done)
+
+    @app.post("/v1/sign-off")
+    def sign_off(asked: requests.SignOffAsked) -> Response:
+        return answer({"ended": checkout.sign_off(asked.operator)})
+
+
+def _add_members(app: FastAPI, terminal: Terminal) -> None:
+    @app.post("/v1/identify")
+    def identify(asked: requests.IdentifyAsked) -> Response:
+        return answer(terminal.checkout.identify(asked.scan, asked.entry_mode))
+
+    @app.post("/v1/members")
+    def join(asked: requests.JoinAsked) -> Response:
+        joined = joining.join(terminal.checkout, asked.card, name=asked.name, phone=asked.phone)
+        terminal.recorded("members")
+        return answer(joined)
+
+    @app.get("/v1/members/{member}")
+    def enquiry(member: RefInPath) -> Response:
+        return answer(lookups.member_answer(terminal, member))
+
+
+def _add_receipts(app: FastAPI, terminal: Terminal) -> None:
+    @app.get("/v1/receipts/{reference}.png")
+    def picture(reference: RefInPath) -> Response:
+        document = lookups.receipt(terminal, reference).document
+        return Response(receipt_png(document, _profile(terminal)), media_type="image/png")
+
+    @app.get("/v1/receipts/{reference}")
+    def receipt(reference: RefInPath) -> Response:
+        return answer(lookups.receipt_answer(lookups.receipt(terminal, reference)))
+
+    @app.post("/v1/receipts/{reference}/reprint")
+    def reprint(reference: RefInPath) -> Response:
+        return answer({"job": terminal.reprint(reference), "copy": True})
+
+    @app.post("/v1/print-jobs/{job}")
+    def settle(job: Annotated[int, Path(ge=1, le=2**53)], asked: requests.PrintSettled) -> Response:
+        terminal.settle_print(job, came_out=asked.came_out)
+        return answer({"job": job, "came_out": asked.came_out})
+
+
+def _add_till(app: FastAPI, terminal: Terminal) -> None:
+    @app.get("/v1/state")
+    def state() -> Response:
+        return answer(terminal.state())
+
+    @app.get("/v1/health")
+    def health() -> Response:
+        with terminal.store.read() as db:
+            db.execute("SELECT 1 FROM setting LIMIT 1").fetchone()
+        return answer({"status": "ok"})
+
+    @app.post("/v1/sync")
+    def sync() -> Response:
+        if terminal.sync is None:
+            raise Conflict(
+                "NOT_ENROLLED",
+                "This till is not connected to a head office. Everything is kept here.",
+                hint="Connect it: pos-plugin enroll",
+            )
+        terminal.sync_soon()
+        return answer(terminal.state()["network"])
+
+    @app.get("/v1/events")
+    async def events(last_event_id: Annotated[str, Header(max_length=20)] = "") -> Response:
+        listeners: Listeners = app.state.listeners
+        if listeners.count >= MOST_LISTENERS:
+            return refusal(503, "TOO_MANY_LISTENERS", f"{MOST_LISTENERS} programs listen already.", "Close one.")
+        after = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else None
+        return StreamingResponse(listeners.stream(terminal.events, after), media_type="text/event-stream")
+
+
+def _add_page(app: FastAPI, session: str) -> None:
+    @app.get("/", include_in_schema=False)
+    def page(request: Request) -> Response:
+        response = Response(_page_files()["index.html"], media_type=PAGE_TYPES["html"])
+        response.set_cookie(session_cookie(request.scope), session, httponly=True, samesite="strict")
+        return response
+
+    @app.get("/page/{name}", include_in_schema=False)
+    def part(name: str) -> Response:
+        content = _page_files().get(name)
+        if content is None:
+            return refusal(404, "NOT_FOUND", "The page has no such part.", "Reload the page.")
+        return Response(content, media_type=PAGE_TYPES[name.rpartition(".")[2]])
+
+
+@cache
+def _page_files() -> dict[str, bytes]:
+    folder = files("pos_plugin").joinpath("page")
+    return {part.name: part.read_bytes() for part in folder.iterdir() if part.name.rpartition(".")[2] in PAGE_TYPES}
+
+
+def _idempotency_key(request: Request) -> str:
+    key = request.headers.get("idempotency-key", "")
+    if not (0 < len(key) <= requests.LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise BadRequest(
+            "IDEMPOTENCY_KEY",
+            f"The header Idempotency-Key must be 1 to {requests.LONGEST_KEY} printable characters.",
+            hint="Make one for each sale before sending it, and send the same again when trying again.",
+        )
+    return key
+
+
+def _profile(terminal: Terminal) -> Profile:
+    try:
+        return profile(terminal.config.printer.profile)
+    except DeviceError:
+        return profile()

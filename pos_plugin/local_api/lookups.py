@@ -1,0 +1,141 @@
+"""What the till knows about a sale or a receipt, put together for one answer. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from drivers.document import Document, decode_document
+from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody
+from ledger.identifiers import read_receipt_reference, receipt_reference
+from loyalty.card import masked
+from loyalty.days import business_day
+from loyalty.returns import left_of
+from loyalty.sale import document_name
+from offline_store import journal, members, receipts, settings
+from offline_store.sync import till_now
+from pos_plugin.errors import Unknown
+from pos_plugin.local_api.requests import QuoteAsked
+from pos_plugin.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Receipt:
+    entry: Entry
+    document: Document
+    jobs: list[receipts.PrintJob]
+
+
+def receipt(terminal: Terminal, reference: str) -> Receipt:
+    """An earlier receipt of this till. Raises Unknown."""
+    read = read_receipt_reference(reference)
+    with terminal.store.read() as db:
+        known = kept = None
+        if read is not None and read[0] == journal.identity(db).terminal:
+            known, kept = journal.read(db, read[1]), receipts.document(db, read[1])
+        if known is None or kept is None:
+            raise Unknown("RECEIPT_UNKNOWN", "There is no such receipt at this till.", hint="Check the reference.")
+        return Receipt(known, decode_document(kept), receipts.jobs_of(db, known.number))
+
+
+def receipt_answer(one: Receipt) -> dict[str, Any]:
+    """A receipt as text, what became of its printing, and the sale that it belongs to."""
+    body = one.entry.body
+    till, sale_ref = "", ""
+    if isinstance(body, SaleBody):
+        till, sale_ref = body.sale.till, body.sale.sale_ref
+    elif isinstance(body, ReturnBody):
+        till, sale_ref = body.back.till, body.back.sale_ref
+    elif isinstance(body, ClaimBody):
+        till, sale_ref = body.sale.split("/")[1:3]
+    return {
+        "reference": receipt_reference(one.entry.envelope.terminal, one.entry.number),
+        "kind": one.entry.kind,
+        "till": till,
+        "sale_ref": sale_ref,
+        "text": one.document.text(),
+        "jobs": [
+            {"job": job.job, "copy": job.copy, "state": job.state, "code": job.code, "reason": job.reason}
+            for job in one.jobs
+        ],
+    }
+
+
+def sale_answer(terminal: Terminal, till: str, sale_ref: str) -> dict[str, Any]:
+    """A sale, what came back of it, and what is left. Raises Unknown."""
+    with terminal.store.read() as db:
+        known = journal.find(db, document_name("sale", till, sale_ref))
+        if known is None or not isinstance(known.body, SaleBody):
+            raise Unknown(
+                "TRANSACTION_DOES_NOT_EXIST",
+                f"Sale {sale_ref} of till {till} is not known here.",
+                hint="Check the reference on the receipt, or ask the till that sold it.",
+            )
+        came_back = journal.returns_of(db, till, sale_ref)
+        claim = journal.find(db, document_name("claim", till, sale_ref))
+    body, claimed = known.body, claim.body if claim else None
+    backs = [one.body for one in came_back if isinstance(one.body, ReturnBody)]
+    left = left_of(body.sale, [one.back for one in backs])
+    terminal_name = known.envelope.terminal
+    return {
+        "reference": receipt_reference(terminal_name, known.number),
+        "sale": msgspec.to_builtins(body.sale),
+        "member": claim.member if claim else known.member,
+        "was_claimed": claim is not None,
+        "earned_points": claimed.awarded if isinstance(claimed, ClaimBody) else body.awarded,
+        "redeem_points": body.redeemed,
+        "redeemed_minor": body.redeemed_minor,
+        "due_minor": body.sale.total_minor - body.redeemed_minor,
+        "returns": [
+            {
+                "return_ref": one.back.return_ref,
+                "reference": receipt_reference(entry.envelope.terminal, entry.number),
+                "is_void": one.back.is_void,
+                "returned_minor": one.returned_minor,
+                "refund_minor": one.returned_minor - one.restored_minor,
+                "taken_points": one.taken,
+                "restored_points": one.restored,
+            }
+            for entry, one in zip(came_back, backs, strict=True)
+        ],
+        "left": {"total_minor": left.total_minor, "lines": [msgspec.to_builtins(line) for line in left.lines]},
+    }
+
+
+def member_answer(terminal: Terminal, member: str) -> dict[str, Any]:
+    """A member's points here, with cards masked. Raises Unknown."""
+    with terminal.store.read() as db:
+        member = members.current(db, member)
+        initials = members.initials_of(db, member)
+    known = terminal.enquiry(member)
+    return {
+        "member": member,
+        "initials": initials,
+        "cards": [masked(card) for card in known.cards],
+        "balance": known.balance.points,
+        "as_of": known.balance.as_of,
+        "expiring": known.balance.expiring,
+        "next_expiry": known.balance.next_expiry,
+        "spendable_here": known.spendable_here,
+        "movements": known.movements,
+    }
+
+
+def sale_times(terminal: Terminal, asked: QuoteAsked) -> tuple[str, str]:
+    """`sold_at` and `business_day` of a sale: what the host says, else what is recorded of it already, else now.
+
+    Recorded ones come first so that a host that leaves them out can ask again and still means the same sale.
+    """
+    with terminal.store.read() as db:
+        program = settings.program_in_force(db)
+        known = journal.find(db, document_name("sale", asked.till, asked.sale_ref))
+        now = till_now(db, terminal.clock()).astimezone(program.zone).replace(tzinfo=None)
+    recorded = known.body.sale if known is not None and isinstance(known.body, SaleBody) else None
+    sold_at = asked.sold_at or (recorded.sold_at if recorded else now.isoformat(timespec="seconds"))
+    if asked.business_day:
+        return sold_at, asked.business_day
+    if recorded and not asked.sold_at:
+        return sold_at, recorded.business_day
+    return sold_at, business_day(now.fromisoformat(sold_at), program.day_starts_at)

@@ -1,0 +1,216 @@
+"""What hosts and the page may send: every field bounded, nothing converted, nothing unknown let through."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+
+MOST_LINES = 500
+MOST_MINOR = 10**12
+MOST_POINTS = 10**9
+LONGEST_KEY = 128
+
+_QUANTITY = re.compile(r"-?[0-9]{1,7}(\.[0-9]{1,3})?")
+_LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_YEARS = range(2000, 2200)
+
+
+def reference(text: str) -> str:
+    """A name that stands in documents and addresses."""
+    if not 0 < len(text) <= 64 or not text.isprintable() or "/" in text or text in (".", ".."):
+        raise ValueError('must be 1 to 64 printable characters without "/"')
+    return text
+
+
+def _no_control(text: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise ValueError("must not contain control characters or line breaks")
+    return text
+
+
+def _quantity_milli(value: Any) -> int:
+    """Thousandths of a quantity: a whole number, or text with up to 3 decimals.
+
+    >>> _quantity_milli(2), _quantity_milli("1.25")
+    (2000, 1250)
+    """
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not _QUANTITY.fullmatch(text):
+        raise ValueError('must be a whole number, or text with up to 3 decimals like "1.250"')
+    whole, _, decimals = text.partition(".")
+    milli = int(whole.lstrip("-")) * 1000 + int(decimals.ljust(3, "0"))
+    return -milli if text.startswith("-") else milli
+
+
+def _local_time(text: str) -> str:
+    problem = "must be the shop's local time without an offset, like 2026-11-21T18:05:00"
+    if not _LOCAL_TIME.fullmatch(text):
+        raise ValueError(problem)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(problem) from error
+    return _plausible(at.isoformat(timespec="seconds"), at.year)
+
+
+def _day(text: str) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("must be a day like 2026-11-21") from error
+    return _plausible(day.isoformat(), day.year)
+
+
+def _plausible(text: str, year: int) -> str:
+    if year not in _YEARS:
+        raise ValueError(f"must be in a year from {_YEARS.start} to {_YEARS.stop - 1}")
+    return text
+
+
+def _upper_currency(text: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", text):
+        raise ValueError("must be three capital letters, like EUR")
+    return text
+
+
+Ref = Annotated[str, AfterValidator(reference)]
+Word = Annotated[str, Field(max_length=64), AfterValidator(_no_control)]
+Name = Annotated[str, Field(max_length=120), AfterValidator(_no_control)]
+Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_control)]
+Minor = Annotated[int, Field(ge=-MOST_MINOR, le=MOST_MINOR)]
+Quantity = Annotated[int, BeforeValidator(_quantity_milli, json_schema_input_type=int | str)]
+
+
+class Asked(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class IdentifyAsked(Asked):
+    scan: Scan
+    entry_mode: Literal["scanned", "typed", "phone"] = "scanned"
+
+
+class Line(Asked):
+    line_id: Ref
+    amount_minor: Minor
+    quantity: Quantity = 1000
+    tax_minor: Annotated[int, Field(ge=0, le=MOST_MINOR)] = 0
+    sku: Word = ""
+    name: Name = ""
+    category: Word = ""
+
+
+class Redeem(Asked):
+    kind: Literal["points"]
+    points: Annotated[int, Field(ge=0, le=MOST_POINTS)]
+
+
+class QuoteAsked(Asked):
+    """A sale as it stands at the till now. `sold_at` and `business_day` may be left to this till."""
+
+    till: Ref
+    sale_ref: Ref
+    currency: Annotated[str, AfterValidator(_upper_currency)]
+    total_minor: Minor
+    lines: Annotated[list[Line], Field(max_length=MOST_LINES)] = []
+    member: Word = ""
+    redeem: Annotated[list[Redeem], Field(max_length=8)] = []
+    operator: Word = ""
+    shift: Word = ""
+    sold_at: Annotated[str, AfterValidator(_local_time)] | None = None
+    business_day: Annotated[str, AfterValidator(_day)] | None = None
+    training: bool = False
+
+    @property
+    def redeem_points(self) -> int:
+        return sum(part.points for part in self.redeem)
+
+    def sale(self, sold_at: str, business_day: str) -> Sale:
+        return Sale(
+            till=self.till,
+            sale_ref=self.sale_ref,
+            sold_at=sold_at,
+            business_day=business_day,
+            currency=self.currency,
+            total_minor=self.total_minor,
+            lines=tuple(
+                LineItem(
+                    line_id=line.line_id,
+                    amount_minor=line.amount_minor,
+                    quantity_milli=line.quantity,
+                    tax_minor=line.tax_minor,
+                    sku=line.sku,
+                    name=line.name,
+                    category=line.category,
+                )
+                for line in self.lines
+            ),
+            operator=self.operator,
+            shift=self.shift,
+        )
+
+
+class VoidAsked(Asked):
+    operator: Word = ""
+    shift: Word = ""
+
+
+class BackLine(Asked):
+    line_id: Ref
+    quantity: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> BackLine:
+        if self.quantity is not None and self.quantity <= 0:
+            raise ValueError("quantity must be above 0; leave it out for all that is left")
+        return self
+
+
+class RefundAsked(Asked):
+    """What comes back: some lines, or an amount, or with neither all that is left."""
+
+    return_ref: Ref
+    lines: Annotated[list[BackLine], Field(min_length=1, max_length=MOST_LINES)] | None = None
+    amount_minor: Annotated[int, Field(ge=1, le=MOST_MINOR)] | None = None
+    operator: Word = ""
+    shift: Word = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RefundAsked:
+        if self.lines is not None and self.amount_minor is not None:
+            raise ValueError("a refund names lines or amount_minor, not both")
+        if self.return_ref == "void":
+            raise ValueError('return_ref "void" belongs to voids')
+        return self
+
+    def back(self, till: str, sale_ref: str) -> Return:
+        lines = tuple(ReturnedLine(line.line_id, line.quantity) for line in self.lines or ())
+        return Return(till, sale_ref, self.return_ref, lines=lines, amount_minor=self.amount_minor)
+
+
+class ClaimAsked(Asked):
+    reference: Word
+    member: Word
+    operator: Word = ""
+
+
+class JoinAsked(Asked):
+    card: Word = ""
+    name: Name = ""
+    phone: Word = ""
+
+
+class PrintSettled(Asked):
+    came_out: bool
+
+
+class SignOffAsked(Asked):
+    operator: Word

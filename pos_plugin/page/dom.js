@@ -1,0 +1,60 @@
+// Elements, and figures as people read them. Text goes in as text, never as HTML.
+
+export const $ = (selector) => document.querySelector(selector);
+
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element && typeof value === "boolean") element[name] = value;
+    else if (name === "value") element.value = value;
+    else if (value !== undefined && value !== null && value !== false) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+// Replaces what is in `parent`, and keeps the focus on the element with the same data-key.
+export function fill(parent, ...children) {
+  const key = parent.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  parent.replaceChildren(...children.flat().filter(Boolean));
+  if (key) parent.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+}
+
+// A tap does not move the focus: Enter after it still completes the sale, and taps no second time.
+export const keepsFocus = { onpointerdown: (event) => event.preventDefault() };
+
+let currency = "EUR";
+export const useCurrency = (code) => { currency = code; };
+
+export function money(minor) {
+  const text = new Intl.NumberFormat("en", { style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(Math.abs(minor) / 100);
+  return minor < 0 ? `−${text}` : text;
+}
+
+export const signed = (points) => (points < 0 ? `−${-points}` : `+${points}`);
+
+export const points = (count) => `${count < 0 ? `−${-count}` : count} ${Math.abs(count) === 1 ? "point" : "points"}`;
+
+// When head office said so, in this machine's time; a till that was never told says that.
+export function asOf(iso) {
+  if (!iso) return "as far as this till knows";
+  const at = new Date(iso);
+  const day = at.toDateString() === new Date().toDateString() ? "" : at.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" }) + " ";
+  return `as of ${day}${at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false })}`;
+}
+
+// A calendar day (ISO, perhaps with a time after it) as people write it.
+export function day(iso, shift = 0) {
+  const at = new Date(`${iso.slice(0, 10)}T12:00:00`);
+  at.setDate(at.getDate() + shift);
+  return at.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+}
+
+export const quantity = (milli) => String(milli / 1000);
+
+// Minor units of what a person typed, or null.
+export function minor(text) {
+  const match = /^\s*(\d{1,9})(?:[.,](\d{1,2}))?\s*$/.exec(text);
+  return match ? Number(match[1]) * 100 + Number((match[2] ?? "").padEnd(2, "0")) : null;
+}

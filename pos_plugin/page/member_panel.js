@@ -1,0 +1,142 @@
+// The member of the sale: who, what they have, what this sale earns and can take.
+
+import { post } from "./api.js";
+import { $, asOf, fill, h, money, points, signed } from "./dom.js";
+import { openJoin } from "./join.js";
+import { question, say, warn } from "./say.js";
+import * as model from "./sale.js";
+import { tone } from "./tones.js";
+
+const { sale } = model;
+let shownFor = null;
+let pendingCard = "";
+
+// A member was identified: attach them, or ask first where the sale has another.
+export async function identified(who) {
+  if (who.kind === "unknown card") {
+    pendingCard = /^\d+$/.test(who.code ?? "") ? who.code : "";
+    shownFor = null;
+    drawMember($("#member"));
+    warn(who.message);
+    return;
+  }
+  if (who.kind !== "member") {
+    warn(who.message || "This is no member card.");
+    return;
+  }
+  const other = sale.member && sale.member.member !== who.member;
+  if (other && !(await question("Another card", `This sale has ${label(sale.member)}. Use ${label(who)} instead?`, "Use this card", "Keep the first"))) return;
+  pendingCard = "";
+  // A card that was read stays read, also when the same member is then looked up by phone.
+  const wasRead = sale.member?.member === who.member && sale.member.can_redeem;
+  if (wasRead && !who.can_redeem) return;
+  model.attach(who);
+  say(`${label(who)} is on this sale.`, null);
+  tone("tick");
+}
+
+export const label = (who) => [who.initials, who.card && `Card ${who.card}`].filter(Boolean).join(" · ") || "the member";
+
+export async function lookUp(text, entryMode) {
+  const scan = text.trim();
+  if (!scan) return null;
+  return post("/v1/identify", { scan: entryMode === "phone" ? scan : scan.replace(/\s/g, ""), entry_mode: entryMode });
+}
+
+export function drawMember(parent) {
+  const now = sale.member ? sale.member.member : "";
+  if (shownFor !== now) {
+    shownFor = now;
+    fill(parent, now ? attached() : nobody());
+  }
+  if (now) update();
+  else $("#could-earn").textContent = sale.quote && sale.lines.length ? `With a card, this sale would earn ${signed(sale.quote.earn_points)}.` : "";
+}
+
+function nobody() {
+  return [
+    h("div", { class: "pane-head" }, h("h2", {}, "Member"), h("button", { type: "button", class: "quiet", id: "join-open", onclick: () => openJoin(pendingCard, identified) }, pendingCard ? "Join with this card" : "Join")),
+    h("div", { class: "scan-hint" }, h("span", { class: "card-sign", "aria-hidden": "true" }), h("p", {}, "Scan the card, any time before paying.", h("span", { class: "dim", id: "could-earn" }))),
+    lookUpForm("sale-lookup", identified),
+  ];
+}
+
+// Card number or phone, one field: the switch says which.
+export function lookUpForm(id, found) {
+  const input = h("input", { id, type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "64", "aria-label": "Card number" });
+  const by = (mode, text) => {
+    const radio = h("input", { type: "radio", name: `${id}-by`, value: mode, checked: mode === "typed", onchange: () => input.setAttribute("aria-label", mode === "phone" ? "Phone number" : "Card number") });
+    return h("label", {}, radio, h("span", {}, text));
+  };
+  return h("form", {
+    class: "lookup",
+    onsubmit: async (event) => {
+      event.preventDefault();
+      const mode = event.target.querySelector("input[type=radio]:checked").value;
+      try {
+        const who = await lookUp(input.value, mode);
+        if (!who) return;
+        input.value = "";
+        await found(who.kind === "item" ? { kind: "item", message: "This number is no member card." } : who);
+      } catch (refusal) { warn(refusal); }
+    },
+  },
+    h("div", { class: "segments", role: "radiogroup", "aria-label": "Look up by" }, by("typed", "Card"), by("phone", "Phone")),
+    input, h("button", { class: "secondary" }, "Find"));
+}
+
+function attached() {
+  const who = sale.member;
+  return [
+    h("div", { class: "pane-head" },
+      h("h2", {}, h("span", { class: "initials", "aria-hidden": "true" }, who.initials || "★"), h("span", { id: "who" }, who.card ? `Card ${who.card}` : who.initials || "Found by phone")),
+      h("button", { type: "button", class: "quiet", "aria-label": "Remove the member from this sale", onclick: () => model.attach(null) }, "Remove")),
+    h("div", { class: "balance" }, h("strong", { id: "balance" }), h("span", { class: "dim", id: "as-of" }), h("span", { class: "dim", id: "spendable" })),
+    h("p", { class: "earn" }, h("span", { id: "earn", class: "plus" }), h("span", { id: "earn-text" })),
+    h("div", { class: "redeem", id: "redeem" },
+      h("label", { for: "wanted" }, "Use points"),
+      h("p", { id: "redeem-text", class: "dim", "aria-live": "polite" }),
+      h("input", { id: "wanted", type: "text", inputmode: "numeric", maxlength: "9", autocomplete: "off", value: "0",
+        oninput: (event) => { const count = Number.parseInt(event.target.value, 10); model.want(Number.isSafeInteger(count) && count > 0 ? count : 0); } }),
+      h("button", { type: "button", id: "use-all", class: "secondary accent", onclick: () => useAll() }, h("span", { id: "use-all-text" }), h("kbd", {}, "F8"))),
+    h("p", { class: "sum-line", id: "sum-line" }),
+  ];
+}
+
+export function useAll() {
+  const most = sale.quote?.offers[0]?.points ?? 0;
+  if (!most) return;
+  model.want(sale.wanted === most ? 0 : most);
+}
+
+function update() {
+  const { member: who, quote } = sale;
+  const balance = quote?.member ? quote.balance : (who.balance ?? 0);
+  const used = quote?.redeem_points ?? 0;
+  const earned = quote?.member ? quote.earn_points : 0;
+  const most = quote?.offers[0]?.points ?? 0;
+  $("#balance").textContent = points(balance);
+  $("#as-of").textContent = asOf(quote?.member ? quote.as_of : who.as_of);
+  $("#spendable").textContent = quote?.member ? `${quote.spendable_here} can be used here now` : "";
+  $("#earn").textContent = signed(earned);
+  $("#earn-text").textContent = quote ? (quote.earn[0]?.text ?? "this sale") : "this sale";
+  $("#redeem").classList.toggle("off", !most && !sale.wanted);
+  const field = $("#wanted");
+  field.disabled = !most && !sale.wanted;
+  if (document.activeElement !== field || Number(field.value || 0) !== sale.wanted) field.value = String(sale.wanted);
+  const all = $("#use-all");
+  all.disabled = !most;
+  all.setAttribute("aria-pressed", String(most > 0 && sale.wanted === most));
+  $("#use-all-text").textContent = most && sale.wanted === most ? "Use none" : most ? `Use all ${most}` : "Use all";
+  $("#redeem-text").textContent = redeemText(quote, most, used);
+  $("#redeem-text").classList.toggle("refused", Boolean(quote?.rejected.length));
+  $("#sum-line").textContent = quote ? `${balance} ${signed(earned)} ${used ? `${signed(-used)} ` : ""}= ${points(balance + earned - used)}` : "";
+}
+
+function redeemText(quote, most, used) {
+  if (quote?.rejected.length) return quote.rejected.map((one) => one.text).join(" ");
+  if (used) return `${points(used)} take ${money(quote.redeemed_minor)} off.`;
+  if (most) return `Up to ${points(most)}, worth ${money(quote.offers[0].worth_minor)}.`;
+  if (quote?.member && !sale.member.can_redeem) return "To use points, scan the card itself.";
+  return quote?.member ? "None can be used on this sale." : "";
+}

@@ -1,0 +1,46 @@
+// A member's points without a sale: balance, what can be used here, the last movements; and joining.
+
+import { at, get } from "./api.js";
+import { $, asOf, day, fill, h, points, signed } from "./dom.js";
+import { openJoin } from "./join.js";
+import { lookUpForm } from "./member_panel.js";
+import { warn } from "./say.js";
+
+const KINDS = { sale: "Sale", return: "Return", claim: "Points added later", join: "Joined" };
+let pendingCard = "";
+
+export function start() {
+  fill($("#view-members"),
+    h("div", { class: "pane narrow" },
+      h("div", { class: "pane-head" }, h("h1", {}, "Member"), h("button", { type: "button", class: "quiet", id: "members-join", onclick: () => openJoin(pendingCard, scanned) }, "Join a member")),
+      h("p", { class: "lead" }, "Scan a card to see its points, or look it up."),
+      lookUpForm("members-lookup", scanned),
+      h("div", { id: "enquiry", "aria-live": "polite" })));
+}
+
+export async function scanned(who) {
+  pendingCard = who.kind === "unknown card" ? who.code ?? "" : "";
+  if (who.kind !== "member") {
+    fill($("#enquiry"));
+    warn(who.message || "This is no member card.");
+    return;
+  }
+  try {
+    draw(await get(`/v1/members/${at(who.member)}`));
+  } catch (refusal) { warn(refusal); }
+}
+
+function draw(one) {
+  const lastDay = one.next_expiry ? day(one.next_expiry, -1) : "";
+  fill($("#enquiry"),
+    h("div", { class: "balance wide" },
+      h("span", { class: "initials", "aria-hidden": "true" }, one.initials || "★"),
+      h("div", {}, h("strong", {}, points(one.balance)), h("span", { class: "dim" }, asOf(one.as_of))),
+      h("div", { class: "right" }, h("strong", { class: "second" }, String(one.spendable_here)), h("span", { class: "dim" }, "can be used here now"))),
+    h("p", { class: "dim" }, one.cards.map((card) => `Card ${card}`).join(", "), one.expiring ? ` · ${one.expiring} to use by ${lastDay}` : ""),
+    h("h2", {}, "Last at this till"),
+    one.movements.length
+      ? h("ul", { class: "movements" }, one.movements.map((move) =>
+          h("li", {}, h("span", { class: "dim" }, day(move.day)), h("span", {}, KINDS[move.kind] ?? "Other"), h("b", { class: move.points < 0 ? "minus" : "plus" }, signed(move.points)))))
+      : h("p", { class: "dim" }, "Nothing yet."));
+}

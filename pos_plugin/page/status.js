@@ -1,0 +1,65 @@
+// Network and printer in words, the lasting banner while there is no connection, and the question about a doubtful print.
+
+import { post } from "./api.js";
+import { $, fill, h } from "./dom.js";
+import { refresh, watch } from "./live.js";
+import { say, warn } from "./say.js";
+
+export function start() { watch(draw); }
+
+function draw(state, refusal) {
+  if (refusal) {
+    chip("#network", "bad", "Till does not answer");
+    banner("#banner", `${refusal.message} Keep selling; it is tried again.`);
+    return;
+  }
+  const { network, printer, till } = state;
+  $("#till-name").textContent = `Till ${till.terminal}`;
+  document.title = `Till ${till.terminal}`;
+  chip("#network", network.online ? "good" : network.configured ? "bad" : "", network.online ? "Connected" : network.configured ? "No connection" : "On its own");
+  $("#network").title = network.text;
+  banner("#banner", network.configured && !network.online ? network.text : "");
+  if (!printer.configured) chip("#printer", "", "No printer");
+  else chip("#printer", printer.trouble ? "bad" : "good", printer.trouble ? "Printer stopped" : "Printer ready");
+  banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : "");
+  drawQuestions(printer.jobs.filter((job) => job.state === "unknown"));
+}
+
+function chip(id, kind, text) {
+  const place = $(id);
+  place.dataset.kind = kind;
+  const words = place.querySelector("span");
+  if (words.textContent !== text) words.textContent = text;
+}
+
+function waiting(count) {
+  if (!count) return "";
+  return count === 1 ? "One receipt waits and prints by itself once that is put right." : `${count} receipts wait and print by themselves once that is put right.`;
+}
+
+function banner(id, text) {
+  const place = $(id);
+  place.hidden = !text;
+  const words = place.querySelector("span");
+  if (words.textContent !== text) words.textContent = text;
+}
+
+function drawQuestions(jobs) {
+  const shown = jobs.map((job) => job.job).join();
+  if ($("#prints").dataset.shown === shown) return;
+  $("#prints").dataset.shown = shown;
+  fill($("#prints"), jobs.map((job) =>
+    h("div", { class: "banner ask" },
+      h("b", { "aria-hidden": "true" }, "?"),
+      h("span", {}, h("strong", {}, "Did the receipt come out? Look before reprinting."), ` Receipt ${job.reference}. ${job.reason}`),
+      h("button", { type: "button", class: "secondary", onclick: () => settle(job, true) }, "It came out"),
+      h("button", { type: "button", class: "secondary", onclick: () => settle(job, false) }, "Print it again"))));
+}
+
+async function settle(job, cameOut) {
+  try {
+    await post(`/v1/print-jobs/${job.job}`, { came_out: cameOut });
+    say(cameOut ? "Noted: it came out." : "It is printed again, marked COPY.");
+  } catch (refusal) { warn(refusal); }
+  refresh();
+}

@@ -1,0 +1,137 @@
+"""Serves the local API and the page on loopback, and stops when asked. Knows sockets and signals, and nothing of sales."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+
+import uvicorn
+
+from pos_plugin import api_keys
+from pos_plugin.api import create_app
+from pos_plugin.errors import PortInUse
+from pos_plugin.terminal import Terminal
+
+GRACE_S = 5
+"""So long a request that is under way may take once the till is told to stop."""
+STARTS_WITHIN_S = 10.0
+
+
+def serve(terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
+    """Serves in the calling thread until SIGINT or SIGTERM; the terminal is left open. Raises PortInUse before starting."""
+    Server(terminal, port, host).run()
+
+
+class Server:
+    """The local API of one terminal. The port is taken at once: `port` 0 takes a free one, and `.port` says which.
+
+    Raises PortInUse. Use `run()` in the calling thread, or `start()` and `stop()` around other work.
+    """
+
+    def __init__(self, terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError(f"{host} is not this machine; the till's page is for this machine only")
+        self._socket = _bound(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{'[::1]' if host == '::1' else host}:{self.port}"
+        app = create_app(terminal, keys=partial(api_keys.check, terminal.store.folder))
+        self._listeners = app.state.listeners
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        self._server = _Uvicorn(config, self._let_go)
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Serves until `stop()` is called elsewhere or, in the main thread, a signal arrives."""
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+
+    def start(self) -> Server:
+        """Serves in a thread of its own; requests are answered once this returns."""
+        self._thread = threading.Thread(target=self.run, name="page", daemon=True)
+        self._thread.start()
+        if not self._server.is_up.wait(STARTS_WITHIN_S):
+            raise RuntimeError("the page's server did not start")
+        return self
+
+    def stop(self) -> None:
+        """Ends what is under way and lets go of the port. Again does nothing."""
+        self._let_go()
+        self._server.should_exit = True
+        if self._thread is None:
+            self._socket.close()
+        else:
+            self._thread.join(GRACE_S + 5)
+
+    def _let_go(self) -> None:
+        self._listeners.stopping.set()
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Ends on a signal and returns: uvicorn would raise the signal again, and the till's file would not be closed."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self.is_up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping()
+        super().handle_exit(sig, frame)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
+    # The protocol must be named: asyncio turns Nagle's algorithm (40 ms an answer) off only where it sees TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if sys.platform == "win32":
+        # There, SO_REUSEADDR would let a second program take the same port.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        raise PortInUse(host, port, error.strerror or str(error)) from error
+    return bound

@@ -1,0 +1,433 @@
+"""The till's page in a real Chromium, as a cashier uses it: scan, tap, press, read."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect, sync_playwright
+
+from drivers.simulated.printer import SimulatedPrinter
+from loyalty.program import preset, read_program
+from loyalty.sale import Sale
+from offline_store import journal, settings
+from offline_store.errors import StoreFull
+from offline_store.store import Store
+from pos_plugin.config import Config
+from pos_plugin.joining import join
+from pos_plugin.serve import Server
+from pos_plugin.terminal import Terminal
+
+pytestmark = pytest.mark.browser
+
+CARD = "2900000000018"
+OTHER_CARD = "2900000000025"
+NEW_CARD = "2900000000032"
+MILK = "4012345001129"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("POS_REQUIRE_BROWSER") == "1":
+            pytest.fail("POS_REQUIRE_BROWSER=1, but there is no chromium on the PATH")
+        pytest.skip("there is no chromium on the PATH")
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield one
+        one.close()
+
+
+class Till:
+    """A till with its page open, and the hands of a cashier."""
+
+    def __init__(self, terminal: Terminal, url: str, page: Page) -> None:
+        self.terminal, self.url, self.page = terminal, url, page
+
+    def open(self) -> None:
+        self.page.goto(self.url)
+        expect(self.page.locator("html")).to_have_attribute("data-ready", "yes")
+
+    def tap(self, *names: str) -> None:
+        for name in names:
+            self.page.get_by_role("button", name=name).first.click()
+
+    def see(self, selector: str, text: str | re.Pattern[str]) -> None:
+        expect(self.page.locator(selector)).to_contain_text(text)
+
+    def complete(self) -> str:
+        """Completes the sale with the key, and answers the reference of its receipt."""
+        self.page.keyboard.press("F9")
+        self.see("#receipt-title", "Sale completed")
+        return self.page.inner_text("#receipt-reference")
+
+    def earn(self, points: int, card: str = CARD) -> None:
+        """An earlier sale that earned so many points."""
+        member = self.terminal.checkout.identify(card).member
+        sale = Sale("earlier", f"{card}-{points}", "2026-11-20T10:00:00", "2026-11-20", "EUR", points * 100)
+        self.terminal.checkout.commit(self.terminal.checkout.quote(sale, member).quote_id)
+
+    def number(self) -> int:
+        with self.terminal.store.read() as db:
+            return journal.head(db)[0]
+
+    def type_fast(self, text: str) -> None:
+        """As a scanner that is a keyboard types: 5 ms a key by the system's clock, however busy this machine is."""
+        keyboard = self.page.context.new_cdp_session(self.page)
+        at_s = time.time() - 1
+        for key in [*text, "Enter"]:
+            at_s += 0.005
+            down = {"key": key, "text": "\r" if key == "Enter" else key, "timestamp": at_s}
+            keyboard.send("Input.dispatchKeyEvent", {"type": "keyDown", **down})
+            keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": key, "timestamp": at_s})
+        keyboard.detach()
+
+
+def make_till(folder: Path, browser: Browser, size: ViewportSize, **config: Any) -> Iterator[Till]:
+    store = Store.create(folder)
+    store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
+    terminal = Terminal(store, Config.model_validate(config))
+    join(terminal.checkout, CARD)
+    join(terminal.checkout, OTHER_CARD)
+    terminal.start()
+    with terminal, Server(terminal, 0) as server:
+        context = browser.new_context(viewport=size)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        trouble: list[str] = []
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on(
+            "request", lambda request: trouble.append(request.url) if not request.url.startswith(server.url) else None
+        )
+        till = Till(terminal, server.url, page)
+        till.open()
+        yield till
+        context.close()
+        assert trouble == []  # no script failed, and nothing was asked of another host
+
+
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+
+
+@pytest.fixture
+def till(tmp_path: Path, browser: Browser) -> Iterator[Till]:
+    yield from make_till(tmp_path / "till", browser, WIDE)
+
+
+def test_a_sale_from_scan_to_receipt(till: Till) -> None:
+    till.earn(50)
+    before = till.number()
+    till.tap("Sourdough loaf", "Olive oil")
+    till.see("#due", "€13.19")
+    till.see("#could-earn", "+13")
+    till.terminal.scanned(CARD)
+    till.see("#who", "Card ****0018")
+    till.see("#balance", "50 points")
+    till.see("#as-of", "as far as this till knows")
+    till.see("#earn", "+13")
+    till.page.keyboard.press("F8")
+    till.see("#due", "€12.69")
+    till.see("#earn", "+12")
+    till.see("#sum-line", "50 +12 −50 = 12 points")
+    till.page.fill("#wanted", "30")  # fewer than the most
+    till.see("#due", "€12.89")
+    till.page.get_by_role("button", name="Complete").dblclick()
+    till.see("#receipt-title", "Sale completed")
+    till.see("#receipt", "€12.89")
+    till.see("#receipt", "+12")
+    till.see("#receipt", "−30 used")
+    picture = till.page.locator("#receipt-picture")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("(image) => image.naturalWidth") > 400
+    till.see("#printing", "No printer is set up")
+    assert till.number() == before + 1  # pressed twice, recorded once
+    till.page.keyboard.press("Enter")
+    till.see("#due", "€0.00")
+
+
+def test_an_item_scan_adds_a_line_and_buttons_change_it(till: Till) -> None:
+    for _ in range(2):
+        number = till.terminal.last_scan.number if till.terminal.last_scan else 0
+        till.terminal.scanned(MILK)
+        till.see("#due", f"€{1.39 * (number + 1):.2f}")
+    till.tap("One more Whole milk")
+    till.see("#due", "€4.17")
+    till.tap("One less Whole milk")
+    till.see("#due", "€2.78")
+    till.tap("Remove Whole milk")
+    till.see("#no-lines", "Tap an item")
+    till.terminal.scanned("4006381333931")
+    till.see("#warned", "No item has the code 4006381333931")
+
+
+def test_a_scan_is_for_the_sale_wherever_the_focus_is(till: Till) -> None:
+    field = till.page.locator("#sale-lookup")
+    field.fill("12")
+    field.focus()
+    till.type_fast(MILK)
+    till.see("#due", "€1.39")
+    expect(field).to_have_value("12")  # the scanner's digits are taken out again
+    till.type_fast(CARD)
+    till.see("#who", "****0018")
+    till.page.keyboard.press("F4")
+    till.type_fast(MILK)
+    till.see("#due", "€2.78")
+
+
+def test_a_second_card_asks(till: Till) -> None:
+    till.terminal.scanned(CARD)
+    till.see("#who", "****0018")
+    till.terminal.scanned(OTHER_CARD)
+    till.see("#ask", "This sale has Card ****0018. Use Card ****0025 instead?")
+    till.tap("Keep the first")
+    till.see("#who", "****0018")
+    till.terminal.scanned(OTHER_CARD)
+    till.tap("Use this card")
+    till.see("#who", "****0025")
+
+
+def test_a_typed_card_number_and_a_damaged_scan(till: Till) -> None:
+    till.page.fill("#sale-lookup", f"{CARD[:6]} {CARD[6:]}")
+    till.page.get_by_role("button", name="Find").first.click()
+    till.see("#who", "****0018")
+    till.terminal.scanned("2900000000019")
+    till.see("#warned", "The card was not read whole. Scan it again.")
+
+
+def test_joining_with_the_card_that_nobody_has(till: Till) -> None:
+    till.terminal.scanned(NEW_CARD)
+    till.see("#warned", "Nobody has joined with this card")
+    till.tap("Join with this card")
+    expect(till.page.locator("#join-card")).to_have_value(NEW_CARD)
+    expect(till.page.locator("#join-name")).to_be_disabled()
+    till.see("#join", "once this till has been connected to head office")
+    till.page.click("#join-go")
+    till.see("#joined-card", "2900 0000 0003 2")
+    till.tap("Done")
+    till.see("#who", "****0032")
+    assert till.terminal.checkout.identify(NEW_CARD).kind == "member"
+
+
+def test_some_goods_come_back(till: Till) -> None:
+    till.terminal.scanned(CARD)
+    till.see("#who", "****0018")
+    till.tap("Sourdough loaf", "Sourdough loaf", "Olive oil")
+    till.see("#due", "€17.39")
+    reference = till.complete()
+    till.page.keyboard.press("Enter")
+    till.page.keyboard.press("F4")
+    till.page.fill("#return-of", reference.lower())
+    till.page.keyboard.press("Enter")
+    till.see("#returned", f"Receipt {reference}")
+    till.page.get_by_label("Some items").check()
+    till.tap("One more Sourdough loaf", "Record the return")
+    till.see("#receipt-title", "Return recorded")
+    till.see("#receipt", "€4.20")
+    till.see("#receipt", "−4")
+    till.page.keyboard.press("Enter")
+    till.page.fill("#return-of", reference)
+    till.page.keyboard.press("Enter")
+    till.see("#returned", "Came back already: €4.20")
+    till.page.get_by_label("An amount", exact=True).check()
+    till.page.fill("#back-amount", "99.00")
+    till.tap("Record the return")
+    till.see("#warned", "Nothing was recorded")
+
+
+def test_a_sale_is_voided_after_a_question(till: Till) -> None:
+    till.tap("Olive oil")
+    reference = till.complete()
+    till.page.keyboard.press("Enter")
+    till.page.keyboard.press("F4")
+    till.page.fill("#return-of", reference)
+    till.page.keyboard.press("Enter")
+    till.tap("Void the sale")
+    till.page.locator("#ask").get_by_role("button", name="Void the sale").click()
+    till.see("#receipt-title", "Sale voided")
+    till.see("#receipt", "€8.99")
+
+
+def test_a_forgotten_card_gets_its_points(till: Till) -> None:
+    till.tap("Olive oil")
+    reference = till.complete()
+    till.page.keyboard.press("Enter")
+    till.page.keyboard.press("F7")
+    till.page.fill("#claim-reference", reference)
+    till.terminal.scanned(CARD)
+    till.see("#claim-member", "Card ****0018")
+    till.tap("Add the points")
+    till.see("#receipt-title", "Points added")
+    till.see("#receipt", "+8")
+
+
+def test_a_member_asks_for_the_balance(till: Till) -> None:
+    till.earn(50)
+    till.page.keyboard.press("F6")
+    till.terminal.scanned(CARD)
+    till.see("#enquiry", "50 points")
+    till.see("#enquiry", "as far as this till knows")
+    till.see("#enquiry", "can be used here now")
+    till.see("#enquiry .movements", "+50")
+
+
+def test_training_is_marked_and_records_nothing(till: Till) -> None:
+    before = till.number()
+    till.page.get_by_role("switch", name="Training").click()
+    till.see("#training-banner", "Nothing is recorded")
+    till.tap("Olive oil")
+    till.page.keyboard.press("F9")
+    till.see("#receipt-title", "Training sale")
+    till.see("#receipt pre", "TRAINING - NOT A SALE")
+    assert till.number() == before
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_and_the_sale_stands_once(till: Till) -> None:
+    before = till.number()
+    keys: list[str | None] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        keys.append(route.request.headers.get("idempotency-key"))
+        if len(keys) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    till.page.route("**/commit", lose_the_first_answer)
+    till.tap("Olive oil")
+    till.complete()
+    assert till.number() == before + 1
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+def test_without_any_answer_nothing_is_claimed(till: Till) -> None:
+    before = till.number()
+    till.page.route("**/commit", lambda route: route.abort())
+    till.tap("Olive oil")
+    till.page.keyboard.press("F9")
+    till.see("#sums", "It is not certain that this sale was recorded.")
+    till.page.unroute("**/commit")
+    till.tap("Try again")
+    till.see("#receipt-title", "Sale completed")
+    assert till.number() == before + 1
+
+
+def test_a_full_disk_lets_the_sale_go_on_without_points(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(work: Any) -> Any:
+        raise StoreFull("The disk is full; nothing was recorded.", hint="Free some space.")
+
+    before = till.number()
+    till.tap("Olive oil")
+    till.see("#could-earn", "+8")
+    with monkeypatch.context() as patched:
+        patched.setattr(till.terminal.store, "write", full)
+        till.page.keyboard.press("F9")
+        till.see("#warned", "The sale goes on without points.")
+        till.see("#sums", "Take the payment and go on without points")
+    till.tap("Go on without points")
+    till.see("#due", "€0.00")
+    assert till.number() == before
+
+
+def test_a_sale_outlives_a_reload(till: Till) -> None:
+    till.terminal.scanned(CARD)
+    till.see("#who", "****0018")
+    till.tap("Olive oil")
+    till.see("#earn", "+8")
+    till.open()
+    till.see("#due", "€8.99")
+    till.see("#who", "****0018")
+
+
+def test_signing_on_as_another_cashier_ends_the_sale(till: Till) -> None:
+    till.tap("Olive oil")
+    till.see("#could-earn", "+8")
+    till.page.click("#cashier")
+    till.page.fill("#operator", "Mina")
+    till.tap("Sign on")
+    till.see("#cashier", "Cashier Mina")
+    till.see("#due", "€0.00")
+
+
+def test_without_a_connection_a_banner_says_what_to_do(tmp_path: Path, browser: Browser) -> None:
+    for till in make_till(tmp_path / "till", browser, WIDE, server={"url": "http://127.0.0.1:9"}):
+        till.see("#banner", "No connection. Keep selling and scanning. Use only the points shown.")
+        till.see("#network", "No connection")
+        till.tap("Olive oil")
+        till.complete()
+
+
+def test_printing_is_said_and_a_doubtful_print_is_asked_about(tmp_path: Path, browser: Browser) -> None:
+    with SimulatedPrinter() as printer:
+        address = f"tcp://127.0.0.1:{printer.serve_tcp()}"
+        for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
+            till.tap("Olive oil")
+            reference = till.complete()
+            till.see("#printing", "Receipt printed.")
+            till.tap("Print again")
+            till.see("#printing", "Copy printed.")
+            till.page.keyboard.press("Enter")
+            till.terminal.store.write(
+                lambda db: db.execute("UPDATE print_job SET state = 'unknown' WHERE copy = 0") and None
+            )
+            till.terminal.events.happened("print")
+            till.see("#prints", f"Did the receipt come out? Look before reprinting. Receipt {reference}.")
+            till.tap("It came out")
+            expect(till.page.locator("#prints .banner")).to_have_count(0)
+            printer.paper_out()
+            till.tap("Olive oil")
+            till.complete()
+            till.see("#printing", "It prints by itself once that is put right.")
+            till.see("#printer-banner", "One receipt waits")
+            printer.load_paper()
+            till.see("#printing", "Receipt printed.")
+
+
+@pytest.mark.parametrize(
+    "size", [WIDE, {"width": 1024, "height": 600}, {"width": 390, "height": 844}], ids=["wide", "small", "phone"]
+)
+def test_everything_fits_and_can_be_hit(tmp_path: Path, browser: Browser, size: ViewportSize) -> None:
+    for till in make_till(tmp_path / "till", browser, size, server={"url": "http://127.0.0.1:9"}):
+        till.terminal.scanned(CARD)
+        till.see("#who", "****0018")
+        till.tap("Olive oil", "Whole milk")
+        till.see("#earn", "+10")
+        small = till.page.evaluate(
+            """() => [...document.querySelectorAll("button, input[type=text]")]
+                .map((one) => [one.textContent || one.id, one.getBoundingClientRect()])
+                .filter(([, box]) => box.width > 0 && (box.height < 47.9 || box.width < 47.9))
+                .map(([name]) => name)"""
+        )
+        assert small == []
+        assert till.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        outside = till.page.evaluate(
+            """() => [...document.querySelectorAll(".pay *, .lines *")]
+                .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)"""
+        )
+        assert outside == []
+        expect(till.page.locator("#complete")).to_be_in_viewport(ratio=1)
+        expect(till.page.locator("#banner")).to_be_visible()
+
+
+def test_words_of_the_books_are_never_shown() -> None:
+    for part in files("pos_plugin").joinpath("page").iterdir():
+        words = re.findall(r"escrow|\bgrants?\b|\brights\b|verdict|\bparked\b|\bdebts?\b", part.read_text().lower())
+        assert words == [], part.name
