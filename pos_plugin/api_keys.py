@@ -41,6 +41,13 @@ def create(folder: Path, name: str) -> str:
     return key
 
 
+def remove(folder: Path, name: str) -> None:
+    """Takes the key's permission away at once; a name without a key changes nothing."""
+    known = _read(folder)
+    if known.pop(name, None) is not None:
+        _write(folder, known)
+
+
 def check(folder: Path, key: str) -> str | None:
     """The name of the program whose key this is, or None. Takes as long for a wrong key as for a right one."""
     try:

@@ -88,6 +88,7 @@ class Terminal:
         self.last_scan: Scan | None = None
         self.scanner_trouble = ""
         self.scanner_is_ready = False
+        self._scanning = threading.Lock()
         self._stop = threading.Event()
         self._to_print = threading.Event()
         self._to_sync = threading.Event()
@@ -182,8 +183,9 @@ class Terminal:
     ) -> Identified:
         """A code was read, by whatever reader: what it is, for the page and for the host."""
         result = self.checkout.identify(label, entry_mode, symbology)
-        number = self.last_scan.number + 1 if self.last_scan else 1
-        self.last_scan = Scan(number, device, result)
+        with self._scanning:
+            number = self.last_scan.number + 1 if self.last_scan else 1
+            self.last_scan = Scan(number, device, result)
         self.events.happened("scan")
         return result
 

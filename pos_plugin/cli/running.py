@@ -35,6 +35,7 @@ def run(
     """Run the till: its page and API on this machine, its printer, scanner and sync."""
     import logging
 
+    from pos_plugin.running import announced
     from pos_plugin.serve import Server
     from pos_plugin.terminal import Terminal
 
@@ -43,8 +44,9 @@ def run(
     with Terminal.open(store) as terminal:
         chosen = terminal.config.page.port if port is None else port
         server = Server(terminal, chosen)
-        typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
-        server.run()
+        with announced(store, server.url):
+            typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
+            server.run()
     typer.echo("The till is closed.")
 
 
@@ -71,13 +73,24 @@ def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """Exchange with head office once, now. A running till does this by itself."""
     from ledger.keys import SigningKey
     from offline_store import journal
+    from offline_store.errors import StoreLocked
     from offline_store.store import Store
     from offline_store.sync import NotEnrolled, Sync
     from pos_plugin.config import FILE, ConfigError, read_config
+    from pos_plugin.running import ask
     from pos_plugin.server_link import HttpLink
 
     config = read_config(store)
-    with Store.open(store) as till:
+    try:
+        till = Store.open(store)
+    except StoreLocked as locked:
+        network = ask(store, "/v1/sync", locked)
+        if as_json:
+            print_json(network)
+        else:
+            typer.echo(f"The running till was asked to. {network['text']} {network['unsent']:,} still to send.")
+        return
+    with till:
         if not config.server.url:
             raise NotEnrolled("This till has no head office.", hint="Join one: pos-plugin enroll URL CODE")
         if problem := address_problem(config.server.url):
@@ -109,10 +122,20 @@ def reprint(
     store: StoreDir = DEFAULT_STORE,
 ) -> None:
     """Print an earlier receipt again, as it was, marked COPY."""
+    from urllib.parse import quote
+
     from offline_store import receipts
+    from offline_store.errors import StoreLocked
+    from pos_plugin.running import ask
     from pos_plugin.terminal import Terminal
 
-    with Terminal.open(store, start=False) as terminal:
+    try:
+        opened = Terminal.open(store, start=False)
+    except StoreLocked as locked:
+        ask(store, f"/v1/receipts/{quote(reference, safe='')}/reprint", locked)
+        typer.echo("The running till prints it, marked COPY.")
+        return
+    with opened as terminal:
         job = terminal.reprint(reference)
         if not terminal.config.printer.address:
             typer.echo("It is printed once this till has a printer (till.toml) and runs.")
