@@ -123,7 +123,30 @@ def enroll_code(
 
 
 @app.command()
-def members(
+def revoke(
+    folder: Folder,
+    terminal: Annotated[str, typer.Argument(help="The till's name, as its receipts and status show it.")],
+) -> None:
+    """A till was stolen, or its key may be known: from now on nothing of it is taken."""
+    from central_server import enrolment
+
+    with _office(folder) as office:
+        enrolment.revoke(office, terminal)
+    print(f"Till {terminal} is revoked. A new one enrols with a code: pos-central enroll-code")
+
+
+@app.command()
+def erase(folder: Folder, card: Annotated[str, typer.Argument(help="The member's card.")]) -> None:
+    """Forgets a member's name and phone number, here and at the tills; points and journals stay whole."""
+    from central_server import members
+
+    with _office(folder) as office:
+        members.erase(office, members.of_card(office, card))
+    print("Name and phone number are forgotten. Backups made before still have them.")
+
+
+@app.command("members")
+def list_members(
     folder: Folder,
     csv: Annotated[bool, typer.Option("--csv", help="Answer as card,balance.")] = False,
     as_json: AsJson = False,
@@ -208,4 +231,4 @@ def serve(
 
 
 def main() -> None:
-    app()
+    app(prog_name="pos-central")

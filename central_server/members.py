@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, select
 from central_server import channels, schema
 from central_server.books import Books, Origin
 from central_server.database import keep, put
-from central_server.errors import Refused
+from central_server.errors import OfficeError, Refused
 from central_server.office import Office
 from ledger.keys import phone_hash, unseal
 from ledger.wire import MemberDetails, MemberFound, MemberLookup
@@ -66,8 +66,17 @@ def look_up(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberLookup
     return MemberFound(office.server_epoch, office.time(), member or "")
 
 
+def of_card(office: Office, card: str) -> str:
+    """The member with this card. Raises OfficeError where nobody has it."""
+    with office.database.reading() as connection:
+        member: str | None = connection.scalar(select(schema.card.c.member).where(schema.card.c.card == card))
+    if member is None:
+        raise OfficeError(f"Nobody has the card {card}.", code="CARD_UNKNOWN")
+    return member
+
+
 def erase(office: Office, member: str) -> None:
-    """Forgets the person; the points and the chain stay, under a reference that says nothing."""
+    """Forgets the person, here and by the feed at the tills; points and chain stay under a reference that says nothing."""
     with office.database.writing() as connection:
         for table in (schema.person, schema.phone):
             connection.execute(delete(table).where(table.c.member == member))

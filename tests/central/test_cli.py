@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from central_server import members
 from central_server.cli import app
+from central_server.errors import Refused
 from central_server.office import Office
+from ledger.keys import new_sealing_key, seal
 from ledger.wire import MemberDetails
 
 
@@ -96,6 +98,8 @@ WRONG = {
     "a database that is none": (["init", "--dir", "EMPTY", "--database", "oracle://x"], 2, "cannot be used"),
     "reached from outside without TLS": (["serve", "--dir", "MADE", "--host", "0.0.0.0"], 2, "--behind-proxy NAME"),
     "a certificate without its key": (["serve", "--dir", "MADE", "--tls-cert", "BAD"], 2, "go together"),
+    "a till that is not there": (["revoke", "ZZZZZZ", "--dir", "MADE"], 2, "no terminal ZZZZZZ"),
+    "a card that nobody has": (["erase", "2900000047112", "--dir", "MADE"], 2, "Nobody has the card"),
     "a port that is none": (["serve", "--dir", "MADE", "--port", "70000"], 2, "--port"),
     "a database that is away": (
         ["init", "--dir", "EMPTY", "--database", "postgresql://pos@127.0.0.1:1/x"], 1, "the database does not answer"
@@ -117,7 +121,7 @@ def test_what_is_typed_wrong_is_answered_in_a_few_words(made, tmp_path, what):
 
 def test_help_says_where_to_begin():
     told = pos_central("--help").stdout
-    for command in ("init", "serve", "enroll-code", "members", "status", "verify"):
+    for command in ("init", "serve", "enroll-code", "members", "status", "verify", "revoke", "erase"):
         assert command in told
 
 
@@ -148,3 +152,36 @@ def test_a_socket_that_is_bound_elsewhere_is_no_surprise(made):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         answer = pos_central("serve", "--dir", made, "--port", taken.getsockname()[1])
     assert answer.exit_code == 1
+
+
+def test_of_a_revoked_till_nothing_is_taken_any_more(tmp_path, tell):
+    folder = tmp_path / "office"
+    pos_central("init", "--dir", folder, "--shop", "Mill")
+    office = Office.open(folder, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), random.Random(5).randbytes)
+    one = tell.Till(office, "CCCCCC", "Mill")
+    one.enroll()
+    assert pos_central("revoke", "CCCCCC", "--dir", folder).exit_code == 0
+    one.sale("1", 10000)
+    with pytest.raises(Refused, match="revoked"):
+        one.send()
+    office.close()
+    assert "revoked" in pos_central("status", "--dir", folder).stdout
+
+
+def test_an_erased_member_keeps_points_and_loses_name_and_phone(tmp_path, tell):
+    folder = tmp_path / "office"
+    pos_central("init", "--dir", folder, "--shop", "Mill")
+    office = Office.open(folder, lambda: datetime(2026, 3, 2, 9, tzinfo=UTC), random.Random(5).randbytes)
+    one = tell.Till(office, "DDDDDD", "Mill")
+    one.enroll()
+    one.sale("1", 10000, "anna")
+    one.send()
+    sealed = seal(new_sealing_key(office.sealing_secret), b'{"name": "Anna Bell", "phone": "+49 170 1234567"}')
+    members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02", sealed))
+    before = pos_central("members", "--dir", folder, "--csv").stdout
+    assert pos_central("erase", "2900000000018", "--dir", folder).exit_code == 0
+    with office.database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM person")).scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM phone")).scalar() == 0
+    office.close()
+    assert pos_central("members", "--dir", folder, "--csv").stdout == before
