@@ -201,7 +201,7 @@ def entry_hash(data: bytes) -> str:
 
 
 def entry(draft: Draft, *, terminal: str, epoch: str, number: int, prev: str, recorded_at: str) -> Entry:
-    """The draft in its place in a journal, with its bytes and their hash."""
+    """The draft in its place in a journal, with its bytes and their hash. ValueError where nobody could read it again."""
     envelope = Envelope(
         format=FORMAT,
         terminal=terminal,
@@ -218,6 +218,8 @@ def entry(draft: Draft, *, terminal: str, epoch: str, number: int, prev: str, re
         body=msgspec.Raw(_encoder.encode(draft.body)),
     )
     data = _encoder.encode(envelope)
+    if len(data) > MAX_ENTRY_BYTES:
+        raise ValueError(f"an entry has at most {MAX_ENTRY_BYTES} bytes, this one has {len(data)}")
     return Entry(envelope, draft.body, data, entry_hash(data))
 
 
@@ -227,7 +229,7 @@ def read_envelope(data: bytes) -> Envelope:
         raise EntryUnreadable(f"an entry has at most {MAX_ENTRY_BYTES} bytes, this one has {len(data)}")
     try:
         return _envelopes.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EntryUnreadable(f"not an entry: {error}") from error
 
 
@@ -241,6 +243,6 @@ def read_entry(data: bytes) -> Entry:
         )
     try:
         body = cast(Body, decoder.decode(envelope.body))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EntryUnreadable(f"entry {envelope.number}, {envelope.kind}: {error}") from error
     return Entry(envelope, body, data, entry_hash(data))

@@ -15,6 +15,7 @@ The same function runs at the till and at head office, so an audit is the same c
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from ledger.entry import (
@@ -75,10 +76,13 @@ def postings(entry: Entry) -> list[Posting]:
         case ReleaseBody():
             moves = {"escrow": sum(esc.values()), "available": -sum(esc.values())}
         case OpenBody(owners=owners):
+            given_up: Counter[str] = Counter()
+            for lot, change in esc.items():
+                given_up[owners.get(lot, member)] += change
             return [
                 posting
-                for lot, change in esc.items()
-                for posting in _posted(owners[lot], {"escrow": change, "available": -change})
+                for owner, change in given_up.items()
+                for posting in _posted(owner, {"escrow": change, "available": -change})
             ]
         case GrantBody(slices=slices):
             points = sum(part.points for part in slices)

@@ -42,7 +42,3 @@ def day_before(day: str) -> str:
     '2026-02-28'
     """
     return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
-
-
-def day_after(day: str) -> str:
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()

@@ -5,6 +5,15 @@ from __future__ import annotations
 import msgspec
 
 
+def document_name(kind: str, *names: str) -> str:
+    """The natural key of what happened, for ever and within a shop. A name that has a slash stays one name.
+
+    >>> document_name("sale", "till 1", "2026/0017")
+    'sale/till 1/2026%2F0017'
+    """
+    return "/".join((kind, *(name.replace("%", "%25").replace("/", "%2F") for name in names)))
+
+
 class LineItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a sale.
 
@@ -40,7 +49,7 @@ class Sale(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def document(self) -> str:
-        return f"sale/{self.till}/{self.sale_ref}"
+        return document_name("sale", self.till, self.sale_ref)
 
 
 class ReturnedLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,8 +75,8 @@ class Return(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def document(self) -> str:
-        return f"return/{self.till}/{self.sale_ref}/{self.return_ref}"
+        return document_name("return", self.till, self.sale_ref, self.return_ref)
 
     @property
     def sale_document(self) -> str:
-        return f"sale/{self.till}/{self.sale_ref}"
+        return document_name("sale", self.till, self.sale_ref)

@@ -22,6 +22,7 @@ from ledger.entry import (
     read_entry,
 )
 from ledger.postings import postings
+from loyalty.sale import document_name
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,10 @@ def find(db: sqlite3.Connection, document: str) -> Entry | None:
 
 def returns_of(db: sqlite3.Connection, till: str, sale_ref: str) -> list[Entry]:
     """Every return of a sale, oldest first."""
-    prefix = f"return/{till}/{sale_ref}/"
+    prefix = document_name("return", till, sale_ref, "")
     rows = db.execute(
         "SELECT data FROM document JOIN entry USING (number) WHERE document >= ? AND document < ? ORDER BY number",
-        (prefix, f"return/{till}/{sale_ref}0"),  # "0" is the character after "/"
+        (prefix, f"{prefix[:-1]}0"),  # "0" is the character after "/"
     )
     return [read_entry(data) for (data,) in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 
 import msgspec
@@ -19,7 +20,8 @@ class Balance:
     """What is known of a member's points.
 
     `known` is head office's figure of `as_of` (UTC; '' if it never told), less what has expired since; `since` is what this
-    till has recorded afterwards. `next_expiry` and `expiring` are the soonest day and how many points end then.
+    till has recorded afterwards. `next_expiry` and `expiring` are the soonest day and how many points end then, less what was
+    redeemed of them here since.
     """
 
     known: int
@@ -88,8 +90,25 @@ def balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
         "SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ? AND number > ?",
         (member, includes),
     ).fetchone()
-    soonest = min(spendable, key=lambda part: part.expires_on, default=ExpiringPoints("", 0))
-    return Balance(sum(part.points for part in spendable) - debt, since, as_of, soonest.expires_on, soonest.points)
+    expiring = Counter({part.expires_on: part.points for part in spendable})
+    expiring.update(_used_since(db, member, includes))
+    soonest = min((day for day, left in expiring.items() if left > 0 and today < day), default="")
+    known = sum(part.points for part in spendable) - debt
+    return Balance(known, since, as_of, soonest, expiring[soonest] if soonest else 0)
+
+
+def _used_since(db: sqlite3.Connection, member: str, number: int) -> Counter[str]:
+    """By day of expiry, what the member's redemptions and voids here after entry `number` took and gave back."""
+    rows = db.execute(
+        "SELECT data FROM posting JOIN entry USING (number) WHERE member = ? AND number > ? AND account = 'redeemed'",
+        (member, number),
+    ).fetchall()
+    used: Counter[str] = Counter()
+    for (data,) in rows:
+        for lot, change in read_entry(data).envelope.esc.items():
+            known = db.execute("SELECT expires_on FROM lot WHERE member = ? AND lot = ?", (member, lot)).fetchone()
+            used[known[0] if known else ""] += change
+    return used
 
 
 def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-FINAL = ("printed", "unknown", "dropped")
-
 
 @dataclass(frozen=True)
 class PrintJob:
@@ -70,6 +68,15 @@ def last_jobs(db: sqlite3.Connection, limit: int = 20) -> list[PrintJob]:
 
 def mark(db: sqlite3.Connection, job: int, state: str, code: str = "", reason: str = "") -> None:
     db.execute("UPDATE print_job SET state = ?, code = ?, reason = ? WHERE job = ?", (state, code, reason, job))
+
+
+def start(db: sqlite3.Connection, job: int) -> bool:
+    """Before the first byte; False where a person has settled the job meanwhile, and it must not be printed."""
+    return bool(
+        db.execute(
+            "UPDATE print_job SET state = 'started' WHERE job = ? AND state IN ('waiting', 'not printed')", (job,)
+        ).rowcount
+    )
 
 
 def mark_interrupted(db: sqlite3.Connection) -> int:

@@ -4,12 +4,14 @@ gives it up or takes it on, each by a journal entry of its own."""
 from __future__ import annotations
 
 import sqlite3
+from importlib.metadata import version
 
 import msgspec
 
-from ledger.entry import Draft, ReleaseBody, Slice, TakeBody
+from ledger.entry import Draft, OpenBody, ReleaseBody, Slice, TakeBody
 from ledger.lots import spendable
 from ledger.wire import GrantItem
+from offline_store import settings
 from offline_store.journal import Identity, head, number_of, record
 
 _slices = msgspec.json.Decoder(tuple[Slice, ...])
@@ -72,6 +74,20 @@ def release(db: sqlite3.Connection, who: Identity, member: str, at: str, today: 
     esc = {lot: -points for lot, points in rows}
     record(db, who, Draft(ReleaseBody(), document, at, today, member=member, esc=esc), at)
     return sum(points for _, points in rows)
+
+
+def surrender(db: sqlite3.Connection, who: Identity, epoch: str, at: str, today: str) -> None:
+    """Opens a new epoch, whose first entry gives up every right of this one, taken ones not yet acknowledged included.
+
+    For a till that has a twin: what it holds may have been spent by the other.
+    """
+    last, _ = head(db)
+    count_takes(db, last)
+    rows: list[tuple[str, str, int]] = db.execute("SELECT member, lot, held FROM lot WHERE held > 0").fetchall()
+    body = OpenBody(version("pos-plugin"), {lot: member for member, lot, _ in rows})
+    esc = {lot: -points for _, lot, points in rows}
+    record(db, Identity(who.terminal, epoch), Draft(body, f"open/{who.terminal}/{epoch}", at, today, esc=esc), at)
+    settings.put(db, "epoch", epoch)
 
 
 def members_with_rights(db: sqlite3.Connection) -> list[str]:

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -62,13 +62,16 @@ class Store:
         self._lock_handle = lock
         self._writing = threading.Lock()
         self._waiting: deque[_Job[Any]] = deque()
-        self._readers = threading.local()
-        self._all_readers: list[sqlite3.Connection] = []
+        self._idle_readers: list[sqlite3.Connection] = []
         self._since_checkpoint = 0
         self._connection: sqlite3.Connection | None = None
         if lock is not None:
-            self._connection = self._connect()
-            migrate(self._connection, self.file)
+            try:
+                self._connection = self._connect()
+                migrate(self._connection, self.file)
+            except BaseException:
+                self.close()
+                raise
 
     @classmethod
     def create(cls, folder: Path, *, random_bytes: RandomBytes = os.urandom) -> Store:
@@ -87,6 +90,8 @@ class Store:
         if not key.exists():
             with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as secret:
                 secret.write(random_bytes(32).hex())
+                secret.flush()
+                os.fsync(secret.fileno())
         os.close(os.open(folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600))
         store = cls(folder, lock=lock)
         named = {"terminal": new_terminal(random_bytes), "epoch": new_reference(random_bytes)}
@@ -126,7 +131,7 @@ class Store:
         job = _Job(work)
         self._waiting.append(job)
         with self._writing:
-            if not job.is_done:
+            while not job.is_done:  # where more than GROUP wait, the first turn may not reach this one
                 self._commit_waiting()
         if job.error is not None:
             raise job.error
@@ -135,17 +140,19 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A read-only connection that sees one moment for as long as the block lasts."""
-        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
+        try:
+            connection = self._idle_readers.pop()  # as many as ever read at once, however many threads come and go
+        except IndexError:
             connection = self._connect(read_only=True)
-            self._readers.connection = connection
-            self._all_readers.append(connection)
-        with _store_errors(self.file):
-            connection.execute("BEGIN")
-            try:
+        try:
+            with _store_errors(self.file):
+                connection.execute("BEGIN")
                 yield connection
-            finally:
                 connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        self._idle_readers.append(connection)
 
     def checkpoint(self) -> None:
         """Moves the WAL into the file. For idle moments; a checkout never does it."""
@@ -154,8 +161,8 @@ class Store:
 
     def close(self) -> None:
         with self._writing:
-            for reader in self._all_readers:
-                reader.close()
+            while self._idle_readers:
+                self._idle_readers.pop().close()
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -182,9 +189,9 @@ class Store:
             job.is_done = True
 
     def _run(self, jobs: list[_Job[Any]]) -> None:
-        if self._connection is None:
+        if self._lock_handle is None:
             raise ValueError("this till is open for reading only, or closed")
-        connection = self._connection
+        connection = self._connection = self._connection or self._connect()
         with _store_errors(self.file):
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -199,7 +206,8 @@ class Store:
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._reopen()
+            connection.close()
+            self._connection = None  # opened anew by the next write
             raise CommitUnknown(
                 f"Writing {self.file} failed at the last moment: {error}.",
                 hint="Whether it was kept is looked up; see that the disk has room and is sound.",
@@ -223,14 +231,11 @@ class Store:
         connection.execute("RELEASE work")
 
     def _checkpoint(self) -> None:
+        """One that fails (a full disk) costs nothing: what was committed is in the WAL, and is moved another time."""
         self._since_checkpoint = 0
         if self._connection is not None:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
-    def _reopen(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._connect()
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         with _store_errors(self.file):

@@ -17,7 +17,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from ledger.entry import GENESIS
@@ -138,6 +138,7 @@ class Sync:
                     )
             proof = self._key().sign(enrolment_message(code, who.terminal, self._key().public))
             enrolled = self._link.enroll(Enrolment(code, who.terminal, who.epoch, self._key().public, proof))
+            _moment(enrolled.server_time)
 
             def keep(db: sqlite3.Connection) -> None:
                 settings.put(db, "shop", enrolled.shop)
@@ -171,6 +172,8 @@ class Sync:
         `deadline()` turns true when there is no more time: what has been granted by then comes with the next step.
         """
         with self._one_at_a_time:
+            if deadline():  # it had to wait its turn for too long
+                return
             request = self._wishes.setdefault((member, points), new_reference(self._random_bytes))
             with self._store.read() as db:
                 self._require_enrolled(db)
@@ -259,6 +262,11 @@ class Sync:
         settings.put(db, "acknowledged", str(reply.head_number))
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
         rights.count_takes(db, reply.head_number)
+        if reply.is_fork:
+            at = self._now(db)
+            rights.surrender(
+                db, journal.identity(db), new_reference(self._random_bytes), _text(at), self._today(db, at)
+            )
         return reply.head_number
 
     def _send_details(self) -> None:
@@ -275,8 +283,9 @@ class Sync:
                 channels = ("program", f"members/{shop}", f"grants/{who.terminal}")
                 known = dict(db.execute("SELECT channel, position FROM feed_position").fetchall())
             positions = {channel: known.get(channel, 0) for channel in channels}
-            reply = self._link.feed(FeedRequest(positions))
-            self._heard(reply.server_epoch, reply.server_time)
+            reply = self._link.feed(FeedRequest(positions, epoch=who.epoch))
+            if self._heard(reply.server_epoch, reply.server_time):
+                continue
             more = False
             for channel, page in reply.channels.items():
                 if channel not in positions or page.position < positions[channel]:
@@ -308,6 +317,7 @@ class Sync:
             return
         at = self._now(db)
         for item in items:
+            _require_sound(item)
             match item:
                 case MemberItem():
                     members.apply_item(db, item)
@@ -324,24 +334,32 @@ class Sync:
             (channel, position),
         )
 
-    def _heard(self, server_epoch: int, server_time: str) -> None:
-        """Head office has spoken: its time is the earliest that this till's clock may show from here on."""
-        try:
-            datetime.fromisoformat(server_time)
-        except ValueError as error:
-            raise Nonsense("Head office sent a time that is none.", hint="It was not taken over.") from error
+    def _heard(self, server_epoch: int, server_time: str) -> bool:
+        """Head office has spoken: its time is the earliest that this till's clock may show from here on.
+
+        True where it was restored from a backup since: its feed is then read from the start, because what this till has
+        read of it may have been numbered anew. What it says of an earlier epoch is not listened to.
+        """
+        time = _moment(server_time)
+        with self._store.read() as db:
+            known, epoch = settings.get(db, "server_time"), int(settings.get(db, "server_epoch", "0"))
+        if server_epoch < epoch:
+            raise Nonsense(
+                "An earlier state of head office answered than the one this till knows.",
+                hint="It was not listened to; all is kept here. Tell head office: two copies of it are running.",
+            )
         self.last_contact = self._clock()
+        is_restored = server_epoch > epoch > 0
 
         def keep(db: sqlite3.Connection) -> None:
-            known = settings.get(db, "server_time")
-            if not known or _minute(server_time) > _minute(known):
-                settings.put(db, "server_time", server_time)
+            settings.put(db, "server_time", server_time)
             settings.put(db, "server_epoch", str(server_epoch))
+            if is_restored:
+                db.execute("DELETE FROM feed_position")
 
-        with self._store.read() as db:
-            known, epoch = settings.get(db, "server_time"), settings.get(db, "server_epoch")
-        if epoch != str(server_epoch) or not known or _minute(server_time) > _minute(known):
+        if is_restored or not known or _minutes(time) > _minutes(_moment(known)):
             self._store.write(keep)
+        return is_restored
 
     def _now(self, db: sqlite3.Connection) -> datetime:
         return till_now(db, self._clock())
@@ -380,5 +398,35 @@ def _text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _minute(text: str) -> str:
-    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="minutes")
+def _moment(text: str) -> datetime:
+    """A time that head office sent. Raises Nonsense, above all where it names no offset and so no moment."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise Nonsense("Head office sent a time that is none.", hint="It was not taken over; all is kept here.")
+
+
+def _minutes(moment: datetime) -> str:
+    """A till that writes only when another minute has begun does not wait for the disk at every answer."""
+    return moment.isoformat(timespec="minutes")
+
+
+def _require_sound(item: MemberItem | ProgramItem | GrantItem) -> None:
+    """Raises Nonsense where an item would stand in a later sale's way."""
+    days: list[str] = []
+    is_sound = True
+    if isinstance(item, MemberItem):
+        _moment(item.as_of)
+        days = [part.expires_on for part in item.points]
+    elif isinstance(item, GrantItem):
+        days = [part.expires_on for part in item.slices]
+        is_sound = all(part.points > 0 for part in item.slices)
+    try:
+        is_sound = is_sound and all(date.fromisoformat(day).isoformat() == day for day in days)
+    except ValueError:
+        is_sound = False
+    if not is_sound:
+        raise Nonsense("Head office sent points with a day or a number that is none.", hint="They were not taken over.")

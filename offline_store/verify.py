@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from ledger.chain import breaks
-from ledger.entry import ClaimBody, Entry, EntryUnreadable, ReturnBody, SaleBody, TakeBody, read_entry
+from ledger.entry import ClaimBody, Entry, EntryUnreadable, OpenBody, ReturnBody, SaleBody, Slice, TakeBody, read_entry
 from ledger.postings import MEMBER_ACCOUNTS, postings
-from offline_store import journal
+from offline_store import journal, settings
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ def verify(db: sqlite3.Connection, progress: Callable[[int], None] = lambda numb
     reached = 0
     totals: Counter[str] = Counter()
     sums: Counter[tuple[str, str]] = Counter()
+    lots: Counter[str] = Counter()
 
     def seen(rows: Iterable[tuple[int, str, bytes]]) -> Iterator[tuple[int, str, bytes]]:
         nonlocal reached
@@ -64,17 +67,22 @@ def verify(db: sqlite3.Connection, progress: Callable[[int], None] = lambda numb
                 problems.append(f"entry {number}: its postings do not add up to zero")
             if journal.number_of(db, read.envelope.document) != number:
                 problems.append(f"entry {number}: document {read.envelope.document} does not lead back to it")
+            for lot, change in read.envelope.esc.items():
+                owner = read.body.owners.get(lot, "") if isinstance(read.body, OpenBody) else read.member
+                lots[owner] += change * hash(lot)
+            problems.extend(_wrong_expiries(db, read))
         if ahead is not None:
             problems.append(f"posting of entry {ahead[0]}, which is not there")
 
     problems += [found.what for found in breaks(seen(journal.every(db)))]
-    for member, held in db.execute("SELECT member, sum(held) FROM lot GROUP BY member"):
-        pending = _pending(db, member)
-        if held + pending != sums[member, "escrow"]:
-            problems.append(
-                f"member {member}: {held} points are held here, the postings say {sums[member, 'escrow'] - pending}"
-            )
+    problems += _wrong_lots(db, sums, lots)
     number, head = journal.head(db)
+    (documents,) = db.execute("SELECT count(*) FROM document").fetchone()
+    if documents > reached:
+        problems.append(f"{documents - reached} documents are of entries that are not there")
+    acknowledged = int(settings.get(db, "acknowledged", "0"))
+    if acknowledged > number:
+        problems.append(f"head office has entries up to {acknowledged}, here the last is {number}")
     (missing,) = db.execute("SELECT count(*) FROM receipt WHERE number > ?", (number,)).fetchone()
     if missing:
         problems.append(f"{missing} receipts belong to entries that are not there")
@@ -86,13 +94,43 @@ def _kept_postings(db: sqlite3.Connection) -> Iterator[tuple[int, str, str, str,
     yield from cursor
 
 
-def _pending(db: sqlite3.Connection, member: str) -> int:
-    (points,) = db.execute(
-        "SELECT coalesce(sum(amount), 0) FROM posting JOIN pending_take USING (number, member) "
-        "WHERE member = ? AND account = 'escrow'",
-        (member,),
-    ).fetchone()
-    return int(points)
+def _wrong_lots(db: sqlite3.Connection, sums: Counter[tuple[str, str]], lots: Counter[str]) -> Iterator[str]:
+    """Members whose lots are not what the journal leaves them. `lots`: each member's sum of points × hash of their lot.
+
+    Such a sum tells lots apart and takes the room of one number, where a till may have a million lots.
+    """
+    held: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    for member, lot, points in db.execute("SELECT member, lot, held FROM lot WHERE held > 0"):
+        held[member] += points
+        kept[member] += points * hash(lot)
+    for member, slices in db.execute("SELECT member, slices FROM pending_take"):
+        for part in msgspec.json.decode(slices, type=list[Slice]):
+            held[member] += part.points
+            kept[member] += part.points * hash(part.lot)
+    for member in sorted({*held, *(member for member, account in sums if account == "escrow")}):
+        if held[member] != sums[member, "escrow"]:
+            yield f"member {member}: {held[member]} points are held here or coming, the postings say {sums[member, 'escrow']}"
+        elif kept[member] != lots[member]:
+            yield f"member {member}: the points held here are of other lots than the journal says"
+
+
+def _wrong_expiries(db: sqlite3.Connection, read: Entry) -> Iterator[str]:
+    for lot, expires_on in _expiries(read).items():
+        row = db.execute("SELECT expires_on FROM lot WHERE member = ? AND lot = ?", (read.member, lot)).fetchone()
+        if row is not None and row[0] != expires_on:
+            yield f"entry {read.number}: lot {lot} expires on {expires_on}, here it is kept until {row[0]}"
+
+
+def _expiries(read: Entry) -> dict[str, str]:
+    """The lots that an entry brings, each with its expiry."""
+    match read.body:
+        case SaleBody(lot=lot, expires_on=expires_on) | ClaimBody(lot=lot, expires_on=expires_on):
+            return {lot: expires_on} if lot else {}
+        case TakeBody(slices=slices):
+            return {part.lot: part.expires_on for part in slices}
+        case _:
+            return {}
 
 
 def balances_as_of(
@@ -106,9 +144,9 @@ def balances_as_of(
         if number % 2000 == 0:
             progress(number)
         read = read_entry(data)
-        if read.envelope.business_day > day:
-            continue
-        _follow(read, lots.setdefault(read.member, Counter()), expires_on, owed)
+        expires_on.update(_expiries(read))
+        if read.envelope.business_day <= day:
+            _follow(read, lots.setdefault(read.member, Counter()), owed)
     balances: Counter[str] = Counter()
     for member, of_member in lots.items():
         if member:
@@ -117,16 +155,12 @@ def balances_as_of(
     return balances
 
 
-def _follow(read: Entry, lots: Counter[str], expires_on: dict[str, str], owed: Counter[str]) -> None:
+def _follow(read: Entry, lots: Counter[str], owed: Counter[str]) -> None:
     """One entry's effect on the member's lots wherever they lie; grants and releases only move them."""
     match read.body:
-        case (
-            SaleBody(awarded=awarded, lot=lot, expires_on=expiry)
-            | ClaimBody(awarded=awarded, lot=lot, expires_on=expiry)
-        ):
+        case SaleBody(awarded=awarded, lot=lot) | ClaimBody(awarded=awarded, lot=lot):
             if awarded:
                 lots[lot] += awarded
-                expires_on[lot] = expiry
             for spent, change in read.envelope.esc.items():
                 if spent != lot:
                     lots[spent] += change
@@ -137,8 +171,5 @@ def _follow(read: Entry, lots: Counter[str], expires_on: dict[str, str], owed: C
             given_back = {changed: change for changed, change in read.envelope.esc.items() if change > 0}
             lots.update(given_back)
             owed[read.member] += restored - sum(given_back.values()) - (taken - own)
-        case TakeBody(slices=slices):
-            for part in slices:
-                expires_on.setdefault(part.lot, part.expires_on)
         case _:
             pass

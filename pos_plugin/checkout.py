@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
@@ -37,6 +39,11 @@ QUOTE_LIFE_S = 900
 """After so many seconds without a commit a quote ends, and what it had reserved is free again."""
 IDENTIFIED_S = 900
 """For so long after a card was read, its member can redeem at this till."""
+MAX_SALE_BYTES = 128 * 1024
+"""Half of what an entry may have: the other half is for the lots that pay."""
+MAX_SALE_DOCUMENT = 160
+"""Characters of a sale's document, so that those of its returns are within what head office stores."""
+MOST = 10**12
 
 
 @dataclass(frozen=True)
@@ -124,15 +131,22 @@ class Completed(msgspec.Struct, frozen=True):
 
 @dataclass
 class _Open:
-    """An open quote with what the commit needs. `reserved` points of the member are not for other quotes."""
+    """An open quote with what the commit needs, under the programme that was quoted.
+
+    `reserved` points of the member are not for other quotes; training reserves none.
+    """
 
     quote: Quote
     sale: Sale
+    program: Program
     member: str
     card: str
     redeem: int
     ends_at: datetime
-    completed: dict[str, Completed] = field(default_factory=dict)
+
+    @property
+    def reserved(self) -> int:
+        return 0 if self.quote.training else self.redeem
 
 
 class Checkout:
@@ -161,8 +175,10 @@ class Checkout:
         self._look_up_phone = look_up_phone
         self._recorded = recorded
         self._quotes: dict[str, _Open] = {}
+        self._committed: dict[str, tuple[int, datetime]] = {}
         self._cards_read: dict[str, tuple[str, datetime]] = {}
-        self._lock = threading.Lock()
+        self._fetching: Counter[str] = Counter()
+        self._lock = threading.RLock()
 
     # -- identify
 
@@ -190,6 +206,7 @@ class Checkout:
         if member is None:
             return Identified("item", code=scan)
         with self._lock:
+            self._forget_ended()
             self._cards_read[member] = (scan, self.clock())
         return self._identified(member, scan, can_redeem=True)
 
@@ -223,28 +240,62 @@ class Checkout:
         with self.store.read() as db:
             program, today = settings.program_in_force(db), self.today(db)
             _require_sane(sale, program, redeem_points)
-            self._require_new(db, sale)
+            recorded = self._recorded_before(db, sale)
+            if recorded is not None:
+                program = settings.program(db, recorded.program)
             if member:
                 self._require_member(db, member)
                 member = members.current(db, member)
         rejected: list[Rejected] = []
         wanted = 0
-        if redeem_points:
+        if redeem_points and recorded is None:
             wanted = self._wanted(program, sale, member, redeem_points, rejected)
-        spendable = self._spendable(sale.document, member, today) if member else 0
-        if wanted > spendable and self.connection().is_online and not training:
-            self._fetch_rights(member, wanted - spendable)
-            spendable = self._spendable(sale.document, member, today)
+        with self._fetching_for(member):
+            missing = wanted - self._spendable(sale.document, member, today)
+            if missing > 0 and self.connection().is_online and not training:
+                self._fetch_rights(member, missing)
+            with self._lock:  # what is free is counted and reserved in one go
+                redeemed = recorded.redeemed if recorded is not None and redeem_points else None
+                return self._quote(program, sale, member, wanted, redeemed, rejected, today, training=training)
+
+    @contextmanager
+    def _fetching_for(self, member: str) -> Iterator[None]:
+        """While it lasts the member's rights are needed here: no exchange gives back what a quote is about to reserve."""
+        with self._lock:
+            self._fetching[member] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._fetching[member] -= 1
+                self._fetching += Counter()  # forgets those at nought
+
+    def _quote(
+        self,
+        program: Program,
+        sale: Sale,
+        member: str,
+        wanted: int,
+        redeemed: int | None,
+        rejected: list[Rejected],
+        today: str,
+        *,
+        training: bool,
+    ) -> Quote:
+        """`redeemed`: what the sale has redeemed already, where it is recorded and asked for once more."""
+        spendable = self._spendable(sale.document, member, today)
         with self.store.read() as db:
             balance = members.balance(db, member, today) if member else Balance(0, 0, "", "", 0)
         online = self.connection().is_online
         if wanted > spendable:
             rejected.append(Rejected("NOT_SPENDABLE_HERE", _spendable_text(spendable, balance)))
         redeem = most_redeemable(program, sale.total_minor, min(wanted, spendable)) if wanted else 0
+        if redeemed is not None:
+            redeem = redeemed
         redeemed_minor = worth_minor(program, redeem)
         earned = award(program, sale, redeemed_minor)
         card = self.card_read(member)
-        ends_at = datetime.fromtimestamp(self.clock().timestamp() + QUOTE_LIFE_S, UTC)
+        ends_at = self.clock().astimezone(UTC) + timedelta(seconds=QUOTE_LIFE_S)
         quote = Quote(
             quote_id=new_reference(self.random_bytes),
             till=sale.till,
@@ -266,11 +317,9 @@ class Checkout:
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
         )
-        with self._lock:
-            self._forget_ended()
-            for quote_id in [key for key, other in self._quotes.items() if other.sale.document == sale.document]:
-                del self._quotes[quote_id]
-            self._quotes[quote.quote_id] = _Open(quote, sale, member, card, redeem, ends_at)
+        for quote_id in [key for key, other in self._quotes.items() if other.sale.document == sale.document]:
+            del self._quotes[quote_id]
+        self._quotes[quote.quote_id] = _Open(quote, sale, program, member, card, redeem, ends_at)
         return quote
 
     def drop(self, quote_id: str) -> None:
@@ -287,10 +336,10 @@ class Checkout:
         return len(theirs)
 
     def needs_rights(self, member: str) -> bool:
-        """Whether an open quote still counts on this till's rights for the member."""
+        """Whether an open quote, or one under way, counts on this till's rights for the member."""
         with self._lock:
             self._forget_ended()
-            return any(one.member == member for one in self._quotes.values())
+            return self._fetching[member] > 0 or any(one.member == member for one in self._quotes.values())
 
     # -- commit
 
@@ -304,8 +353,9 @@ class Checkout:
         with self._lock:
             self._forget_ended()
             open_quote = self._quotes.get(quote_id)
+            number = self._committed[quote_id][0] if quote_id in self._committed else None
         if open_quote is None:
-            return self._committed_before(key)
+            return self._committed_before(number, key)
         if open_quote.quote.training:
             return self._trained(open_quote)
 
@@ -317,26 +367,28 @@ class Checkout:
         except CommitUnknown:
             with self.store.read() as db:
                 known = journal.find(db, open_quote.sale.document)
-            if known is None:
-                raise
-            completed = self._again(known, open_quote.sale, open_quote.member, open_quote.redeem)
-        self.drop(quote_id)
+                if known is None:
+                    raise
+                completed = self._again(db, known, open_quote)
+        with self._lock:
+            self._quotes.pop(quote_id, None)
+            self._committed[quote_id] = (completed.number, open_quote.ends_at)
         self._recorded()
         return completed
 
     def _commit(self, db: sqlite3.Connection, one: _Open, key: str) -> Completed:
         known = journal.find(db, one.sale.document)
         if known is not None:
-            return self._again(known, one.sale, one.member, one.redeem)
+            return self._again(db, known, one)
         if key and (row := db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()):
             raise Conflict(
                 "IDEMPOTENCY_KEY_REUSED",
                 f"This Idempotency-Key belongs to entry {row[0]}, another sale.",
                 hint="Use a new key.",
             )
-        program, member, sale = settings.program_in_force(db), one.member, one.sale
+        program, member, sale = one.program, one.member, one.sale
         now = till_now(db, self.clock())
-        today = business_day(now.astimezone(program.zone).replace(tzinfo=None), program.day_starts_at)
+        today = self.today(db)
         if member:
             held = rights.held(db, member, today)
             if sum(part.points for part in held) < one.redeem:
@@ -356,7 +408,7 @@ class Checkout:
                 esc[lot] = earned.points
             body = msgspec.structs.replace(
                 body,
-                standing=Standing(_feed_position(db)),
+                standing=standing(db),
                 awarded=earned.points,
                 lot=lot,
                 expires_on=earned.expires_on if lot else "",
@@ -394,37 +446,35 @@ class Checkout:
             could_have_earned=0 if one.member else earned.points,
         )
 
-    def _again(self, known: Entry, sale: Sale, member: str, redeem: int) -> Completed:
+    def _again(self, db: sqlite3.Connection, known: Entry, one: _Open) -> Completed:
         """The result of a sale that stands already, or Conflict where it stands with other content."""
         body = known.body
-        if not isinstance(body, SaleBody) or body.sale != sale or known.member != member or body.redeemed != redeem:
-            raise Conflict(
-                "SALE_DIFFERS",
-                f"Sale {sale.sale_ref} of till {sale.till} is recorded already, with other content. It stays as it was.",
-                hint="Give this sale a reference of its own, or void the recorded one.",
-            )
-        return self.completed(known)
+        if not isinstance(body, SaleBody) or (body.sale, known.member, body.redeemed) != (
+            one.sale,
+            one.member,
+            one.redeem,
+        ):
+            raise _differs(one.sale)
+        return _completed(known, _receipt_text(db, known))
 
-    def _committed_before(self, key: str) -> Completed:
-        if key:
-            with self.store.read() as db:
-                row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
-                known = journal.read(db, row[0]) if row else None
-            if known is not None:
-                return self.completed(known)
-        raise Unknown("QUOTE_UNKNOWN", "This quote has ended. Nothing was recorded.", hint="Quote the sale again.")
-
-    def completed(self, known: Entry) -> Completed:
+    def _committed_before(self, number: int | None, key: str) -> Completed:
         with self.store.read() as db:
-            kept = receipts.document(db, known.number)
-        return _completed(known, decode_document(kept).text() if kept else "")
+            if number is None and key:
+                row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
+                number = row[0] if row else None
+            known = journal.read(db, number) if number is not None else None
+            if known is not None:
+                return _completed(known, _receipt_text(db, known))
+        raise Unknown(
+            "QUOTE_UNKNOWN",
+            "This quote has ended. Nothing more was recorded.",
+            hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
+        )
 
     def _trained(self, one: _Open) -> Completed:
         """A training sale looks like a sale and records nothing."""
-        with self.store.read() as db:
-            program = settings.program_in_force(db)
         document = sale_receipt(
-            program,
+            one.program,
             self.layout,
             one.sale,
             reference="",
@@ -465,7 +515,7 @@ class Checkout:
         with self._lock:
             self._forget_ended()
             reserved = sum(
-                one.redeem for one in self._quotes.values() if one.member == member and one.sale.document != document
+                one.reserved for one in self._quotes.values() if one.member == member and one.sale.document != document
             )
         return max(0, points - reserved)
 
@@ -495,14 +545,14 @@ class Checkout:
         worth = worth_minor(program, points)
         return [Offer(points, worth, f"{points} points take {money(worth)} off")]
 
-    def _require_new(self, db: sqlite3.Connection, sale: Sale) -> None:
+    def _recorded_before(self, db: sqlite3.Connection, sale: Sale) -> SaleBody | None:
+        """The sale as it stands in the journal; None where it is new, Conflict where it stands with other content."""
         known = journal.find(db, sale.document)
-        if known is not None and not (isinstance(known.body, SaleBody) and known.body.sale == sale):
-            raise Conflict(
-                "SALE_DIFFERS",
-                f"Sale {sale.sale_ref} of till {sale.till} is recorded already, with other content. It stays as it was.",
-                hint="Give this sale a reference of its own, or void the recorded one.",
-            )
+        if known is None:
+            return None
+        if not isinstance(known.body, SaleBody) or known.body.sale != sale:
+            raise _differs(sale)
+        return known.body
 
     def _require_member(self, db: sqlite3.Connection, member: str) -> None:
         if db.execute("SELECT 1 FROM member WHERE member = ?", (member,)).fetchone() is None:
@@ -512,8 +562,10 @@ class Checkout:
 
     def _forget_ended(self) -> None:
         now = self.clock()
-        for quote_id in [key for key, one in self._quotes.items() if one.ends_at <= now]:
-            del self._quotes[quote_id]
+        self._quotes = {key: one for key, one in self._quotes.items() if one.ends_at > now}
+        self._committed = {key: one for key, one in self._committed.items() if one[1] > now}
+        since = now - timedelta(seconds=IDENTIFIED_S)
+        self._cards_read = {key: one for key, one in self._cards_read.items() if one[1] > since}
 
 
 def points_shown(
@@ -528,12 +580,14 @@ def points_shown(
         used=used,
         spendable_here=rights.held_points(db, member, today),
         is_current=is_fresh and acknowledged == new.number - 1,
+        today=today,
     )
 
 
-def _feed_position(db: sqlite3.Connection) -> int:
+def standing(db: sqlite3.Connection) -> Standing:
+    """What this till knows of members when it computes an award."""
     row = db.execute("SELECT position FROM feed_position WHERE channel BETWEEN 'members/' AND 'members0'").fetchone()
-    return int(row[0]) if row else 0
+    return Standing(int(row[0]) if row else 0)
 
 
 def _completed(known: Entry, text: str) -> Completed:
@@ -555,6 +609,19 @@ def _completed(known: Entry, text: str) -> Completed:
     )
 
 
+def _receipt_text(db: sqlite3.Connection, known: Entry) -> str:
+    kept = receipts.document(db, known.number)
+    return decode_document(kept).text() if kept else ""
+
+
+def _differs(sale: Sale) -> Conflict:
+    return Conflict(
+        "SALE_DIFFERS",
+        f"Sale {sale.sale_ref} of till {sale.till} is recorded already, with other content. It stays as it was.",
+        hint="Give this sale a reference of its own, or void the recorded one.",
+    )
+
+
 def _require_sane(sale: Sale, program: Program, redeem_points: int) -> None:
     if sale.currency != program.currency:
         raise BadRequest(
@@ -572,6 +639,27 @@ def _require_sane(sale: Sale, program: Program, redeem_points: int) -> None:
         )
     if len({line.line_id for line in sale.lines}) < len(sale.lines):
         raise BadRequest("LINE_TWICE", "Two lines of this sale have the same line_id.", hint="Number the lines.")
+    largest = max(sale.total_minor, *(max(line.amount_minor, line.quantity_milli) for line in sale.lines), 0)
+    if largest > MOST or len(msgspec.json.encode(sale)) > MAX_SALE_BYTES:
+        raise BadRequest(
+            "TOO_LARGE",
+            f"This sale is too large: at most {MOST} in a figure, and {MAX_SALE_BYTES} bytes in all.",
+            hint="Nothing was recorded. Send fewer lines, or shorter names.",
+        )
+    if not sale.till or not sale.sale_ref or len(sale.document) > MAX_SALE_DOCUMENT or not sale.document.isprintable():
+        raise BadRequest(
+            "NAME",
+            "A sale is named by its till and its reference; one of them is missing, too long or unprintable.",
+            hint="Nothing was recorded. Send both, short and printable.",
+        )
+    try:
+        is_day = date.fromisoformat(sale.business_day).isoformat() == sale.business_day
+    except ValueError:
+        is_day = False
+    if not is_day:
+        raise BadRequest(
+            "DAY", f"{sale.business_day!r} is no day.", hint="Nothing was recorded. Write it like 2026-11-21."
+        )
 
 
 def _spendable_text(spendable: int, balance: Balance) -> str:

@@ -7,7 +7,7 @@ here since stand apart, and no figure merges the two.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from drivers.document import Block, Cut, Document, Feed, Text, display_columns
 from loyalty.award import Reason, money
@@ -45,6 +45,7 @@ class PointsShown:
     used: int
     spendable_here: int
     is_current: bool
+    today: str
 
 
 def sale_receipt(
@@ -75,7 +76,7 @@ def sale_receipt(
     blocks.append(Feed())
     if points is not None:
         blocks += points_block(program, points, width)
-    elif could_have_earned and not is_training:
+    elif could_have_earned and program.claim.within_days and not is_training:
         blocks += [
             Text(line)
             for line in wrapped(
@@ -151,7 +152,7 @@ def points_block(program: Program, shown: PointsShown, width: int) -> list[Block
         lines.append(Text(columns("Used" if shown.used > 0 else "Given back", f"{-shown.used:+d}", width)))
     if not shown.is_current:
         lines.append(Text(columns("Can use here today", str(shown.spendable_here), width)))
-    elif balance.expiring and not shown.used and _is_soon(program, balance):
+    elif balance.expiring and _is_soon(shown.today, balance):
         last = datetime.fromisoformat(day_before(balance.next_expiry))
         day = f"{last.day} {MONTHS[last.month - 1]} {last.year}"
         lines.append(Text(f"Use {balance.expiring} pts by {day}"))
@@ -186,9 +187,8 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _is_soon(program: Program, balance: Balance) -> bool:
-    today = local(program, balance.as_of).date()
-    return (datetime.fromisoformat(balance.next_expiry).date() - today).days <= SOON_DAYS
+def _is_soon(today: str, balance: Balance) -> bool:
+    return (date.fromisoformat(balance.next_expiry) - date.fromisoformat(today)).days <= SOON_DAYS
 
 
 def _heading(layout: Layout, at: str, *, is_training: bool = False) -> list[Block]:

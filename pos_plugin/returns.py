@@ -13,13 +13,16 @@ from ledger.entry import ClaimBody, Draft, Entry, ReturnBody, SaleBody
 from ledger.identifiers import new_reference, read_receipt_reference, receipt_reference
 from loyalty.award import award
 from loyalty.returns import ReturnRefused, left_of, reversal
-from loyalty.sale import Return
+from loyalty.sale import Return, document_name
 from offline_store import journal, members, receipts, settings
 from offline_store.errors import CommitUnknown
 from offline_store.sync import till_now
-from pos_plugin.checkout import Checkout, points_shown
-from pos_plugin.errors import Conflict, TillError, Unknown
+from pos_plugin.checkout import Checkout, points_shown, standing
+from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
 from pos_plugin.receipts import claim_receipt, return_receipt
+
+MAX_DOCUMENT = 200
+"""The most characters of a document that head office stores."""
 
 
 class Returned(msgspec.Struct, frozen=True):
@@ -57,8 +60,14 @@ def take_back(checkout: Checkout, back: Return, *, operator: str = "", shift: st
     """Records a return. The same again answers the first result.
 
     Raises Unknown where the sale is not in this till's journal, Conflict where the return stands with other content or takes
-    more than is left; nothing is recorded then.
+    more than is left, BadRequest where it has no usable name; nothing is recorded then.
     """
+    if not back.return_ref or len(back.document) > MAX_DOCUMENT or not back.document.isprintable():
+        raise BadRequest(
+            "NAME",
+            "A return is named by its reference, which is missing, too long or unprintable. Nothing was recorded.",
+            hint="Send a short one, another for each return of a sale.",
+        )
 
     def work(db: sqlite3.Connection) -> Entry:
         return _take_back(checkout, db, back, operator, shift)
@@ -101,7 +110,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
             hint="Check the reference on the receipt, or return it at the till that sold it.",
         )
     sale, member, awarded, lot = sold.body.sale, sold.member, sold.body.awarded, sold.body.lot
-    claim = journal.find(db, f"claim/{sale.till}/{sale.sale_ref}")
+    claim = journal.find(db, document_name("claim", sale.till, sale.sale_ref))
     if claim is not None and isinstance(claim.body, ClaimBody):
         member, awarded, lot = claim.member, claim.body.awarded, claim.body.lot
     program = settings.program(db, sold.body.program)
@@ -115,7 +124,8 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         raise Conflict(
             "CANNOT_BE_REVERSED", f"{refused} Nothing was recorded.", hint="See what is left of the sale."
         ) from refused
-    if not result.returned_minor and earlier:
+    before = left_of(sale, earlier)
+    if earlier and not before.total_minor and not before.lines:
         raise Conflict("CANNOT_BE_REVERSED", "All of this sale has come back already. Nothing was recorded.")
     esc: dict[str, int] = {}
     if lot and result.taken_points:
@@ -167,7 +177,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         currency=sale.currency,
         is_void=back.is_void,
         points=shown,
-        owed=max(0, -shown.balance.points) if shown else 0,
+        owed=max(0, -shown.balance.points) if shown and (shown.is_current or not shown.balance.as_of) else 0,
     )
     receipts.keep(db, new.number, encode_document(document))
     return new
@@ -236,7 +246,8 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     member = members.current(db, member)
     if db.execute("SELECT 1 FROM member WHERE member = ?", (member,)).fetchone() is None:
         raise Unknown("ACCOUNT_INVALID", "This member is not known here.", hint="Scan the card, or join the member.")
-    known = journal.find(db, f"claim/{sale.till}/{sale.sale_ref}")
+    claim_document = document_name("claim", sale.till, sale.sale_ref)
+    known = journal.find(db, claim_document)
     if known is not None:
         if known.member == member:
             return known
@@ -244,7 +255,7 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     program = settings.program(db, sold.body.program)
     today = checkout.today(db)
     age = (date.fromisoformat(today) - date.fromisoformat(sale.business_day)).days
-    if age > program.claim.within_days:
+    if age > program.claim.within_days or not program.claim.within_days:
         raise Conflict(
             "CLAIM_TOO_LATE",
             f"Points can be added for {program.claim.within_days} days; this sale is {age} days old. Nothing was changed.",
@@ -261,6 +272,7 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     body = ClaimBody(
         sale.document,
         program.id,
+        standing=standing(db),
         awarded=earned.points,
         lot=lot,
         expires_on=earned.expires_on if lot else "",
@@ -269,7 +281,7 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     now = till_now(db, checkout.clock())
     here = now.astimezone(program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
     esc = {lot: earned.points} if lot and not is_online else {}
-    draft = Draft(body, f"claim/{sale.till}/{sale.sale_ref}", here, today, member=member, esc=esc)
+    draft = Draft(body, claim_document, here, today, member=member, esc=esc)
     new = journal.record(db, who, draft, now.isoformat(timespec="milliseconds"))
     shown = points_shown(
         db, new, member, checkout.card_read(member), earned.points, 0, today, is_fresh=checkout.connection().is_current

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from drivers.document import decode_document
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, encode
@@ -58,8 +60,14 @@ class Spooler:
         if document is None:
             self._mark(job, "dropped", "no_receipt", "There is no receipt to print.")
             return True
-        data = encode(decode_document(document), self._profile, copy=job.copy)
-        self._store.write(lambda db: receipts.mark(db, job.job, "started"))
+        try:
+            data = encode(decode_document(document), self._profile, copy=job.copy)
+        except (ValueError, msgspec.DecodeError) as error:
+            # One receipt that cannot be laid out must not keep those behind it from being printed.
+            self._mark(job, "dropped", "unreadable", f"This receipt cannot be printed: {error}. The sale stands.")
+            return True
+        if not self._store.write(lambda db: receipts.start(db, job.job)):
+            return True
         verdict = self._device.print(data, timeout_s=PRINT_TIMEOUT_S)
         match verdict.outcome:
             case Outcome.PRINTED:

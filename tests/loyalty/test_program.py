@@ -1,0 +1,103 @@
+"""A programme is read as a whole: every problem at once, each with its line and what was probably meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from loyalty.program import ProgramError, preset, read_program
+
+GOOD = """\
+name = "points"
+version = 3
+currency = "EUR"
+time_zone = "Europe/Berlin"
+day_starts_at = 4
+
+[earn]
+points = 2
+per_minor = 100
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ProgramError) as refused:
+        read_program(text, "shop.toml")
+    assert str(refused.value).startswith("shop.toml: ")
+    return refused.value.problems
+
+
+def test_the_preset_is_a_programme() -> None:
+    program = read_program(preset("points"))
+    assert (program.currency, program.earn.points, program.earn.per_minor) == ("EUR", 1, 100)
+    assert (program.redeem.points, program.redeem.worth_minor, program.expire.months) == (100, 100, 12)
+
+
+def test_there_is_no_preset_of_another_name() -> None:
+    with pytest.raises(KeyError):
+        preset("nothing-like-this")
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    program = read_program(GOOD)
+    assert (program.expire.months, program.claim.within_days, program.cards.number_length) == (12, 7, 10)
+    assert program.day_starts_at == 4
+
+
+def test_a_programmes_id_names_exactly_its_text() -> None:
+    program, same, other = read_program(GOOD), read_program(GOOD), read_program(GOOD + "# a remark\n")
+    assert program.id.startswith("points-3-")
+    assert program.id == same.id != other.id
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "problem"),
+    [
+        ("points = 2", "pionts = 2", "line 8: there is no key earn.pionts; did you mean points?"),
+        ("[earn]", "[eran]", "line 7: there is no key eran; did you mean earn?"),
+        ("[earn]", "[zzz]", "line 7: there is no key zzz"),  # nothing near: no guess
+        ("points = 2", "points = 2.5", "line 8: earn.points must be a whole number, not 2.5"),
+        ("points = 2", "points = 2.0", "line 8: earn.points must be a whole number, not 2.0"),  # even a whole float
+        ("points = 2", 'points = "2"', "line 8: earn.points must be a whole number, not '2'"),
+        ("points = 2", "points = true", "line 8: earn.points must be a whole number, not True"),
+        ("points = 2", "points = 0", "line 8: earn.points: Input should be greater than or equal to 1"),
+        ("points = 2", "points = -1", "line 8: earn.points: Input should be greater than or equal to 1"),
+        ("points = 2", "points = 99999999999999999999", "line 8: earn.points: Input should be less than or equal to"),
+        ('currency = "EUR"', "", "currency is missing"),
+        ('currency = "EUR"', 'currency = "eur"', "line 3: currency: String should match pattern"),
+        ("day_starts_at = 4", "day_starts_at = 24", "line 5: day_starts_at: Input should be less than or equal to 23"),
+        ("Europe/Berlin", "Europe/Berlinn", 'line 4: time_zone: "Europe/Berlinn" is no IANA time zone'),
+        ("Europe/Berlin", "Europe", 'line 4: time_zone: "Europe" is no IANA time zone'),  # a folder of the database
+        ("Europe/Berlin", "", 'line 4: time_zone: "" is no IANA time zone'),
+        ("Europe/Berlin", "../../../etc/passwd", 'line 4: time_zone: "../../../etc/passwd" is no IANA time zone'),
+        ("[earn]", "[cards]\nnumber_length = 13\n[earn]", "cards: number_length 13 is that of item codes"),
+        ("[earn]", '[cards]\nin_store_prefix = "40"\n[earn]', "line 8: cards.in_store_prefix: String should match"),
+        ("version = 3", 'version = 3\ntext = "x"', "there is no key text"),  # the text is the file itself
+    ],
+)
+def test_a_problem_is_named_with_its_line(was: str, becomes: str, problem: str) -> None:
+    assert GOOD.count(was) == 1
+    (found,) = problems(GOOD.replace(was, becomes))
+    assert problem in found
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    text = 'name = "Points!"\ncurrency = "EURO"\ntimezone = "UTC"\n[earn]\npoints = 1.5\nper_minor = 0\n'
+    found = problems(text)
+    assert len(found) == 5
+    for number, key in ((1, "name"), (2, "currency"), (3, "timezone"), (5, "earn.points"), (6, "earn.per_minor")):
+        assert any(one.startswith(f"line {number}: ") and key in one for one in found), key
+    assert any("did you mean time_zone?" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('name = "points\nversion = 3\n', "line 1"),  # the closing quotation mark
+        ('name = "points"\nversion 3\n', "line 2"),
+        (GOOD + "[earn]\n", "line 10"),  # the same table twice
+    ],
+)
+def test_what_is_not_toml_is_told_with_its_line(text: str, line: str) -> None:
+    (found,) = problems(text)
+    assert found.startswith("this is not TOML: ")
+    assert line in found
