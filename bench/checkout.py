@@ -21,8 +21,9 @@ from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import settings
 from offline_store.store import FILE, Store
-from pos_plugin.checkout import Checkout, Connection
+from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.quotes import Connection
 from pos_plugin.receipts import Layout
 
 ROUNDS = 40

@@ -48,9 +48,10 @@ from offline_store import journal, receipts, settings
 from offline_store.store import Store
 from offline_store.sync import Sync
 from pos_plugin import api_keys
-from pos_plugin.checkout import Checkout, Connection
+from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, Shop
 from pos_plugin.joining import join
+from pos_plugin.quotes import Connection
 from pos_plugin.receipts import Layout
 from pos_plugin.serve import Server
 from pos_plugin.terminal import Terminal
@@ -87,7 +88,7 @@ def till(folder: Path) -> Iterator[Terminal]:
     """A till without a network that has sold to somebody who had left the card at home, and twice to a member."""
     clock = Clock()
     store = Store.create(folder, random_bytes=chance(2026))
-    store.write(lambda db: settings.use_program(db, PROGRAM, clock().isoformat()))
+    store.write(lambda db: settings.use_program(db, PROGRAM, (clock() - timedelta(days=1)).isoformat()))
     config = Config(shop=Shop(header=["Corner Shop"], footer=["Thank you"]))
     with Terminal(store, config, clock=clock, random_bytes=chance(7)) as terminal:
         checkout = terminal.checkout
@@ -188,7 +189,7 @@ def wire_examples() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name:
         office = Office.init(Path(name) / "office", clock, chance(1), shops=["corner-shop"])
         with closing(office), Store.create(Path(name) / "till", random_bytes=chance(2026)) as store:
-            store.write(lambda db: settings.use_program(db, PROGRAM, clock().isoformat()))
+            store.write(lambda db: settings.use_program(db, PROGRAM, (clock() - timedelta(days=1)).isoformat()))
             checkout = Checkout(
                 store,
                 layout=Layout(),

@@ -22,8 +22,9 @@ from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import journal, members, settings
 from offline_store.store import Store
-from pos_plugin.checkout import Checkout, Connection
+from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.quotes import Connection
 from pos_plugin.receipts import Layout
 from pos_plugin.spooler import Spooler
 
@@ -71,7 +72,11 @@ def receipt(folder: Path, connection: Connection) -> bytes:
     link = OFFLINE
     store = Store.create(folder, random_bytes=random.Random(2026).randbytes)  # noqa: S311 - the same picture each time
     with closing(store), SimulatedPrinter() as printer:
-        store.write(lambda db: settings.use_program(db, read_program(preset("points")), clock().isoformat()))
+        store.write(
+            lambda db: settings.use_program(
+                db, read_program(preset("points")), (clock() - timedelta(days=1)).isoformat()
+            )
+        )
         checkout = Checkout(
             store,
             layout=LAYOUT,

@@ -10,7 +10,8 @@ import msgspec
 
 from ledger.entry import Draft, Entry, JoinBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
-from offline_store.journal import Identity, record
+from offline_store.journal import record
+from offline_store.moment import Moment
 
 _points = msgspec.json.Decoder(list[ExpiringPoints])
 
@@ -64,13 +65,18 @@ def initials_of(db: sqlite3.Connection, member: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def join(db: sqlite3.Connection, who: Identity, details: MemberDetails, initials: str, at: str, today: str) -> Entry:
+def join(db: sqlite3.Connection, at: Moment, details: MemberDetails, initials: str, day: str = "") -> Entry:
     """A new member: the reference in the journal, cards beside it, the rest in the outbox until head office has it.
 
-    sqlite3.IntegrityError where a card is somebody's already.
+    `day` is the day of joining, if not today. sqlite3.IntegrityError where a card is somebody's already.
     """
-    new = record(db, who, Draft(JoinBody(), f"join/{details.member}", at, today, member=details.member), at)
-    db.execute("INSERT INTO member (member, joined_on, initials) VALUES (?, ?, ?)", (details.member, today, initials))
+    joined_on = day or at.today
+    occurred_at = f"{day}T00:00:00" if day else at.occurred_at
+    draft = Draft(JoinBody(), f"join/{details.member}", occurred_at, joined_on, member=details.member)
+    new = record(db, at.who, draft, at.recorded_at)
+    db.execute(
+        "INSERT INTO member (member, joined_on, initials) VALUES (?, ?, ?)", (details.member, joined_on, initials)
+    )
     db.executemany("INSERT INTO card (card, member) VALUES (?, ?)", [(card, details.member) for card in details.cards])
     db.execute(
         "INSERT INTO member_outbox (member, details) VALUES (?, ?)",
@@ -128,12 +134,16 @@ def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
 
 
 def apply_item(db: sqlite3.Connection, item: MemberItem) -> None:
-    """Takes over what head office says of a member."""
+    """Takes over what head office says of a member; what it no longer says is forgotten here, too.
+
+    Of a member who joined here, head office may not have the details yet: those stay until it has.
+    """
+    is_waiting = db.execute("SELECT 1 FROM member_outbox WHERE member = ?", (item.member,)).fetchone() is not None
     db.execute(
         "INSERT INTO member (member, as_of, includes, points, debt, initials, merged_into) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (member) DO UPDATE SET as_of = excluded.as_of, includes = excluded.includes, "
         "points = excluded.points, debt = excluded.debt, merged_into = excluded.merged_into, "
-        "initials = CASE WHEN excluded.initials = '' THEN initials ELSE excluded.initials END",
+        "initials = iif(?, initials, excluded.initials)",
         (
             item.member,
             item.as_of,
@@ -142,8 +152,12 @@ def apply_item(db: sqlite3.Connection, item: MemberItem) -> None:
             item.debt,
             item.initials,
             item.merged_into,
+            is_waiting,
         ),
     )
+    if not is_waiting:
+        db.execute("DELETE FROM card WHERE member = ?", (item.member,))
+        db.execute("DELETE FROM phone WHERE member = ?", (item.member,))
     for card in item.cards:
         db.execute(
             "INSERT INTO card (card, member) VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET member = excluded.member",

@@ -13,6 +13,7 @@ from ledger.lots import spendable
 from ledger.wire import GrantItem
 from offline_store import settings
 from offline_store.journal import Identity, head, number_of, record
+from offline_store.moment import Moment
 
 _slices = msgspec.json.Decoder(tuple[Slice, ...])
 
@@ -30,19 +31,20 @@ def held_points(db: sqlite3.Connection, member: str, today: str) -> int:
     return int(points)
 
 
-def take(db: sqlite3.Connection, who: Identity, grant: GrantItem, at: str, today: str) -> bool:
+def take(db: sqlite3.Connection, at: Moment, grant: GrantItem) -> bool:
     """Takes a grant in the journal; False if it was taken before, or is meant for another terminal or epoch.
 
     It can be spent once the server has acknowledged the entry: see `count_takes`.
     """
     document = f"take/{grant.grant}"
-    if (grant.terminal, grant.epoch) != (who.terminal, who.epoch) or number_of(db, document) is not None:
+    if (grant.terminal, grant.epoch) != (at.who.terminal, at.who.epoch) or number_of(db, document) is not None:
         return False
     body = TakeBody(grant.grant, tuple(grant.slices), grant.signature)
     esc: dict[str, int] = {}
     for part in grant.slices:
         esc[part.lot] = esc.get(part.lot, 0) + part.points
-    record(db, who, Draft(body, document, at, today, member=grant.member, esc=esc), at)
+    draft = Draft(body, document, at.occurred_at, at.today, member=grant.member, esc=esc)
+    record(db, at.who, draft, at.recorded_at)
     return True
 
 
@@ -62,7 +64,7 @@ def count_takes(db: sqlite3.Connection, acknowledged: int) -> None:
         db.execute("DELETE FROM pending_take WHERE number = ?", (number,))
 
 
-def release(db: sqlite3.Connection, who: Identity, member: str, at: str, today: str) -> int:
+def release(db: sqlite3.Connection, at: Moment, member: str) -> int:
     """Gives back all that is held of a member, expired or not; answers how many points. Written before it is sent."""
     rows: list[tuple[str, int]] = db.execute(
         "SELECT lot, held FROM lot WHERE member = ? AND held > 0", (member,)
@@ -70,13 +72,14 @@ def release(db: sqlite3.Connection, who: Identity, member: str, at: str, today: 
     if not rows:
         return 0
     number, _ = head(db)
-    document = f"release/{who.terminal}/{who.epoch}/{number + 1}"
+    document = f"release/{at.who.terminal}/{at.who.epoch}/{number + 1}"
     esc = {lot: -points for lot, points in rows}
-    record(db, who, Draft(ReleaseBody(), document, at, today, member=member, esc=esc), at)
+    draft = Draft(ReleaseBody(), document, at.occurred_at, at.today, member=member, esc=esc)
+    record(db, at.who, draft, at.recorded_at)
     return sum(points for _, points in rows)
 
 
-def surrender(db: sqlite3.Connection, who: Identity, epoch: str, at: str, today: str) -> None:
+def surrender(db: sqlite3.Connection, at: Moment, epoch: str) -> None:
     """Opens a new epoch, whose first entry gives up every right of this one, taken ones not yet acknowledged included.
 
     For a till that has a twin: what it holds may have been spent by the other.
@@ -86,7 +89,9 @@ def surrender(db: sqlite3.Connection, who: Identity, epoch: str, at: str, today:
     rows: list[tuple[str, str, int]] = db.execute("SELECT member, lot, held FROM lot WHERE held > 0").fetchall()
     body = OpenBody(version("pos-plugin"), {lot: member for member, lot, _ in rows})
     esc = {lot: -points for _, lot, points in rows}
-    record(db, Identity(who.terminal, epoch), Draft(body, f"open/{who.terminal}/{epoch}", at, today, esc=esc), at)
+    document = f"open/{at.who.terminal}/{epoch}"
+    draft = Draft(body, document, at.occurred_at, at.today, esc=esc)
+    record(db, Identity(at.who.terminal, epoch), draft, at.recorded_at)
     settings.put(db, "epoch", epoch)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from functools import lru_cache
 
 from loyalty.program import Program, read_program
 
@@ -20,13 +19,18 @@ def put(db: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
+def every(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT name, value FROM setting").fetchall())
+
+
 def use_program(db: sqlite3.Connection, program: Program, since: str) -> None:
-    """Makes `program` the one in force. Earlier ones stay, because returns are computed under the sale's own."""
+    """Makes `program` the one in force from `since` (UTC). Earlier ones stay: returns are computed under the sale's own."""
     db.execute(
         "INSERT INTO program (id, text, since) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (program.id, program.text, since),
     )
     put(db, "program", program.id)
+    db.execute("INSERT INTO setting (name, value) VALUES ('made_at', ?) ON CONFLICT (name) DO NOTHING", (since,))
 
 
 def program_in_force(db: sqlite3.Connection) -> Program:
@@ -35,12 +39,14 @@ def program_in_force(db: sqlite3.Connection) -> Program:
 
 def program(db: sqlite3.Connection, program_id: str) -> Program:
     """The programme of that id. KeyError if this till never had it."""
-    row = db.execute("SELECT text FROM program WHERE id = ?", (program_id,)).fetchone()
-    if row is None:
-        raise KeyError(program_id)
-    return _parsed(row[0], program_id)
+    known = _parsed.get(program_id)
+    if known is None:
+        row = db.execute("SELECT text FROM program WHERE id = ?", (program_id,)).fetchone()
+        if row is None:
+            raise KeyError(program_id)
+        known = _parsed[program_id] = read_program(row[0], program_id)
+    return known
 
 
-@lru_cache(maxsize=16)
-def _parsed(text: str, program_id: str) -> Program:
-    return read_program(text, program_id)
+_parsed: dict[str, Program] = {}
+"""An id names exactly one text, so what was read once need not be read again."""

@@ -43,6 +43,7 @@ from ledger.wire import (
 )
 from loyalty.program import ProgramError, read_program
 from offline_store import journal, members, rights, settings
+from offline_store.moment import moment
 from offline_store.store import Store
 
 
@@ -216,8 +217,7 @@ class Sync:
 
     def _release(self, db: sqlite3.Connection, member: str, keeps: Callable[[str], bool]) -> None:
         if not keeps(member):
-            at = self._now(db)
-            rights.release(db, journal.identity(db), member, _text(at), self._today(db, at))
+            rights.release(db, moment(db, self._clock()), member)
 
     def _upload(self, progress: Progress) -> None:
         for _ in range(MAX_BATCHES):
@@ -263,10 +263,7 @@ class Sync:
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
         rights.count_takes(db, reply.head_number)
         if reply.is_fork:
-            at = self._now(db)
-            rights.surrender(
-                db, journal.identity(db), new_reference(self._random_bytes), _text(at), self._today(db, at)
-            )
+            rights.surrender(db, moment(db, self._clock()), new_reference(self._random_bytes))
         return reply.head_number
 
     def _send_details(self) -> None:
@@ -315,17 +312,17 @@ class Sync:
         row = db.execute("SELECT position FROM feed_position WHERE channel = ?", (channel,)).fetchone()
         if (row[0] if row else 0) != start:
             return
-        at = self._now(db)
+        at = moment(db, self._clock())
         for item in items:
             _require_sound(item)
             match item:
                 case MemberItem():
                     members.apply_item(db, item)
                 case GrantItem():
-                    rights.take(db, journal.identity(db), item, _text(at), self._today(db, at))
+                    rights.take(db, at, item)
                 case ProgramItem():
                     try:
-                        settings.use_program(db, read_program(item.text, "programme from head office"), _text(at))
+                        settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")
         db.execute(
@@ -361,12 +358,6 @@ class Sync:
             self._store.write(keep)
         return is_restored
 
-    def _now(self, db: sqlite3.Connection) -> datetime:
-        return till_now(db, self._clock())
-
-    def _today(self, db: sqlite3.Connection, at: datetime) -> str:
-        return today(db, at)
-
     def _require_enrolled(self, db: sqlite3.Connection) -> None:
         if not settings.get(db, "server"):
             raise NotEnrolled(
@@ -378,24 +369,6 @@ class Sync:
         if self._signing is None:
             self._signing = SigningKey(self._store.secret_key())
         return self._signing
-
-
-def till_now(db: sqlite3.Connection, clock: datetime) -> datetime:
-    """The till's now: its clock, but never earlier than the last server time it saw."""
-    seen = settings.get(db, "server_time")
-    return max(clock, datetime.fromisoformat(seen)) if seen else clock
-
-
-def today(db: sqlite3.Connection, at: datetime) -> str:
-    """The programme's day at a moment."""
-    from loyalty.days import business_day
-
-    program = settings.program_in_force(db)
-    return business_day(at.astimezone(program.zone).replace(tzinfo=None), program.day_starts_at)
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _moment(text: str) -> datetime:

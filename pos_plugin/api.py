@@ -18,7 +18,7 @@ from pydantic import AfterValidator
 
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, profile
-from pos_plugin import joining, returns
+from pos_plugin import claims, joining, returns
 from pos_plugin.errors import BadRequest, Conflict
 from pos_plugin.local_api import lookups, requests
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
@@ -99,7 +99,7 @@ def _add_sales(app: FastAPI, terminal: Terminal) -> None:
 
     @app.post("/v1/claims")
     def claim(asked: requests.ClaimAsked) -> Response:
-        done = returns.claim(checkout, asked.reference, asked.member, operator=asked.operator)
+        done = claims.claim(checkout, asked.reference, asked.member, operator=asked.operator)
         terminal.recorded("sale")
         return answer(done)
 

@@ -10,7 +10,7 @@ import csv
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from io import TextIOWrapper
 from itertools import groupby, islice
 from operator import itemgetter
@@ -26,9 +26,9 @@ from loyalty.award import award
 from loyalty.days import business_day
 from loyalty.program import Program
 from loyalty.sale import LineItem, Sale
-from offline_store import journal, members, settings
+from offline_store import journal, members
+from offline_store.moment import Moment, moment
 from offline_store.store import Store
-from offline_store.sync import till_now
 from pos_plugin.errors import BadRequest
 
 REQUIRED = ("till", "sale_ref", "sold_at", "member", "sku", "category", "quantity", "amount")
@@ -202,15 +202,12 @@ def backfill(
     report = Backfilled()
     sales = groupby(rows, key=lambda row: (row.till, row.sale_ref))
     with store.read() as db:
-        program = settings.program_in_force(db)
-        who = journal.identity(db)
         began_after, _ = journal.head(db)
     some, commits = True, 0
     while some:
 
         def work(db: sqlite3.Connection) -> bool:
-            now = till_now(db, clock()).astimezone(UTC).isoformat(timespec="milliseconds")
-            batch = _Batch(db, who, program, now, report, random_bytes, began_after)
+            batch = _Batch(db, moment(db, clock()), report, random_bytes, began_after)
             count = 0
             for _, group in islice(sales, SALES_A_COMMIT):
                 count += 1
@@ -230,17 +227,14 @@ class _Batch:
     def __init__(
         self,
         db: sqlite3.Connection,
-        who: journal.Identity,
-        program: Program,
-        now: str,
+        at: Moment,
         report: Backfilled,
         random_bytes: RandomBytes,
         began_after: int,
     ) -> None:
         self._db = db
-        self._who = who
-        self._program = program
-        self._now = now
+        self._at = at
+        self._program = at.program
         self._report = report
         self._random_bytes = random_bytes
         self._began_after = began_after
@@ -272,7 +266,7 @@ class _Batch:
             expires_on=earned.expires_on if lot else "",
         )
         draft = Draft(body, sale.document, sale.sold_at, sale.business_day, member=member)
-        journal.record(self._db, self._who, draft, self._now)
+        journal.record(self._db, self._at.who, draft, self._at.recorded_at)
         report.recorded += 1
         report.points += body.awarded
 
@@ -294,8 +288,8 @@ class _Batch:
         member = members.member_of_card(self._db, card)
         if member is None:
             member = new_reference(self._random_bytes)
-            details = MemberDetails(member, [card], self._now)
-            members.join(self._db, self._who, details, "", self._now, day)
+            details = MemberDetails(member, [card], self._at.recorded_at)
+            members.join(self._db, self._at, details, "", day)
             self._report.joined += 1
         return member
 

@@ -12,8 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -21,132 +20,22 @@ from drivers.document import Document, decode_document, encode_document
 from ledger.entry import Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference, receipt_reference
 from ledger.lots import spent
-from loyalty.award import Award, Reason, Standing, award, money
-from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
-from loyalty.days import business_day
+from loyalty.award import Award, Standing, award, money
 from loyalty.program import Program
 from loyalty.redeem import most_redeemable, points_needed, worth_minor
 from loyalty.sale import Sale
 from offline_store import journal, members, receipts, rights, settings
 from offline_store.errors import CommitUnknown
 from offline_store.members import Balance
+from offline_store.moment import Moment, moment
 from offline_store.store import Store
-from offline_store.sync import till_now
-from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.errors import Conflict, Unknown
+from pos_plugin.identifying import Identifying
+from pos_plugin.quotes import Completed, Connection, Offer, OpenQuote, Quote, Rejected, differs, require_sane
 from pos_plugin.receipts import Layout, PointsShown, explained, sale_receipt
 
 QUOTE_LIFE_S = 900
 """After so many seconds without a commit a quote ends, and what it had reserved is free again."""
-IDENTIFIED_S = 900
-"""For so long after a card was read, its member can redeem at this till."""
-MAX_SALE_BYTES = 128 * 1024
-"""Half of what an entry may have: the other half is for the lots that pay."""
-MAX_SALE_DOCUMENT = 160
-"""Characters of a sale's document, so that those of its returns are within what head office stores."""
-MOST = 10**12
-
-
-@dataclass(frozen=True)
-class Connection:
-    """How the till stands with head office at a moment. `is_current`: it has heard everything less than a minute ago."""
-
-    is_online: bool
-    is_current: bool
-    since: datetime | None = None
-
-
-class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a scan or typed code turned out to be.
-
-    `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "item" (the host's
-    business, `code` says which). `can_redeem`: the card itself was read, so points may be spent.
-    """
-
-    kind: str
-    code: str = ""
-    member: str = ""
-    card: str = ""
-    initials: str = ""
-    can_redeem: bool = False
-    balance: int = 0
-    as_of: str = ""
-    message: str = ""
-
-
-class Offer(msgspec.Struct, frozen=True):
-    """What this sale can take: up to `points` points, which take `worth_minor` off the total."""
-
-    points: int
-    worth_minor: int
-    text: str
-
-
-class Rejected(msgspec.Struct, frozen=True):
-    """Part of what was asked that cannot be had, and why, in words."""
-
-    code: str
-    text: str
-
-
-class Quote(msgspec.Struct, frozen=True):
-    """What committing the sale would do. Nothing is recorded yet; `redeem_points` are reserved until `expires_at` (UTC)."""
-
-    quote_id: str
-    till: str
-    sale_ref: str
-    member: str
-    total_minor: int
-    redeem_points: int
-    redeemed_minor: int
-    due_minor: int
-    earn_points: int
-    earn: list[Reason]
-    offers: list[Offer]
-    rejected: list[Rejected]
-    balance: int
-    as_of: str
-    online: bool
-    spendable_here: int
-    receipt_lines: list[str]
-    expires_at: str
-    training: bool
-
-
-class Completed(msgspec.Struct, frozen=True):
-    """A sale as it stands in the journal. `reference` is what its receipt prints; "" for training, which records nothing."""
-
-    till: str
-    sale_ref: str
-    number: int
-    reference: str
-    member: str
-    total_minor: int
-    redeem_points: int
-    redeemed_minor: int
-    due_minor: int
-    earned_points: int
-    receipt_text: str
-    training: bool = False
-
-
-@dataclass
-class _Open:
-    """An open quote with what the commit needs, under the programme that was quoted.
-
-    `reserved` points of the member are not for other quotes; training reserves none.
-    """
-
-    quote: Quote
-    sale: Sale
-    program: Program
-    member: str
-    card: str
-    redeem: int
-    ends_at: datetime
-
-    @property
-    def reserved(self) -> int:
-        return 0 if self.quote.training else self.redeem
 
 
 class Checkout:
@@ -171,64 +60,14 @@ class Checkout:
         self.random_bytes = random_bytes
         self.connection = connection
         self._fetch_rights = fetch_rights
-        self._look_up_card = look_up_card
-        self._look_up_phone = look_up_phone
+        cards = Identifying(store, clock, look_up_card, look_up_phone)
+        self.identify = cards.identify
+        self.card_read = cards.card_read
         self._recorded = recorded
-        self._quotes: dict[str, _Open] = {}
+        self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
-        self._cards_read: dict[str, tuple[str, datetime]] = {}
         self._fetching: Counter[str] = Counter()
         self._lock = threading.RLock()
-
-    # -- identify
-
-    def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
-        """Who or what a code is. `entry_mode` is "scanned", "typed" (the card's number by hand) or "phone".
-
-        Looked up by phone, a member can earn but not redeem.
-        """
-        if entry_mode == "phone":
-            member = self._look_up_phone(scan)
-            if member is None:
-                return Identified("unknown card", message="Nobody has joined with this phone number.")
-            return self._identified(member, "", can_redeem=False)
-        with self.store.read() as db:
-            rules = settings.program_in_force(db).cards.rules
-            member = members.member_of_card(db, scan) if scan else None
-        reading = member_card(rules, scan, symbology)
-        if isinstance(reading, DamagedMemberCode):
-            return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
-        if member is None and isinstance(reading, MemberCard):
-            member = self._look_up_card(reading.number)
-            if member is None:
-                text = "Nobody has joined with this card at the shops known here. Join with it, or sell without."
-                return Identified("unknown card", code=reading.number, card=masked(reading.number), message=text)
-        if member is None:
-            return Identified("item", code=scan)
-        with self._lock:
-            self._forget_ended()
-            self._cards_read[member] = (scan, self.clock())
-        return self._identified(member, scan, can_redeem=True)
-
-    def _identified(self, member: str, card: str, *, can_redeem: bool) -> Identified:
-        with self.store.read() as db:
-            balance = members.balance(db, member, self.today(db))
-            initials = members.initials_of(db, member)
-        return Identified(
-            "member",
-            member=member,
-            card=masked(card) if card else "",
-            initials=initials,
-            can_redeem=can_redeem,
-            balance=balance.points,
-            as_of=balance.as_of,
-        )
-
-    def card_read(self, member: str) -> str:
-        """The card with which the member was identified here just now, or "" if none was."""
-        with self._lock:
-            card, at = self._cards_read.get(member, ("", self.clock()))
-        return card if (self.clock() - at).total_seconds() < IDENTIFIED_S else ""
 
     # -- quote
 
@@ -238,8 +77,9 @@ class Checkout:
         Raises BadRequest or Conflict with one clear message; nothing is reserved then.
         """
         with self.store.read() as db:
-            program, today = settings.program_in_force(db), self.today(db)
-            _require_sane(sale, program, redeem_points)
+            at = self.moment(db)
+            program, today = at.program, at.today
+            require_sane(sale, program, redeem_points)
             recorded = self._recorded_before(db, sale)
             if recorded is not None:
                 program = settings.program(db, recorded.program)
@@ -319,7 +159,7 @@ class Checkout:
         )
         for quote_id in [key for key, other in self._quotes.items() if other.sale.document == sale.document]:
             del self._quotes[quote_id]
-        self._quotes[quote.quote_id] = _Open(quote, sale, program, member, card, redeem, ends_at)
+        self._quotes[quote.quote_id] = OpenQuote(quote, sale, program, member, card, redeem, ends_at)
         return quote
 
     def drop(self, quote_id: str) -> None:
@@ -348,7 +188,7 @@ class Checkout:
 
         The same again answers the first result. Raises Unknown where the quote has ended, Conflict where the sale stands with
         other content, the key belongs to another sale, or the points are no longer here. Raises StoreError where nothing
-        could be recorded: the sale goes on without points, which can be claimed later with the receipt.
+        could be recorded: the sale goes on without points; committed again later, it is recorded once.
         """
         with self._lock:
             self._forget_ended()
@@ -376,7 +216,7 @@ class Checkout:
         self._recorded()
         return completed
 
-    def _commit(self, db: sqlite3.Connection, one: _Open, key: str) -> Completed:
+    def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str) -> Completed:
         known = journal.find(db, one.sale.document)
         if known is not None:
             return self._again(db, known, one)
@@ -387,10 +227,9 @@ class Checkout:
                 hint="Use a new key.",
             )
         program, member, sale = one.program, one.member, one.sale
-        now = till_now(db, self.clock())
-        today = self.today(db)
+        at = self.moment(db)
         if member:
-            held = rights.held(db, member, today)
+            held = rights.held(db, member, at.today)
             if sum(part.points for part in held) < one.redeem:
                 raise Conflict(
                     "NOT_SPENDABLE_HERE",
@@ -404,7 +243,7 @@ class Checkout:
         body = SaleBody(sale, program.id, redeemed=one.redeem, redeemed_minor=redeemed_minor)
         if member:
             lot = new_reference(self.random_bytes) if earned.points else ""
-            if lot and not connection.is_online:
+            if lot and not connection.is_online and not at.is_late(sale.sold_at):
                 esc[lot] = earned.points
             body = msgspec.structs.replace(
                 body,
@@ -414,39 +253,38 @@ class Checkout:
                 expires_on=earned.expires_on if lot else "",
             )
         draft = Draft(body, sale.document, sale.sold_at, sale.business_day, member=member, esc=esc)
-        new = journal.record(db, journal.identity(db), draft, now.isoformat(timespec="milliseconds"))
+        new = journal.record(db, at.who, draft, at.recorded_at)
         if key:
             db.execute("INSERT INTO request (key, number) VALUES (?, ?)", (key, new.number))
-        document = self._receipt(db, program, new, one, earned, connection, today)
+        document = self._receipt(db, at, new, one, earned, connection)
         receipts.keep(db, new.number, encode_document(document))
         return _completed(new, document.text())
 
     def _receipt(
         self,
         db: sqlite3.Connection,
-        program: Program,
+        at: Moment,
         new: Entry,
-        one: _Open,
+        one: OpenQuote,
         earned: Award,
         connection: Connection,
-        today: str,
     ) -> Document:
         shown = None
         if one.member:
             shown = points_shown(
-                db, new, one.member, one.card, earned.points, one.redeem, today, is_fresh=connection.is_current
+                db, at, new, one.member, one.card, earned.points, one.redeem, is_fresh=connection.is_current
             )
         return sale_receipt(
-            program,
+            one.program,
             self.layout,
             one.sale,
             reference=receipt_reference(new.envelope.terminal, new.number),
-            redeemed_minor=worth_minor(program, one.redeem),
+            redeemed_minor=worth_minor(one.program, one.redeem),
             points=shown,
             could_have_earned=0 if one.member else earned.points,
         )
 
-    def _again(self, db: sqlite3.Connection, known: Entry, one: _Open) -> Completed:
+    def _again(self, db: sqlite3.Connection, known: Entry, one: OpenQuote) -> Completed:
         """The result of a sale that stands already, or Conflict where it stands with other content."""
         body = known.body
         if not isinstance(body, SaleBody) or (body.sale, known.member, body.redeemed) != (
@@ -454,7 +292,7 @@ class Checkout:
             one.member,
             one.redeem,
         ):
-            raise _differs(one.sale)
+            raise differs(one.sale)
         return _completed(known, _receipt_text(db, known))
 
     def _committed_before(self, number: int | None, key: str) -> Completed:
@@ -471,7 +309,7 @@ class Checkout:
             hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
         )
 
-    def _trained(self, one: _Open) -> Completed:
+    def _trained(self, one: OpenQuote) -> Completed:
         """A training sale looks like a sale and records nothing."""
         document = sale_receipt(
             one.program,
@@ -502,11 +340,12 @@ class Checkout:
 
     # -- what both need
 
+    def moment(self, db: sqlite3.Connection) -> Moment:
+        return moment(db, self.clock())
+
     def today(self, db: sqlite3.Connection) -> str:
         """The programme's day now, by this till's clock or the last server time, whichever is later."""
-        program = settings.program_in_force(db)
-        now = till_now(db, self.clock())
-        return business_day(now.astimezone(program.zone).replace(tzinfo=None), program.day_starts_at)
+        return self.moment(db).today
 
     def _spendable(self, document: str, member: str, today: str) -> int:
         """What the member can spend here now, less what other open quotes have reserved."""
@@ -551,7 +390,7 @@ class Checkout:
         if known is None:
             return None
         if not isinstance(known.body, SaleBody) or known.body.sale != sale:
-            raise _differs(sale)
+            raise differs(sale)
         return known.body
 
     def _require_member(self, db: sqlite3.Connection, member: str) -> None:
@@ -564,23 +403,32 @@ class Checkout:
         now = self.clock()
         self._quotes = {key: one for key, one in self._quotes.items() if one.ends_at > now}
         self._committed = {key: one for key, one in self._committed.items() if one[1] > now}
-        since = now - timedelta(seconds=IDENTIFIED_S)
-        self._cards_read = {key: one for key, one in self._cards_read.items() if one[1] > since}
+
+
+def written(checkout: Checkout, work: Callable[[sqlite3.Connection], Entry], document: str) -> Entry:
+    """The entry once it is durable; a COMMIT that failed is looked up, never repeated."""
+    try:
+        return checkout.store.write(work)
+    except CommitUnknown:
+        with checkout.store.read() as db:
+            known = journal.find(db, document)
+        if known is None:
+            raise
+        return known
 
 
 def points_shown(
-    db: sqlite3.Connection, new: Entry, member: str, card: str, earned: int, used: int, today: str, *, is_fresh: bool
+    db: sqlite3.Connection, at: Moment, new: Entry, member: str, card: str, earned: int, used: int, *, is_fresh: bool
 ) -> PointsShown:
     """The figures of a receipt's points block just after `new` was recorded, in the same transaction."""
-    acknowledged = int(settings.get(db, "acknowledged", "0"))
     return PointsShown(
         card=card,
-        balance=members.balance(db, member, today),
+        balance=members.balance(db, member, at.today),
         earned=earned,
         used=used,
-        spendable_here=rights.held_points(db, member, today),
-        is_current=is_fresh and acknowledged == new.number - 1,
-        today=today,
+        spendable_here=rights.held_points(db, member, at.today),
+        is_current=is_fresh and at.acknowledged == new.number - 1,
+        today=at.today,
     )
 
 
@@ -612,54 +460,6 @@ def _completed(known: Entry, text: str) -> Completed:
 def _receipt_text(db: sqlite3.Connection, known: Entry) -> str:
     kept = receipts.document(db, known.number)
     return decode_document(kept).text() if kept else ""
-
-
-def _differs(sale: Sale) -> Conflict:
-    return Conflict(
-        "SALE_DIFFERS",
-        f"Sale {sale.sale_ref} of till {sale.till} is recorded already, with other content. It stays as it was.",
-        hint="Give this sale a reference of its own, or void the recorded one.",
-    )
-
-
-def _require_sane(sale: Sale, program: Program, redeem_points: int) -> None:
-    if sale.currency != program.currency:
-        raise BadRequest(
-            "CURRENCY",
-            f"This sale is in {sale.currency or 'no currency'}; the programme counts in {program.currency}.",
-            hint="Nothing was recorded. Send the sale in the programme's currency, or without loyalty.",
-        )
-    negative = [line.line_id for line in sale.lines if line.amount_minor < 0 or line.quantity_milli < 0]
-    if sale.total_minor < 0 or negative or redeem_points < 0:
-        what = f"line {negative[0]}" if negative else "the total" if sale.total_minor < 0 else "redeem"
-        raise BadRequest(
-            "NEGATIVE",
-            f"A sale has no negative amounts, but {what} is below zero.",
-            hint="Take a discount off the line that it belongs to; goods that come back are a refund.",
-        )
-    if len({line.line_id for line in sale.lines}) < len(sale.lines):
-        raise BadRequest("LINE_TWICE", "Two lines of this sale have the same line_id.", hint="Number the lines.")
-    largest = max(sale.total_minor, *(max(line.amount_minor, line.quantity_milli) for line in sale.lines), 0)
-    if largest > MOST or len(msgspec.json.encode(sale)) > MAX_SALE_BYTES:
-        raise BadRequest(
-            "TOO_LARGE",
-            f"This sale is too large: at most {MOST} in a figure, and {MAX_SALE_BYTES} bytes in all.",
-            hint="Nothing was recorded. Send fewer lines, or shorter names.",
-        )
-    if not sale.till or not sale.sale_ref or len(sale.document) > MAX_SALE_DOCUMENT or not sale.document.isprintable():
-        raise BadRequest(
-            "NAME",
-            "A sale is named by its till and its reference; one of them is missing, too long or unprintable.",
-            hint="Nothing was recorded. Send both, short and printable.",
-        )
-    try:
-        is_day = date.fromisoformat(sale.business_day).isoformat() == sale.business_day
-    except ValueError:
-        is_day = False
-    if not is_day:
-        raise BadRequest(
-            "DAY", f"{sale.business_day!r} is no day.", hint="Nothing was recorded. Write it like 2026-11-21."
-        )
 
 
 def _spendable_text(spendable: int, balance: Balance) -> str:

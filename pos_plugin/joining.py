@@ -14,8 +14,7 @@ from ledger.identifiers import new_reference
 from ledger.keys import phone_hash, seal
 from ledger.wire import MemberDetails
 from loyalty.card import MemberCard, member_card, new_card_number
-from offline_store import journal, members, settings
-from offline_store.sync import till_now
+from offline_store import members, settings
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict
 
@@ -58,11 +57,8 @@ def join(checkout: Checkout, card: str = "", *, name: str = "", phone: str = "")
     def work(db: sqlite3.Connection) -> None:
         if members.member_of_card(db, card) is not None:
             raise Conflict("CARD_TAKEN", "Somebody has joined with this card already.", hint="Scan it to see.")
-        now = till_now(db, checkout.clock())
-        details = MemberDetails(member, [card], now.isoformat(timespec="milliseconds"), sealed)
-        members.join(
-            db, journal.identity(db), details, initials, now.isoformat(timespec="milliseconds"), checkout.today(db)
-        )
+        at = checkout.moment(db)
+        members.join(db, at, MemberDetails(member, [card], at.recorded_at, sealed), initials)
         if phone:
             db.execute(
                 "INSERT INTO phone (phone_hash, member) VALUES (?, ?) ON CONFLICT (phone_hash) DO NOTHING",

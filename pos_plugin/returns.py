@@ -1,25 +1,20 @@
-"""Voids, refunds and forgotten cards: entries that name an earlier sale, cumulative and once each."""
+"""Voids and refunds: entries that name an earlier sale, cumulative and once each."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from datetime import date
 
 import msgspec
 
 from drivers.document import decode_document, encode_document
 from ledger.entry import ClaimBody, Draft, Entry, ReturnBody, SaleBody
-from ledger.identifiers import new_reference, read_receipt_reference, receipt_reference
-from loyalty.award import award
+from ledger.identifiers import receipt_reference
 from loyalty.returns import ReturnRefused, left_of, reversal
 from loyalty.sale import Return, document_name
 from offline_store import journal, members, receipts, settings
-from offline_store.errors import CommitUnknown
-from offline_store.sync import till_now
-from pos_plugin.checkout import Checkout, points_shown, standing
+from pos_plugin.checkout import Checkout, points_shown, written
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
-from pos_plugin.receipts import claim_receipt, return_receipt
+from pos_plugin.receipts import return_receipt
 
 MAX_DOCUMENT = 200
 """The most characters of a document that head office stores."""
@@ -38,16 +33,6 @@ class Returned(msgspec.Struct, frozen=True):
     returned_minor: int
     restored_minor: int
     refund_minor: int
-    receipt_text: str
-
-
-class Claimed(msgspec.Struct, frozen=True):
-    """A forgotten card attached to an earlier sale."""
-
-    reference: str
-    sale_reference: str
-    member: str
-    earned_points: int
     receipt_text: str
 
 
@@ -72,19 +57,7 @@ def take_back(checkout: Checkout, back: Return, *, operator: str = "", shift: st
     def work(db: sqlite3.Connection) -> Entry:
         return _take_back(checkout, db, back, operator, shift)
 
-    return _returned(checkout, _written(checkout, work, back.document))
-
-
-def _written(checkout: Checkout, work: Callable[[sqlite3.Connection], Entry], document: str) -> Entry:
-    """The entry once it is durable; a COMMIT that failed is looked up, never repeated."""
-    try:
-        return checkout.store.write(work)
-    except CommitUnknown:
-        with checkout.store.read() as db:
-            known = journal.find(db, document)
-        if known is None:
-            raise
-        return known
+    return _returned(checkout, written(checkout, work, back.document))
 
 
 def _is_same(one: Return, other: Return) -> bool:
@@ -131,8 +104,8 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
     if lot and result.taken_points:
         row = db.execute("SELECT held FROM lot WHERE member = ? AND lot = ?", (member, lot)).fetchone()
         esc[lot] = -min(row[0] if row else 0, result.taken_points)
-    who = journal.identity(db)
-    if sold.envelope.epoch == who.epoch:
+    at = checkout.moment(db)
+    if sold.envelope.epoch == at.who.epoch:
         # Only the till that made the sale gives points back into its own rights; elsewhere they go to the member.
         given_before = sum(one.body.restored for one in earlier_entries if isinstance(one.body, ReturnBody))
         for spent, points in _restored_lots(sold, given_before, result.restored_points).items():
@@ -148,22 +121,19 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         operator=operator,
         shift=shift,
     )
-    now = till_now(db, checkout.clock())
-    here = now.astimezone(program.zone).replace(tzinfo=None)
-    today = checkout.today(db)
-    draft = Draft(body, back.document, here.isoformat(timespec="seconds"), today, member=member, esc=esc)
-    new = journal.record(db, who, draft, now.isoformat(timespec="milliseconds"))
+    draft = Draft(body, back.document, at.occurred_at, at.today, member=member, esc=esc)
+    new = journal.record(db, at.who, draft, at.recorded_at)
     shown = None
     if member:
         card = next(iter(members.cards_of(db, member)), "")
         shown = points_shown(
             db,
+            at,
             new,
             member,
             card,
             -result.taken_points,
             -result.restored_points,
-            today,
             is_fresh=checkout.connection().is_current,
         )
     document = return_receipt(
@@ -171,7 +141,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         checkout.layout,
         at=draft.occurred_at,
         sale_reference=receipt_reference(sold.envelope.terminal, sold.number),
-        reference=receipt_reference(who.terminal, new.number),
+        reference=receipt_reference(at.who.terminal, new.number),
         returned_minor=result.returned_minor,
         restored_minor=result.restored_minor,
         currency=sale.currency,
@@ -195,107 +165,6 @@ def _restored_lots(sold: Entry, given_before: int, points: int) -> dict[str, int
             if back:
                 restored[lot] = back
     return restored
-
-
-def claim(checkout: Checkout, reference: str, member: str, *, operator: str = "") -> Claimed:
-    """Attaches a forgotten card to an earlier sale of this till by its receipt reference: once, within the programme's window.
-
-    Raises Unknown for a mistyped or unknown reference, Conflict where the sale has a member, was claimed by another, has all
-    come back, or is too old; nothing is recorded then.
-    """
-    read = read_receipt_reference(reference)
-    if read is None:
-        raise Unknown(
-            "REFERENCE_MISTYPED", f"{reference} is no receipt reference.", hint="It stands at the end of the receipt."
-        )
-
-    def work(db: sqlite3.Connection) -> Entry:
-        return _claim(checkout, db, read, member, operator)
-
-    with checkout.store.read() as db:
-        sold = journal.read(db, read[1])
-    document = sold.envelope.document.replace("sale/", "claim/", 1) if sold else ""
-    new = _written(checkout, work, document)
-    with checkout.store.read() as db:
-        kept = receipts.document(db, new.number)
-    body = new.body
-    if not isinstance(body, ClaimBody):
-        raise ValueError("a claim's document leads to another kind of entry")
-    return Claimed(
-        receipt_reference(new.envelope.terminal, new.number),
-        receipt_reference(*read),
-        new.member,
-        body.awarded,
-        decode_document(kept).text() if kept else "",
-    )
-
-
-def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], member: str, operator: str) -> Entry:
-    who = journal.identity(db)
-    terminal, number = read
-    sold = journal.read(db, number) if terminal == who.terminal else None
-    if sold is None or not isinstance(sold.body, SaleBody):
-        raise Unknown(
-            "TRANSACTION_DOES_NOT_EXIST",
-            "This receipt is not of a sale at this till.",
-            hint="Claim it at the till whose reference it bears.",
-        )
-    sale = sold.body.sale
-    if sold.member:
-        raise Conflict("SALE_HAS_MEMBER", "This sale has a member already. Nothing was changed.")
-    member = members.current(db, member)
-    if db.execute("SELECT 1 FROM member WHERE member = ?", (member,)).fetchone() is None:
-        raise Unknown("ACCOUNT_INVALID", "This member is not known here.", hint="Scan the card, or join the member.")
-    claim_document = document_name("claim", sale.till, sale.sale_ref)
-    known = journal.find(db, claim_document)
-    if known is not None:
-        if known.member == member:
-            return known
-        raise Conflict("CLAIMED", "The points of this sale have been claimed already. Nothing was changed.")
-    program = settings.program(db, sold.body.program)
-    today = checkout.today(db)
-    age = (date.fromisoformat(today) - date.fromisoformat(sale.business_day)).days
-    if age > program.claim.within_days or not program.claim.within_days:
-        raise Conflict(
-            "CLAIM_TOO_LATE",
-            f"Points can be added for {program.claim.within_days} days; this sale is {age} days old. Nothing was changed.",
-        )
-    returned = [
-        one.body.back for one in journal.returns_of(db, sale.till, sale.sale_ref) if isinstance(one.body, ReturnBody)
-    ]
-    left = left_of(sale, returned)
-    if returned and not left.total_minor:
-        raise Conflict("SALE_RETURNED", "All of this sale has come back. There are no points to add.")
-    earned = award(program, left)
-    lot = new_reference(checkout.random_bytes) if earned.points else ""
-    is_online = checkout.connection().is_online
-    body = ClaimBody(
-        sale.document,
-        program.id,
-        standing=standing(db),
-        awarded=earned.points,
-        lot=lot,
-        expires_on=earned.expires_on if lot else "",
-        operator=operator,
-    )
-    now = till_now(db, checkout.clock())
-    here = now.astimezone(program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
-    esc = {lot: earned.points} if lot and not is_online else {}
-    draft = Draft(body, claim_document, here, today, member=member, esc=esc)
-    new = journal.record(db, who, draft, now.isoformat(timespec="milliseconds"))
-    shown = points_shown(
-        db, new, member, checkout.card_read(member), earned.points, 0, today, is_fresh=checkout.connection().is_current
-    )
-    document = claim_receipt(
-        program,
-        checkout.layout,
-        at=here,
-        sale_reference=receipt_reference(*read),
-        reference=receipt_reference(who.terminal, new.number),
-        points=shown,
-    )
-    receipts.keep(db, new.number, encode_document(document))
-    return new
 
 
 def _returned(checkout: Checkout, new: Entry) -> Returned:

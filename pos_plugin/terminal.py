@@ -35,10 +35,12 @@ from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.store import Store
 from offline_store.sync import Sync, SyncError
-from pos_plugin.checkout import Checkout, Connection, Identified
+from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, read_config
 from pos_plugin.errors import Unknown
 from pos_plugin.events import Events
+from pos_plugin.identifying import Identified
+from pos_plugin.quotes import Connection
 from pos_plugin.server_link import HttpLink
 from pos_plugin.spooler import Device, Spooler
 

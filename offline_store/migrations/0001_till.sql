@@ -103,10 +103,14 @@ CREATE TABLE card (
     member TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX card_of_member ON card (member);
+
 CREATE TABLE phone (
     phone_hash TEXT PRIMARY KEY,
     member TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX phone_of_member ON phone (member);
 
 -- Details of members who joined here, until head office has them.
 CREATE TABLE member_outbox (

@@ -80,8 +80,8 @@ def list_members(
 ) -> None:
     """Every member with a card known here, and their balance."""
     from offline_store import members, verify
+    from offline_store.moment import moment
     from offline_store.store import Store
-    from offline_store.sync import till_now, today
 
     if as_of:
         try:
@@ -97,7 +97,7 @@ def list_members(
                 then[members.current(db, reference)] += points
             balances = {reference: then[reference] for reference in whose.values()}
         else:
-            day = today(db, till_now(db, datetime.now(UTC)))
+            day = moment(db, datetime.now(UTC)).today
             balances = {
                 reference: members.balance(db, reference, day).points for reference in dict.fromkeys(whose.values())
             }
@@ -121,15 +121,15 @@ def member(
 ) -> None:
     """One member: balance, what can be spent at this till, last movements."""
     from offline_store import members, rights
+    from offline_store.moment import moment
     from offline_store.store import Store
-    from offline_store.sync import till_now, today
     from pos_plugin.errors import Unknown
 
     with Store.open_for_reading(store) as till, till.read() as db:
         found = members.member_of_card(db, card)
         if found is None:
             raise Unknown("ACCOUNT_INVALID", "Nobody known here has this card.", hint="Check the number.")
-        day = today(db, till_now(db, datetime.now(UTC)))
+        day = moment(db, datetime.now(UTC)).today
         balance = members.balance(db, found, day)
         here = rights.held_points(db, found, day)
         moved = [

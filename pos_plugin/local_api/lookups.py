@@ -15,7 +15,6 @@ from loyalty.days import business_day
 from loyalty.returns import left_of
 from loyalty.sale import document_name
 from offline_store import journal, members, receipts, settings
-from offline_store.sync import till_now
 from pos_plugin.errors import Unknown
 from pos_plugin.local_api.requests import QuoteAsked
 from pos_plugin.terminal import Terminal
@@ -131,7 +130,7 @@ def sale_times(terminal: Terminal, asked: QuoteAsked) -> tuple[str, str]:
     with terminal.store.read() as db:
         program = settings.program_in_force(db)
         known = journal.find(db, document_name("sale", asked.till, asked.sale_ref))
-        now = till_now(db, terminal.clock()).astimezone(program.zone).replace(tzinfo=None)
+        now = terminal.checkout.moment(db).local
     recorded = known.body.sale if known is not None and isinstance(known.body, SaleBody) else None
     sold_at = asked.sold_at or (recorded.sold_at if recorded else now.isoformat(timespec="seconds"))
     if asked.business_day:

@@ -15,8 +15,9 @@ from loyalty.program import read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import journal, members, rights, settings
 from offline_store.store import Store
-from pos_plugin.checkout import Checkout, Completed, Connection, Quote
+from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.quotes import Completed, Connection, Quote
 from pos_plugin.receipts import Layout
 
 PROGRAM = """\
@@ -142,18 +143,14 @@ class Till:
         self.store.write(work)
 
     def take(self, grant: GrantItem) -> bool:
-        at = self.now.isoformat(timespec="milliseconds")
-
         def work(db: sqlite3.Connection) -> bool:
-            return rights.take(db, journal.identity(db), grant, at, self.checkout.today(db))
+            return rights.take(db, self.checkout.moment(db), grant)
 
         return self.store.write(work)
 
     def release(self, member: str) -> int:
-        at = self.now.isoformat(timespec="milliseconds")
-
         def work(db: sqlite3.Connection) -> int:
-            return rights.release(db, journal.identity(db), member, at, self.checkout.today(db))
+            return rights.release(db, self.checkout.moment(db), member)
 
         return self.store.write(work)
 

@@ -18,8 +18,9 @@ from loyalty.sale import LineItem, Sale
 from offline_store import journal, receipts, settings
 from offline_store.errors import CommitUnknown
 from offline_store.verify import verify
-from pos_plugin.checkout import IDENTIFIED_S, QUOTE_LIFE_S
+from pos_plugin.checkout import QUOTE_LIFE_S
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.identifying import IDENTIFIED_S
 from pos_plugin.joining import join
 
 
@@ -546,4 +547,4 @@ def test_what_is_kept_in_memory_ends_with_time(till) -> None:
     till.pass_time(seconds=QUOTE_LIFE_S + IDENTIFIED_S)
     assert not till.checkout.needs_rights(members[0])
     checkout = till.checkout
-    assert [checkout._quotes, checkout._committed, checkout._cards_read, checkout._fetching] == [{}, {}, {}, {}]
+    assert [checkout._quotes, checkout._committed, checkout._fetching] == [{}, {}, {}]

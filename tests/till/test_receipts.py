@@ -13,8 +13,9 @@ from loyalty.program import Program, read_program
 from loyalty.sale import LineItem, Return, Sale
 from offline_store import journal
 from offline_store.members import Balance
+from pos_plugin.claims import claim
 from pos_plugin.receipts import Layout, PointsShown, columns, points_block, sale_receipt, wrapped
-from pos_plugin.returns import claim, take_back, void
+from pos_plugin.returns import take_back, void
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')
 TOLD = datetime(2026, 11, 19, 17, 5, tzinfo=UTC).isoformat()  # 18:05 in Berlin

@@ -1,0 +1,62 @@
+"""What the till goes by at a moment: its name, its programme, the time and the day, how far head office has come.
+
+Read once in a transaction, from one table.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from loyalty.days import business_day
+from loyalty.program import Program
+from offline_store import settings
+from offline_store.journal import Identity
+
+
+@dataclass(frozen=True)
+class Moment:
+    """`now` is the till's clock, but never earlier than the last server time it saw. `acknowledged` is the number of the last
+    entry that head office has."""
+
+    who: Identity
+    program: Program
+    now: datetime
+    acknowledged: int
+    made_at: datetime
+
+    @property
+    def local(self) -> datetime:
+        """The shop's wall clock."""
+        return self.now.astimezone(self.program.zone).replace(tzinfo=None)
+
+    @property
+    def today(self) -> str:
+        """The programme's day."""
+        return business_day(self.local, self.program.day_starts_at)
+
+    @property
+    def occurred_at(self) -> str:
+        """For entries of things that happen now: shop-local, as hosts tell theirs."""
+        return self.local.isoformat(timespec="seconds")
+
+    @property
+    def recorded_at(self) -> str:
+        return self.now.astimezone(UTC).isoformat(timespec="milliseconds")
+
+    def is_late(self, sold_at: str) -> bool:
+        """Whether a sale happened before this till was made: another, lost since, may have recorded it already."""
+        return sold_at < self.made_at.astimezone(self.program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def moment(db: sqlite3.Connection, clock: datetime) -> Moment:
+    known = settings.every(db)
+    seen = known.get("server_time")
+    return Moment(
+        who=Identity(known["terminal"], known["epoch"]),
+        program=settings.program(db, known["program"]),
+        now=max(clock, datetime.fromisoformat(seen)) if seen else clock,
+        acknowledged=int(known.get("acknowledged", "0")),
+        made_at=datetime.fromisoformat(known.get("made_at", "0001-01-02T00:00:00+00:00")),
+    )

@@ -1,0 +1,126 @@
+"""Forgotten cards: attached to an earlier sale by its receipt reference, once."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import date
+
+import msgspec
+
+from drivers.document import decode_document, encode_document
+from ledger.entry import ClaimBody, Draft, Entry, ReturnBody, SaleBody
+from ledger.identifiers import new_reference, read_receipt_reference, receipt_reference
+from loyalty.award import award
+from loyalty.returns import left_of
+from loyalty.sale import document_name
+from offline_store import journal, members, receipts, settings
+from pos_plugin.checkout import Checkout, points_shown, standing, written
+from pos_plugin.errors import Conflict, Unknown
+from pos_plugin.receipts import claim_receipt
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A forgotten card attached to an earlier sale."""
+
+    reference: str
+    sale_reference: str
+    member: str
+    earned_points: int
+    receipt_text: str
+
+
+def claim(checkout: Checkout, reference: str, member: str, *, operator: str = "") -> Claimed:
+    """Attaches a forgotten card to an earlier sale of this till by its receipt reference: once, within the programme's window.
+
+    Raises Unknown for a mistyped or unknown reference, Conflict where the sale has a member, was claimed by another, has all
+    come back, or is too old; nothing is recorded then.
+    """
+    read = read_receipt_reference(reference)
+    if read is None:
+        raise Unknown(
+            "REFERENCE_MISTYPED", f"{reference} is no receipt reference.", hint="It stands at the end of the receipt."
+        )
+
+    def work(db: sqlite3.Connection) -> Entry:
+        return _claim(checkout, db, read, member, operator)
+
+    with checkout.store.read() as db:
+        sold = journal.read(db, read[1])
+    document = sold.envelope.document.replace("sale/", "claim/", 1) if sold else ""
+    new = written(checkout, work, document)
+    with checkout.store.read() as db:
+        kept = receipts.document(db, new.number)
+    body = new.body
+    if not isinstance(body, ClaimBody):
+        raise ValueError("a claim's document leads to another kind of entry")
+    return Claimed(
+        receipt_reference(new.envelope.terminal, new.number),
+        receipt_reference(*read),
+        new.member,
+        body.awarded,
+        decode_document(kept).text() if kept else "",
+    )
+
+
+def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], member: str, operator: str) -> Entry:
+    at = checkout.moment(db)
+    terminal, number = read
+    sold = journal.read(db, number) if terminal == at.who.terminal else None
+    if sold is None or not isinstance(sold.body, SaleBody):
+        raise Unknown(
+            "TRANSACTION_DOES_NOT_EXIST",
+            "This receipt is not of a sale at this till.",
+            hint="Claim it at the till whose reference it bears.",
+        )
+    sale = sold.body.sale
+    if sold.member:
+        raise Conflict("SALE_HAS_MEMBER", "This sale has a member already. Nothing was changed.")
+    member = members.current(db, member)
+    if db.execute("SELECT 1 FROM member WHERE member = ?", (member,)).fetchone() is None:
+        raise Unknown("ACCOUNT_INVALID", "This member is not known here.", hint="Scan the card, or join the member.")
+    claim_document = document_name("claim", sale.till, sale.sale_ref)
+    known = journal.find(db, claim_document)
+    if known is not None:
+        if known.member == member:
+            return known
+        raise Conflict("CLAIMED", "The points of this sale have been claimed already. Nothing was changed.")
+    program = settings.program(db, sold.body.program)
+    age = (date.fromisoformat(at.today) - date.fromisoformat(sale.business_day)).days
+    if not 0 <= age <= program.claim.within_days or not program.claim.within_days:
+        raise Conflict(
+            "CLAIM_TOO_LATE",
+            f"Points can be added for {program.claim.within_days} days; this sale is {age} days old. Nothing was changed.",
+        )
+    returned = [
+        one.body.back for one in journal.returns_of(db, sale.till, sale.sale_ref) if isinstance(one.body, ReturnBody)
+    ]
+    left = left_of(sale, returned)
+    if returned and not left.total_minor:
+        raise Conflict("SALE_RETURNED", "All of this sale has come back. There are no points to add.")
+    earned = award(program, left)
+    lot = new_reference(checkout.random_bytes) if earned.points else ""
+    is_online = checkout.connection().is_online
+    body = ClaimBody(
+        sale.document,
+        program.id,
+        standing=standing(db),
+        awarded=earned.points,
+        lot=lot,
+        expires_on=earned.expires_on if lot else "",
+        operator=operator,
+    )
+    esc = {lot: earned.points} if lot and not is_online else {}
+    draft = Draft(body, claim_document, at.occurred_at, at.today, member=member, esc=esc)
+    new = journal.record(db, at.who, draft, at.recorded_at)
+    card, is_fresh = checkout.card_read(member), checkout.connection().is_current
+    shown = points_shown(db, at, new, member, card, earned.points, 0, is_fresh=is_fresh)
+    document = claim_receipt(
+        program,
+        checkout.layout,
+        at=at.occurred_at,
+        sale_reference=receipt_reference(*read),
+        reference=receipt_reference(at.who.terminal, new.number),
+        points=shown,
+    )
+    receipts.keep(db, new.number, encode_document(document))
+    return new

@@ -1,0 +1,105 @@
+"""Who or what a code is: a member's card, an item, or a card that was not read whole."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
+from offline_store import members, settings
+from offline_store.moment import moment
+from offline_store.store import Store
+
+IDENTIFIED_S = 900
+"""For so long after a card was read, its member can redeem at this till."""
+
+
+class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a scan or typed code turned out to be.
+
+    `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "item" (the host's
+    business, `code` says which). `can_redeem`: the card itself was read, so points may be spent.
+    """
+
+    kind: str
+    code: str = ""
+    member: str = ""
+    card: str = ""
+    initials: str = ""
+    can_redeem: bool = False
+    balance: int = 0
+    as_of: str = ""
+    message: str = ""
+
+
+class Identifying:
+    """Recognises members, and remembers for a while whose card was read: only they may redeem. Safe from several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        look_up_card: Callable[[str], str | None],
+        look_up_phone: Callable[[str], str | None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._look_up_card = look_up_card
+        self._look_up_phone = look_up_phone
+        self._cards_read: dict[str, tuple[str, datetime]] = {}
+        self._lock = threading.Lock()
+
+    def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
+        """Who or what a code is. `entry_mode` is "scanned", "typed" (the card's number by hand) or "phone".
+
+        Looked up by phone, a member can earn but not redeem.
+        """
+        if entry_mode == "phone":
+            member = self._look_up_phone(scan)
+            if member is None:
+                return Identified("unknown card", message="Nobody has joined with this phone number.")
+            return self._identified(member, "", can_redeem=False)
+        with self._store.read() as db:
+            rules = settings.program_in_force(db).cards.rules
+            member = members.member_of_card(db, scan) if scan else None
+        reading = member_card(rules, scan, symbology)
+        if isinstance(reading, DamagedMemberCode):
+            return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
+        if member is None and isinstance(reading, MemberCard):
+            member = self._look_up_card(reading.number)
+            if member is None:
+                text = "Nobody has joined with this card at the shops known here. Join with it, or sell without."
+                return Identified("unknown card", code=reading.number, card=masked(reading.number), message=text)
+        if member is None:
+            return Identified("item", code=scan)
+        with self._lock:
+            self._forget_old()
+            self._cards_read[member] = (scan, self._clock())
+        return self._identified(member, scan, can_redeem=True)
+
+    def _identified(self, member: str, card: str, *, can_redeem: bool) -> Identified:
+        with self._store.read() as db:
+            balance = members.balance(db, member, moment(db, self._clock()).today)
+            initials = members.initials_of(db, member)
+        return Identified(
+            "member",
+            member=member,
+            card=masked(card) if card else "",
+            initials=initials,
+            can_redeem=can_redeem,
+            balance=balance.points,
+            as_of=balance.as_of,
+        )
+
+    def card_read(self, member: str) -> str:
+        """The card with which the member was identified here just now, or "" if none was."""
+        with self._lock:
+            card, at = self._cards_read.get(member, ("", self._clock()))
+        return card if (self._clock() - at).total_seconds() < IDENTIFIED_S else ""
+
+    def _forget_old(self) -> None:
+        since = self._clock() - timedelta(seconds=IDENTIFIED_S)
+        self._cards_read = {member: read for member, read in self._cards_read.items() if read[1] > since}
