@@ -43,6 +43,14 @@ def money(minor: int) -> str:
     return f"{sign}{abs(minor) // 100}.{abs(minor) % 100:02d}"
 
 
+def counted(points: int) -> str:
+    """
+    >>> counted(1), counted(0), counted(27)
+    ('1 point', '0 points', '27 points')
+    """
+    return f"{points} point" if points == 1 else f"{points} points"
+
+
 def award_points(program: Program, total_minor: int, redeemed_minor: int) -> int:
     """Points for a total of which `redeemed_minor` was paid with points: rounded down, once, and never below zero.
 
@@ -57,6 +65,6 @@ def award(program: Program, sale: Sale, redeemed_minor: int = 0) -> Award:
     points = award_points(program, sale.total_minor, redeemed_minor)
     paid = money(max(0, sale.total_minor - redeemed_minor))
     rate = program.earn
-    per = f"{rate.points} point{'s' if rate.points != 1 else ''} per {money(rate.per_minor)}"
+    per = f"{counted(rate.points)} per {money(rate.per_minor)}"
     reason = Reason(points, f"{per} on {paid}")
     return Award(points, months_after(sale.business_day, program.expire.months), (reason,))

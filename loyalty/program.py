@@ -71,6 +71,12 @@ class Cards(Table):
         )
 
 
+WITHOUT_CENTS = frozenset(
+    "BHD BIF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905
+)
+"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
+
+
 class Program(Table):
     """The rules in force. `id` names exactly this text, so an entry can say under which rules it was computed."""
 
@@ -85,6 +91,15 @@ class Program(Table):
     claim: Claim = Claim()
     cards: Cards = Cards()
     text: str = Field(default="", exclude=True, repr=False)
+
+    @field_validator("currency")
+    @classmethod
+    def _with_cents(cls, currency: str) -> str:
+        if currency in WITHOUT_CENTS:
+            raise ValueError(
+                f"{currency} has no hundredths, and receipts of this version print amounts with two decimals"
+            )
+        return currency
 
     @field_validator("time_zone")
     @classmethod

@@ -59,9 +59,13 @@ def jobs_of(db: sqlite3.Connection, number: int) -> list[PrintJob]:
     return [PrintJob(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
 
 
-def last_jobs(db: sqlite3.Connection, limit: int = 20) -> list[PrintJob]:
+def shown_jobs(db: sqlite3.Connection, limit: int = 20) -> list[PrintJob]:
+    """The last `limit` jobs and, however old, up to a hundred that are not settled; newest first."""
     rows = db.execute(
-        "SELECT job, number, copy, state, code, reason FROM print_job ORDER BY job DESC LIMIT ?", (limit,)
+        "SELECT job, number, copy, state, code, reason FROM print_job WHERE job > (SELECT max(job) - ? FROM print_job) "
+        "UNION SELECT * FROM (SELECT job, number, copy, state, code, reason FROM print_job "
+        "WHERE state NOT IN ('printed', 'dropped') ORDER BY job LIMIT 100) ORDER BY job DESC",
+        (limit,),
     ).fetchall()
     return [PrintJob(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
 

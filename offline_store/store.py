@@ -80,10 +80,10 @@ class Store:
         Raises StoreExists where there is one already; it is left as it is.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreDenied(f"{folder} cannot be made: {error.strerror}.", hint="Choose another folder.") from error
-        if (folder / FILE).exists():
+        if _is_made(folder):
             raise StoreExists(f"There is a till in {folder} already.", hint="Use it, or choose another folder.")
         lock = _lock(folder)
         key = folder / KEY
@@ -258,6 +258,16 @@ class Store:
         return connection
 
 
+def _is_made(folder: Path) -> bool:
+    """Whether there is a till: one whose making was cut off before it had a name is none, and is made anew."""
+    if not (folder / FILE).exists():
+        return False
+    with Store(folder, lock=None) as looked_at, looked_at.read() as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'setting'").fetchone():
+            return bool(db.execute("SELECT 1 FROM sqlite_schema").fetchone())
+        return bool(db.execute("SELECT 1 FROM setting WHERE name = 'terminal'").fetchone())
+
+
 def _require(folder: Path) -> None:
     if not (folder / FILE).exists():
         raise StoreAbsent(f"There is no till in {folder}.", hint=f"Make one: pos-plugin init --store {folder}")
@@ -297,7 +307,7 @@ def _store_errors(file: Path) -> Iterator[None]:
         if code.startswith("SQLITE_FULL"):
             raise StoreFull(
                 f"The disk that holds {file} is full; nothing was recorded.",
-                hint="Free some space. Selling goes on; points of these sales can be claimed with the receipt.",
+                hint="Free some space. Selling goes on; send these sales again then, each is recorded once.",
             ) from error
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise StoreDamaged(

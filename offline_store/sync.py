@@ -94,19 +94,25 @@ class Link(Protocol):
 
 @dataclass
 class Progress:
-    """What this step did, and how far the till is: `unsent` entries are still to go up."""
+    """What this step did, and how far the till is: `unsent` entries are still to go up. `wait_s`: head office asks to wait."""
 
     uploaded: int = 0
     received: int = 0
     unsent: int = 0
     conflicts: int = 0
     parked: int = 0
+    wait_s: float = 0.0
     notes: list[str] = field(default_factory=list)
 
 
 MAX_BATCHES = 20
 """The most batches one step sends, so that a long backlog does not keep the feed waiting."""
 BATCH_BYTES = 2 * 1024 * 1024
+MAX_PAGES = 2000
+"""The most feed pages one step reads: a million members; a server that always has more is read on at the next step."""
+MOST_WAIT_S = 300.0
+WISH_S = 30.0
+"""For so long the same wish for rights, its answer lost, keeps its name; later it is another wish."""
 
 
 class Sync:
@@ -119,7 +125,7 @@ class Sync:
         self._random_bytes = random_bytes
         self._one_at_a_time = threading.Lock()
         self._signing: SigningKey | None = None
-        self._wishes: dict[tuple[str, int], str] = {}
+        self._wishes: dict[tuple[str, int], tuple[str, datetime]] = {}
         self.last_contact: datetime | None = None
         """When head office last answered, by this till's clock."""
         self.last_feed: datetime | None = None
@@ -175,7 +181,9 @@ class Sync:
         with self._one_at_a_time:
             if deadline():  # it had to wait its turn for too long
                 return
-            request = self._wishes.setdefault((member, points), new_reference(self._random_bytes))
+            now = self._clock()
+            self._wishes = {wish: one for wish, one in self._wishes.items() if (now - one[1]).total_seconds() < WISH_S}
+            request, _ = self._wishes.setdefault((member, points), (new_reference(self._random_bytes), now))
             with self._store.read() as db:
                 self._require_enrolled(db)
                 who = journal.identity(db)
@@ -243,6 +251,7 @@ class Sync:
             now_acknowledged = self._store.write(lambda db, reply=reply: self._acknowledge(db, reply))  # type: ignore[misc]
             progress.uploaded += max(0, now_acknowledged - acknowledged)
             progress.unsent = last - now_acknowledged
+            progress.wait_s = min(max(0.0, reply.wait_s), MOST_WAIT_S)
             progress.conflicts += sum(result.outcome == "conflict" for result in reply.results)
             progress.parked += sum(result.outcome == "parked" for result in reply.results)
             if now_acknowledged == acknowledged:
@@ -274,7 +283,7 @@ class Sync:
             self._store.write(lambda db, member=details.member: members.details_arrived(db, member))  # type: ignore[misc]
 
     def _read_feed(self, progress: Progress) -> None:
-        while True:
+        for _ in range(MAX_PAGES):
             with self._store.read() as db:
                 who, shop = journal.identity(db), settings.get(db, "shop")
                 channels = ("program", f"members/{shop}", f"grants/{who.terminal}")

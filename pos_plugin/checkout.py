@@ -20,7 +20,7 @@ from drivers.document import Document, decode_document, encode_document
 from ledger.entry import Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference, receipt_reference
 from ledger.lots import spent
-from loyalty.award import Award, Standing, award, money
+from loyalty.award import Award, Standing, award, counted, money
 from loyalty.program import Program
 from loyalty.redeem import most_redeemable, points_needed, worth_minor
 from loyalty.sale import Sale
@@ -212,7 +212,8 @@ class Checkout:
                 completed = self._again(db, known, open_quote)
         with self._lock:
             self._quotes.pop(quote_id, None)
-            self._committed[quote_id] = (completed.number, open_quote.ends_at)
+            ends_at = self.clock() + timedelta(seconds=QUOTE_LIFE_S)
+            self._committed[quote_id] = (completed.number, ends_at)
         self._recorded()
         return completed
 
@@ -369,7 +370,7 @@ class Checkout:
             return 0
         most = most_redeemable(program, sale.total_minor, points)
         if most < points and points_needed(program, sale.total_minor) < points:
-            rejected.append(Rejected("MORE_THAN_TOTAL", f"This sale can take at most {most} points."))
+            rejected.append(Rejected("MORE_THAN_TOTAL", f"This sale can take at most {counted(most)}."))
         return most
 
     def _offers(
@@ -382,7 +383,7 @@ class Checkout:
         if points <= 0:
             return []
         worth = worth_minor(program, points)
-        return [Offer(points, worth, f"{points} points take {money(worth)} off")]
+        return [Offer(points, worth, f"{money(worth)} off for {counted(points)}")]
 
     def _recorded_before(self, db: sqlite3.Connection, sale: Sale) -> SaleBody | None:
         """The sale as it stands in the journal; None where it is new, Conflict where it stands with other content."""
@@ -400,9 +401,12 @@ class Checkout:
             )
 
     def _forget_ended(self) -> None:
+        """Each book is in the order in which its quotes end, so only the first ones need a look."""
         now = self.clock()
-        self._quotes = {key: one for key, one in self._quotes.items() if one.ends_at > now}
-        self._committed = {key: one for key, one in self._committed.items() if one[1] > now}
+        while self._quotes and (first := next(iter(self._quotes.values()))).ends_at <= now:
+            del self._quotes[first.quote.quote_id]
+        while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
+            del self._committed[oldest[0]]
 
 
 def written(checkout: Checkout, work: Callable[[sqlite3.Connection], Entry], document: str) -> Entry:

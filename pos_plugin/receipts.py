@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from drivers.document import Block, Cut, Document, Feed, Text, display_columns
-from loyalty.award import Reason, money
+from loyalty.award import Reason, counted, money
 from loyalty.card import masked
 from loyalty.days import day_before
 from loyalty.program import Program
@@ -65,7 +65,7 @@ def sale_receipt(
     for line in sale.lines:
         name = line.name or line.sku or line.line_id
         if line.quantity_milli not in (0, 1000):
-            name = f"{line.quantity_milli / 1000:g} x {name}"
+            name = f"{quantity(line.quantity_milli)} x {name}"
         blocks.append(Text(columns(name, money(line.amount_minor), width)))
     blocks.append(Text("-" * width))
     if redeemed_minor:
@@ -80,7 +80,8 @@ def sale_receipt(
         blocks += [
             Text(line)
             for line in wrapped(
-                f"You could have earned {could_have_earned} points: scan within {program.claim.within_days} days", width
+                f"You could have earned {counted(could_have_earned)}: scan within {program.claim.within_days} days",
+                width,
             )
         ]
     return _ended(blocks, layout, reference)
@@ -143,7 +144,8 @@ def points_block(program: Program, shown: PointsShown, width: int) -> list[Block
             Text(columns(f"Balance {told.day} {MONTHS[told.month - 1]} {told:%H:%M}", str(balance.known), width))
         )
         earlier = balance.since - shown.earned + shown.used
-        lines.append(Text(columns("Earned here since", f"{earlier:+d}", width)))
+        words = "Earned here since" if earlier >= 0 else "Used here since"
+        lines.append(Text(columns(words, f"{earlier:+d}", width)))
     else:
         earlier = balance.since - shown.earned + shown.used
         lines.append(Text(columns("Earned at this till before", f"{earlier:+d}", width)))
@@ -162,6 +164,15 @@ def points_block(program: Program, shown: PointsShown, width: int) -> list[Block
 def explained(reasons: tuple[Reason, ...]) -> list[str]:
     """The award in lines a customer understands."""
     return [f"{reason.text}: {reason.points:+d}" for reason in reasons]
+
+
+def quantity(milli: int) -> str:
+    """Thousandths as a person writes them.
+
+    >>> quantity(2000), quantity(1250), quantity(1_000_005)
+    ('2', '1.25', '1000.005')
+    """
+    return f"{milli // 1000}.{milli % 1000:03d}".rstrip("0").rstrip(".")
 
 
 def local(program: Program, utc: str) -> datetime:

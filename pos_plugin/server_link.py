@@ -6,6 +6,7 @@ Plain http is for this machine only; to any other host the link insists on TLS.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -34,12 +35,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ANSWER_S = 60.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class HttpLink:
-    """`offline_store.sync.Link` over HTTP. `timeout_s` bounds each step of each request."""
+    """`offline_store.sync.Link` over HTTP. `timeout_s` bounds each step of a request, `ANSWER_S` the whole of its answer."""
 
     def __init__(self, url: str, terminal: str, key: Callable[[], SigningKey], *, timeout_s: float = 5.0) -> None:
         try:
@@ -114,6 +116,7 @@ class HttpLink:
     ) -> T:
         import httpx
 
+        deadline = time.monotonic() + ANSWER_S
         try:
             with self._http().stream(
                 "POST", self._url + path, content=body, headers={"Content-Type": content_type, **(headers or {})}
@@ -121,6 +124,8 @@ class HttpLink:
                 data = bytearray()
                 for chunk in response.iter_bytes():
                     data += chunk
+                    if time.monotonic() > deadline:
+                        raise Unreachable("Head office answers too slowly.", hint="All is kept here and sent later.")
                     if len(data) > MAX_ANSWER_BYTES:
                         raise Nonsense("Head office's answer has no end.", hint="It was not taken over.")
                 status = response.status_code

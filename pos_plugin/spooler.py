@@ -88,7 +88,10 @@ class Spooler:
         try:
             status = self._device.status()
         except DeviceError as error:
-            self.trouble, self.trouble_code = f"{error} {error.hint}".strip(), error.code.lower()
+            self.trouble, self.trouble_code = (
+                f"{error} {error.hint}".strip(),
+                error.code.removeprefix("DEVICE_").lower(),
+            )
             return
         self.trouble = status.sentence if status.trouble else ""
         self.trouble_code = status.trouble

@@ -118,7 +118,11 @@ class Terminal:
 
     @classmethod
     def open(cls, folder: Path, *, start: bool = True) -> Terminal:
-        """Opens the till in `folder` and starts its loops. Raises StoreError or ConfigError; nothing is left running then."""
+        """Opens the till in `folder` and starts its loops.
+
+        Raises StoreError; ConfigError, DeviceError or SyncError where till.toml names what cannot be. Nothing is left
+        running then.
+        """
         config = read_config(folder)
         store = Store.open(folder)
         try:
@@ -214,7 +218,7 @@ class Terminal:
         asked = self._asking.submit(sync.fetch_rights, member, points, late.is_set)
         try:
             asked.result(RIGHTS_WAIT_S)
-        except (FutureTimeout, SyncError) as error:
+        except (FutureTimeout, SyncError, StoreError) as error:
             late.set()
             log.info("rights not fetched in time: %s", type(error).__name__)
 
@@ -235,7 +239,7 @@ class Terminal:
             return None
         try:
             return self._asking.submit(self.sync.look_up, lookup).result(RIGHTS_WAIT_S)
-        except (FutureTimeout, SyncError):
+        except (FutureTimeout, SyncError, StoreError):
             return None
 
     # -- questions
@@ -293,8 +297,8 @@ class Terminal:
             last, _ = journal.head(db)
             acknowledged = int(settings.get(db, "acknowledged", "0"))
             seen = settings.get(db, "server_time")
-            jobs = receipts.last_jobs(db)
-            waiting = len([job for job in jobs if job.state in ("waiting", "not printed", "started")])
+            jobs = receipts.shown_jobs(db)
+            waiting = sum(job.state in ("waiting", "not printed", "started") for job in jobs)
         connection = self.connection()
         since = connection.since or (datetime.fromisoformat(seen) if seen else None)
         return {
@@ -384,7 +388,7 @@ class Terminal:
             was_online = self.connection().is_online
             try:
                 progress = self.sync.step(self.checkout.needs_rights)
-                pause_s = SYNC_EVERY_S if not progress.unsent else 0.0
+                pause_s = max(progress.wait_s, SYNC_EVERY_S if not progress.unsent else 0.0)
                 if progress.uploaded or progress.received:
                     self.events.happened("sync")
             except SyncError as error:

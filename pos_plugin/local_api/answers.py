@@ -67,8 +67,7 @@ def add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(StoreError)
     def _store(request: Request, error: StoreError) -> Response:
         log.error("the till's file: %s", error.code)
-        hint = "Give the customer the receipt: points can be added later with it."
-        return refusal(503, error.code, f"{error} The sale goes on without points.", f"{error.hint} {hint}".strip())
+        return refusal(503, error.code, f"{error} The sale goes on without points.", error.hint)
 
     @app.exception_handler(sqlite3.Error)
     def _sqlite(request: Request, error: sqlite3.Error) -> Response:

@@ -101,3 +101,9 @@ def test_what_is_not_toml_is_told_with_its_line(text: str, line: str) -> None:
     (found,) = problems(text)
     assert found.startswith("this is not TOML: ")
     assert line in found
+
+
+@pytest.mark.parametrize("currency", ["JPY", "KWD"])  # none, and three decimals
+def test_a_currency_without_hundredths_is_refused_rather_than_printed_wrong(currency: str) -> None:
+    with pytest.raises(ProgramError, match="no hundredths"):
+        read_program(f'name = "shop"\ncurrency = "{currency}"\n')

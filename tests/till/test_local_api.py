@@ -504,7 +504,7 @@ def test_a_full_disk_is_said_and_the_sale_goes_on_without_points(till: Till, mon
     with monkeypatch.context() as patched:
         patched.setattr(till.terminal.store, "write", full)
         said = till.refused(till.commit(quote, "k"), 503, "STORE_FULL", "The sale goes on without points.")
-        assert "added later" in said["hint"]
+        assert "Free some space" in said["hint"]
     assert till.head() == before
     assert till.commit(quote, "k").status_code == 200
 

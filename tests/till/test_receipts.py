@@ -74,7 +74,7 @@ def test_the_blocks_are_as_wide_as_the_paper() -> None:
         (Balance(0, 90, "", "", 0), 0, "Earned at this till before   +63"),
         (Balance(0, -73, "", "", 0), 100, "Earned at this till before    +0"),
         (Balance(413, 50, TOLD, "", 0), 0, "Earned here since            +23"),
-        (Balance(413, -50, TOLD, "", 0), 0, "Earned here since            -77"),  # spent here since
+        (Balance(413, -50, TOLD, "", 0), 0, "Used here since              -77"),
     ],
 )
 def test_what_happened_here_stands_apart_from_what_was_told(balance: Balance, used: int, line: str) -> None:

@@ -46,7 +46,7 @@ class Desk:
 
     def states(self) -> list[str]:
         with self.till.store.read() as db:
-            return [job.state for job in reversed(receipts.last_jobs(db))]
+            return [job.state for job in reversed(receipts.shown_jobs(db))]
 
     def job(self, number: int) -> PrintJob:
         with self.till.store.read() as db:

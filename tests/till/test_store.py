@@ -476,3 +476,17 @@ def test_reports_do_not_wait_for_a_write_that_hangs(folder: Path) -> None:
             assert journal.head(db)[0] == 0
         go_on.set()
         writer.join()
+
+
+def test_a_till_whose_making_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "till.db").touch()
+    with Store.create(tmp_path) as made, made.read() as db:
+        assert len(journal.identity(db).terminal) == 6
+
+
+def test_a_file_of_another_program_is_never_taken_for_an_unfinished_till(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "till.db") as other:
+        other.execute("CREATE TABLE precious (thing TEXT)")
+    other.close()
+    with pytest.raises(StoreExists):
+        Store.create(tmp_path)

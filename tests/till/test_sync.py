@@ -578,3 +578,26 @@ def test_whatever_is_lost_on_the_way_in_the_end_both_sides_have_the_same(exchang
     redeemed = sum(one.body.redeemed for one in entries if one.kind == "sale")
     assert till.balance(member).points == awarded - redeemed + taken - granted
     assert till.held(member) == 0  # all given back
+
+
+def test_a_card_and_a_phone_that_head_office_no_longer_names_are_forgotten_here(till) -> None:
+    member = till.member()
+    with till.store.read() as db:
+        assert members.member_of_card(db, "2900000000018") == member
+    till.store.write(lambda db: members.details_arrived(db, member))
+    told = MemberItem(member, ["2900000000025"], "2026-11-21T17:00:00+00:00", 1, phone_hashes=["aa"], initials="A.B.")
+    till.store.write(lambda db: members.apply_item(db, told))
+    erased = MemberItem(member, ["2900000000025"], "2026-11-21T17:01:00+00:00", 1)
+    till.store.write(lambda db: members.apply_item(db, erased))
+    with till.store.read() as db:
+        assert members.member_of_card(db, "2900000000018") is None
+        assert members.member_of_card(db, "2900000000025") == member
+        assert members.member_of_phone(db, "aa") is None
+        assert members.initials_of(db, member) == ""
+
+
+def test_the_card_of_a_member_whose_details_are_still_to_be_sent_stays(till) -> None:
+    member = till.member()
+    till.store.write(lambda db: members.apply_item(db, MemberItem(member, [], "2026-11-21T17:00:00+00:00", 1)))
+    with till.store.read() as db:
+        assert members.member_of_card(db, "2900000000018") == member
