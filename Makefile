@@ -28,7 +28,7 @@ test: setup lint
 check: setup lint
 	$(BIN)/mypy --platform win32
 	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m "slow or postgres or browser"
-	$(BIN)/python -m bench.replay --till 367 --limit 400
+	$(BIN)/python -m bench.replay --till 367
 
 lint:
 	$(BIN)/ruff format --check .
@@ -42,6 +42,7 @@ replay: setup
 
 bench: setup
 	$(BIN)/python -m bench checkout
+	$(BIN)/python -m bench backfill
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

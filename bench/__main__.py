@@ -7,7 +7,7 @@ import importlib
 import json
 from typing import Any
 
-NAMES = ("checkout",)
+NAMES = ("backfill", "checkout")
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
         return
     for one in ratios:
         print(
-            f"{one['what']}: ours {one['ours']:.1f} µs, peer {one['peer']:.1f} µs, "
+            f"{one['what']}: ours {one['ours']:.1f} {one['unit']}, peer {one['peer']:.1f} {one['unit']}, "
             f"ratio {one['ratio']:.2f}, target {one['target']:.2f}: {'met' if one['met'] else 'MISSED'}"
         )
 

@@ -161,6 +161,7 @@ def measure() -> list[dict[str, Any]]:
             "peer": theirs,
             "ratio": mine / theirs,
             "target": TARGET,
+            "unit": "µs",
             "met": mine <= TARGET * theirs,
             "p99": statistics.quantiles(our_times, n=100)[98],
             "wal_pages": statistics.median(grown) if grown else None,
