@@ -247,14 +247,18 @@ class Store:
                 cached_statements=256,
                 timeout=5.0,
             )
-            if not read_only:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA wal_autocheckpoint = 0")
-                connection.execute(
-                    "PRAGMA foreign_keys = OFF"
-                )  # numbers are made in the same transaction; verify checks
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            try:
+                if not read_only:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.execute("PRAGMA synchronous = FULL")
+                    connection.execute("PRAGMA wal_autocheckpoint = 0")
+                    connection.execute(
+                        "PRAGMA foreign_keys = OFF"
+                    )  # numbers are made in the same transaction; verify checks
+                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
 
