@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from drivers.document import Document
 from drivers.escpos import Profile, encode
+from drivers.simulated.drawing import png
 from drivers.simulated.escpos_parser import Parser
-from drivers.simulated.paper import FONT_A, Paper, png
+from drivers.simulated.paper import Paper
+from drivers.simulated.pieces import FONT_A
 
 
 def receipt_png(document: Document, profile: Profile, *, copy: bool = False) -> bytes:

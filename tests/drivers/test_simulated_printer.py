@@ -19,7 +19,7 @@ import zxingcpp
 from PIL import Image, ImageFont
 
 from drivers.errors import DeviceBusy
-from drivers.simulated import paper
+from drivers.simulated import drawing
 from drivers.simulated.escpos_parser import OPCODES, Parser
 from drivers.simulated.paper import CODE_PAGES, Paper
 from drivers.simulated.printer import BUFFER_BYTES, KEPT_RECEIPTS, LONGEST_PIECE, PrintedReceipt, SimulatedPrinter
@@ -211,7 +211,7 @@ def test_an_image_is_drawn_dot_for_dot(stream: bytes, size: tuple[int, int]) -> 
     assert black is not None
     left, top, right, bottom = black
     assert (right - left, bottom - top) == size
-    assert left == (paper.MARGIN_DOTS if stream[:2] != b"\x1ba" else paper.MARGIN_DOTS + 576 - 8)
+    assert left == (drawing.MARGIN_DOTS if stream[:2] != b"\x1ba" else drawing.MARGIN_DOTS + 576 - 8)
 
 
 STYLES = [
@@ -236,8 +236,8 @@ def test_a_style_changes_how_text_looks_and_esc_at_ends_it(style: bytes) -> None
 @pytest.fixture
 def no_cached_glyphs() -> Iterator[None]:
     def clear() -> None:
-        paper._font.cache_clear()
-        paper._cell_picture.cache_clear()
+        drawing._font.cache_clear()
+        drawing._cell_picture.cache_clear()
 
     clear()
     yield
@@ -246,9 +246,9 @@ def no_cached_glyphs() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_cached_glyphs")
 def test_without_system_fonts_the_one_in_a_wheel_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    fonts = [path for path in paper._monospaced_fonts() if "site-packages" in path.parts]
-    monkeypatch.setattr(paper, "_monospaced_fonts", lambda: fonts)
-    font, has_bold = paper._font(24, True)
+    fonts = [path for path in drawing._monospaced_fonts() if "site-packages" in path.parts]
+    monkeypatch.setattr(drawing, "_monospaced_fonts", lambda: fonts)
+    font, has_bold = drawing._font(24, True)
     assert isinstance(font, ImageFont.FreeTypeFont)
     assert (font.getname(), has_bold) == (("DejaVu Sans Mono", "Book"), False)
     assert printed(b"\x1bE\x01Milk\n").png() != printed(b"Milk\n").png()
@@ -256,7 +256,7 @@ def test_without_system_fonts_the_one_in_a_wheel_is_drawn(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("no_cached_glyphs")
 def test_with_no_font_at_all_the_one_inside_pillow_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper, "_monospaced_fonts", list)
+    monkeypatch.setattr(drawing, "_monospaced_fonts", list)
     assert has_black(printed(b"\x1bE\x01Milk WWW iii 1,20\n"))
 
 

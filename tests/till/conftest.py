@@ -1,24 +1,36 @@
-"""A till on a real file, with a clock that the test sets, and with whatever connection the test says it has."""
+"""The tills that tests share.
+
+`till` is one on a real file, with a clock that the test sets, and with whatever connection the test says it has. `served`
+and `refusing` are met through their local API: a real server on a real port, a real till in a folder.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from ledger.wire import ExpiringPoints, GrantItem, MemberItem
-from loyalty.program import read_program
+from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import journal, members, rights, settings
 from offline_store.store import Store
+from pos_plugin import api_keys
 from pos_plugin.checkout import Checkout
+from pos_plugin.config import Config
 from pos_plugin.joining import join
 from pos_plugin.quotes import Completed, Connection, Quote
 from pos_plugin.receipts import Layout
+from pos_plugin.serve import Server
+from pos_plugin.terminal import Terminal
 
 PROGRAM = """\
 name = "shop"
@@ -37,6 +49,7 @@ within_days = 7
 """
 START = datetime(2026, 11, 21, 17, 5, tzinfo=UTC)  # 18:05 in Berlin
 CARD = "2900000000018"
+OTHER_CARD = "2900000000025"
 
 
 class Till:
@@ -160,3 +173,101 @@ def till(tmp_path: Path) -> Iterator[Till]:
     one = Till(tmp_path / "till")
     yield one
     one.close()
+
+
+class ServedTill:
+    """A running till behind its local API, a client with a key, and what its tests say again and again."""
+
+    def __init__(self, terminal: Terminal, server: Server, key: str) -> None:
+        self.terminal, self.server = terminal, server
+        self.client = httpx.Client(
+            base_url=server.url, headers={"Authorization": f"Bearer {key}"}, timeout=10, trust_env=False, verify=False
+        )
+        self.stranger = httpx.Client(base_url=server.url, timeout=10, trust_env=False, verify=False)
+
+    recorded: tuple[int, str]
+
+    def head(self) -> tuple[int, str]:
+        with self.terminal.store.read() as db:
+            return journal.head(db)
+
+    def sale(self, sale_ref: str = "17", total: int = 1250, **more: Any) -> dict[str, Any]:
+        line = {"line_id": "1", "sku": "4012345000382", "name": "Bread", "category": "Bakery", "quantity": 1}
+        return {
+            "till": "front",
+            "sale_ref": sale_ref,
+            "currency": "EUR",
+            "total_minor": total,
+            "lines": [{**line, "amount_minor": total, "tax_minor": total * 7 // 107}],
+            "operator": "1",
+            "shift": "early",
+            "sold_at": "2026-11-21T18:05:00",
+            **more,
+        }
+
+    def quote(self, sale_ref: str = "17", total: int = 1250, **more: Any) -> dict[str, Any]:
+        answer = self.client.post("/v1/quotes", json=self.sale(sale_ref, total, **more))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def commit(self, quote: dict[str, Any], key: str = "") -> httpx.Response:
+        return self.client.post(
+            f"/v1/quotes/{quote['quote_id']}/commit", headers={"Idempotency-Key": key or f"sale {quote['sale_ref']}"}
+        )
+
+    def sell(self, sale_ref: str = "17", total: int = 1250, **more: Any) -> dict[str, Any]:
+        answer = self.commit(self.quote(sale_ref, total, **more))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def member(self, card: str = CARD) -> str:
+        answer = self.client.post("/v1/identify", json={"scan": card})
+        return answer.json()["member"]
+
+    def refused(self, answer: httpx.Response, status: int, code: str, words: str = "") -> dict[str, str]:
+        """A refusal: its status and code, one clear message, and nothing that betrays the inside."""
+        assert answer.status_code == status, answer.text
+        said = answer.json()
+        assert set(said) == {"code", "message", "hint"}
+        assert said["code"] == code
+        assert words in said["message"], said["message"]
+        assert "Traceback" not in answer.text
+        assert ".py" not in answer.text
+        return said
+
+
+@contextlib.contextmanager
+def served_till(folder: Path, **config: Any) -> Iterator[ServedTill]:
+    store = Store.create(folder)
+    store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
+    terminal = Terminal(store, Config.model_validate(config))
+    join(terminal.checkout, CARD)
+    join(terminal.checkout, OTHER_CARD)
+    key = api_keys.create(folder, "test")
+    with terminal, Server(terminal, 0) as server:
+        one = ServedTill(terminal, server, key)
+        yield one
+        one.client.close()
+        one.stranger.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Callable[..., contextlib.AbstractContextManager[ServedTill]]:
+    """Starts a till with the settings that the test names."""
+    return functools.partial(served_till, tmp_path / "till")
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[ServedTill]:
+    with served_till(tmp_path / "till") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedTill]:
+    """A till for what must change nothing: one sale is recorded there, and nothing after it."""
+    with served_till(tmp_path_factory.mktemp("refusing")) as one:
+        one.sell("1")
+        one.recorded = one.head()
+        yield one
+        assert one.head() == one.recorded

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.simulated.paper import Line
+from drivers.simulated.pieces import Line
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.simulated.scanner import SimulatedScanner
 from ledger.entry import Draft, JoinBody
