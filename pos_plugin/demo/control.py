@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from drivers.simulated.printer import SimulatedPrinter
+from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
 from drivers.simulated.scanner import SimulatedScanner
 from pos_plugin.demo.cable import Cable
 
@@ -43,10 +44,13 @@ class ControlPage:
         self._scanner = scanner
         self._cable = cable
         self._scanner_is_plugged = True
+        self._paper_ends_soon = False
+        item = json.loads(files("pos_plugin").joinpath("page/items.json").read_bytes())["items"][0]
         self._cards = [
-            *({"text": f"{member.name}'s card", "code": member.card} for member in members),
-            {"text": f"{stranger.name}", "code": stranger.card},
-            {"text": "a damaged card", "code": stranger.card[:-1] + str((int(stranger.card[-1]) + 1) % 10)},
+            *({"text": f"{member.name}'s card", "about": "member", "code": member.card} for member in members),
+            {"text": stranger.name, "about": "stranger", "code": stranger.card},
+            {"text": "A damaged card", "about": "damaged", "code": _misread(members[0].card)},
+            {"text": item["name"], "about": "item", "code": item["sku"]},
         ]
         self._till_port = till_port
         self._server = uvicorn.Server(
@@ -84,16 +88,21 @@ class ControlPage:
         actions[action]()
         if action.endswith("scanner"):
             self._scanner_is_plugged = action.startswith("plug")
+        if action in ("paper out", "paper out in mid receipt", "new roll"):
+            self._paper_ends_soon = action == "paper out in mid receipt"
         return True
 
     def state(self) -> dict[str, Any]:
-        total = self._printer.printed_total
-        kept = len(self._printer.receipts)
+        printer, hanging = self._printer.state(), self._printer.current
+        if printer["paper"] == "out":
+            self._paper_ends_soon = False
         return {
-            "printer": self._printer.state(),
+            "printer": printer,
+            "paper_ends_soon": self._paper_ends_soon,
             "network": "cut" if self._cable.is_cut else "connected",
             "scanner": "plugged in" if self._scanner_is_plugged else "unplugged",
-            "receipts": [total - index for index in range(min(SHOWN, kept))],
+            "hanging": _shown(hanging, f"hanging-{len(hanging.printed)}") if hanging.printed else None,
+            "receipts": [_shown(one, _name(one)) for one in self._printer.receipts[: -SHOWN - 1 : -1]],
             "cards": self._cards,
             "till": f"http://127.0.0.1:{self._till_port}",
         }
@@ -125,14 +134,26 @@ class ControlPage:
             done = isinstance(asked, dict) and self.act(str(asked.get("action")), str(asked.get("value", "")))
             return JSONResponse({"done": done}, 200 if done else 404)
 
-        @app.get("/receipts/{number}.png")
-        def receipt(number: int) -> Response:
-            kept, total = self._printer.receipts, self._printer.printed_total
-            place = len(kept) - 1 - (total - number)
-            if not 0 <= place < len(kept):
-                return Response(status_code=404)
-            return Response(kept[place].png(), media_type="image/png")
+        @app.get("/paper/{name}.png")
+        def paper(name: str) -> Response:
+            pieces = {_name(one): one for one in self._printer.receipts}
+            piece = self._printer.current if name.startswith("hanging-") else pieces.get(name)
+            return Response(piece.png(), media_type="image/png") if piece else Response(status_code=404)
 
         page = files("pos_plugin").joinpath("demo/page")
         app.mount("/", StaticFiles(directory=str(page), html=True))
         return app
+
+
+def _name(piece: PrintedReceipt) -> str:
+    """Names a piece of paper by the moment it was cut; unlike a place in the list, that stays the same."""
+    return f"{piece.printed_at_s * 1e6:.0f}"
+
+
+def _shown(piece: PrintedReceipt, name: str) -> dict[str, Any]:
+    return {"picture": f"/paper/{name}.png", "lines": [line.strip() for line in piece.lines if line.strip()]}
+
+
+def _misread(card: str) -> str:
+    """The card with a check digit that is wrong, as a scratched one is read."""
+    return card[:-1] + str((int(card[-1]) + 1) % 10)

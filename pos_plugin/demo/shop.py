@@ -58,7 +58,9 @@ def _card(number: int) -> str:
 
 
 MEMBERS = (Member("Ada", _card(1)), Member("Grace", _card(2)), Member("Alan", _card(3)))
-STRANGER = Member("a card nobody has joined with", _card(4711))
+LAST_WEEK = ((7, 0), (6, 1), (5, 2), (4, 0), (3, 1), (1, 0))
+"""Who had been here before the demo begins, oldest first: days ago, and which of the members."""
+STRANGER = Member("A card nobody has joined with", _card(4711))
 
 
 def demo(folder: Path | None, ports: Ports) -> None:
@@ -70,7 +72,10 @@ def demo(folder: Path | None, ports: Ports) -> None:
             folder = Path(tempfile.mkdtemp(prefix="pos-plugin-demo-"))
             closing.callback(shutil.rmtree, folder, ignore_errors=True)
         stop = threading.Event()
-        for sign in (signal.SIGINT, signal.SIGTERM):
+        signs = [signal.SIGINT, signal.SIGTERM]
+        if sys.platform != "win32":
+            signs.append(signal.SIGHUP)  # the window was closed; the children must not live on without it
+        for sign in signs:
             signal.signal(sign, lambda *_: stop.set())
         _run(folder, ports, stop, closing)
     typer.echo("Closed: till, head office, scanner, printer.")
@@ -146,22 +151,21 @@ def _make_till(till: Path) -> None:
     store.write(lambda db: settings.use_program(db, program, now.isoformat(timespec="milliseconds")))
     terminal = Terminal(store, Config())
     basket = (LineItem("1", 4200, name="Weekly shop"), LineItem("2", 850, name="Flowers"))
-    for number, member in enumerate(MEMBERS[:2]):
-        joined = join(terminal.checkout, member.card)
-        for day in range(1 + 2 * number, 8, 3):
-            at = (now - timedelta(days=day)).astimezone(program.zone).replace(tzinfo=None, hour=12)
-            sale = Sale(
-                "1",
-                f"last-week-{member.name}-{day}",
-                at.isoformat(timespec="seconds"),
-                business_day(at),
-                program.currency,
-                sum(line.amount_minor for line in basket),
-                basket,
-                operator="Kim",
-            )
-            quote = terminal.checkout.quote(sale, joined.member)
-            terminal.checkout.commit(quote.quote_id)
+    joined = [join(terminal.checkout, member.card).member for member in MEMBERS]
+    for days_ago, number in LAST_WEEK:
+        at = (now - timedelta(days=days_ago)).astimezone(program.zone).replace(tzinfo=None, hour=12)
+        sale = Sale(
+            "1",
+            f"last-week-{days_ago}",
+            at.isoformat(timespec="seconds"),
+            business_day(at),
+            program.currency,
+            sum(line.amount_minor for line in basket),
+            basket,
+            operator="Kim",
+        )
+        quote = terminal.checkout.quote(sale, joined[number])
+        terminal.checkout.commit(quote.quote_id)
     # Those receipts were handed out last week; they are not printed again now.
     store.write(lambda db: db.execute("UPDATE print_job SET state = 'printed'") and None)
     terminal.close()
@@ -175,7 +179,7 @@ footer = ["Thank you, come again"]
 
 [printer]
 address = "tcp://127.0.0.1:{printer_port}"
-width_columns = 42
+width_columns = 48
 
 [scanner]
 port = {json.dumps(scanner_port)}

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import * as claim from "./claim.js";
-import { $, h, useCurrency } from "./dom.js";
+import { $, h, useCurrency, useZone } from "./dom.js";
 import * as join from "./join.js";
 import * as live from "./live.js";
 import * as panel from "./member_panel.js";
@@ -109,6 +109,8 @@ let wasOnline = null;
 function told(state) {
   if (!state) return;
   useCurrency(state.program.currency);
+
+  if (sale.till && sale.till !== state.till.terminal) model.renew(); // kept from another till at this address
   Object.assign(sale, { till: state.till.terminal, currency: state.program.currency });
   if (wasOnline !== null && wasOnline !== state.network.online) model.requote();
   wasOnline = state.network.online;

@@ -36,12 +36,32 @@ export const signed = (points) => (points < 0 ? `−${-points}` : `+${points}`);
 
 export const points = (count) => `${count < 0 ? `−${-count}` : count} ${Math.abs(count) === 1 ? "point" : "points"}`;
 
-// When head office said so, in this machine's time; a till that was never told says that.
-export function asOf(iso) {
+// The shop's distance from UTC; this machine's own until the till has named a local time.
+let shopMinutes = null;
+
+export function useZone(localIso) {
+  const match = /([+-])(\d{2}):(\d{2})$/.exec(localIso);
+  if (match) shopMinutes = (match[1] === "-" ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3]));
+}
+
+// When head office said so, in the shop's time; a till that was never told says that. Without a connection the figure
+// stands on what this till has recorded since as well.
+export function asOf(iso, isOnline) {
   if (!iso) return "as far as this till knows";
-  const at = new Date(iso);
-  const day = at.toDateString() === new Date().toDateString() ? "" : at.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" }) + " ";
-  return `as of ${day}${at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false })}`;
+  const zone = shopMinutes === null ? undefined : "UTC";
+  const local = (moment) => new Date(moment.getTime() + (shopMinutes ?? 0) * 60_000);
+  const said = (moment, parts) => moment.toLocaleString("en-GB", { timeZone: zone, ...parts });
+  const [at, now] = [local(new Date(iso)), local(new Date())];
+  const date = { weekday: "short", day: "numeric", month: "short" };
+  const day = said(at, date) === said(now, date) ? "" : `${said(at, date)} `;
+  return `as of ${day}${said(at, { hour: "2-digit", minute: "2-digit", hour12: false })}${isOnline ? "" : ", and here since"}`;
+}
+
+// What can be used here: head office hands over more while there is a connection, so only without one is it a limit.
+export function usableHere(usable, balance, isOnline) {
+  if (balance < 0) return `The next ${points(-balance)} cover a return`;
+  if (isOnline || !balance) return "";
+  return usable > balance ? `${points(usable)} can be used here today` : `${usable} of your ${points(balance)} can be used here today`;
 }
 
 // A calendar day (ISO, perhaps with a time after it) as people write it.

@@ -1,8 +1,9 @@
 // The member of the sale: who, what they have, what this sale earns and can take.
 
 import { post } from "./api.js";
-import { $, asOf, fill, h, money, points, signed } from "./dom.js";
+import { $, asOf, fill, h, money, points, signed, usableHere } from "./dom.js";
 import { openJoin } from "./join.js";
+import { state } from "./live.js";
 import { question, say, warn } from "./say.js";
 import * as model from "./sale.js";
 import { tone } from "./tones.js";
@@ -116,8 +117,8 @@ function update() {
   const earned = quote?.member ? quote.earn_points : 0;
   const most = quote?.offers[0]?.points ?? 0;
   $("#balance").textContent = points(balance);
-  $("#as-of").textContent = asOf(quote?.member ? quote.as_of : who.as_of);
-  $("#spendable").textContent = quote?.member ? `${quote.spendable_here} can be used here now` : "";
+  $("#as-of").textContent = asOf(quote?.member ? quote.as_of : who.as_of, state?.network.online);
+  $("#spendable").textContent = spendable(quote, most);
   $("#earn").textContent = signed(earned);
   $("#earn-text").textContent = quote ? (quote.earn[0]?.text ?? "this sale") : "this sale";
   $("#redeem").classList.toggle("off", !most && !sale.wanted);
@@ -133,10 +134,15 @@ function update() {
   $("#sum-line").textContent = quote ? `${balance} ${signed(earned)} ${used ? `${signed(-used)} ` : ""}= ${points(balance + earned - used)}` : "";
 }
 
+function spendable(quote, most) {
+  if (!quote?.member || !sale.member.can_redeem) return "";
+  return quote.online && most ? `${points(most)} can be used on this sale` : usableHere(quote.spendable_here, quote.balance, quote.online);
+}
+
 function redeemText(quote, most, used) {
   if (quote?.rejected.length) return quote.rejected.map((one) => one.text).join(" ");
   if (used) return `${points(used)} take ${money(quote.redeemed_minor)} off.`;
-  if (most) return `Up to ${points(most)}, worth ${money(quote.offers[0].worth_minor)}.`;
+  if (most) return `All of them take ${money(quote.offers[0].worth_minor)} off.`;
   if (quote?.member && !sale.member.can_redeem) return "To use points, scan the card itself.";
   return quote?.member ? "None can be used on this sale." : "";
 }

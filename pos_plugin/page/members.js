@@ -1,8 +1,9 @@
 // A member's points without a sale: balance, what can be used here, the last movements; and joining.
 
 import { at, get } from "./api.js";
-import { $, asOf, day, fill, h, points, signed } from "./dom.js";
+import { $, asOf, day, fill, h, points, signed, usableHere } from "./dom.js";
 import { openJoin } from "./join.js";
+import { state } from "./live.js";
 import { lookUpForm } from "./member_panel.js";
 import { warn } from "./say.js";
 
@@ -35,8 +36,8 @@ function draw(one) {
   fill($("#enquiry"),
     h("div", { class: "balance wide" },
       h("span", { class: "initials", "aria-hidden": "true" }, one.initials || "★"),
-      h("div", {}, h("strong", {}, points(one.balance)), h("span", { class: "dim" }, asOf(one.as_of))),
-      h("div", { class: "right" }, h("strong", { class: "second" }, String(one.spendable_here)), h("span", { class: "dim" }, "can be used here now"))),
+      h("div", {}, h("strong", {}, points(one.balance)), h("span", { class: "dim" }, asOf(one.as_of, state?.network.online)),
+        h("span", { class: "dim" }, usableHere(one.spendable_here, one.balance, state?.network.online)))),
     h("p", { class: "dim" }, one.cards.map((card) => `Card ${card}`).join(", "), one.expiring ? ` · ${one.expiring} to use by ${lastDay}` : ""),
     h("h2", {}, "Last at this till"),
     one.movements.length

@@ -4,6 +4,7 @@ import { at, post } from "./api.js";
 import { $, fill, h, money, signed } from "./dom.js";
 import { state, watch } from "./live.js";
 import { say, warn } from "./say.js";
+import { answers } from "./status.js";
 
 let shown = null;
 
@@ -29,7 +30,7 @@ export function showReceipt(title, done) {
       done.reference ? h("p", { class: "figure small" }, h("span", {}, "Receipt"), h("strong", { id: "receipt-reference" }, done.reference)) : null,
       h("div", { id: "printing", class: "printing", role: "status" }),
       h("div", { class: "buttons column" },
-        done.reference ? h("button", { type: "button", class: "secondary", onclick: reprint }, "Print again (marked COPY)") : null,
+        done.reference ? h("button", { type: "button", id: "reprint", class: "secondary", onclick: reprint }, "Print again (marked COPY)") : null,
         h("button", { type: "button", class: "primary", id: "receipt-close", autofocus: true, onclick: () => dialog.close() }, h("span", {}, isReturn || done.sale_reference ? "Done" : "New sale"), h("kbd", {}, "Enter")))),
     h("div", { class: "paper", tabindex: "0", "aria-label": "The receipt" },
       done.reference
@@ -53,7 +54,11 @@ function drawPrinting() {
   const [sign, text, kind] = shown.reference ? printed(job) : ["◆", "Training receipts are not printed.", ""];
   const place = $("#printing");
   place.className = `printing ${kind}`;
-  fill(place, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text));
+  const isAsked = job?.state === "unknown";
+  fill(place, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text), isAsked ? answers(job) : null);
+  // A copy is of something on paper, and while that is in doubt the question above comes first.
+  if ($("#reprint")) $("#reprint").hidden = state?.printer.configured && job !== undefined && job.state !== "printed" && job.state !== "dropped";
+  if (document.activeElement === document.body) $("#receipt-close").focus();
 }
 
 function printed(job) {
@@ -61,7 +66,7 @@ function printed(job) {
   const what = job?.copy ? "Copy" : "Receipt";
   switch (job?.state) {
     case "printed": return ["✓", `${what} printed.`, "good"];
-    case "unknown": return ["?", "It is not certain that it came out. Look before reprinting.", "bad"];
+    case "unknown": return ["?", "Did the receipt come out? Look before reprinting.", "bad"];
     case "not printed": return ["!", `Not printed yet: ${job.reason} It prints by itself once that is put right.`, "bad"];
     case "dropped": return ["○", "Settled.", ""];
     default: return ["…", state.printer.trouble ? `Waits for the printer: ${state.printer.trouble}` : `${what} is printing…`, state.printer.trouble ? "bad" : ""];

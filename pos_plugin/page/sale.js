@@ -26,7 +26,7 @@ function fresh() {
 function kept() {
   try {
     const was = JSON.parse(sessionStorage.getItem(KEPT));
-    return was ? { ref: was.ref, key: was.key, lines: was.lines, nextLine: was.nextLine, member: was.member, training: was.training } : {};
+    return was ? { till: was.till, ref: was.ref, key: was.key, lines: was.lines, nextLine: was.nextLine, member: was.member, training: was.training } : {};
   } catch {
     return {};
   }

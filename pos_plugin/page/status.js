@@ -5,20 +5,35 @@ import { $, fill, h } from "./dom.js";
 import { refresh, watch } from "./live.js";
 import { say, warn } from "./say.js";
 
-export function start() { watch(draw); }
+export function start() {
+  watch(draw);
+  $("#try-now").addEventListener("click", tryNow);
+}
+
+// By itself a till without a connection asks ever more seldom, up to a minute apart.
+async function tryNow() {
+  try {
+    await post("/v1/sync");
+    say("Asking head office…", null);
+  } catch (refusal) { warn(refusal); }
+}
 
 function draw(state, refusal) {
   if (refusal) {
     chip("#network", "bad", "Till does not answer");
     banner("#banner", `${refusal.message} Keep selling; it is tried again.`);
+    $("#try-now").hidden = true;
     return;
   }
-  const { network, printer, till } = state;
+  const { network, printer, scanner, till } = state;
   $("#till-name").textContent = `Till ${till.terminal}`;
   document.title = `Till ${till.terminal}`;
   chip("#network", network.online ? "good" : network.configured ? "bad" : "", network.online ? "Connected" : network.configured ? "No connection" : "On its own");
   $("#network").title = network.text;
   banner("#banner", network.configured && !network.online ? network.text : "");
+  $("#try-now").hidden = network.online;
+  banner("#scanner-banner", scanner.trouble && "The scanner does not answer. Check its cable. Until then write the numbers by hand.");
+  $("#scanner-banner").title = scanner.trouble; // for whoever set it up
   if (!printer.configured) chip("#printer", "", "No printer");
   else chip("#printer", printer.trouble ? "bad" : "good", printer.trouble ? "Printer stopped" : "Printer ready");
   banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : "");
@@ -52,14 +67,19 @@ function drawQuestions(jobs) {
     h("div", { class: "banner ask" },
       h("b", { "aria-hidden": "true" }, "?"),
       h("span", {}, h("strong", {}, "Did the receipt come out? Look before reprinting."), ` Receipt ${job.reference}. ${job.reason}`),
-      h("button", { type: "button", class: "secondary", onclick: () => settle(job, true) }, "It came out"),
-      h("button", { type: "button", class: "secondary", onclick: () => settle(job, false) }, "Print it again"))));
+      answers(job))));
 }
+
+// What a person who has looked at the paper can say of a doubtful print.
+export const answers = (job) => [
+  h("button", { type: "button", class: "secondary", onclick: () => settle(job, true) }, "It came out"),
+  h("button", { type: "button", class: "secondary", onclick: () => settle(job, false) }, "Print it again"),
+];
 
 async function settle(job, cameOut) {
   try {
     await post(`/v1/print-jobs/${job.job}`, { came_out: cameOut });
-    say(cameOut ? "Noted: it came out." : "It is printed again, marked COPY.");
+    say(cameOut ? "Noted: it came out." : "It prints again, marked COPY.");
   } catch (refusal) { warn(refusal); }
   refresh();
 }

@@ -1,0 +1,33 @@
+"""One Chromium for each file of browser tests; without one they are skipped, or fail where POS_REQUIRE_BROWSER=1."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("POS_REQUIRE_BROWSER") == "1":
+            pytest.fail("POS_REQUIRE_BROWSER=1, but there is no chromium on the PATH")
+        pytest.skip("there is no chromium on the PATH")
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield one
+        one.close()
