@@ -307,6 +307,7 @@ class Terminal:
             "program": {
                 "id": program.id,
                 "currency": program.currency,
+                "time_zone": program.time_zone,
                 "points": program.redeem.points,
                 "worth_minor": program.redeem.worth_minor,
                 "claim_days": program.claim.within_days,

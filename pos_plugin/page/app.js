@@ -109,7 +109,7 @@ let wasOnline = null;
 function told(state) {
   if (!state) return;
   useCurrency(state.program.currency);
-
+  useZone(state.program.time_zone);
   if (sale.till && sale.till !== state.till.terminal) model.renew(); // kept from another till at this address
   Object.assign(sale, { till: state.till.terminal, currency: state.program.currency });
   if (wasOnline !== null && wasOnline !== state.network.online) model.requote();

@@ -36,22 +36,19 @@ export const signed = (points) => (points < 0 ? `−${-points}` : `+${points}`);
 
 export const points = (count) => `${count < 0 ? `−${-count}` : count} ${Math.abs(count) === 1 ? "point" : "points"}`;
 
-// The shop's distance from UTC; this machine's own until the till has named a local time.
-let shopMinutes = null;
+// The shop's time zone; this machine's own until the till has named it.
+let shopZone;
 
-export function useZone(localIso) {
-  const match = /([+-])(\d{2}):(\d{2})$/.exec(localIso);
-  if (match) shopMinutes = (match[1] === "-" ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3]));
+export function useZone(name) {
+  shopZone = name;
 }
 
 // When head office said so, in the shop's time; a till that was never told says that. Without a connection the figure
 // stands on what this till has recorded since as well.
 export function asOf(iso, isOnline) {
   if (!iso) return "as far as this till knows";
-  const zone = shopMinutes === null ? undefined : "UTC";
-  const local = (moment) => new Date(moment.getTime() + (shopMinutes ?? 0) * 60_000);
-  const said = (moment, parts) => moment.toLocaleString("en-GB", { timeZone: zone, ...parts });
-  const [at, now] = [local(new Date(iso)), local(new Date())];
+  const said = (moment, parts) => moment.toLocaleString("en-GB", { timeZone: shopZone, ...parts });
+  const [at, now] = [new Date(iso), new Date()];
   const date = { weekday: "short", day: "numeric", month: "short" };
   const day = said(at, date) === said(now, date) ? "" : `${said(at, date)} `;
   return `as of ${day}${said(at, { hour: "2-digit", minute: "2-digit", hour12: false })}${isOnline ? "" : ", and here since"}`;
