@@ -11,7 +11,7 @@ import msgspec
 from ledger.entry import Draft, OpenBody, ReleaseBody, Slice, TakeBody
 from ledger.lots import spendable
 from ledger.wire import GrantItem
-from offline_store import settings
+from offline_store import members, settings
 from offline_store.journal import Identity, head, number_of, record
 from offline_store.moment import Moment
 
@@ -29,6 +29,19 @@ def held_points(db: sqlite3.Connection, member: str, today: str) -> int:
         "SELECT coalesce(sum(held), 0) FROM lot WHERE member = ? AND expires_on > ?", (member, today)
     ).fetchone()
     return int(points)
+
+
+def spendable_points(db: sqlite3.Connection, member: str, today: str) -> int:
+    """What the member can spend at this till: what it holds, and no more than they have after what a return took back."""
+    known = members.balance(db, member, today)
+    points = known.points
+    if not known.as_of:
+        # Of a member whom head office never told of, this till's own figure leaves out what it was granted.
+        (granted,) = db.execute(
+            "SELECT coalesce(sum(amount), 0) FROM posting WHERE member = ? AND account = 'granted'", (member,)
+        ).fetchone()
+        points -= granted
+    return min(held_points(db, member, today), max(0, points))
 
 
 def take(db: sqlite3.Connection, at: Moment, grant: GrantItem) -> bool:

@@ -231,7 +231,7 @@ class Checkout:
         at = self.moment(db)
         if member:
             held = rights.held(db, member, at.today)
-            if sum(part.points for part in held) < one.redeem:
+            if one.redeem and rights.spendable_points(db, member, at.today) < one.redeem:
                 raise Conflict(
                     "NOT_SPENDABLE_HERE",
                     "The points are no longer at this till. Nothing was recorded.",
@@ -272,9 +272,7 @@ class Checkout:
     ) -> Document:
         shown = None
         if one.member:
-            shown = points_shown(
-                db, at, new, one.member, one.card, earned.points, one.redeem, is_fresh=connection.is_current
-            )
+            shown = points_shown(db, at, new, one.member, one.card, earned.points, one.redeem, connection)
         return sale_receipt(
             one.program,
             self.layout,
@@ -351,7 +349,7 @@ class Checkout:
     def _spendable(self, document: str, member: str, today: str) -> int:
         """What the member can spend here now, less what other open quotes have reserved."""
         with self.store.read() as db:
-            points = rights.held_points(db, member, today)
+            points = rights.spendable_points(db, member, today)
         with self._lock:
             self._forget_ended()
             reserved = sum(
@@ -422,7 +420,14 @@ def written(checkout: Checkout, work: Callable[[sqlite3.Connection], Entry], doc
 
 
 def points_shown(
-    db: sqlite3.Connection, at: Moment, new: Entry, member: str, card: str, earned: int, used: int, *, is_fresh: bool
+    db: sqlite3.Connection,
+    at: Moment,
+    new: Entry,
+    member: str,
+    card: str,
+    earned: int,
+    used: int,
+    connection: Connection,
 ) -> PointsShown:
     """The figures of a receipt's points block just after `new` was recorded, in the same transaction."""
     return PointsShown(
@@ -430,8 +435,9 @@ def points_shown(
         balance=members.balance(db, member, at.today),
         earned=earned,
         used=used,
-        spendable_here=rights.held_points(db, member, at.today),
-        is_current=is_fresh and at.acknowledged == new.number - 1,
+        spendable_here=rights.spendable_points(db, member, at.today),
+        is_online=connection.is_online,
+        is_current=connection.is_current and at.acknowledged == new.number - 1,
         today=at.today,
     )
 

@@ -112,8 +112,7 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     esc = {lot: earned.points} if lot and not is_online else {}
     draft = Draft(body, claim_document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)
-    card, is_fresh = checkout.card_read(member), checkout.connection().is_current
-    shown = points_shown(db, at, new, member, card, earned.points, 0, is_fresh=is_fresh)
+    shown = points_shown(db, at, new, member, checkout.card_read(member), earned.points, 0, checkout.connection())
     document = claim_receipt(
         program,
         checkout.layout,

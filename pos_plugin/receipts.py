@@ -36,7 +36,7 @@ class PointsShown:
     """The figures of one receipt's points block; all of them are true at the moment of the sale.
 
     `balance` includes this sale. `is_current`: head office's figure is fresh, and all but this sale is in it.
-    `spendable_here` is what this till could redeem now, after the sale.
+    `spendable_here` is what this till could redeem now, after the sale; online it could fetch more.
     """
 
     card: str
@@ -46,6 +46,7 @@ class PointsShown:
     spendable_here: int
     is_current: bool
     today: str
+    is_online: bool = False
 
 
 def sale_receipt(
@@ -99,9 +100,8 @@ def return_receipt(
     currency: str,
     is_void: bool,
     points: PointsShown | None,
-    owed: int,
 ) -> Document:
-    """The slip of a return or void. `owed`: taken-back points that were spent already, covered by the next ones."""
+    """The slip of a return or void."""
     width = layout.width_columns
     blocks = _heading(layout, at)
     blocks.append(Text("VOID" if is_void else "RETURN", bold=True, align="center"))
@@ -113,8 +113,6 @@ def return_receipt(
     blocks.append(Feed())
     if points is not None:
         blocks += points_block(program, points, width)
-        if owed:
-            blocks += [Text(line) for line in wrapped(f"Next {owed} points cover your return", width)]
     return _ended(blocks, layout, reference)
 
 
@@ -152,9 +150,11 @@ def points_block(program: Program, shown: PointsShown, width: int) -> list[Block
     lines.append(Text(columns("This sale" if shown.earned >= 0 else "Taken back", f"{shown.earned:+d}", width)))
     if shown.used:
         lines.append(Text(columns("Used" if shown.used > 0 else "Given back", f"{-shown.used:+d}", width)))
-    if not shown.is_current:
+    if balance.points < 0 and (shown.is_current or not balance.as_of):
+        lines += [Text(line) for line in wrapped(f"Next {-balance.points} points cover your return", width)]
+    elif not shown.is_current and not shown.is_online:
         lines.append(Text(columns("Can use here today", str(shown.spendable_here), width)))
-    elif balance.expiring and _is_soon(shown.today, balance):
+    elif shown.is_current and balance.expiring and _is_soon(shown.today, balance):
         last = datetime.fromisoformat(day_before(balance.next_expiry))
         day = f"{last.day} {MONTHS[last.month - 1]} {last.year}"
         lines.append(Text(f"Use {balance.expiring} pts by {day}"))

@@ -134,7 +134,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
             card,
             -result.taken_points,
             -result.restored_points,
-            is_fresh=checkout.connection().is_current,
+            checkout.connection(),
         )
     document = return_receipt(
         program,
@@ -147,7 +147,6 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         currency=sale.currency,
         is_void=back.is_void,
         points=shown,
-        owed=max(0, -shown.balance.points) if shown and (shown.is_current or not shown.balance.as_of) else 0,
     )
     receipts.keep(db, new.number, encode_document(document))
     return new

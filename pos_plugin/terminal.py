@@ -47,7 +47,7 @@ from pos_plugin.spooler import Device, Spooler
 log = logging.getLogger("pos_plugin")
 
 SYNC_EVERY_S = 5.0
-SYNC_SLOWEST_S = 60.0
+SYNC_SLOWEST_S = 15.0
 ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
 RIGHTS_WAIT_S = 2.0
@@ -256,7 +256,7 @@ class Terminal:
             ]
             return Enquiry(
                 members.balance(db, member, today),
-                rights.held_points(db, member, today),
+                rights.spendable_points(db, member, today),
                 members.cards_of(db, member),
                 moved,
             )

@@ -131,7 +131,7 @@ def member(
             raise Unknown("ACCOUNT_INVALID", "Nobody known here has this card.", hint="Check the number.")
         day = moment(db, datetime.now(UTC)).today
         balance = members.balance(db, found, day)
-        here = rights.held_points(db, found, day)
+        here = rights.spendable_points(db, found, day)
         moved = [
             (entry.envelope.business_day, entry.kind, points) for entry, points in members.movements(db, found, 20)
         ]

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -17,9 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
 from drivers.simulated.scanner import SimulatedScanner
 from pos_plugin.demo.cable import Cable
-
-if TYPE_CHECKING:
-    from pos_plugin.demo.shop import Member
+from pos_plugin.demo.people import Member
 
 SHOWN = 12
 """How many of the last pieces of paper the page shows."""

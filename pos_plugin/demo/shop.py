@@ -22,7 +22,6 @@ from typing import NamedTuple
 import typer
 
 from ledger.keys import SigningKey
-from loyalty.card import ean13_check_digit
 from loyalty.days import business_day
 from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
@@ -31,6 +30,7 @@ from offline_store.store import Store
 from offline_store.sync import Sync
 from pos_plugin.config import FILE, Config
 from pos_plugin.demo.cable import Cable
+from pos_plugin.demo.people import MEMBERS, STRANGER
 from pos_plugin.errors import TillError
 from pos_plugin.server_link import HttpLink
 
@@ -45,22 +45,8 @@ class Ports(NamedTuple):
     printer: int = 9101
 
 
-class Member(NamedTuple):
-    """Somebody whose card lies on the control page."""
-
-    name: str
-    card: str
-
-
-def _card(number: int) -> str:
-    first = f"29{number:010d}"
-    return first + ean13_check_digit(first)
-
-
-MEMBERS = (Member("Ada", _card(1)), Member("Grace", _card(2)), Member("Alan", _card(3)))
 LAST_WEEK = ((7, 0), (6, 1), (5, 2), (4, 0), (3, 1), (1, 0))
 """Who had been here before the demo begins, oldest first: days ago, and which of the members."""
-STRANGER = Member("A card nobody has joined with", _card(4711))
 
 
 def demo(folder: Path | None, ports: Ports) -> None:
@@ -106,7 +92,7 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
         _make_till(till)
     if making_office is not None:
         _finished(making_office, "making head office")
-    is_joining = is_new or office_is_new
+    is_joining = office_is_new or not _is_enrolled(till)
     asking = (
         _child("central_server", "enroll-code", "--dir", str(office), "--shop", SHOP, "--json") if is_joining else None
     )
@@ -169,6 +155,12 @@ def _make_till(till: Path) -> None:
     # Those receipts were handed out last week; they are not printed again now.
     store.write(lambda db: db.execute("UPDATE print_job SET state = 'printed'") and None)
     terminal.close()
+
+
+def _is_enrolled(till: Path) -> bool:
+    """A first start that was cut off may have left a till that belongs nowhere yet."""
+    with Store.open_for_reading(till) as store, store.read() as db:
+        return bool(settings.get(db, "server"))
 
 
 def _write_settings(till: Path, *, printer_port: int, scanner_port: str, url: str, page_port: int) -> None:

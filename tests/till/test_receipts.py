@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -265,3 +266,14 @@ def test_words_are_wrapped_at_the_edge_and_never_lost() -> None:
         lines = wrapped(text, width)
         assert " ".join(lines) == text
         assert all(len(line) <= width for line in lines)
+
+
+def test_a_negative_balance_is_explained_on_a_sale_too() -> None:
+    lines = block(shown(Balance(-50, 0, TOLD, "", 0), used=0, is_current=True)).splitlines()
+    assert "New balance -50" in [line.strip() for line in lines]
+    assert "Next 50 points cover your" in " ".join(lines)
+
+
+def test_while_online_nothing_is_said_of_what_is_held_here_because_more_can_be_fetched() -> None:
+    online = dataclasses.replace(shown(Balance(413, 50, TOLD, "", 0), used=0, is_current=False), is_online=True)
+    assert "Can use here today" not in block(online)

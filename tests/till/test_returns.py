@@ -370,3 +370,18 @@ def test_a_claim_by_a_member_nobody_knows_is_refused(till) -> None:
     with pytest.raises(Unknown) as refused:
         claim(till.checkout, sold.reference, "nobody")
     assert refused.value.code == "ACCOUNT_INVALID"
+
+
+def test_points_that_a_return_is_owed_cannot_be_spent_first(till) -> None:
+    """100 earned and spent elsewhere, then 40 earned here offline, then the 100 taken back: 60 are owed, nothing is left."""
+    member = till.member()
+    till.go_online()
+    till.sell("earned", 10_000, member)
+    till.hear_of(member, as_of=till.now, includes=till.head()[0])  # head office: all of it is spent at another shop
+    till.go_offline()
+    till.sell("more", 4000, member)
+    assert till.held(member) == 40
+    take_back(till.checkout, Return("1", "earned", "r1"))
+    assert till.balance(member).points == -60
+    quote = till.quote("next", 5000, member, redeem=40)
+    assert (quote.redeem_points, quote.spendable_here) == (0, 0)
