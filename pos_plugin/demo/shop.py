@@ -255,6 +255,6 @@ def _require_free(name: str, port: int) -> None:
             option = "--port" if name == "page" else f"--{name}-port"
             raise TillError(
                 "PORT_IN_USE",
-                f"Port {port} is in use by another program.",
-                hint=f"End that program, or choose another port: pos-plugin demo {option} {port + 100}",
+                f"Port {port} is in use: end the program that has it, or choose another: "
+                f"pos-plugin demo {option} {port + 100}",
             ) from None

@@ -28,14 +28,14 @@ function draw(state, refusal) {
   const { network, printer, scanner, till } = state;
   $("#till-name").textContent = `Till ${till.terminal}`;
   document.title = `Till ${till.terminal}`;
-  chip("#network", network.online ? "good" : network.configured ? "bad" : "", network.online ? "Connected" : network.configured ? "No connection" : "On its own");
+  chip("#network", network.online ? "good" : network.configured ? "bad" : "", network.online ? "Connected" : network.configured ? "Offline" : "On its own");
   $("#network").title = network.text;
   banner("#banner", network.configured && !network.online ? network.text : "");
   $("#try-now").hidden = network.online;
   banner("#scanner-banner", scanner.trouble && "The scanner does not answer. Check its cable. Until then write the numbers by hand.");
   $("#scanner-banner").title = scanner.trouble; // for whoever set it up
   if (!printer.configured) chip("#printer", "", "No printer");
-  else chip("#printer", printer.trouble ? "bad" : "good", printer.trouble ? "Printer stopped" : "Printer ready");
+  else chip("#printer", printer.trouble ? "bad" : "good", printer.trouble ? "No printing" : "Printer ready");
   banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : "");
   drawQuestions(printer.jobs.filter((job) => job.state === "unknown"));
 }

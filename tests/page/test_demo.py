@@ -488,19 +488,17 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, place: int) -> None:
         taken = other.getsockname()[1]
         ports = list(free_ports())
         ports[place] = taken
-        started = time.monotonic()
         ran = subprocess.run(
             command("pos_plugin", "demo", "--dir", str(tmp_path / "new"), *Ports(*ports).options()),
             capture_output=True,
             text=True,
             timeout=20,
         )
-        took_s = time.monotonic() - started
-    first, advice = ran.stderr.splitlines()
-    assert first == f"Port {taken} is in use by another program."
-    assert advice.startswith("End that program, or choose another port: pos-plugin demo --")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(
+        f"Port {taken} is in use: end the program that has it, or choose another: pos-plugin demo --"
+    )
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert took_s < 2
     assert not (tmp_path / "new").exists()
 
 

@@ -346,7 +346,7 @@ def test_signing_on_as_another_cashier_ends_the_sale(till: Till) -> None:
 def test_without_a_connection_a_banner_says_what_to_do(tmp_path: Path, browser: Browser) -> None:
     for till in make_till(tmp_path / "till", browser, WIDE, server={"url": "http://127.0.0.1:9"}):
         till.see("#banner", "No connection. Keep selling and scanning. Use only the points shown.")
-        till.see("#network", "No connection")
+        till.see("#network", "Offline")
         till.tap("Olive oil")
         till.complete()
 
