@@ -154,6 +154,11 @@ class Store:
             raise
         self._idle_readers.append(connection)
 
+    def settle(self) -> None:
+        """Returns once every write that had begun has ended, so that what is read next shows what it did."""
+        with self._writing:
+            pass
+
     def checkpoint(self) -> None:
         """Moves the WAL into the file. For idle moments; a checkout never does it."""
         with self._writing:

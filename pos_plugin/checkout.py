@@ -91,6 +91,8 @@ class Checkout:
         if redeem_points and recorded is None:
             wanted = self._wanted(program, sale, member, redeem_points, rejected)
         with self._fetching_for(member):
+            if wanted:
+                self.store.settle()  # a release that began before this quote is over, and what is counted here is left
             missing = wanted - self._spendable(sale.document, member, today)
             if missing > 0 and self.connection().is_online and not training:
                 self._fetch_rights(member, missing)

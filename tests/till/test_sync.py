@@ -6,6 +6,7 @@ The far end here keeps what it is sent and answers as head office does; a test t
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -601,3 +602,25 @@ def test_the_card_of_a_member_whose_details_are_still_to_be_sent_stays(till) -> 
     till.store.write(lambda db: members.apply_item(db, MemberItem(member, [], "2026-11-21T17:00:00+00:00", 1)))
     with till.store.read() as db:
         assert members.member_of_card(db, "2900000000018") == member
+
+
+def test_points_promised_while_a_release_was_being_written_are_still_here_at_the_commit(exchange) -> None:
+    """A quote that begins between the look at open quotes and the release's COMMIT waits for it, and promises what is left."""
+    till = exchange.till
+    member = till.member()
+    till.sell("1", 15_000, member)
+    promised = []
+    quoting = threading.Thread(target=lambda: promised.append(till.quote("2", 9_999, member, redeem=100)))
+
+    looks = []
+
+    def keeps(one: str) -> bool:
+        looks.append(till.checkout.needs_rights(one))
+        if len(looks) == 2:  # the look within the transaction that releases
+            quoting.start()
+            quoting.join(0.3)  # it must wait for its turn, so this is all it gets
+        return looks[-1]
+
+    exchange.sync.step(keeps)
+    quoting.join()
+    till.checkout.commit(promised[0].quote_id)
