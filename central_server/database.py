@@ -96,6 +96,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows, none of which is there."""
+    if rows:
+        connection.execute(table.insert(), [dict(row) for row in rows])
+
+
 def keep(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts rows; what is there under the same key stays as it is."""
     if rows:
