@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 from workload import NEXT_STEP, PROFILE, PROGRAM, Paper, card_of
@@ -151,9 +152,11 @@ def opened(folder: Path, promised: Promised) -> Found:
     last. The next version of the program opens it where that one had been started by then.
     """
     steps = NEXT_VERSION if promised.is_next_version else THIS_VERSION
-    offline_store.schema.migrations = lambda: steps
     try:
-        with _started(folder, may_be_missing=not promised.made) as store:
+        with (
+            patch.object(offline_store.schema, "migrations", lambda: steps),
+            _started(folder, may_be_missing=not promised.made) as store,
+        ):
             return _look(store, promised)
     except Exception as error:  # whatever it is, this till does not start
         return Found(problems=[f"{type(error).__name__}: {error}"])
@@ -349,6 +352,9 @@ def _prints(promised: Promised, found: Found) -> Iterator[str]:
             yield f"{'doubled' if job in promised.out else 'lost'}: job {job} is {state}, not {' or '.join(states)}"
     for job in promised.out & set(found.printed_by_itself):
         yield f"doubled: job {job} is printed once more by itself"
+    for number, _, document in found.entries:
+        if document.startswith(("sale/", "return/", "claim/")) and number not in found.receipts:
+            yield f"lost: entry {number}, {document}, stands without a receipt"
     originals = Counter(number for number, is_copy, _ in found.jobs.values() if not is_copy)
     if originals != Counter(dict.fromkeys(found.receipts, 1)):
         yield "corrupt: receipts and their print jobs do not match"

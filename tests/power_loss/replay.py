@@ -28,7 +28,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 from disk import EVERYTHING, NOTHING, Disk, Operation, Survives, recorded, some  # noqa: E402
 from promises import Found, Promised, broken, opened  # noqa: E402
 
-SEEDS = 4
+SEEDS = 5
 """Cuts at each point that leave some random part."""
 
 
@@ -78,6 +78,8 @@ def fast_folder() -> Iterator[Path]:
 
 def compiled(folder: Path) -> Path:
     recorder = folder / "recorder.so"
+    if shutil.which("gcc") is None:
+        raise FileNotFoundError("the recorder needs gcc; on Debian and Ubuntu: apt install gcc libc6-dev")
     command = ["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", recorder, HERE / "recorder.c"]
     subprocess.run([*command, "-ldl"], check=True)
     return recorder
