@@ -115,6 +115,8 @@ class Books:
         self.today = office.today(connection)
         self._grace_until = (date.fromisoformat(self.today) + timedelta(days=program.expire.grace_days)).isoformat()
         self._about: dict[str, _About] = {}
+        self._strangers: set[str] = set()
+        """Who was looked for and is in no table yet."""
         self._open: dict[str, MemberBook] = {}
         self._stored: dict[str, _Stored] = {}
         self._shops: set[tuple[str, str]] = set()
@@ -175,7 +177,7 @@ class Books:
 
     def _fetch_about(self, members: Iterable[str]) -> None:
         table = schema.member.c
-        wanted = {member for member in members if member and member not in self._about}
+        wanted = {member for member in members if member} - self._about.keys() - self._strangers
         while wanted:
             for part in _parts(sorted(wanted)):
                 for row in self.connection.execute(
@@ -184,15 +186,13 @@ class Books:
                     )
                 ):
                     self._about[row.member] = _About(row.joined_at, row.home_shop, row.merged_into, is_stored=True)
-            wanted = {
-                self._about[member].merged_into
-                for member in wanted
-                if member in self._about and self._about[member].merged_into not in self._about
-            } - {""}
+            self._strangers |= wanted - self._about.keys()
+            found = {self._about[member].merged_into for member in wanted if member in self._about}
+            wanted = found - {""} - self._about.keys() - self._strangers
 
     def who(self, member: str) -> str:
         """The member that this reference has become; merges are resolved when posting, never when receiving."""
-        if member not in self._about:
+        if member not in self._about and member not in self._strangers:
             self._fetch_about([member])
         about = self._about.get(member)
         return about.merged_into or member if about else member
