@@ -19,7 +19,7 @@ from pos_plugin.quotes import Connection
 from pos_plugin.receipts import Layout
 
 TILLS = 4
-KILLS = 32
+KILLS = 40
 THREADS = 3
 
 
