@@ -157,9 +157,15 @@ class Postgres:
         source = f"host=127.0.0.1 port={primary.port} user=pos application_name={name}"
         self.run("pg_basebackup", "-D", str(self.data), "-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync")
 
-    def start(self, *options: str) -> None:
-        more = " ".join(f"-c {option}" for option in ("max_connections=100", *options))
-        words = f"-k {self.folder} -p {self.port} -c listen_addresses=127.0.0.1 {more}"
+    def configure(self, **options: str) -> None:
+        with (self.data / "postgresql.conf").open("a", encoding="ascii") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-m", "fast", "stop")
+
+    def start(self) -> None:
+        words = f"-k {self.folder} -p {self.port} -c listen_addresses=127.0.0.1 -c max_connections=100"
         self.run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", words, "start")
 
     def run(self, tool: str, *arguments: str) -> None:
@@ -193,12 +199,20 @@ class Postgres:
         family = [postmaster, *postmaster.children(recursive=True)]
         for one in family:
             one.kill()
-        psutil.wait_procs(family, timeout=10)
+        while any(map(_is_alive, family)):
+            psutil.wait_procs(family, timeout=0.02)
         (self.data / "postmaster.pid").unlink()
 
 
-@pytest.fixture
-def new_postgres() -> Iterator[Callable[[], Postgres]]:
+def _is_alive(process: psutil.Process) -> bool:
+    """A dead one whose parent has not asked after it yet is dead."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _made() -> Iterator[Callable[[], Postgres]]:
     made: list[Postgres] = []
 
     def make() -> Postgres:
@@ -212,13 +226,24 @@ def new_postgres() -> Iterator[Callable[[], Postgres]]:
         shutil.rmtree(one.folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres(new_postgres: Callable[[], Postgres]) -> Postgres:
-    one = new_postgres()
+new_postgres = pytest.fixture(_made, name="new_postgres")
+lasting_postgres = pytest.fixture(_made, name="lasting_postgres", scope="session")
+
+
+@pytest.fixture(scope="session")
+def running_postgres(lasting_postgres: Callable[[], Postgres]) -> Postgres:
+    one = lasting_postgres()
     one.init()
     one.start()
-    one.ask("CREATE DATABASE office")
     return one
+
+
+@pytest.fixture
+def postgres(running_postgres: Postgres) -> Postgres:
+    """A PostgreSQL with an empty database `office`."""
+    running_postgres.ask("DROP DATABASE IF EXISTS office WITH (FORCE)")
+    running_postgres.ask("CREATE DATABASE office")
+    return running_postgres
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
