@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -77,8 +78,7 @@ def _apply_some(office: Office, limit: int) -> int:
     unfit: dict[str, list[str]] = {}
     while True:
         try:
-            with office.database.writing() as connection:
-                return _apply_chunk(office, connection, limit, unfit)
+            return office.database.write(partial(_apply_chunk, office, limit, unfit))
         except _Unfit as found:
             if found.entry_hash:
                 unfit.setdefault(found.entry_hash, []).append(str(found))
@@ -86,7 +86,7 @@ def _apply_some(office: Office, limit: int) -> int:
                 limit = 1  # the database refused something: one by one it shows whose it was
 
 
-def _apply_chunk(office: Office, connection: Connection, limit: int, unfit: Mapping[str, list[str]]) -> int:
+def _apply_chunk(office: Office, limit: int, unfit: Mapping[str, list[str]], connection: Connection) -> int:
     books = Books(connection, office)
     sales = Sales(books)
     inbox, branch = schema.inbox, schema.branch
@@ -184,7 +184,8 @@ def _post_alone(
 
 def expire_due(office: Office, limit: int = 500) -> int:
     """Posts the end of lots whose day has come, for up to `limit` members; answers for how many."""
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> int:
         books = Books(connection, office)
         holding, lot = schema.holding.c, schema.lot.c
         due = connection.scalars(
@@ -200,13 +201,16 @@ def expire_due(office: Office, limit: int = 500) -> int:
             with books.settling(origin, [], cause="expired") as settlement:
                 settlement.book(member).expire()
         books.flush()
-    return len(due)
+        return len(due)
+
+    return office.database.write(work)
 
 
 def understand(office: Office) -> int:
     """After an upgrade: parked entries that can be read by now get the rest of their postings. Answers how many."""
-    understood = 0
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> int:
+        understood = 0
         connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         inbox, note = schema.inbox, schema.note
         parked = (
@@ -245,7 +249,9 @@ def understand(office: Office) -> int:
             )
             _post_alone(office, connection, shop, row, esc_is_posted=True)
             understood += 1
-    return understood
+        return understood
+
+    return office.database.write(work)
 
 
 def _terminals(connection: Connection, names: set[str]) -> dict[str, Row[Any, Any]]:

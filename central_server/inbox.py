@@ -59,11 +59,14 @@ def record(office: Office, batch: Batch) -> BatchReply:
             status=401,
         )
     moves_points = any(one.envelope is not None and one.envelope.kind in AT_RECORD for one in placed)
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> BatchReply:
         if moves_points:
             # Whoever changes points holds the chain first, and only then rows of a terminal: one order, no waiting in a circle.
             connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         return _record(office, connection, batch, placed)
+
+    return office.database.write(work)
 
 
 def _head_of(connection: Connection, batch: Batch) -> tuple[str, int]:
