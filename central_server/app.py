@@ -47,7 +47,7 @@ Terminal = Row[tuple[str, ...]]
 
 
 def create_app(office: Office, *, body_within_s: float = BODY_WITHIN_S) -> FastAPI:
-    app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     wrong_codes = enrolment.WrongCodes()
     bodies = Bodies(body_within_s)
 
@@ -213,7 +213,7 @@ def _too_large() -> Refused:
 def _decoded(body: bytes, kind: type[Message]) -> Message:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # The decoder's own words name fields, never values.
         raise WireError(str(error)) from error
 
