@@ -169,12 +169,10 @@ def test_a_content_type_is_not_believed_the_bytes_are(central, tell, content_typ
             assert tell.refusal(answer) == (400, "MESSAGE_UNREADABLE")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW", "HEAD"])
 @pytest.mark.parametrize("path", ["/v1/entries", "/v1/feed", "/nothing", "/", "//v1/entries", "/v1/entries/"])
-def test_another_method_or_address_is_refused(central, tell, method, path):
+def test_another_method_or_address_is_refused(central, tell, path):
     with central.unmoved():
-        answer = central.client.request(method, central.url + path)
-        if method == "HEAD":
-            assert answer.status_code in (404, 405)
-        else:
+        for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"):
+            answer = central.client.request(method, central.url + path)
             assert tell.refusal(answer) in [(404, "NO_SUCH_ADDRESS"), (405, "NO_SUCH_ADDRESS")]
+        assert central.client.head(central.url + path).status_code in (404, 405)

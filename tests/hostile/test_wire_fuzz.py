@@ -22,7 +22,7 @@ MESSAGES = [
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == wire.__name__
 ]
 KEY = SigningKey(bytes(32))
-FAST = settings(max_examples=150, deadline=None)
+FAST = settings(max_examples=50, deadline=None)
 LONG = settings(max_examples=2500, deadline=None)
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
