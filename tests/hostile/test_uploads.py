@@ -334,3 +334,13 @@ def test_bytes_that_are_no_entry_are_parked_in_their_place(central, thief, signe
     answer = central.upload(signed_batch(thief, noise, number=len(noise)))
     assert [result["outcome"] for result in answer.json()["results"]] == ["parked"] * len(noise)
     central.an_honest_till_is_served()
+
+
+def test_an_entry_that_names_another_before_it_is_refused_though_its_number_is_right(
+    central, tell, thief, signed_batch
+):
+    for prev in (GENESIS, "f" * 64, thief.journal[3].hash, thief.journal[4].hash.upper()):
+        stray = next_entry(thief, prev=prev)
+        with central.unmoved():
+            answer = central.upload(signed_batch(thief, [*pick(thief, 0, 1, 2, 3, 4), stray], number=6))
+            assert tell.refusal(answer) == BROKEN
