@@ -449,6 +449,8 @@ class _Posting:
         slices = entry.envelope.esc
         if any(points <= 0 for points in slices.values()):
             raise ValueError("it takes less than nothing")
+        for part in body.slices:
+            _check_lot(part.lot, part.expires_on)
         is_proven, is_excused = self._proof(entry, body)
         if not is_proven:
             reason = "it takes a grant that head office does not know, and that does not bear its signature"
@@ -532,7 +534,8 @@ def _check_points(envelope: Envelope) -> None:
 
 
 def _check_lot(lot: str, expires_on: str) -> None:
-    date.fromisoformat(expires_on)
+    if date.fromisoformat(expires_on).isoformat() != expires_on:
+        raise ValueError("it writes a day otherwise than year, month and day")  # tills take no feed that has one
     if not lot or len(lot) > 64 or "\x00" in lot:
         raise ValueError("its award names no lot")
 

@@ -45,6 +45,8 @@ def record(office: Office, batch: Batch) -> BatchReply:
 
     A batch that builds upon an entry that is not here records nothing; the reply names the head to send from.
     """
+    if not _is_storable(batch.epoch):
+        raise Refused("MESSAGE_UNFIT", "A batch names its epoch in a few letters.", status=422)
     with office.database.reading() as connection:
         terminal = terminal_row(connection, batch.terminal)
         head = _head_of(connection, batch)
