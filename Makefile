@@ -40,9 +40,9 @@ lint:
 replay: setup
 	$(BIN)/python -m bench.replay --till 367
 
+# Each number of docs/performance.md beside its peer. Say where a real disk is: make bench BENCH_DIR=/var/tmp
 bench: setup
-	$(BIN)/python -m bench checkout
-	$(BIN)/python -m bench backfill
+	@for name in checkout concurrent members feed tamper drain ingest backfill; do $(BIN)/python -m bench $$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import threading
@@ -43,6 +44,8 @@ def serve_until_stopped(
             # uvicorn raises the signal that ended it once more; by then everything is closed, and it is done.
             for name in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(name, lambda *_: None)
+            # What is loaded by now stays; looking through it at every collection takes time from recording.
+            gc.freeze()
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             stopped.set()

@@ -348,11 +348,12 @@ class Sync:
         if (row[0] if row else 0) != start:
             return
         at = moment(db, self._clock())
+        told: list[MemberItem] = []
         for item in items:
             _require_sound(item)
             match item:
                 case MemberItem():
-                    members.apply_item(db, at, item)
+                    told.append(item)
                 case GrantItem():
                     rights.take(db, at, item)
                 case RecallItem():
@@ -368,6 +369,7 @@ class Sync:
                         settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")
+        members.apply_items(db, at, told)
         db.execute(
             "INSERT INTO feed_position (channel, position) VALUES (?, ?) "
             "ON CONFLICT (channel) DO UPDATE SET position = excluded.position",
