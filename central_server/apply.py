@@ -42,7 +42,7 @@ from ledger.postings import postings
 from ledger.settlement import AVAILABLE, MemberBook
 from loyalty.sale import Sale
 
-CHUNK = 500
+CHUNK = 1000
 """Entries in one transaction: many, because each COMMIT waits for the disk; few, because grants wait for the ledger."""
 
 AT_RECORD = ("take", "merge")
