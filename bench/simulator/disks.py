@@ -113,8 +113,15 @@ def store_class(disk: Disk) -> type[Store]:
     return FailingStore
 
 
+_compiled: list[Any] = []
+"""The dialect and the compiled statements of this process's first engine, for all later ones: a seed opens a dozen of them."""
+
+
 def fail_with(engine: Any, disk: Disk) -> None:
     """Puts head office's database on `disk`."""
+    if not _compiled:
+        _compiled.extend((engine.dialect, engine._compiled_cache))
+    engine.dialect, engine._compiled_cache = _compiled
 
     def before_statement(_c: Any, _cursor: Any, statement: str, _p: Any, _x: Any, _many: bool) -> None:
         fault = disk.due(statement)

@@ -6,7 +6,7 @@
     receipts    every figure on every receipt
     paper       nothing comes out twice without COPY
     whole       head office has every entry that was ever written
-    calendar    naive sums need no lots, because no lot's day comes
+    sums        points heard and recorded add up to what happened: no day comes, nobody is two members, no till starts anew
     known       head office knows what it was told before
 """
 
@@ -46,14 +46,14 @@ HAZARDS = {
         Hazard("repeat", 0),
         Hazard("late sale", 3.0),
         Hazard("returns", 5.0),
-        Hazard("double join", 0),
-        Hazard("months", 1.5, ("calendar",)),
-        Hazard("wrong clock", 1.0, ("calendar",)),
+        Hazard("double join", 0, ("sums",)),
+        Hazard("months", 1.5, ("sums",)),
+        Hazard("wrong clock", 1.0, ("sums",)),
         # what no protocol can undo, only bound
-        Hazard("image", 1.5, ("escrow", "receipts", "paper", "whole")),
-        Hazard("clone", 0.8, ("escrow", "receipts", "paper")),
-        Hazard("destroyed", 0.8, ("whole",)),
-        Hazard("server restored", 0.8, ("escrow", "receipts", "known")),
+        Hazard("image", 3.0, ("escrow", "receipts", "paper", "whole")),
+        Hazard("clone", 1.0, ("escrow", "receipts", "paper")),
+        Hazard("destroyed", 0.8, ("whole", "sums")),
+        Hazard("server restored", 2.5, ("escrow", "receipts", "known")),
     )
 }
 NAMES = tuple(HAZARDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from typing import NamedTuple
 from bench.simulator.facts import Violation
 from bench.simulator.hazards import Hazards, drawn
 from bench.simulator.world import World
+
+logging.getLogger("central_server").setLevel(logging.CRITICAL)  # what it puts off is in the trace
 
 STEPS = 60
 MEMORY = Path("/dev/shm")
