@@ -29,7 +29,7 @@ HAZARDS = {
     one.name: one
     for one in (
         # the network
-        Hazard("cut", 2.0),
+        Hazard("cut", 3.0),
         Hazard("lost request", 0),
         Hazard("lost answer", 0),
         Hazard("doubled", 0),
