@@ -22,7 +22,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--trace", type=int, metavar="SEED", help="one seed again, a line for everything that happens")
     asked = parser.parse_args()
-    hazards = None if asked.hazards is None else tuple(filter(None, (name.strip() for name in asked.hazards.split(","))))
+    hazards = (
+        None if asked.hazards is None else tuple(filter(None, (name.strip() for name in asked.hazards.split(","))))
+    )
     atexit.register(clean_up)
     if asked.trace is not None:
         outcome = run_seed(asked.trace, asked.steps, hazards, is_traced=True)
@@ -51,7 +53,9 @@ def main() -> int:
     print(f"{asked.seeds / seconds:.1f} seeds a second on {asked.processes} processors, {seconds:.0f} s")
     if failed:
         again = f" --hazards '{asked.hazards}'" if asked.hazards is not None else ""
-        print(f"again: python -m bench.simulator --steps {asked.steps}{again} --trace {failed[0].seed}", file=sys.stderr)
+        print(
+            f"again: python -m bench.simulator --steps {asked.steps}{again} --trace {failed[0].seed}", file=sys.stderr
+        )
     return 1 if failed else 0
 
 

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def everything(world: World) -> None:
-    for check in (same_rights, files_are_whole, entries_have_arrived, balances_are_right, nothing_is_overspent, receipts_are_printed):
+    for check in (
+        same_rights,
+        files_are_whole,
+        entries_have_arrived,
+        balances_are_right,
+        nothing_is_overspent,
+        receipts_are_printed,
+    ):
         check(world)
 
 
@@ -31,7 +38,8 @@ def same_rights(world: World, *, of_twins: bool = True) -> None:
             continue
         terminal, epoch = till.setting("terminal"), till.setting("epoch")
         rows = world.office.look(
-            "SELECT lot, sum(points) FROM holding WHERE place = 'escrow' AND branch = ? GROUP BY lot", f"{terminal}/{epoch}"
+            "SELECT lot, sum(points) FROM holding WHERE place = 'escrow' AND branch = ? GROUP BY lot",
+            f"{terminal}/{epoch}",
         )
         there = {str(lot): int(str(points)) for lot, points in rows}
         here = dict(till.eyes.execute("SELECT lot, sum(held) FROM lot WHERE held > 0 GROUP BY lot").fetchall())
@@ -42,7 +50,8 @@ def same_rights(world: World, *, of_twins: bool = True) -> None:
         require(here == dict(counted), f"{till.label} holds {here}, its entries make it {dict(counted)}")
         if world.hazards.keeps("known"):
             (left,) = world.office.look(
-                "SELECT coalesce(sum(points), 0) FROM holding WHERE place = 'granted' AND branch = ?", f"{terminal}/{epoch}"
+                "SELECT coalesce(sum(points), 0) FROM holding WHERE place = 'granted' AND branch = ?",
+                f"{terminal}/{epoch}",
             )[0]
             require(not left, f"{till.label} was granted {left} points that it never took")
 
@@ -54,7 +63,9 @@ def files_are_whole(world: World) -> None:
         require(not found, f"{till.label}: {'; '.join(found[:3])}")
     wrong = list(report.problems(world.office.office))
     require(not wrong, f"head office: {'; '.join(wrong[:3])}")
-    notes = world.office.look("SELECT terminal, number, code, reason FROM note WHERE code IN ('quarantine', 'unproved')")
+    notes = world.office.look(
+        "SELECT terminal, number, code, reason FROM note WHERE code IN ('quarantine', 'unproved')"
+    )
     require(not notes, f"head office set aside: {notes[:3]}")
 
 
@@ -93,7 +104,10 @@ def balances_are_right(world: World) -> None:
             require(today < day, f"lot {lot} of member {member} ended on {day} and is still available; it is {today}")
     for member in sorted({*who.values(), *right}):
         has = standing(world, member)
-        require(has == right[member], f"member {member} has {has} points at head office; what happened comes to {right[member]}")
+        require(
+            has == right[member],
+            f"member {member} has {has} points at head office; what happened comes to {right[member]}",
+        )
 
 
 def nothing_is_overspent(world: World) -> None:
@@ -111,17 +125,21 @@ def nothing_is_overspent(world: World) -> None:
         if not world.hazards.keeps("escrow"):
             bound[owner] += world.allowed[member]
             awarded[owner] += world.allowed[member]
-    for member, debt in world.office.look("SELECT member, debt FROM member WHERE debt > 0"):
+    for debtor, debt in world.office.look("SELECT member, debt FROM member WHERE debt > 0"):
         owed = int(str(debt))
-        require(owed <= bound[str(member)], f"member {member} owes {owed} points; at most {bound[str(member)]} can be owed")
-    for member, points in redeemed.items():
-        require(points <= awarded[member], f"member {member} redeemed {points} points of {awarded[member]}")
+        require(
+            owed <= bound[str(debtor)], f"member {debtor} owes {owed} points; at most {bound[str(debtor)]} can be owed"
+        )
+    for owner, points in redeemed.items():
+        require(points <= awarded[owner], f"member {owner} redeemed {points} points of {awarded[owner]}")
 
 
 def receipts_are_printed(world: World) -> None:
     """Every print is settled; no receipt is there twice without COPY; what is marked printed is there."""
     for till in world.tills:
-        open_jobs = till.eyes.execute("SELECT job, state FROM print_job WHERE state NOT IN ('printed', 'dropped')").fetchall()
+        open_jobs = till.eyes.execute(
+            "SELECT job, state FROM print_job WHERE state NOT IN ('printed', 'dropped')"
+        ).fetchall()
         require(not open_jobs, f"{till.label}: prints are left over: {open_jobs[:3]}")
         if till.is_copied or not world.hazards.keeps("paper"):
             continue

@@ -83,9 +83,7 @@ class Memory:
     counted_takes: set[int] = field(default_factory=set)
 
     def copy(self) -> Memory:
-        return replace(
-            self, journal=list(self.journal), heard=dict(self.heard), counted_takes=set(self.counted_takes)
-        )
+        return replace(self, journal=list(self.journal), heard=dict(self.heard), counted_takes=set(self.counted_takes))
 
     def expiries(self) -> dict[str, str]:
         days: dict[str, str] = {}
@@ -174,7 +172,9 @@ class Facts:
         self.entries[entry.hash] = entry
         self.shops[entry.hash] = shop
 
-    def net(self, hashes: Iterable[str], first: Mapping[tuple[str, str], tuple[str, str]] | None = None) -> Counter[str]:
+    def net(
+        self, hashes: Iterable[str], first: Mapping[tuple[str, str], tuple[str, str]] | None = None
+    ) -> Counter[str]:
         """Each member's points if exactly these entries had happened, expiry aside: no lots, no places, no order.
 
         A document counts once for each content. `first` says which sale (and which claim) head office heard first, where two

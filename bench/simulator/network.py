@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -28,7 +29,7 @@ from ledger.wire import (
     pack,
     unpack,
 )
-from offline_store.sync import Unreachable
+from offline_store.sync import SyncError, Unreachable
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ class Sent(NamedTuple):
 
 
 class Wire:
-    """`offline_store.sync.Link` of one till. `heard` is told of every answer that arrives, `fault` of everything that does not."""
+    """`offline_store.sync.Link` of one till. `heard` is told of every answer that arrives, `fault` of all that goes wrong."""
 
     def __init__(
         self,
@@ -127,12 +128,8 @@ class Wire:
         return answer
 
     def _unheard(self, address: str, terminal: str, body: bytes) -> None:
-        from offline_store.sync import SyncError
-
-        try:
+        with suppress(SyncError):
             self._answer(address, terminal, body)
-        except SyncError:
-            pass
 
     def _garbled(self, body: bytes) -> bytes:
         """Entries in another order, or one left out: what no sender does, and a broken box between may."""

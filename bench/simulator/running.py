@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -42,7 +42,9 @@ def template() -> Path:
     return Path(tempfile.mkdtemp(prefix="simulator-", dir=MEMORY if MEMORY.is_dir() else None))
 
 
-def run_seed(seed: int, steps: int = STEPS, hazards: Iterable[str] | None = None, *, is_traced: bool = False) -> Outcome:
+def run_seed(
+    seed: int, steps: int = STEPS, hazards: Iterable[str] | None = None, *, is_traced: bool = False
+) -> Outcome:
     """One world from beginning to end. Whatever breaks, also an exception that nobody expected, is a violation."""
     chosen = drawn(Random(f"hazards {seed}")) if hazards is None else Hazards(hazards)
     folder = Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=template()))
@@ -54,8 +56,9 @@ def run_seed(seed: int, steps: int = STEPS, hazards: Iterable[str] | None = None
     except Violation as broken:
         violation = f"step {world.step if world else 0}: {broken}"
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        violation = f"step {world.step if world else 0}: {type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(at.filename).name}:{at.lineno}"
+        violation = f"step {world.step if world else 0}: {type(error).__name__}: {error} ({where})"
         if is_traced:
             traceback.print_exc(file=sys.stderr)
     finally:
@@ -66,27 +69,23 @@ def run_seed(seed: int, steps: int = STEPS, hazards: Iterable[str] | None = None
         return Outcome(seed, steps, str(chosen), {}, 0, violation, ())
     if violation:
         world.say(f"=> {violation}")
-    return Outcome(seed, steps, str(chosen), dict(world.faults), len(world.facts.entries), violation, tuple(world.lines))
+    return Outcome(
+        seed, steps, str(chosen), dict(world.faults), len(world.facts.entries), violation, tuple(world.lines)
+    )
 
 
-def run_seeds(seeds: range, steps: int = STEPS, hazards: tuple[str, ...] | None = None, processes: int = 1) -> Iterator[Outcome]:
+def run_seeds(
+    seeds: range, steps: int = STEPS, hazards: tuple[str, ...] | None = None, processes: int = 1
+) -> Iterator[Outcome]:
     """Outcomes as they come, in the order of the seeds."""
     if processes == 1:
         for seed in seeds:
             yield run_seed(seed, steps, hazards)
         return
     with get_context("spawn").Pool(processes, initializer=_clean_up_at_exit) as pool:
-        yield from pool.imap(_Job(steps, hazards), seeds, chunksize=2)
+        yield from pool.imap(partial(run_seed, steps=steps, hazards=hazards), seeds, chunksize=2)
         pool.close()
         pool.join()
-
-
-class _Job(NamedTuple):
-    steps: int
-    hazards: tuple[str, ...] | None
-
-    def __call__(self, seed: int) -> Outcome:
-        return run_seed(seed, self.steps, self.hazards)
 
 
 def _clean_up_at_exit() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 EVERY = 27
@@ -49,7 +50,9 @@ def derived() -> tuple[Shopper, ...]:
     ):
         visits[household].append((at.toordinal(), store, round(value * 100)))
     found = [
-        _habits(household, sorted(theirs)) for household, theirs in sorted(visits.items()) if len(theirs) >= LEAST_BASKETS
+        _habits(household, sorted(theirs))
+        for household, theirs in sorted(visits.items())
+        if len(theirs) >= LEAST_BASKETS
     ]
     return tuple([one for one in found if len(one.shares) > 1 and one.shares[1] >= 20][::EVERY][:6])
 
@@ -57,7 +60,7 @@ def derived() -> tuple[Shopper, ...]:
 def _habits(household: int, visits: list[tuple[int, int, int]]) -> Shopper:
     stores = Counter(store for _, store, _ in visits).most_common(3)
     days = [day for day, _, _ in visits]
-    gaps = sorted(later - earlier for earlier, later in zip(days, days[1:], strict=False))
+    gaps = sorted(later - earlier for earlier, later in pairwise(days))
     shares = tuple(round(100 * count / len(visits)) for _, count in stores)
     return Shopper(household, len(visits), shares, _quartiles(gaps), _quartiles(sorted(cost for _, _, cost in visits)))
 

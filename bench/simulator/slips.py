@@ -13,7 +13,7 @@ FIGURE = re.compile(
     r"|Taken back|Used|Given back|Can use here today) +(?P<points>[+-]?\d+)( +\(worth .*\))?"
 )
 DEBT = re.compile(r"Next (?P<points>\d+) points cover your return")
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 FRESH = timedelta(seconds=60)
 
 
@@ -71,7 +71,9 @@ def check_slip(
     earlier = since - earned + used
     is_current = "New balance" in said
     if is_current:
-        require(fed_ago is not None and fed_ago < FRESH, f"{where} says New balance; head office was heard {fed_ago} ago")
+        require(
+            fed_ago is not None and fed_ago < FRESH, f"{where} says New balance; head office was heard {fed_ago} ago"
+        )
         require(acknowledged >= number - 1, f"{where} says New balance, but not all before it had been sent")
         expected["New balance"] = points
     elif heard is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,10 +49,8 @@ class SimulatedTerminal(Terminal):
             patience -= 1
             return patience < 0
 
-        try:
+        with suppress(SyncError, StoreError):
             self.sync.fetch_rights(member, points, deadline)
-        except (SyncError, StoreError):
-            pass
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         assert self.sync is not None

@@ -58,7 +58,15 @@ from pos_plugin.returns import void as void_sale
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SHOPS = ("Harbour", "Mill")
 MOST_TILLS = 5
-LIFE: dict[str, float] = {"visit": 22, "exchange": 5, "claims": 1.5, "printing": 2, "person": 1.5, "hand over": 1, "keeping": 1}
+LIFE: dict[str, float] = {
+    "visit": 22,
+    "exchange": 5,
+    "claims": 1.5,
+    "printing": 2,
+    "person": 1.5,
+    "hand over": 1,
+    "keeping": 1,
+}
 """What happens in any world, and how often."""
 
 Draw = random.Random
@@ -112,7 +120,7 @@ class World:
 
     def say(self, line: str) -> None:
         if self.is_traced:
-            self.lines.append(line)
+            self.lines.append(line.replace(str(self.folder), ""))
 
     def wait(self, draw: Draw, least_s: float, most_s: float) -> None:
         self.now += timedelta(seconds=round(draw.uniform(least_s, most_s), 1))
@@ -131,7 +139,9 @@ class World:
         self.office.disk.disarm()
         till.sync.enroll(self.office.new_code(shop))
         till.wire.is_mended = self.is_mended
-        self.backup = None  # a head office that has forgotten a till refuses it for good: backed up again after an enrolment
+        self.backup = (
+            None  # a head office that has forgotten a till refuses it for good: backed up again after an enrolment
+        )
         return till
 
     def _placed(self, label: str, shop: str, host: Host) -> Till:
@@ -161,9 +171,13 @@ class World:
             case BatchReply(head=head, head_number=number) if number:
                 sent = [hashlib.sha256(data).hexdigest() for data in unpack(request).entries]
                 there = self.office.has([*sent, head])
-                require(head in there, f"{till.label}: entry {number} is acknowledged, and head office has not recorded it")
+                require(
+                    head in there, f"{till.label}: entry {number} is acknowledged, and head office has not recorded it"
+                )
                 missing = len(set(sent) - there) if head == sent[-1] else 0
-                require(not missing, f"{till.label}: {missing} entries are acknowledged that head office has not recorded")
+                require(
+                    not missing, f"{till.label}: {missing} entries are acknowledged that head office has not recorded"
+                )
             case FeedReply(channels=channels, server_epoch=epoch):
                 asked = msgspec.json.decode(request, type=FeedRequest)
                 channel = f"members/{till.shop}"
@@ -173,10 +187,12 @@ class World:
                         self._granted_before_told(till, item)
                 if channel in channels and channels[channel].items:
                     page = channels[channel]
-                    (waiting,) = self.office.look(
-                        "SELECT count(*) FROM branch WHERE applied_number < head_number"
-                    )[0]
-                    there_now = None if waiting else frozenset(str(row[0]) for row in self.office.look("SELECT hash FROM inbox"))
+                    (waiting,) = self.office.look("SELECT count(*) FROM branch WHERE applied_number < head_number")[0]
+                    there_now = (
+                        None
+                        if waiting
+                        else frozenset(str(row[0]) for row in self.office.look("SELECT hash FROM inbox"))
+                    )
                     told = [Heard(item, there_now) for item in page.items if isinstance(item, MemberItem)]
                     till.pages.append((epoch, asked.positions[channel], page.position, told))
             case _:
@@ -256,7 +272,9 @@ class World:
                 asked = till.host.sales.get(body.sale.sale_ref)
                 require(asked is not None and asked.sale == body.sale, f"{where}: the host made no such sale")
                 assert asked is not None
-                require(body.redeemed <= asked.redeem, f"{where}: it redeems {body.redeemed}, asked were {asked.redeem}")
+                require(
+                    body.redeemed <= asked.redeem, f"{where}: it redeems {body.redeemed}, asked were {asked.redeem}"
+                )
                 right = points_of(body.sale.total_minor, body.redeemed) if entry.member else 0
                 require(body.awarded == right, f"{where}: it awards {body.awarded} points; by the rules it is {right}")
                 if right:
@@ -296,7 +314,9 @@ class World:
         days, today = till.memory.expiries(), self._today(till)
         held = till.memory.held().get(entry.member, Counter())
         need, expected = body.redeemed, {}
-        for lot in sorted((lot for lot, left in held.items() if left > 0 and today < days[lot]), key=lambda one: (days[one], one)):
+        for lot in sorted(
+            (lot for lot, left in held.items() if left > 0 and today < days[lot]), key=lambda one: (days[one], one)
+        ):
             use = min(need, held[lot])
             if use:
                 expected[lot] = -use
@@ -318,7 +338,9 @@ class World:
             if one.envelope.document == claimed and isinstance(one.body, ClaimBody):
                 awarded = one.body.awarded
         before = [
-            one.body.back for one in till.memory.journal if isinstance(one.body, ReturnBody) and one.body.sale == body.sale
+            one.body.back
+            for one in till.memory.journal
+            if isinstance(one.body, ReturnBody) and one.body.sale == body.sale
         ]
         was = came_back(sold.body.sale, awarded, sold.body.redeemed, before) if before else (0, 0)
         now = came_back(sold.body.sale, awarded, sold.body.redeemed, [*before, body.back])
@@ -445,7 +467,14 @@ class World:
         local = at.astimezone(PROGRAM.zone).replace(tzinfo=None)
         reference = str(len(till.host.sales) + 1)
         return Sale(
-            till.host.name, reference, local.isoformat(timespec="seconds"), day_of(at), "EUR", total, lines, operator="1"
+            till.host.name,
+            reference,
+            local.isoformat(timespec="seconds"),
+            day_of(at),
+            "EUR",
+            total,
+            lines,
+            operator="1",
         )
 
     def _sell(self, till: Till, sale: Sale, member: str, wish: int, draw: Draw) -> str:
