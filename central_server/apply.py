@@ -9,22 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from central_server import schema
-from central_server.books import Books, Origin, Settlement, empty
+from central_server import grants, schema
+from central_server.books import Books, Origin, Settlement
 from central_server.database import is_entrys_fault, keep
 from central_server.documents import content
 from central_server.notes import note_row
 from central_server.office import Office
-from central_server.sales import SaleDocument, award_claim
+from central_server.sales import Sales, sale_named_by
 from ledger.entry import (
     ClaimBody,
     Entry,
     EntryUnreadable,
     Envelope,
+    HelloBody,
     JoinBody,
+    MergeBody,
     OpenBody,
     ReleaseBody,
     ReturnBody,
@@ -33,47 +37,155 @@ from ledger.entry import (
     read_entry,
     read_envelope,
 )
-from ledger.keys import grant_message, is_signed
+from ledger.keys import grant_message, is_signed, merge_message
 from ledger.postings import postings
-from ledger.settlement import AVAILABLE
+from ledger.settlement import AVAILABLE, MemberBook
 from loyalty.sale import Sale
 
-CHUNK = 200
+CHUNK = 500
 """Entries in one transaction: many, because each COMMIT waits for the disk; few, because grants wait for the ledger."""
 
+AT_RECORD = ("take", "merge")
+"""Kinds of entries that are booked as they are recorded, before and apart from all others."""
+
 InboxRow = Row[tuple[object, ...]]
+
+How = Literal["whole", "envelope", "nothing"]
+"""How much of an entry is posted: all that it says, or only what it did to its till's rights, or not even that."""
+
+
+class _Unfit(Exception):
+    """An entry that cannot be applied as it is; everything since the last COMMIT is undone and done again without it."""
+
+    def __init__(self, entry_hash: str, reason: str) -> None:
+        super().__init__(reason)
+        self.entry_hash = entry_hash
 
 
 def apply_pending(office: Office, limit: int = 10_000) -> int:
     """Applies up to `limit` recorded entries; answers how many. Nothing is pending once it answers less than `limit`."""
     done = 0
     while done < limit:
-        with office.database.writing() as connection:
-            applied = _apply_some(office, connection, min(CHUNK, limit - done))
+        applied = _apply_some(office, min(CHUNK, limit - done))
         done += applied
         if not applied:
             break
     return done
 
 
-def apply_takes(office: Office, connection: Connection, terminal: str, hashes: Sequence[str]) -> None:
-    """Books takes as they are recorded, before and apart from all other entries: from then on their rights count."""
+def _apply_some(office: Office, limit: int) -> int:
+    """One transaction's worth. An entry that is unfit is left aside, noted, and the others are applied."""
+    unfit: dict[str, list[str]] = {}
+    while True:
+        try:
+            return office.database.write(partial(_apply_chunk, office, limit, unfit))
+        except _Unfit as found:
+            if found.entry_hash:
+                unfit.setdefault(found.entry_hash, []).append(str(found))
+            else:
+                limit = 1  # the database refused something: one by one it shows whose it was
+
+
+def _apply_chunk(office: Office, limit: int, unfit: Mapping[str, list[str]], connection: Connection) -> int:
+    books = Books(connection, office)
+    sales = Sales(books)
+    inbox, branch = schema.inbox, schema.branch
+    rows = connection.execute(
+        select(inbox)
+        .join_from(inbox, branch, (branch.c.terminal == inbox.c.terminal) & (branch.c.branch == inbox.c.branch))
+        .where(branch.c.applied_number < branch.c.head_number, inbox.c.number > branch.c.applied_number)
+        .order_by(inbox.c.terminal, inbox.c.number)
+        .limit(limit)
+    ).all()
+    if not rows:
+        return 0
+    terminals = _terminals(connection, {row.terminal for row in rows})
+    entries = {row.hash: _readable(row) for row in rows if row.outcome != "parked"}
+    books.prefetch({row.member for row in rows})
+    for terminal, about in terminals.items():
+        own = [row for row in rows if row.terminal == terminal]
+        named = [entry for row in own if (entry := entries.get(row.hash)) is not None]
+        sales.prefetch(about.shop, [row.document for row in own], filter(None, map(sale_named_by, named)))
+    seen: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        if row.kind in AT_RECORD and row.outcome != "parked":
+            continue
+        reasons = unfit.get(row.hash, ())
+        how: How = "whole" if not reasons else "envelope" if len(reasons) == 1 else "nothing"
+        shop = terminals[row.terminal].shop
+        _post(_Posting(books, sales, shop, row, entries.get(row.hash)), how)
+        if reasons:
+            keep(connection, schema.note, [_note(books, row, "quarantine", reasons[0])])
+        elif row.kind == "sale" and row.member:
+            seen[books.who(row.member)] = row.terminal, row.branch
+    for (terminal, name), number in {(row.terminal, row.branch): row.number for row in rows}.items():
+        connection.execute(
+            update(branch).where(branch.c.terminal == terminal, branch.c.branch == name).values(applied_number=number)
+        )
+    grants.keep_standing(books, seen)
+    try:
+        sales.flush()
+        books.flush()
+    except Exception as error:
+        if not is_entrys_fault(error):
+            raise
+        raise _Unfit(rows[0].hash if len(rows) == 1 else "", type(error).__name__) from error
+    return len(rows)
+
+
+def _post(posting: _Posting, how: How) -> None:
+    try:
+        if how == "whole":
+            posting.whole()
+        elif how == "envelope":
+            posting.envelope_alone()
+    except Exception as error:
+        if not is_entrys_fault(error):
+            raise
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, ValueError) else type(error).__name__
+        raise _Unfit(posting.row.hash, reason) from error
+
+
+def book_at_record(office: Office, connection: Connection, terminal: str, hashes: Sequence[str]) -> None:
+    """Books takes and merges as they are recorded, before and apart from all other entries: from then on rights count."""
     if not hashes:
         return
-    books = Books(connection, office)
     table = schema.inbox.c
     rows = connection.execute(
         select(schema.inbox).where(table.terminal == terminal, table.hash.in_(hashes)).order_by(table.number)
     ).all()
-    shop = _shop_of(connection, terminal)
+    shop = _terminals(connection, {terminal})[terminal].shop
     for row in rows:
-        _guarded(books, shop, row)
-    books.finish()
+        _post_alone(office, connection, shop, row)
+
+
+def _post_alone(
+    office: Office, connection: Connection, shop: str, row: InboxRow, *, esc_is_posted: bool = False
+) -> None:
+    """Posts one entry in a savepoint of its own, so that what it cannot do undoes nothing else."""
+    reason = ""
+    for how in ("whole", "envelope", "nothing"):
+        try:
+            with connection.begin_nested():
+                books = Books(connection, office)
+                sales = Sales(books)
+                if how != "envelope" or not esc_is_posted:
+                    _post(_Posting(books, sales, shop, row, _readable(row), esc_is_posted=esc_is_posted), how)
+                sales.flush()
+                books.flush()
+                if reason:
+                    keep(connection, schema.note, [_note(books, row, "quarantine", reason)])
+                return
+        except Exception as error:
+            if not isinstance(error, _Unfit) and not is_entrys_fault(error):
+                raise
+            reason = reason or (str(error) if isinstance(error, _Unfit) else type(error).__name__)
 
 
 def expire_due(office: Office, limit: int = 500) -> int:
     """Posts the end of lots whose day has come, for up to `limit` members; answers for how many."""
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> int:
         books = Books(connection, office)
         holding, lot = schema.holding.c, schema.lot.c
         due = connection.scalars(
@@ -83,17 +195,23 @@ def expire_due(office: Office, limit: int = 500) -> int:
             .distinct()
             .limit(limit)
         ).all()
+        books.prefetch(due)
+        origin = Origin(office.server, 0, "", office.time(), books.today)
         for member in due:
-            books.expire(member)
-        books.finish()
-    return len(due)
+            with books.settling(origin, [], cause="expired") as settlement:
+                settlement.book(member).expire()
+        books.flush()
+        return len(due)
+
+    return office.database.write(work)
 
 
 def understand(office: Office) -> int:
     """After an upgrade: parked entries that can be read by now get the rest of their postings. Answers how many."""
-    understood = 0
-    with office.database.writing() as connection:
-        books = Books(connection, office)
+
+    def work(connection: Connection) -> int:
+        understood = 0
+        connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         inbox, note = schema.inbox, schema.note
         parked = (
             (inbox.c.terminal == note.c.terminal) & (inbox.c.number == note.c.number) & (inbox.c.hash == note.c.hash)
@@ -104,13 +222,15 @@ def understand(office: Office) -> int:
             .join_from(inbox, note, parked)
             .join(schema.branch, applied)
             .where(note.c.code == "parked", inbox.c.number <= schema.branch.c.applied_number)
+            .order_by(inbox.c.terminal, inbox.c.number)
         ).all()
+        terminals = _terminals(connection, {row.terminal for row in rows})
         for row in rows:
             try:
                 entry = read_entry(row.data)
             except EntryUnreadable:
                 continue
-            shop = _shop_of(connection, row.terminal)
+            shop = terminals[row.terminal].shop
             filed = schema.document.c
             connection.execute(
                 update(schema.document)
@@ -127,85 +247,49 @@ def understand(office: Office) -> int:
                     note.c.code == "parked",
                 )
             )
-            _guarded(books, shop, row, esc_is_posted=True)
+            _post_alone(office, connection, shop, row, esc_is_posted=True)
             understood += 1
-        books.finish()
-    return understood
+        return understood
+
+    return office.database.write(work)
 
 
-def _apply_some(office: Office, connection: Connection, limit: int) -> int:
-    books = Books(connection, office)
-    inbox, branch = schema.inbox, schema.branch
-    rows = connection.execute(
-        select(inbox)
-        .join_from(inbox, branch, (branch.c.terminal == inbox.c.terminal) & (branch.c.branch == inbox.c.branch))
-        .where(branch.c.applied_number < branch.c.head_number, inbox.c.number > branch.c.applied_number)
-        .order_by(inbox.c.terminal, inbox.c.number)
-        .limit(limit)
-    ).all()
-    shops: dict[str, str] = {}
-    applied: dict[tuple[str, str], int] = {}
-    for row in rows:
-        if row.terminal not in shops:
-            shops[row.terminal] = _shop_of(connection, row.terminal)
-        if row.kind != "take" or row.outcome == "parked":
-            _guarded(books, shops[row.terminal], row)
-        applied[row.terminal, row.branch] = row.number
-    for (terminal, name), number in applied.items():
-        connection.execute(
-            update(branch).where(branch.c.terminal == terminal, branch.c.branch == name).values(applied_number=number)
-        )
-    books.finish()
-    return len(rows)
+def _terminals(connection: Connection, names: set[str]) -> dict[str, Row[Any, Any]]:
+    table = schema.terminal.c
+    rows = connection.execute(select(table.terminal, table.shop).where(table.terminal.in_(names))).all()
+    return {row.terminal: row for row in rows}
 
 
-def _shop_of(connection: Connection, terminal: str) -> str:
-    shop: str | None = connection.scalar(select(schema.terminal.c.shop).where(schema.terminal.c.terminal == terminal))
-    assert shop is not None, "only an enrolled terminal has entries"
-    return shop
-
-
-def _guarded(books: Books, shop: str, row: InboxRow, *, esc_is_posted: bool = False) -> None:
-    """Applies one entry or, where it cannot be, posts its effect on the till's rights alone and notes why."""
+def _readable(row: InboxRow) -> Entry | None:
     try:
-        with books.connection.begin_nested():
-            _Applied(books, shop, row, esc_is_posted).apply()
-    except Exception as error:
-        if not is_entrys_fault(error):
-            raise
-        books.forget()
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, ValueError) else type(error).__name__
-        keep(books.connection, schema.note, [_note(books, row, "quarantine", reason)])
-        if esc_is_posted:
-            return
-        try:
-            with books.connection.begin_nested():
-                _Applied(books, shop, row, esc_is_posted).apply_envelope()
-        except Exception as second:
-            if not is_entrys_fault(second):
-                raise
-            books.forget()
+        return read_entry(row.data)
+    except EntryUnreadable:
+        return None
 
 
 def _note(books: Books, row: InboxRow, code: str, reason: str) -> dict[str, object]:
     return note_row(books.office, row.terminal, row.number, row.hash, code, reason)
 
 
-class _Applied:
-    """One entry being applied: in which shop, on which branch, as what."""
+class _Posting:
+    """One entry being applied: in which shop, on which branch, as what. `entry` is None where it cannot be read."""
 
-    def __init__(self, books: Books, shop: str, row: InboxRow, esc_is_posted: bool) -> None:
+    def __init__(
+        self, books: Books, sales: Sales, shop: str, row: InboxRow, entry: Entry | None, *, esc_is_posted: bool = False
+    ) -> None:
         self.books = books
+        self.sales = sales
         self.shop = shop
         self.row = row
+        self.entry = entry
         self.place = f"{row.terminal}/{row.branch}"
         self.esc_is_posted = esc_is_posted
 
-    def apply(self) -> None:
-        if self.row.outcome == "parked" and not self.esc_is_posted:
-            self.apply_envelope()
+    def whole(self) -> None:
+        entry = self.entry
+        if entry is None:
+            self.envelope_alone()
             return
-        entry = read_entry(self.row.data)
         envelope = entry.envelope
         _check_points(envelope)
         self.origin = self._origin(envelope)
@@ -229,12 +313,14 @@ class _Applied:
                     self._settle_rights(settlement, entry)
             case OpenBody() as body:
                 self._open(entry, body)
-            case JoinBody():
+            case MergeBody() as body:
+                self._merge(body)
+            case JoinBody() | HelloBody():
                 pass
             case _:
                 raise ValueError(f"a terminal does not write entries of kind {entry.kind}")
 
-    def apply_envelope(self) -> None:
+    def envelope_alone(self) -> None:
         """Of an entry that is not understood, only what it did to the rights of its own till."""
         try:
             envelope = read_envelope(self.row.data)
@@ -247,26 +333,41 @@ class _Applied:
         with self.books.settling(self._origin(envelope), []) as settlement:
             book = settlement.book(envelope.member)
             self.books.expect_lots(book, envelope.esc, envelope.business_day)
-            book.settle(self.place, envelope.esc)
+            self._settle(book, envelope.member, envelope.esc)
 
     def _origin(self, envelope: Envelope) -> Origin:
         row = self.row
         return Origin(row.terminal, row.number, row.hash, envelope.occurred_at, envelope.business_day)
+
+    def _settle(
+        self,
+        book: MemberBook,
+        member: str,
+        esc: Mapping[str, int],
+        *,
+        awarded: Mapping[str, int] | None = None,
+        outgoing: int = 0,
+    ) -> None:
+        bears = self.books.forfeited(member, self.place)
+        self._bear(member, book.settle(self.place, esc, awarded=awarded, outgoing=outgoing, store_bears=bears))
+
+    def _bear(self, member: str, points: int) -> None:
+        """What a till given up for lost had spent all the same is the shop's loss, booked and shown."""
+        if points:
+            self.books.forfeit(member, self.place, -points)
+            self._note_loss(points)
+
+    def _note_loss(self, points: int) -> None:
+        if points:
+            reason = f"{points} points were spent twice, at a till that had been given up for lost; the shop bears them"
+            keep(self.books.connection, schema.note, [_note(self.books, self.row, "loss", reason)])
 
     def _settle_rights(self, settlement: Settlement, entry: Entry) -> None:
         """Posts `esc` as it stands, and nothing else."""
         if entry.member:
             book = settlement.book(entry.member)
             self.books.expect_lots(book, self.esc, entry.envelope.business_day)
-            book.settle(self.place, self.esc)
-
-    def _is_repeated(self, entry: Entry) -> bool:
-        """Whether another entry has brought this document already, with the same content."""
-        filed = schema.document.c
-        row = self.books.connection.execute(
-            select(filed.hash, filed.content).where(filed.shop == self.shop, filed.document == entry.envelope.document)
-        ).one()
-        return bool(row.hash != entry.hash and row.content == content(entry))
+            self._settle(book, entry.member, self.esc)
 
     # -- sales -----------------------------------------------------------------------------------------------------------
 
@@ -276,9 +377,9 @@ class _Applied:
         _check_sale(body.sale)
         if body.awarded:
             _check_lot(body.lot, body.expires_on)
-        if body.redeemed < 0 or body.awarded < 0:
+        if body.awarded < 0 or not 0 <= body.floor <= body.redeemed:
             raise ValueError("it awards or redeems less than nothing")
-        repeated = self._is_repeated(entry)
+        repeated = self.sales.is_repeated(self.shop, entry)
         with self.books.settling(self.origin, postings(entry)) as settlement:
             if repeated:
                 self._settle_rights(settlement, entry)
@@ -289,54 +390,58 @@ class _Applied:
                     book.expires_on[body.lot] = body.expires_on
                 self.books.expect_lots(book, self.esc, entry.envelope.business_day)
                 settlement.says(entry.member, issued=-body.awarded, redeemed=body.redeemed)
-                incoming = {body.lot: body.awarded} if body.awarded else {}
-                book.settle(self.place, self.esc, incoming=incoming, outgoing=body.redeemed)
-            document = SaleDocument(self.books, self.shop, entry.envelope.document)
-            if document.is_known:
+                awarded = {body.lot: body.awarded} if body.awarded else {}
+                self._settle(book, entry.member, self.esc, awarded=awarded, outgoing=body.redeemed)
+                if body.floor:
+                    self.books.floor_spent(entry.member, self.row.terminal, self.row.number, self.row.hash)
+            sold = self.sales.sale(self.shop, entry.envelope.document)
+            if sold.is_known:
                 return  # the same document with other content: posted above, noted when recorded; returns follow the first
-            document.arrive(self.row.terminal, entry)
-            claim = next(iter(document.follow_ups("claim")), None)
+            self.sales.arrive(sold, self.row.terminal, entry)
+            claim = next(iter(sold.following("claim")), None)
             if claim is not None and not entry.member:
-                award_claim(settlement, self.books, document, claim, "", {})
-            document.settle_returns(settlement, "", {}, "")
+                self.sales.award_claim(settlement, sold, claim, "", {})
+            self.sales.settle_returns(settlement, sold)
 
     def _claim(self, entry: Entry, body: ClaimBody) -> None:
         _check_lot(body.lot, body.expires_on)
         if body.awarded < 0:
             raise ValueError("it awards less than nothing")
-        document = SaleDocument(self.books, self.shop, body.sale)
-        repeated = self._is_repeated(entry)
+        sold = self.sales.sale(self.shop, body.sale)
+        repeated = self.sales.is_repeated(self.shop, entry)
         with self.books.settling(self.origin, postings(entry)) as settlement:
             book = settlement.book(entry.member)
             self.books.expect_lots(book, self.esc, entry.envelope.business_day)
             if repeated:
-                book.settle(self.place, self.esc)
-            elif not document.is_known:
-                document.follow("claim", self.row.terminal, entry)
-                book.settle(self.place, self.esc)
-            elif document.member or document.claim:
+                self._settle(book, entry.member, self.esc)
+            elif not sold.is_known:
+                self.sales.follow(sold, self.row.terminal, entry)
+                self._settle(book, entry.member, self.esc)
+            elif sold.member or sold.claim:
                 reason = "the sale that it claims belongs to a member already"
                 keep(self.books.connection, schema.note, [_note(self.books, self.row, "conflict", reason)])
-                book.settle(self.place, self.esc)
+                self._settle(book, entry.member, self.esc)
             else:
-                award_claim(settlement, self.books, document, entry, self.place, self.esc)
-                document.settle_returns(settlement, "", {}, "")
+                self.sales.award_claim(settlement, sold, entry, self.place, self.esc)
+                self.sales.settle_returns(settlement, sold)
 
     def _return(self, entry: Entry, body: ReturnBody) -> None:
         if body.sale != body.back.sale_document or entry.envelope.document != body.back.document:
             raise ValueError("its document is not that of its return")
         _check_return(body)
-        document = SaleDocument(self.books, self.shop, body.sale)
-        repeated = self._is_repeated(entry)
+        sold = self.sales.sale(self.shop, body.sale)
+        repeated = self.sales.is_repeated(self.shop, entry)
         with self.books.settling(self.origin, postings(entry)) as settlement:
             if entry.member:
                 self.books.expect_lots(settlement.book(entry.member), self.esc, entry.envelope.business_day)
             if not repeated:
-                document.follow("return", self.row.terminal, entry)
-            if repeated or not document.is_known:
+                self.sales.follow(sold, self.row.terminal, entry)
+            if repeated or not sold.is_known:
                 self._settle_rights(settlement, entry)
             else:
-                document.settle_returns(settlement, self.place, self.esc, entry.member)
+                bears = self.books.forfeited(entry.member, self.place) if entry.member else 0
+                borne = self.sales.settle_returns(settlement, sold, self.place, self.esc, entry.member, bears)
+                self._bear(entry.member, borne)
 
     # -- rights ----------------------------------------------------------------------------------------------------------
 
@@ -344,7 +449,10 @@ class _Applied:
         slices = entry.envelope.esc
         if any(points <= 0 for points in slices.values()):
             raise ValueError("it takes less than nothing")
-        if not self._is_proven(entry, body):
+        for part in body.slices:
+            _check_lot(part.lot, part.expires_on)
+        is_proven, is_excused = self._proof(entry, body)
+        if not is_proven:
             reason = "it takes a grant that head office does not know, and that does not bear its signature"
             keep(self.books.connection, schema.note, [_note(self.books, self.row, "unproved", reason)])
         with self.books.settling(self.origin, postings(entry)) as settlement:
@@ -357,21 +465,28 @@ class _Applied:
                     found = book.pay([(("granted", self.place), lot)], points)
                     book.put(AVAILABLE, lot, found)
                 book.repay()
+            elif is_excused:
+                self._note_loss(book.take(self.place, slices, store_bears=sum(slices.values())))
             else:
-                book.take(self.place, slices)
+                bears = self.books.forfeited(entry.member, self.place)
+                self._bear(entry.member, book.take(self.place, slices, store_bears=bears))
 
-    def _is_proven(self, entry: Entry, body: TakeBody) -> bool:
-        """A restored server may have forgotten a grant: its own signature says that there was one."""
+    def _proof(self, entry: Entry, body: TakeBody) -> tuple[bool, bool]:
+        """Whether head office granted this, and whether a person went on without this till after a restore.
+
+        A restored head office may have forgotten a grant: its own signature says that there was one.
+        """
         table = schema.grant.c
         known: int | None = self.books.connection.scalar(
             select(table.points).where(table.terminal == self.row.terminal, table.grant_id == body.grant)
         )
         if known is not None:
-            return int(known) == sum(entry.envelope.esc.values())
+            return int(known) == sum(entry.envelope.esc.values()), False
         parts: list[list[object]] = [[part.lot, part.points, part.expires_on] for part in body.slices]
         envelope = entry.envelope
         message = grant_message(body.grant, envelope.terminal, envelope.epoch, entry.member, parts)
-        return is_signed(self.books.office.signing.public, message, body.signature)
+        is_proven = is_signed(self.books.office.signing.public, message, body.signature)
+        return is_proven, is_proven and (envelope.terminal, envelope.epoch) in self.books.office.roster.excused()
 
     def _open(self, entry: Entry, body: OpenBody) -> None:
         """A new epoch: whatever the one before held, or had been granted and not taken, is the members' again."""
@@ -385,13 +500,29 @@ class _Applied:
         holders = self.books.connection.scalars(
             select(table.member).where(table.branch == self.place, table.place.in_(["escrow", "granted"])).distinct()
         ).all()
+        touched = {*map(self.books.who, holders), *by_owner, *self.books.touched_at(self.place)}
+        self.books.prefetch(touched)
         with self.books.settling(self.origin, postings(entry)) as settlement:
-            for member in sorted({*holders, *by_owner}):
+            for member in sorted(touched):
                 book = settlement.book(member)
                 esc = by_owner.get(member, {})
                 self.books.expect_lots(book, esc, entry.envelope.business_day)
-                book.settle(self.place, esc)
-                empty(book, self.place)
+                self._settle(book, member, esc)
+                book.give_up(self.place)
+        self.books.forget_forfeited(self.place)
+
+    def _merge(self, body: MergeBody) -> None:
+        """A till tells of a merge that a restored head office has forgotten: its own signature says that there was one."""
+        if self.books.who(body.old) == self.books.who(body.into):
+            return
+        message = merge_message(body.merge, body.old, body.into)
+        if not is_signed(self.books.office.signing.public, message, body.signature):
+            reason = "it tells of a merge that head office does not know, and that does not bear its signature"
+            keep(self.books.connection, schema.note, [_note(self.books, self.row, "unproved", reason)])
+            return
+        for member in (body.old, body.into):
+            self.books.know(member, self.shop)
+        self.books.merge(body.old, body.into, self.origin, body.merge)
 
 
 # -- what an entry must not say -------------------------------------------------------------------------------------------
@@ -403,7 +534,8 @@ def _check_points(envelope: Envelope) -> None:
 
 
 def _check_lot(lot: str, expires_on: str) -> None:
-    date.fromisoformat(expires_on)
+    if date.fromisoformat(expires_on).isoformat() != expires_on:
+        raise ValueError("it writes a day otherwise than year, month and day")  # tills take no feed that has one
     if not lot or len(lot) > 64 or "\x00" in lot:
         raise ValueError("its award names no lot")
 

@@ -1,4 +1,5 @@
-"""Members' books in a transaction: loaded when first touched, settled, and stored with the postings that explain them.
+"""Members' books in a transaction: loaded when first touched, settled in memory, and stored together with the postings that
+explain them.
 
 Whatever a till's entry did not say, but head office did, goes into its own journal as a `settle` entry. So for every member
 and account, what all terminals posted and what the server posted add up to what the member holds.
@@ -7,23 +8,29 @@ and account, what all terminals posted and what the server posted add up to what
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central_server import channels, schema
-from central_server.database import keep, put
+from central_server.database import add, keep, put
 from central_server.office import Office
-from ledger.entry import Body, Draft, Entry, SettleBody, entry
+from ledger.entry import Body, Draft, Entry, MergeBody, SettleBody, entry
+from ledger.keys import merge_message
 from ledger.postings import POINTS, Posting, postings
-from ledger.settlement import AVAILABLE, MemberBook, Place
+from ledger.settlement import MemberBook, Place
 from loyalty.days import months_after
+from loyalty.program import Program
 
 MOST_POINTS = 10**12
 """More than any honest entry moves; what is above is a mistake or an attack, and is quarantined."""
+
+AT_ONCE = 500
+"""The most keys that one query looks for."""
 
 
 class Origin(NamedTuple):
@@ -37,19 +44,33 @@ class Origin(NamedTuple):
 
 
 @dataclass
-class _Before:
-    accounts: Mapping[str, int]
-    lots: Mapping[tuple[Place, str], int]
-    expires_on: Mapping[str, str]
+class _About:
+    """A member's row. `is_stored` is false for one who is met here for the first time."""
+
+    joined_at: str
+    home_shop: str
+    merged_into: str = ""
+    is_stored: bool = False
 
 
-def accounts(book: MemberBook) -> dict[str, int]:
+@dataclass
+class _Stored:
+    """What the tables say of a member's book, to write only what differs."""
+
+    lots: dict[tuple[Place, str], int] = field(default_factory=dict)
+    expires_on: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    debt: int = 0
+    loss: int = 0
+
+
+def accounts(book: MemberBook) -> Counter[str]:
     """A book's totals by ledger account."""
     totals: Counter[str] = Counter()
     for (place, _), box in book.lots.items():
         totals[place] += sum(box.values())
     totals["owed"] -= book.debt
-    return dict(totals)
+    totals["loss"] -= book.loss
+    return totals
 
 
 class Settlement:
@@ -57,7 +78,7 @@ class Settlement:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self.before: dict[str, _Before] = {}
+        self.before: dict[str, Counter[str]] = {}
         self.truth: dict[str, Counter[str]] = {}
         self.said: dict[str, Counter[str]] = {}
 
@@ -65,7 +86,7 @@ class Settlement:
         member = self._books.who(member)
         book = self._books.load(member)
         if member not in self.before:
-            self.before[member] = _Before(accounts(book), _lots(book), dict(book.expires_on))
+            self.before[member] = accounts(book)
         return book
 
     def says(self, member: str, **moves: int) -> None:
@@ -77,37 +98,45 @@ class Settlement:
             self.said.setdefault(self._books.who(posting.member), Counter())[posting.account] += posting.amount
 
 
-def _lots(book: MemberBook) -> dict[tuple[Place, str], int]:
-    return {(place, lot): points for place, box in book.lots.items() for lot, points in box.items() if points}
-
-
 class Books:
-    """The ledger, held by this transaction alone until it commits."""
+    """The ledger, held by this transaction alone until it commits. Nothing is stored before `flush`."""
 
     def __init__(self, connection: Connection, office: Office) -> None:
         self.connection = connection
         self.office = office
-        self.today = office.today(connection)
-        self._open: dict[str, MemberBook] = {}
-        self._who: dict[str, str] = {}
-        self._changed: set[str] = set()
-        self._read_head()
-
-    def _read_head(self) -> None:
-        chain = schema.chain
-        row = self.connection.execute(
-            select(chain.c.head, chain.c.head_number).where(chain.c.server == self.office.server).with_for_update()
+        chain, forfeited, owed = schema.chain, schema.forfeited.c, schema.floor_owed
+        row = connection.execute(
+            select(chain.c.head, chain.c.head_number).where(chain.c.server == office.server).with_for_update()
         ).one()
         self._head, self._head_number = row.head, row.head_number
+        program = office.program(connection)
+        assert program is not None, "init puts a programme in force"
+        self.program: Program = program
+        self.today = office.today(connection)
+        self._grace_until = (date.fromisoformat(self.today) + timedelta(days=program.expire.grace_days)).isoformat()
+        self._about: dict[str, _About] = {}
+        self._strangers: set[str] = set()
+        """Who was looked for and is in no table yet."""
+        self._open: dict[str, MemberBook] = {}
+        self._stored: dict[str, _Stored] = {}
+        self._shops: set[tuple[str, str]] = set()
+        self._postings: list[dict[str, object]] = []
+        self._own: list[Entry] = []
+        self._changed: set[str] = set()
+        self._forfeited = {
+            (one.member, one.branch): int(one.points)
+            for one in connection.execute(select(forfeited.member, forfeited.branch, forfeited.points))
+        }
+        self._borne: set[tuple[str, str]] = set()
+        self._floor: dict[tuple[str, str], tuple[int, str]] = {}
+        self._is_floor_owed = connection.execute(select(owed.c.member).limit(1)).first() is not None
 
-    def forget(self) -> None:
-        """Call after a rollback to a savepoint: what was held in memory may not have happened."""
-        self._open.clear()
-        self._who.clear()
-        self._read_head()
-
-    def finish(self) -> None:
-        """Call last before COMMIT: tells the shops what has changed."""
+    def flush(self) -> None:
+        """Stores all that was done; call last before COMMIT. The shops hear of whoever has changed."""
+        self._store_members()
+        self._store_journal()
+        self._store_holdings()
+        self._store_limits()
         channels.announce_members(self.connection, self._changed)
         self._changed.clear()
 
@@ -116,49 +145,109 @@ class Books:
 
     # -- members -------------------------------------------------------------------------------------------------------
 
+    def prefetch(self, members: Iterable[str]) -> None:
+        """Loads the books of these members in a few queries."""
+        self._fetch_about(members)
+        wanted = sorted({self.who(member) for member in members if member and self.who(member) not in self._open})
+        holding, lot, about = schema.holding.c, schema.lot.c, schema.member.c
+        for part in _parts(wanted):
+            for member in part:
+                self._open[member] = MemberBook(today=self.today, grace_until=self._grace_until)
+                self._stored[member] = _Stored()
+            for member, place, branch, name, points in self.connection.execute(
+                select(holding.member, holding.place, holding.branch, holding.lot, holding.points).where(
+                    holding.member.in_(part)
+                )
+            ):
+                self._open[member].at((place, branch))[name] = points
+                self._stored[member].lots[(place, branch), name] = points
+            for member, name, day, is_graced in self.connection.execute(
+                select(lot.member, lot.lot, lot.expires_on, lot.is_graced).where(lot.member.in_(part))
+            ):
+                book = self._open[member]
+                book.expires_on[name] = day
+                if is_graced:
+                    book.graced.add(name)
+                self._stored[member].expires_on[name] = day, is_graced
+            for member, debt, loss in self.connection.execute(
+                select(about.member, about.debt, about.loss).where(about.member.in_(part))
+            ):
+                book, stored = self._open[member], self._stored[member]
+                book.debt, book.loss = stored.debt, stored.loss = int(debt), int(loss)
+
+    def _fetch_about(self, members: Iterable[str]) -> None:
+        table = schema.member.c
+        wanted = {member for member in members if member} - self._about.keys() - self._strangers
+        while wanted:
+            for part in _parts(sorted(wanted)):
+                for row in self.connection.execute(
+                    select(table.member, table.joined_at, table.home_shop, table.merged_into).where(
+                        table.member.in_(part)
+                    )
+                ):
+                    self._about[row.member] = _About(row.joined_at, row.home_shop, row.merged_into, is_stored=True)
+            self._strangers |= wanted - self._about.keys()
+            found = {self._about[member].merged_into for member in wanted if member in self._about}
+            wanted = found - {""} - self._about.keys() - self._strangers
+
     def who(self, member: str) -> str:
         """The member that this reference has become; merges are resolved when posting, never when receiving."""
-        if member not in self._who:
-            table = schema.member.c
-            merged = self.connection.scalar(select(table.merged_into).where(table.member == member))
-            self._who[member] = merged or member
-        return self._who[member]
+        if member not in self._about and member not in self._strangers:
+            self._fetch_about([member])
+        about = self._about.get(member)
+        return about.merged_into or member if about else member
 
     def know(self, member: str, shop: str, joined_at: str = "") -> str:
         """Makes sure that there is such a member, known in this shop; answers who it is."""
         who = self.who(member)
-        row = {"member": who, "joined_at": joined_at, "home_shop": shop, "merged_into": "", "debt": 0}
-        keep(self.connection, schema.member, [row])
-        keep(self.connection, schema.member_shop, [{"member": who, "shop": shop}])
+        if who not in self._about:
+            self._about[who] = _About(joined_at, shop)
+        self._shops.add((who, shop))
         self.changed(who)
         return who
 
     def load(self, member: str) -> MemberBook:
         if member not in self._open:
-            holding, lot, about = schema.holding.c, schema.lot.c, schema.member.c
-            book = MemberBook()
-            for place, branch, name, points in self.connection.execute(
-                select(holding.place, holding.branch, holding.lot, holding.points).where(holding.member == member)
-            ):
-                book.at((place, branch))[name] = points
-            book.expires_on = dict(
-                self.connection.execute(select(lot.lot, lot.expires_on).where(lot.member == member)).all()
-            )
-            book.debt = self.connection.scalar(select(about.debt).where(about.member == member)) or 0
-            self._open[member] = book
+            self.prefetch([member])
         return self._open[member]
+
+    def touched_at(self, branch: str) -> list[str]:
+        """The members in memory whose points lie at this branch: the tables may not show it yet."""
+        places = (("escrow", branch), ("granted", branch))
+        return [member for member, book in self._open.items() if any(book.lots.get(place) for place in places)]
 
     def expect_lots(self, book: MemberBook, lots: Iterable[str], business_day: str) -> None:
         """A lot heard of before its award gets the expiry of one awarded that day, until the award says better."""
         for lot in lots:
             if lot not in book.expires_on:
-                program = self.office.program(self.connection)
-                book.expires_on[lot] = months_after(business_day, program.expire.months if program else 12)
+                book.expires_on[lot] = months_after(business_day, self.program.expire.months)
+
+    # -- rights given up for lost, and spent without cover --------------------------------------------------------------
+
+    def forfeited(self, member: str, branch: str) -> int:
+        """Points of this member that were given back although this till may have spent them: so much the shop bears."""
+        return self._forfeited.get((self.who(member), branch), 0) if self._forfeited else 0
+
+    def forfeit(self, member: str, branch: str, points: int) -> None:
+        key = self.who(member), branch
+        self._forfeited[key] = self._forfeited.get(key, 0) + points
+        self._borne.add(key)
+
+    def forget_forfeited(self, branch: str) -> None:
+        """The till has given these rights up itself: nothing can be lost any more."""
+        for member, place in list(self._forfeited):
+            if place == branch:
+                self._forfeited[member, place] = 0
+                self._borne.add((member, place))
+
+    def floor_spent(self, member: str, terminal: str, number: int, entry_hash: str) -> None:
+        """A sale on the floor limit; it is renewed once the member owes nothing."""
+        self._floor[self.who(member), terminal] = number, entry_hash
 
     # -- posting -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def settling(self, origin: Origin, posted: Iterable[Posting]) -> Iterator[Settlement]:
+    def settling(self, origin: Origin, posted: Iterable[Posting], cause: str = "") -> Iterator[Settlement]:
         """Posts an entry as it stands (`posted`), and on leaving what head office found different, in its own journal."""
         settlement = Settlement(self)
         said = settlement.said
@@ -171,15 +260,14 @@ class Books:
             self._post(origin.terminal, origin.number, origin.hash, member, moves, origin.business_day)
         yield settlement
         for member in sorted(settlement.before):
-            before, book = settlement.before[member], self._open[member]
-            actual = Counter(accounts(book))
-            actual.subtract(before.accounts)
-            actual.update(settlement.truth.get(member, Counter()))
-            actual.subtract(said.get(member, Counter()))
+            actual = accounts(self._open[member])
+            actual.subtract(settlement.before[member])
+            actual.update(settlement.truth.get(member, {}))
+            actual.subtract(said.get(member, {}))
             differs = {account: amount for account, amount in actual.items() if amount}
             if differs:
-                self.record(SettleBody(f"{origin.terminal}/{origin.number}/{origin.hash}", differs), member, origin)
-            self._store(member, before, book)
+                why = cause or f"{origin.terminal}/{origin.number}/{origin.hash}"
+                self.record(SettleBody(why, differs), member, origin)
             self.changed(member)
 
     def record(self, body: Body, member: str, origin: Origin, document: str = "") -> Entry:
@@ -193,118 +281,197 @@ class Books:
             prev=self._head,
             recorded_at=self.office.time(),
         )
-        self.connection.execute(
-            insert(schema.journal).values(server=self.office.server, number=number, hash=own.hash, data=own.data)
-        )
-        chain = schema.chain
-        self.connection.execute(
-            update(chain).where(chain.c.server == self.office.server).values(head=own.hash, head_number=number)
-        )
-        self._head, self._head_number = own.hash, number
         moves: Counter[str] = Counter()
         for posting in postings(own):
             moves[posting.account] += posting.amount
         if sum(moves.values()):
             raise ValueError(f"head office's own postings do not add up to zero: {dict(moves)}")
+        self._own.append(own)
+        self._head, self._head_number = own.hash, number
         self._post(self.office.server, number, own.hash, member, moves, origin.business_day)
         return own
 
     def _post(
         self, terminal: str, number: int, entry_hash: str, member: str, moves: Mapping[str, int], business_day: str
     ) -> None:
-        rows = [
+        for account, amount in moves.items():
+            if abs(amount) > MOST_POINTS:
+                raise ValueError(f"it moves more than {MOST_POINTS} points")
+            if amount:
+                self._postings.append(
+                    {
+                        "member": member,
+                        "terminal": terminal,
+                        "number": number,
+                        "hash": entry_hash,
+                        "commodity": POINTS,
+                        "account": account,
+                        "amount": amount,
+                        "business_day": business_day,
+                    }
+                )
+
+    # -- storing -------------------------------------------------------------------------------------------------------
+
+    def _store_members(self) -> None:
+        new = [
             {
                 "member": member,
-                "terminal": terminal,
-                "number": number,
-                "hash": entry_hash,
-                "commodity": POINTS,
-                "account": account,
-                "amount": amount,
-                "business_day": business_day,
+                "joined_at": about.joined_at,
+                "home_shop": about.home_shop,
+                "merged_into": "",
+                "merge": "",
+                "merge_signature": "",
+                "erased_at": "",
+                "debt": 0,
+                "loss": 0,
             }
-            for account, amount in moves.items()
-            if amount
+            for member, about in self._about.items()
+            if not about.is_stored
         ]
-        if any(abs(row["amount"]) > MOST_POINTS for row in rows if isinstance(row["amount"], int)):
-            raise ValueError(f"it moves more than {MOST_POINTS} points")
-        if rows:
-            self.connection.execute(insert(schema.posting), rows)
+        keep(self.connection, schema.member, new)
+        for row in new:
+            self._about[str(row["member"])].is_stored = True
+        keep(
+            self.connection,
+            schema.member_shop,
+            [{"member": member, "shop": shop} for member, shop in sorted(self._shops)],
+        )
+        self._shops.clear()
 
-    def _store(self, member: str, before: _Before, book: MemberBook) -> None:
-        after = _lots(book)
-        table = schema.holding.c
-        for (place, branch), lot in before.lots.keys() - after.keys():
+    def _store_journal(self) -> None:
+        if self._own:
+            server, chain = self.office.server, schema.chain
+            rows = [{"server": server, "number": own.number, "hash": own.hash, "data": own.data} for own in self._own]
+            add(self.connection, schema.journal, rows)
             self.connection.execute(
-                delete(schema.holding).where(
-                    table.member == member, table.place == place, table.branch == branch, table.lot == lot
-                )
+                update(chain).where(chain.c.server == server).values(head=self._head, head_number=self._head_number)
             )
+            self._own.clear()
+        add(self.connection, schema.posting, self._postings)
+        self._postings.clear()
+
+    def _store_holdings(self) -> None:
+        gone: list[dict[str, object]] = []
+        held: list[dict[str, object]] = []
+        lots: list[dict[str, object]] = []
+        owing: list[dict[str, object]] = []
+        for member, book in self._open.items():
+            stored = self._stored[member]
+            now = {(place, lot): points for place, box in book.lots.items() for lot, points in box.items() if points}
+            if now != stored.lots:
+                for (place, branch), lot in stored.lots.keys() - now.keys():
+                    gone.append({"key_member": member, "key_place": place, "key_branch": branch, "key_lot": lot})
+                for ((place, branch), lot), points in now.items():
+                    if stored.lots.get(((place, branch), lot)) != points:
+                        held.append({"member": member, "place": place, "branch": branch, "lot": lot, "points": points})
+                stored.lots = now
+            for lot, day in book.expires_on.items():
+                about = day, lot in book.graced
+                if stored.expires_on.get(lot) != about:
+                    stored.expires_on[lot] = about
+                    lots.append({"member": member, "lot": lot, "expires_on": day, "is_graced": about[1]})
+            if (book.debt, book.loss) != (stored.debt, stored.loss):
+                stored.debt, stored.loss = book.debt, book.loss
+                owing.append({"key_member": member, "new_debt": book.debt, "new_loss": book.loss})
+        table, about_table = schema.holding, schema.member
+        if gone:
+            key = [table.c[name] == bindparam(f"key_{name}") for name in ("member", "place", "branch", "lot")]
+            self.connection.execute(delete(table).where(*key), gone)
+        put(self.connection, table, held)
+        put(self.connection, schema.lot, lots)
+        if owing:
+            self.connection.execute(
+                update(about_table)
+                .where(about_table.c.member == bindparam("key_member"))
+                .values(debt=bindparam("new_debt"), loss=bindparam("new_loss")),
+                owing,
+            )
+
+    def _store_limits(self) -> None:
+        rows = [
+            {"member": member, "branch": branch, "points": self._forfeited[member, branch]}
+            for member, branch in sorted(self._borne)
+        ]
+        put(self.connection, schema.forfeited, rows)
+        self._borne.clear()
+        owed = schema.floor_owed
         put(
             self.connection,
-            schema.holding,
+            owed,
             [
-                {"member": member, "place": place, "branch": branch, "lot": lot, "points": points}
-                for ((place, branch), lot), points in after.items()
-                if before.lots.get(((place, branch), lot)) != points
+                {"member": member, "terminal": terminal, "number": number, "hash": entry_hash}
+                for (member, terminal), (number, entry_hash) in sorted(self._floor.items())
             ],
         )
-        put(
-            self.connection,
-            schema.lot,
-            [
-                {"member": member, "lot": lot, "expires_on": day}
-                for lot, day in book.expires_on.items()
-                if before.expires_on.get(lot) != day
-            ],
-        )
-        if book.debt != -before.accounts.get("owed", 0):
-            self.connection.execute(
-                update(schema.member).where(schema.member.c.member == member).values(debt=book.debt)
-            )
+        self._is_floor_owed = self._is_floor_owed or bool(self._floor)
+        self._floor.clear()
+        if not self._is_floor_owed:
+            return
+        for part in _parts(sorted(self._changed)):
+            for row in self.connection.execute(select(owed).where(owed.c.member.in_(part))).all():
+                if not self.load(row.member).debt:
+                    channels.announce(
+                        self.connection,
+                        channels.grants_of(row.terminal),
+                        [f"{channels.RENEW}{row.member}/{row.number}/{row.hash}"],
+                    )
+                    self.connection.execute(
+                        delete(owed).where(owed.c.member == row.member, owed.c.terminal == row.terminal)
+                    )
 
     # -- merging -------------------------------------------------------------------------------------------------------
 
-    def merge(self, old: str, into: str, origin: Origin) -> None:
+    def merge(self, old: str, into: str, origin: Origin, merge_id: str) -> None:
         """`old` becomes `into`: its points, debt, cards and shops. Postings stay where they are and count for `into`."""
         old, into = self.who(old), self.who(into)
         if old == into:
             return
-        self.record(SettleBody(f"merged into {into}", {}), old, origin, document=f"merge/{old}")
+        signature = self.office.signing.sign(merge_message(merge_id, old, into))
+        self.record(MergeBody(merge_id, old, into, signature), old, origin, document=f"merge/{merge_id}")
+        self.prefetch([old, into])
         source, target = self.load(old), self.load(into)
-        before = _Before(accounts(target), _lots(target), dict(target.expires_on))
         for lot, day in source.expires_on.items():
             target.expires_on.setdefault(lot, day)
-        for (place, lot), points in _lots(source).items():
-            target.put(place, lot, points)
-        target.debt += source.debt
-        self._store(into, before, target)
-        connection, about, seen = self.connection, schema.member, schema.member_shop
-        for table in (schema.holding, schema.lot, schema.person):
+        target.graced |= source.graced
+        for place, box in source.lots.items():
+            for lot, points in list(box.items()):
+                source.put(place, lot, -points)
+                target.put(place, lot, points)
+        target.debt, source.debt = target.debt + source.debt, 0
+        target.loss, source.loss = target.loss + source.loss, 0
+        for member, branch in [key for key in self._forfeited if key[0] == old]:
+            self.forfeit(into, branch, self._forfeited[member, branch])
+            self._forfeited[member, branch] = 0
+            self._borne.add((member, branch))
+        self.changed(old)
+        self.changed(into)
+        self.flush()
+        connection, about, seen, owed = self.connection, schema.member, schema.member_shop, schema.floor_owed
+        for table in (schema.lot, schema.person):
             connection.execute(delete(table).where(table.c.member == old))
         connection.execute(update(about).where(about.c.merged_into == old).values(merged_into=into))
-        connection.execute(update(about).where(about.c.member == old).values(merged_into=into, debt=0))
+        connection.execute(
+            update(about)
+            .where(about.c.member == old)
+            .values(merged_into=into, merge=merge_id, merge_signature=signature)
+        )
         connection.execute(update(schema.card).where(schema.card.c.member == old).values(member=into))
         connection.execute(delete(schema.phone).where(schema.phone.c.member == old))
+        for row in connection.execute(select(owed).where(owed.c.member == old)).all():
+            self.floor_spent(into, row.terminal, row.number, row.hash)
+        connection.execute(delete(owed).where(owed.c.member == old))
         shops = connection.scalars(select(seen.c.shop).where(seen.c.member == old)).all()
-        keep(connection, seen, [{"member": into, "shop": shop} for shop in shops])
-        self._open.clear()
-        self._who.clear()
-        self.changed(old)
+        self._shops.update((into, shop) for shop in shops)
+        for about_old in self._about.values():
+            if about_old.merged_into == old:
+                about_old.merged_into = into
+        self._about[old].merged_into = into
+        del self._open[old], self._stored[old]
         with self.settling(origin, []) as settlement:
             settlement.book(into).repay()
 
-    def expire(self, member: str) -> None:
-        """Posts the end of available lots whose day has come; lots at a till stay until they come back."""
-        origin = Origin(self.office.server, 0, "", self.office.time(), self.today)
-        with self.settling(origin, []) as settlement:
-            settlement.book(member).expire(self.today)
 
-
-def empty(book: MemberBook, branch: str) -> None:
-    """Gives back all that is granted to or held at a branch, because its epoch is over."""
-    for place in (("escrow", branch), ("granted", branch)):
-        for lot, points in list(book.at(place).items()):
-            book.put(place, lot, -points)
-            book.put(AVAILABLE, lot, points)
-    book.repay()
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), AT_ONCE):
+        yield keys[start : start + AT_ONCE]

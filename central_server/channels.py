@@ -15,6 +15,9 @@ from central_server.database import keep, put
 
 PROGRAM = "program"
 
+RECALL, RENEW, FORFEIT = "recall/", "renew/", "forfeit/"
+"""How items of a terminal's channel begin that are no grants: a member, member/number/hash, or an epoch follows."""
+
 
 def members_of(shop: str) -> str:
     return f"members/{shop}"

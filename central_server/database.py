@@ -1,16 +1,20 @@
 """The one module that knows which database it is: SQLite in a file, or PostgreSQL.
 
-Both give the same: a writing transaction that is durable at COMMIT, a reading one that sees a single moment, an insert that
-leaves or replaces what is there, and triggers that refuse to change what was written.
+Both give the same: a writing transaction that is durable at COMMIT and done again where the database undid it for another's
+sake, a reading one that sees a single moment, an insert that leaves or replaces what is there, and triggers that refuse to
+change what was written.
 """
 
 from __future__ import annotations
 
+import random
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,7 +27,12 @@ _INSERTS: Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "postgresql": postgresql.insert,
 }
 
+T = TypeVar("T")
+
 BUSY_TIMEOUT_S = 30
+MOST_ATTEMPTS = 12
+ATTEMPTS_WITHIN_S = 45.0
+"""No attempt begins later than this after the first: a till that waits asks again by itself."""
 
 
 def sqlite_url(path: Path) -> str:
@@ -64,6 +73,26 @@ class Database:
         with self._turn or nullcontext(), connecting(**options) as connection, connection.begin():
             yield connection
 
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """What `work` answers, in a transaction that is durable by then.
+
+        Where the database undid the transaction only because of others that ran beside it, `work` is called once more, and so
+        on for a bounded number of times: it keeps nothing of an earlier attempt. Every other error is raised at once, above all
+        a connection that broke at COMMIT, of which nobody knows whether it was durable.
+        """
+        began = time.monotonic()
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                with self.writing() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                is_late = time.monotonic() - began > ATTEMPTS_WITHIN_S
+                if not was_undone(error) or attempt == MOST_ATTEMPTS or is_late:
+                    raise
+            # Those that met must not meet again in step.
+            time.sleep(min(0.5, 0.005 * 2**attempt) * random.random())  # noqa: S311
+        raise AssertionError("the last attempt answers or raises")
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment and writes nothing."""
@@ -96,6 +125,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows, none of which is there."""
+    if rows:
+        connection.execute(table.insert(), [dict(row) for row in rows])
+
+
 def keep(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts rows; what is there under the same key stays as it is."""
     if rows:
@@ -115,6 +150,17 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
 def is_entrys_fault(error: Exception) -> bool:
     """Whether an error comes from what an entry says, and not from the database being away, full or broken."""
     return not isinstance(error, DBAPIError) or isinstance(error, DataError | IntegrityError)
+
+
+def was_undone(error: DBAPIError) -> bool:
+    """Whether nothing of the transaction happened, and the same again may well succeed.
+
+    40001 is a serialization failure (CockroachDB answers it as a matter of course, PostgreSQL where an operator has raised its
+    isolation), 40P01 a deadlock; SQLite was locked by another process for longer than its timeout.
+    """
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 
 def append_only(dialect: str, table: str, columns: Sequence[str]) -> list[str]:

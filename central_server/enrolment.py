@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from central_server import schema
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
+from central_server.roster import Event
 from ledger.identifiers import ALPHABET
 from ledger.keys import is_signed
 from ledger.wire import Enrolled, Enrolment, enrolment_message
@@ -96,6 +97,16 @@ def enroll(office: Office, wrong_codes: WrongCodes, request: Enrolment) -> Enrol
                 "CODE_USED", "This code has been used.", hint="Every till needs a code of its own.", status=403
             )
         if not code.used_by:
+            office.roster.remember(
+                Event(
+                    "enrolled",
+                    terminal=request.terminal,
+                    epoch=request.epoch,
+                    shop=code.shop,
+                    public_key=request.public_key,
+                    at=office.time(),
+                )
+            )
             _admit(office, connection, code.shop, request)
             connection.execute(update(table).where(table.c.code_hash == code.code_hash).values(used_by=_user(request)))
     return Enrolled(
@@ -111,6 +122,7 @@ def enroll(office: Office, wrong_codes: WrongCodes, request: Enrolment) -> Enrol
 
 def revoke(office: Office, terminal: str) -> None:
     """From now on nothing of this terminal is taken. Raises OfficeError for one that is not there."""
+    office.roster.remember(Event("revoked", terminal=terminal, at=office.time()))
     with office.database.writing() as connection:
         table = schema.terminal
         changed = connection.execute(
@@ -136,6 +148,7 @@ def _admit(office: Office, connection: Connection, shop: str, request: Enrolment
                 public_key=request.public_key,
                 enrolled_at=office.time(),
                 revoked_at="",
+                heard_at="",
             )
         )
     elif (known.public_key, known.shop, known.revoked_at) != (request.public_key, shop, ""):

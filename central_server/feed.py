@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from central_server import schema
-from central_server.channels import PROGRAM, grants_of, members_of
+from central_server.channels import FORFEIT, PROGRAM, RECALL, RENEW, grants_of, members_of
 from central_server.office import Office
 from ledger.entry import Slice
 from ledger.wire import (
@@ -18,9 +18,12 @@ from ledger.wire import (
     FeedItem,
     FeedReply,
     FeedRequest,
+    ForfeitItem,
     GrantItem,
     MemberItem,
     ProgramItem,
+    RecallItem,
+    RenewItem,
 )
 
 MAX_ITEMS = 1000
@@ -77,19 +80,36 @@ def _page(
         found = office.program(connection)
         items = [ProgramItem(found.text)] if found else []
     elif channel == grants_of(terminal):
-        items = list(_grants(connection, terminal, keys))
+        items = list(_rights(connection, terminal, keys))
     else:
         items = list(_members(office, connection, keys, included))
     return FeedChannel(int(rows[-1].position), items, more)
 
 
-def _grants(connection: Connection, terminal: str, keys: list[str]) -> Iterable[GrantItem]:
+def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[FeedItem]:
+    """Grants, and what else concerns the rights of one terminal, in the order in which it happened."""
     table = schema.grant.c
     rows = connection.execute(select(schema.grant).where(table.terminal == terminal, table.grant_id.in_(keys)))
     found = {row.grant_id: row for row in rows}
     for key in keys:
-        row = found[key]
-        yield GrantItem(row.grant_id, terminal, row.epoch, row.member, slices.decode(row.slices), row.signature)
+        if key.startswith(RECALL):
+            yield RecallItem(key.removeprefix(RECALL))
+        elif key.startswith(RENEW):
+            member, number, entry_hash = key.removeprefix(RENEW).rsplit("/", 2)
+            yield RenewItem(member, int(number), entry_hash)
+        elif key.startswith(FORFEIT):
+            yield ForfeitItem(terminal, key.removeprefix(FORFEIT))
+        else:
+            row = found[key]
+            yield GrantItem(
+                row.grant_id,
+                terminal,
+                row.epoch,
+                row.member,
+                slices.decode(row.slices),
+                row.signature,
+                standing=row.standing,
+            )
 
 
 def _members(office: Office, connection: Connection, keys: list[str], included: int) -> Iterable[MemberItem]:
@@ -126,5 +146,7 @@ def _members(office: Office, connection: Connection, keys: list[str], included: 
             debt=about.debt,
             phone_hashes=sorted(row.phone_hash for row in phones.get(key, [])),
             merged_into=about.merged_into,
+            merge=about.merge,
+            merge_signature=about.merge_signature,
             initials="".join(f"{part[0].upper()}." for part in name.split()[:3]),
         )

@@ -6,23 +6,26 @@ of its own that begins empty. Nothing that a terminal has signed is refused, unl
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from central_server import schema
-from central_server.apply import apply_takes
+from central_server.apply import AT_RECORD, book_at_record
 from central_server.auth import terminal_row
 from central_server.database import keep
 from central_server.documents import Filed, conflicting
 from central_server.errors import Refused
 from central_server.notes import note_row
-from central_server.office import Office
-from ledger.entry import GENESIS, Entry, EntryUnreadable, Envelope, entry_hash, read_entry, read_envelope
+from central_server.office import Office, utc_text
+from ledger.entry import GENESIS, Entry, EntryUnreadable, Envelope, HelloBody, entry_hash, read_entry, read_envelope
 from ledger.keys import batch_message, is_signed
 from ledger.wire import Batch, BatchReply, Outcome, Recorded
 
 MAX_NAME = 200
+CLOCK_TOLERANCE_S = 600
+"""So far a till's clock may be off before a person is told."""
 
 
 class Placed(NamedTuple):
@@ -42,6 +45,8 @@ def record(office: Office, batch: Batch) -> BatchReply:
 
     A batch that builds upon an entry that is not here records nothing; the reply names the head to send from.
     """
+    if not _is_storable(batch.epoch):
+        raise Refused("MESSAGE_UNFIT", "A batch names its epoch in a few letters.", status=422)
     with office.database.reading() as connection:
         terminal = terminal_row(connection, batch.terminal)
         head = _head_of(connection, batch)
@@ -55,12 +60,15 @@ def record(office: Office, batch: Batch) -> BatchReply:
             hint="Nothing was recorded. If this till's folder was copied or restored, enrol it anew.",
             status=401,
         )
-    takes = any(one.envelope is not None and one.envelope.kind == "take" for one in placed)
-    with office.database.writing() as connection:
-        if takes:
+    moves_points = any(one.envelope is not None and one.envelope.kind in AT_RECORD for one in placed)
+
+    def work(connection: Connection) -> BatchReply:
+        if moves_points:
             # Whoever changes points holds the chain first, and only then rows of a terminal: one order, no waiting in a circle.
             connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         return _record(office, connection, batch, placed)
+
+    return office.database.write(work)
 
 
 def _head_of(connection: Connection, batch: Batch) -> tuple[str, int]:
@@ -143,6 +151,8 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
     for one in new:
         epoch = one.envelope.epoch if one.envelope else batch.epoch
         queue, opens = branches.extend(one, epoch)
+        if one.entry is not None and isinstance(one.entry.body, HelloBody):
+            branches.greeted(queue, one.entry.body.server_epoch)
         outcome: Outcome = "parked" if one.entry is None else "conflict" if one.hash in conflicts else "recorded"
         outcomes[one.hash] = outcome
         envelope = one.envelope
@@ -168,12 +178,12 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
     if inbox_rows:
         connection.execute(insert(schema.inbox), inbox_rows)
         branches.store()
+    notes += _clock_notes(office, terminal, new)
     keep(connection, schema.note, notes)
-    if branches.opened:
-        connection.execute(
-            update(schema.terminal).where(schema.terminal.c.terminal == batch.terminal).values(epoch=branches.opened)
-        )
-    apply_takes(office, connection, batch.terminal, [one.hash for one in new if one.entry and one.entry.kind == "take"])
+    heard = {"heard_at": office.time()} | ({"epoch": branches.opened} if branches.opened else {})
+    connection.execute(update(schema.terminal).where(schema.terminal.c.terminal == batch.terminal).values(**heard))
+    at_record = [one.hash for one in new if one.entry and one.entry.kind in AT_RECORD]
+    book_at_record(office, connection, batch.terminal, at_record)
     last = placed[-1]
     return BatchReply(
         office.server_epoch,
@@ -183,6 +193,28 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
         [Recorded(one.number, outcomes.get(one.hash, "already recorded")) for one in placed],
         is_fork=branches.is_fork(last.hash),
     )
+
+
+def _clock_notes(office: Office, terminal: Row[tuple[str, ...]], new: list[Placed]) -> list[dict[str, object]]:
+    """Shows the first entry of a batch whose time cannot be: later than now, or before this till was last heard.
+
+    Nothing else follows from it: entries are ordered by number and arrival, never by a till's clock.
+    """
+    latest = office.later(CLOCK_TOLERANCE_S)
+    earliest = terminal.heard_at and utc_text(
+        datetime.fromisoformat(terminal.heard_at) - timedelta(seconds=CLOCK_TOLERANCE_S)
+    )
+    for one in new:
+        if one.envelope is None:
+            continue
+        try:
+            recorded_at = utc_text(datetime.fromisoformat(one.envelope.recorded_at))
+        except (ValueError, OverflowError):
+            recorded_at = ""
+        if not earliest <= recorded_at <= latest:
+            reason = f"it was recorded at {one.envelope.recorded_at[:40]} by the till's clock, and arrived at {office.time()}"
+            return [note_row(office, terminal.terminal, one.number, one.hash, "clock", reason)]
+    return []
 
 
 class _Branches:
@@ -198,6 +230,9 @@ class _Branches:
         self.after: dict[str, str] = {}
         """Hash of an entry → the branch on which the next one goes on."""
         self.opened = ""
+
+    def greeted(self, branch: str, server_epoch: int) -> None:
+        self._rows[branch]["hello"] = server_epoch
 
     def is_fork(self, entry: str) -> bool:
         return bool(self._rows[self.after[entry]]["is_fork"])
@@ -240,6 +275,7 @@ class _Branches:
             "applied_number": start,
             "is_fork": name != epoch,
             "is_closed": False,
+            "hello": 0,
         }
         self._new.append(name)
         return name
@@ -253,5 +289,5 @@ class _Branches:
             self._connection.execute(
                 update(table)
                 .where(table.c.terminal == self._terminal, table.c.branch == name)
-                .values(head=row["head"], head_number=row["head_number"], is_closed=row["is_closed"])
+                .values({name: row[name] for name in ("head", "head_number", "is_closed", "hello")})
             )

@@ -6,13 +6,15 @@ Nothing here is logged, and no name or number enters an entry.
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, select, update
 
 from central_server import channels, schema
 from central_server.books import Books, Origin
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
+from central_server.roster import Event
+from ledger.identifiers import new_reference
 from ledger.keys import phone_hash, unseal
 from ledger.wire import MemberDetails, MemberFound, MemberLookup
 
@@ -35,35 +37,47 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
     """
     _check(details)
     personal = _opened(office, details.sealed) if details.sealed else None
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> str:
+        if _is_erased(connection, details.member):
+            channels.announce_members(
+                connection, [details.member]
+            )  # the till still has what it sent, and is to forget it
+            return details.member  # and nothing of it is kept
         books = Books(connection, office)
         member = books.know(details.member, terminal.shop, details.joined_at)
         others = _owners(connection, books, details.cards) - {member}
         if others and not _has_cards(connection, member):
             into = min(others)
-            books.merge(member, into, Origin(office.server, 0, "", office.time(), books.today))
+            merge_id = f"{office.server_epoch}-{new_reference(office.random_bytes)}"
+            books.merge(member, into, Origin(office.server, 0, "", office.time(), books.today), merge_id)
             member, others = into, others - {into}
         keep(connection, schema.card, [{"card": card, "member": member} for card in details.cards])
         if personal is not None:
             _keep_person(connection, office, member, personal)
         books.changed(member)
-        books.finish()
-    return MemberFound(office.server_epoch, office.time(), member)
+        books.flush()
+        return member
+
+    return MemberFound(office.server_epoch, office.time(), office.database.write(work))
 
 
 def look_up(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberLookup) -> MemberFound:
     """The member of a card or phone, who is known in this terminal's shop from now on; '' where there is none."""
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> str:
         if wanted.card:
             query = select(schema.card.c.member).where(schema.card.c.card == wanted.card.replace("\x00", ""))
         else:
             hashed = wanted.phone_hash.replace("\x00", "")
             query = select(schema.phone.c.member).where(schema.phone.c.phone_hash == hashed).limit(1)
-        member = connection.scalar(query)
+        member: str | None = connection.scalar(query)
         if member is not None:
             keep(connection, schema.member_shop, [{"member": member, "shop": terminal.shop}])
             channels.announce(connection, channels.members_of(terminal.shop), [member])
-    return MemberFound(office.server_epoch, office.time(), member or "")
+        return member or ""
+
+    return MemberFound(office.server_epoch, office.time(), office.database.write(work))
 
 
 def of_card(office: Office, card: str) -> str:
@@ -76,11 +90,41 @@ def of_card(office: Office, card: str) -> str:
 
 
 def erase(office: Office, member: str) -> None:
-    """Forgets the person, here and by the feed at the tills; points and chain stay under a reference that says nothing."""
-    with office.database.writing() as connection:
-        for table in (schema.person, schema.phone):
-            connection.execute(delete(table).where(table.c.member == member))
-        channels.announce_members(connection, [member])
+    """Forgets the person: name, phone and cards, here and by the feed at the tills. Points and journals stay whole under a
+    reference that says nothing. A till that still has the details to send sends them in vain, also after a restore.
+    """
+    office.roster.remember(Event("erased", member=member))
+    office.database.write(lambda connection: forget(office, connection, member))
+
+
+def forget(office: Office, connection: Connection, member: str) -> None:
+    """What `erase` does to the tables."""
+    row = {
+        "member": member,
+        "joined_at": "",
+        "home_shop": "",
+        "merged_into": "",
+        "merge": "",
+        "merge_signature": "",
+        "erased_at": "",
+        "debt": 0,
+        "loss": 0,
+    }
+    keep(connection, schema.member, [row])
+    table = schema.member
+    connection.execute(update(table).where(table.c.member == member).values(erased_at=office.time()))
+    for personal in (schema.person, schema.phone, schema.card):
+        connection.execute(delete(personal).where(personal.c.member == member))
+    channels.announce_members(connection, [member])
+
+
+def _is_erased(connection: Connection, member: str) -> bool:
+    """Also of one that has become another: what is known of the person went there."""
+    table = schema.member.c
+    row = connection.execute(select(table.erased_at, table.merged_into).where(table.member == member)).one_or_none()
+    if row is not None and row.merged_into:
+        row = connection.execute(select(table.erased_at).where(table.member == row.merged_into)).one_or_none()
+    return row is not None and bool(row.erased_at)
 
 
 def _check(details: MemberDetails) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, inspect, select, text
 from central_server import channels, schema
 from central_server.database import Database, keep, put, sqlite_url
 from central_server.errors import OfficeError
+from central_server.roster import Roster
 from ledger.entry import GENESIS
 from ledger.identifiers import RandomBytes, new_terminal
 from ledger.keys import SigningKey, new_sealing_key
@@ -29,7 +30,7 @@ MAX_SHOP_NAME = 40
 
 
 class OfficeFile(msgspec.Struct, frozen=True):
-    """`office.json`. An empty `database` is the SQLite file beside it."""
+    """`office.json`. An empty `database` is the SQLite file beside it; `server_epoch` grows with each restore."""
 
     server: str
     server_epoch: int
@@ -48,7 +49,7 @@ class Office:
         self.folder = folder
         self.now = now
         self.random_bytes = random_bytes
-        about = _read_office_file(folder)
+        about = read_office_file(folder)
         self.server = about.server
         self.server_epoch = about.server_epoch
         self.signing = SigningKey(self._secret("signing"))
@@ -57,6 +58,9 @@ class Office:
         self.phone_key = self._secret("phone").hex()
         self.sealing_key = new_sealing_key(self.sealing_secret)
         self.database = Database(about.database or sqlite_url(folder / "central.db"))
+        self.roster = Roster(folder)
+        self.roll_is_complete = self.server_epoch == 1
+        """Whether grants may go on after a restore: see `central_server.roll_call`."""
         self._programs: dict[str, Program] = {}
 
     @classmethod
@@ -101,7 +105,7 @@ class Office:
                 Database(url).close()
             _make_folder(folder, OfficeFile(new_terminal(random_bytes), 1, url), random_bytes)
         office = cls(folder, now, random_bytes)
-        if not is_new and url and url != _read_office_file(folder).database:
+        if not is_new and url and url != read_office_file(folder).database:
             office.close()
             raise OfficeError(
                 "This head office uses another database.", hint="Leave --database out, or choose an empty folder."
@@ -198,7 +202,8 @@ class Office:
             )
 
 
-def _read_office_file(folder: Path) -> OfficeFile:
+def read_office_file(folder: Path) -> OfficeFile:
+    """Raises OfficeError where there is no head office in `folder`."""
     try:
         return msgspec.json.decode((folder / "office.json").read_bytes(), type=OfficeFile)
     except (OSError, msgspec.DecodeError) as error:
@@ -216,11 +221,15 @@ def _make_folder(folder: Path, about: OfficeFile, random_bytes: RandomBytes) -> 
             if not (folder / f"{name}.key").exists():
                 _write_private(folder / f"{name}.key", random_bytes(32).hex().encode())
         # Last, so that a folder with this file is whole.
-        _write_private(folder / "office.json", msgspec.json.encode(about))
+        write_office_file(folder, about)
     except OSError as error:
         raise OfficeError(
             f"The folder {folder} cannot be written: {error.strerror}.", hint="Choose another."
         ) from error
+
+
+def write_office_file(folder: Path, about: OfficeFile) -> None:
+    _write_private(folder / "office.json", msgspec.json.encode(about))
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -64,6 +64,7 @@ terminal = Table(
     _text("public_key"),
     _text("enrolled_at"),
     _text("revoked_at"),
+    _text("heard_at"),
 )
 
 enroll_code = Table(
@@ -106,8 +107,13 @@ branch = Table(
     _number("applied_number"),
     Column("is_fork", Boolean, nullable=False),
     Column("is_closed", Boolean, nullable=False),
+    _number("hello"),
 )
-"""A line of entries with an escrow of its own. It begins after entry `start` of `parent`; a closed one has been given up."""
+"""A line of entries with an escrow of its own. It begins after entry `start` of `parent`; a closed one has been given up.
+`hello` is the server epoch that the till last greeted on it, 0 for none."""
+
+forfeit = Table("forfeit", metadata, _key("terminal"), _key("epoch"), _text("forfeited_at"))
+"""Epochs that a person gave up for lost: no rights are granted to them any more."""
 
 grant = Table(
     "granted",
@@ -120,6 +126,7 @@ grant = Table(
     _number("points"),
     _text("slices"),
     _text("signature"),
+    _number("standing"),
     UniqueConstraint("terminal", "request"),
 )
 
@@ -133,7 +140,7 @@ note = Table(
     _text("reason"),
     _text("noted_at"),
 )
-"""What a person should see: `conflict`, `quarantine`, `parked`, `unproved`. It never stops anything."""
+"""What a person should see: `conflict`, `quarantine`, `parked`, `unproved`, `clock`, `loss`. It never stops anything."""
 
 # -- a shop's documents --------------------------------------------------------------------------------------------------
 
@@ -181,8 +188,19 @@ follow_up = Table(
 # -- members -------------------------------------------------------------------------------------------------------------
 
 member = Table(
-    "member", metadata, _key("member"), _text("joined_at"), _text("home_shop"), _text("merged_into"), _number("debt")
+    "member",
+    metadata,
+    _key("member"),
+    _text("joined_at"),
+    _text("home_shop"),
+    _text("merged_into"),
+    _text("merge"),
+    _text("merge_signature"),
+    _text("erased_at"),
+    _number("debt"),
+    _number("loss"),
 )
+"""`merge` is the id of the event by which this member became `merged_into`. What is erased takes no personal fields again."""
 person = Table("person", metadata, _key("member"), _text("name"), _text("phone"))
 member_shop = Table("member_shop", metadata, _key("member"), _key("shop"))
 card = Table("card", metadata, _key("card"), _text("member"), Index(None, "member"))
@@ -201,7 +219,14 @@ posting = Table(
     _text("business_day"),
 )
 
-lot = Table("lot", metadata, _key("member"), _key("lot"), _text("expires_on"))
+lot = Table(
+    "lot",
+    metadata,
+    _key("member"),
+    _key("lot"),
+    _text("expires_on"),
+    Column("is_graced", Boolean, nullable=False),
+)
 
 holding = Table(
     "holding",
@@ -215,6 +240,18 @@ holding = Table(
     Index(None, "branch", "place"),
 )
 """Where each member's points lie: available, expired, and granted to or in escrow at a branch."""
+
+forfeited = Table(
+    "forfeited",
+    metadata,
+    _key("member"),
+    _key("branch"),
+    _number("points"),
+)
+"""Points given back to a member although the till given up for lost may have spent them, or may spend them yet."""
+
+floor_owed = Table("floor_owed", metadata, _key("member"), _key("terminal"), _number("number"), _text("hash"))
+"""The last entry by which a member spent on a till's floor limit, until nothing of it is owed and the limit is renewed."""
 
 # -- head office's own journal, and what it tells ------------------------------------------------------------------------
 

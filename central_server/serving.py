@@ -8,10 +8,12 @@ import threading
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from central_server import apply
 from central_server.app import apply_recorded, create_app, log
+from central_server.connections import Connection
 from central_server.office import Office
 
 EXPIRY_EVERY_S = 600.0
@@ -29,16 +31,7 @@ def serve_until_stopped(
     try:
         apply.understand(office)
         apply_recorded(office)
-        config = uvicorn.Config(
-            create_app(office),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            ssl_certfile=tls_cert,
-            ssl_keyfile=tls_key,
-            timeout_graceful_shutdown=10,
-        )
+        config = configured(create_app(office), tls_cert, tls_key)
         stopped = threading.Event()
         expiry = threading.Thread(target=_expire_until, args=(office, stopped), name="expiry")
         expiry.start()
@@ -56,6 +49,23 @@ def serve_until_stopped(
             expiry.join()
     finally:
         listening.close()
+
+
+def configured(
+    app: FastAPI, tls_cert: Path | None = None, tls_key: Path | None = None, http: type[Connection] = Connection
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
+        timeout_graceful_shutdown=10,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -44,7 +44,8 @@ class JoinBody(msgspec.Struct, frozen=True, omit_defaults=True):
 class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A completed sale and the exact input and result of its award.
 
-    `lot` names the points awarded; they expire on `expires_on`. `redeemed` points paid `redeemed_minor` of the total.
+    `lot` names the points awarded; they expire on `expires_on`. `redeemed` points paid `redeemed_minor` of the total; of them
+    `floor` were not held here, but allowed by the programme's floor limit.
     """
 
     sale: Sale
@@ -55,6 +56,7 @@ class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_on: str = ""
     redeemed: int = 0
     redeemed_minor: int = 0
+    floor: int = 0
 
 
 class ReturnBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -106,6 +108,27 @@ class ReleaseBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rights given back; `esc` of the envelope says which."""
 
 
+class HelloBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Head office was restored from a backup: with this entry it has all that this till ever did, and the till greets it.
+
+    `server_epoch` is the one that the till has heard; rights granted in earlier ones and not taken by now never will be.
+    """
+
+    server_epoch: int
+
+
+class MergeBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Member `old` has become `into`. Head office's own entry; a till that hears of it writes the same.
+
+    So a restored head office learns again what it no longer remembers: `signature` is its own.
+    """
+
+    merge: str
+    old: str
+    into: str
+    signature: str = ""
+
+
 class GrantBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """The server's: points moved from the member's available account to a terminal's, before the terminal is told."""
 
@@ -116,13 +139,28 @@ class GrantBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SettleBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The server's: what it found different from what an entry said, and postings of its own. `changes`: account → points."""
+    """The server's: what it found different from what an entry said, and postings of its own. `changes`: account → points.
+
+    `cause` is the entry (terminal/number/hash), or what head office did: expired, a forfeit, a debt written off.
+    """
 
     cause: str
     changes: dict[str, int]
 
 
-Body = OpenBody | JoinBody | SaleBody | ReturnBody | ClaimBody | TakeBody | ReleaseBody | GrantBody | SettleBody
+Body = (
+    OpenBody
+    | JoinBody
+    | SaleBody
+    | ReturnBody
+    | ClaimBody
+    | TakeBody
+    | ReleaseBody
+    | HelloBody
+    | MergeBody
+    | GrantBody
+    | SettleBody
+)
 
 BODIES: Mapping[str, type[msgspec.Struct]] = {
     "open": OpenBody,
@@ -132,6 +170,8 @@ BODIES: Mapping[str, type[msgspec.Struct]] = {
     "claim": ClaimBody,
     "take": TakeBody,
     "release": ReleaseBody,
+    "hello": HelloBody,
+    "merge": MergeBody,
     "grant": GrantBody,
     "settle": SettleBody,
 }

@@ -59,6 +59,11 @@ def grant_message(grant: str, terminal: str, epoch: str, member: str, slices: li
     return msgspec.json.encode(["grant", grant, terminal, epoch, member, slices])
 
 
+def merge_message(merge: str, old: str, into: str) -> bytes:
+    """What the server signs of a merge, for the same reason."""
+    return msgspec.json.encode(["merge", merge, old, into])
+
+
 def new_sealing_key(secret: bytes) -> str:
     """The public half of a 32-byte X25519 secret: whatever is sealed to it, only the holder of the secret can open."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

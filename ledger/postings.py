@@ -9,6 +9,7 @@ Every account belongs to one member; the programme's totals are sums over member
     owed        taken back although already spent; the server settles it, what cannot be covered stays as debt
     redeemed    spent
     expired     no longer spendable
+    loss        spent at a till whose rights had been forfeited, or whose grants were forgotten: borne by the shop, negative
 
 The same function runs at the till and at head office, so an audit is the same code.
 """
@@ -30,7 +31,7 @@ from ledger.entry import (
     TakeBody,
 )
 
-ACCOUNTS = ("issued", "available", "granted", "escrow", "owed", "redeemed", "expired")
+ACCOUNTS = ("issued", "available", "granted", "escrow", "owed", "redeemed", "expired", "loss")
 MEMBER_ACCOUNTS = ("available", "granted", "escrow", "owed")
 """The accounts whose sum is a member's balance."""
 
@@ -50,12 +51,13 @@ def postings(entry: Entry) -> list[Posting]:
     """The postings of an entry; they add up to zero, member by member. An entry that moves nothing has none."""
     member, esc = entry.member, entry.envelope.esc
     match entry.body:
-        case SaleBody(awarded=awarded, redeemed=redeemed, lot=lot):
+        case SaleBody(awarded=awarded, redeemed=redeemed, lot=lot, floor=floor):
             kept_here = esc.get(lot, 0)
             moves = {
                 "issued": -awarded,
                 "available": awarded - kept_here,
-                "escrow": kept_here - redeemed,
+                "escrow": kept_here - (redeemed - floor),
+                "owed": -floor,
                 "redeemed": redeemed,
             }
         case ClaimBody(awarded=awarded, lot=lot):

@@ -22,11 +22,20 @@ EXPIRED: Place = ("expired", "")
 
 @dataclass
 class MemberBook:
-    """One member's lots by place, each lot's expiry, and the debt (what was spent or taken back without cover)."""
+    """One member's lots by place, each lot's expiry, the debt (what was spent or taken back without cover) and the loss (what
+    the shop bears of it).
+
+    `today` and `grace_until` are head office's day and the day until which a lot can be spent that comes back late; `graced`
+    are the lots that have had this grace, which is given once.
+    """
 
     lots: dict[Place, Counter[str]] = field(default_factory=dict)
     expires_on: dict[str, str] = field(default_factory=dict)
     debt: int = 0
+    loss: int = 0
+    today: str = ""
+    grace_until: str = ""
+    graced: set[str] = field(default_factory=set)
 
     def at(self, place: Place) -> Counter[str]:
         return self.lots.setdefault(place, Counter())
@@ -43,6 +52,16 @@ class MemberBook:
         if not box[lot]:
             del box[lot]
 
+    def come_back(self, lot: str, points: int) -> None:
+        """Points that were away are the member's again. A lot that expired meanwhile gets its grace, once."""
+        if self.expires_on[lot] <= self.today:
+            if lot in self.graced or self.grace_until <= self.today:
+                self.put(EXPIRED, lot, points)
+                return
+            self.graced.add(lot)
+            self.expires_on[lot] = self.grace_until
+        self.put(AVAILABLE, lot, points)
+
     def soonest_first(self, box: Mapping[str, int]) -> list[str]:
         return sorted((lot for lot, points in box.items() if points), key=lambda lot: (self.expires_on[lot], lot))
 
@@ -50,6 +69,8 @@ class MemberBook:
         """Takes up to `need` points from the lots named, in that order; answers how many it found."""
         paid = 0
         for place, lot in places:
+            if paid == need:
+                break
             use = min(need - paid, self.at(place)[lot])
             if use > 0:
                 self.put(place, lot, -use)
@@ -61,24 +82,36 @@ class MemberBook:
 
     def repay(self) -> None:
         """Debt is repaid from whatever is available, at once."""
-        self.debt -= self.pay(self.available(), self.debt)
+        if self.debt:
+            self.debt -= self.pay(self.available(), self.debt)
+
+    def owe(self, points: int, store_bears: int) -> int:
+        """Points without cover: up to `store_bears` are the shop's loss, the rest is debt. Answers what the shop bears."""
+        borne = min(points, store_bears)
+        self.loss += borne
+        self.debt += points - borne
+        return borne
 
     def settle(
         self,
         branch: str,
         esc: Mapping[str, int],
         *,
-        incoming: Mapping[str, int] | None = None,
+        awarded: Mapping[str, int] | None = None,
+        restored: Mapping[str, int] | None = None,
         outgoing: int = 0,
         named: Iterable[str] = (),
-    ) -> None:
-        """Posts an entry: `esc` to the escrow of `branch` as it stands, lots `incoming` come in, `outgoing` points go out.
+        store_bears: int = 0,
+    ) -> int:
+        """Posts an entry: `esc` to the escrow of `branch` as it stands; lots come in that are `awarded` or `restored`; `outgoing`
+        points go out.
 
         What is over goes to available. What is missing is sought first in the named lots, even expired, then in the other
-        available lots, soonest expiry first, then in debt.
+        available lots, soonest expiry first, then it is owed. Answers what the shop bears of that, `store_bears` at most.
         """
         escrow: Place = ("escrow", branch)
-        pool, need = Counter(incoming or {}), outgoing
+        pool, need, new = Counter(restored or {}), outgoing, Counter(awarded or {})
+        pool.update(new)
         for lot, change in esc.items():
             if change < 0:
                 pool[lot] += self.pay([(escrow, lot)], -change)
@@ -92,40 +125,57 @@ class MemberBook:
             use = min(need, pool[lot])
             pool[lot] -= use
             need -= use
-        need -= self.pay([(place, lot) for lot in [*named, *esc] for place in (AVAILABLE, EXPIRED)], need)
-        need -= self.pay(self.available(), need)
-        self.debt += need
+        if need:
+            need -= self.pay([(place, lot) for lot in [*named, *esc] for place in (AVAILABLE, EXPIRED)], need)
+            need -= self.pay(self.available(), need)
+        borne = self.owe(need, store_bears)
         for lot, points in pool.items():
-            if points:
+            if points and lot in new:
                 self.put(AVAILABLE, lot, points)
+            elif points:
+                self.come_back(lot, points)
         self.repay()
+        return borne
 
-    def grant(self, branch: str, points: int, today: str) -> dict[str, int]:
+    def grant(self, branch: str, points: int) -> dict[str, int]:
         """Moves up to `points` spendable points from available to what is granted to `branch`; answers lot → points."""
         granted: dict[str, int] = {}
         for _, lot in self.available():
             use = min(points, self.at(AVAILABLE)[lot])
-            if use > 0 and today < self.expires_on[lot]:
+            if use > 0 and self.today < self.expires_on[lot]:
                 self.put(AVAILABLE, lot, -use)
                 self.put(("granted", branch), lot, use)
                 granted[lot] = use
                 points -= use
         return granted
 
-    def take(self, branch: str, slices: Mapping[str, int]) -> None:
-        """A grant arrives: from granted into escrow. What was not granted as far as this book knows comes from available."""
+    def take(self, branch: str, slices: Mapping[str, int], *, store_bears: int = 0) -> int:
+        """A grant arrives: from granted into escrow. What was not granted as far as this book knows comes from available, and
+        what cannot be had there is owed; answers what the shop bears of that."""
+        missing = 0
         for lot, points in slices.items():
             found = self.pay([(("granted", branch), lot)], points)
-            missing = points - found
-            missing -= self.pay([(AVAILABLE, lot), (EXPIRED, lot), *self.available()], missing)
-            self.debt += missing
+            found += self.pay([(AVAILABLE, lot), (EXPIRED, lot), *self.available()], points - found)
+            missing += points - found
             self.put(("escrow", branch), lot, points)
+        return self.owe(missing, store_bears)
 
-    def expire(self, today: str) -> int:
+    def give_up(self, branch: str) -> int:
+        """All that is granted to or held at a branch is the member's again; answers how many points."""
+        gone = 0
+        for place in (("escrow", branch), ("granted", branch)):
+            for lot, points in list(self.at(place).items()):
+                self.put(place, lot, -points)
+                self.come_back(lot, points)
+                gone += points
+        self.repay()
+        return gone
+
+    def expire(self) -> int:
         """Available lots whose day has come; lots at a till are never expired here. Answers how many points."""
         gone = 0
         for _, lot in self.available():
-            if self.expires_on[lot] <= today:
+            if self.expires_on[lot] <= self.today:
                 points = self.at(AVAILABLE)[lot]
                 self.put(AVAILABLE, lot, -points)
                 self.put(EXPIRED, lot, points)

@@ -115,7 +115,7 @@ class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True):
 
     `includes` is the number of this terminal's last entry that the figures include; the till adds its later ones.
     `points` are all the member has anywhere, by expiry; `debt` is what is owed. `merged_into` names the member that
-    this one has become.
+    this one has become, `merge` that event, and `merge_signature` is the server's on it.
     """
 
     member: str
@@ -127,6 +127,8 @@ class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True):
     phone_hashes: list[str] = []
     merged_into: str = ""
     initials: str = ""
+    merge: str = ""
+    merge_signature: str = ""
 
 
 class ProgramItem(msgspec.Struct, frozen=True, tag="program"):
@@ -136,7 +138,10 @@ class ProgramItem(msgspec.Struct, frozen=True, tag="program"):
 
 
 class GrantItem(msgspec.Struct, frozen=True, tag="grant"):
-    """Rights given to this terminal; they count once it has taken them in its journal and the server has that entry."""
+    """Rights given to this terminal; they count once it has taken them in its journal and the server has that entry.
+
+    `standing` points of this member are to stay here when the till is online, until they are recalled; 0: none.
+    """
 
     grant: str
     terminal: str
@@ -144,13 +149,39 @@ class GrantItem(msgspec.Struct, frozen=True, tag="grant"):
     member: str
     slices: list[Slice]
     signature: str
+    standing: int = 0
 
 
-FeedItem = MemberItem | ProgramItem | GrantItem
+class RecallItem(msgspec.Struct, frozen=True, tag="recall"):
+    """Another till needs this member's points: what stands here is released."""
+
+    member: str
+
+
+class RenewItem(msgspec.Struct, frozen=True, tag="renew"):
+    """Nothing is owed of what this till spent on its floor limit up to its entry `number`, whose hash is `hash`."""
+
+    member: str
+    number: int
+    hash: str
+
+
+class ForfeitItem(msgspec.Struct, frozen=True, tag="forfeit"):
+    """A person gave this till up for lost: the rights of this epoch are the members' again. The till opens a new one."""
+
+    terminal: str
+    epoch: str
+
+
+FeedItem = MemberItem | ProgramItem | GrantItem | RecallItem | RenewItem | ForfeitItem
 
 
 class FeedChannel(msgspec.Struct, frozen=True):
-    """`items` are those after the asked-for position, in order; `position` is the last one's. `more` says that there are."""
+    """`items` are those after the asked-for position, in order; `position` is the last one's. `more` says that there are.
+
+    What a newer server says in a way that this version does not know is left out by `read_feed`; a newer version reads the
+    channel again from its start.
+    """
 
     position: int
     items: list[FeedItem]
@@ -173,11 +204,12 @@ class GrantRequest(msgspec.Struct, frozen=True):
 
 
 class GrantReply(msgspec.Struct, frozen=True):
-    """`points` were granted (0: none to be had); the grant itself comes by the feed."""
+    """`points` were granted (0: none to be had); the grant itself comes by the feed. `why` says what stands in the way."""
 
     server_epoch: int
     server_time: str
     points: int
+    why: str = ""
 
 
 class MemberDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -208,6 +240,52 @@ class Refusal(msgspec.Struct, frozen=True):
     code: str
     message: str
     hint: str = ""
+
+
+class _RawChannel(msgspec.Struct, frozen=True):
+    position: int
+    items: list[msgspec.Raw]
+    more: bool = False
+
+
+class _RawFeed(msgspec.Struct, frozen=True):
+    server_epoch: int
+    server_time: str
+    channels: dict[str, _RawChannel]
+
+
+class _Tagged(msgspec.Struct, frozen=True):
+    type: str
+
+
+_feeds = msgspec.json.Decoder(FeedReply)
+_items = msgspec.json.Decoder(FeedItem)
+_KNOWN_ITEMS = frozenset({"member", "program", "grant", "recall", "renew", "forfeit"})
+
+
+def read_feed(data: bytes) -> FeedReply:
+    """A feed's answer, without the kinds of item that this version does not know. Raises WireError."""
+    try:
+        return _feeds.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # perhaps only for an item of a newer server; read item by item, that is seen
+    try:
+        raw = msgspec.json.decode(data, type=_RawFeed)
+        channels = {
+            name: FeedChannel(
+                channel.position,
+                [
+                    _items.decode(item)
+                    for item in channel.items
+                    if msgspec.json.decode(item, type=_Tagged).type in _KNOWN_ITEMS
+                ],
+                channel.more,
+            )
+            for name, channel in raw.channels.items()
+        }
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"not a feed: {error}") from error
+    return FeedReply(raw.server_epoch, raw.server_time, channels)
 
 
 def pack(batch: Batch) -> bytes:

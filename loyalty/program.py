@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -34,9 +34,13 @@ class Earn(Table):
 
 
 class Expire(Table):
-    """Points can be spent through the day before the anniversary, `months` after they were earned."""
+    """Points can be spent through the day before the anniversary, `months` after they were earned.
+
+    Points that expired while they lay at a till that could not be reached can be spent for `grace_days` more, once.
+    """
 
     months: int = Field(default=12, ge=1, le=1200)
+    grace_days: int = Field(default=14, ge=0, le=366)
 
 
 class Redeem(Table):
@@ -44,6 +48,30 @@ class Redeem(Table):
 
     points: Count = 100
     worth_minor: Count = 100
+
+
+class Offline(Table):
+    """What members can spend at a till that cannot reach head office.
+
+    `escrow`: what the till holds for them, which is never spent twice. `floor_limit`: beyond that up to `floor_limit` points
+    for each member and till, as far as the member is known to have them; that is the shop's risk. `online_only`: nothing.
+
+    `share_percent` of a member's points, `share_points` at most, stand at the till that last saw the member, ready for a day
+    without a network; another till that needs them calls them back.
+    """
+
+    policy: Literal["escrow", "floor_limit", "online_only"] = "escrow"
+    floor_limit: int = Field(default=0, ge=0, le=1_000_000)
+    share_percent: int = Field(default=0, ge=0, le=100)
+    share_points: Count = 500
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Offline:
+        if (self.policy == "floor_limit") != (self.floor_limit > 0):
+            raise ValueError('a floor_limit above 0 goes with policy = "floor_limit", and only with it')
+        if self.policy == "online_only" and self.share_percent:
+            raise ValueError("online_only leaves nothing to stand at tills: share_percent must be 0")
+        return self
 
 
 class Claim(Table):
@@ -88,6 +116,7 @@ class Program(Table):
     earn: Earn = Earn()
     expire: Expire = Expire()
     redeem: Redeem = Redeem()
+    offline: Offline = Offline()
     claim: Claim = Claim()
     cards: Cards = Cards()
     text: str = Field(default="", exclude=True, repr=False)

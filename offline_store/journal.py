@@ -75,6 +75,11 @@ def _change_lots(db: sqlite3.Connection, new: Entry) -> None:
             for spent, change in esc.items():
                 if spent != lot:
                     _change_held(db, member, spent, change)
+            if isinstance(new.body, SaleBody) and new.body.floor:
+                db.execute(
+                    "INSERT INTO floor_spent (member, number, points) VALUES (?, ?, ?)",
+                    (member, new.number, new.body.floor),
+                )
             if awarded:
                 here = esc.get(lot, 0)
                 db.execute(

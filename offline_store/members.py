@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ledger.entry import Draft, Entry, JoinBody, read_entry
+from ledger.entry import Draft, Entry, JoinBody, MergeBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
-from offline_store.journal import record
+from offline_store.journal import number_of, record
 from offline_store.moment import Moment
 
 _points = msgspec.json.Decoder(list[ExpiringPoints])
@@ -133,11 +133,16 @@ def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
     return Balance(0, sum(points for _, points in lots) + owed, "", soonest[0], soonest[1])
 
 
-def apply_item(db: sqlite3.Connection, item: MemberItem) -> None:
+def apply_item(db: sqlite3.Connection, at: Moment, item: MemberItem) -> None:
     """Takes over what head office says of a member; what it no longer says is forgotten here, too.
 
-    Of a member who joined here, head office may not have the details yet: those stay until it has.
+    Of a member who joined here, head office may not have the details yet: those stay until it has. A merge is written to the
+    journal, too, once: a restored head office learns it again from there.
     """
+    if item.merge and number_of(db, f"merge/{item.merge}") is None:
+        body = MergeBody(item.merge, item.member, item.merged_into, item.merge_signature)
+        draft = Draft(body, f"merge/{item.merge}", at.occurred_at, at.today, member=item.member)
+        record(db, at.who, draft, at.recorded_at)
     is_waiting = db.execute("SELECT 1 FROM member_outbox WHERE member = ?", (item.member,)).fetchone() is not None
     db.execute(
         "INSERT INTO member (member, as_of, includes, points, debt, initials, merged_into) VALUES (?, ?, ?, ?, ?, ?, ?) "

@@ -4,15 +4,17 @@ gives it up or takes it on, each by a journal entry of its own."""
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import msgspec
 
-from ledger.entry import Draft, OpenBody, ReleaseBody, Slice, TakeBody
+from ledger.entry import Draft, HelloBody, OpenBody, ReleaseBody, Slice, TakeBody
 from ledger.lots import spendable
-from ledger.wire import GrantItem
+from ledger.wire import GrantItem, RenewItem
+from loyalty.program import Program
 from offline_store import members, settings
-from offline_store.journal import Identity, head, number_of, record
+from offline_store.journal import Identity, hash_at, head, number_of, record
 from offline_store.moment import Moment
 
 _slices = msgspec.json.Decoder(tuple[Slice, ...])
@@ -31,17 +33,40 @@ def held_points(db: sqlite3.Connection, member: str, today: str) -> int:
     return int(points)
 
 
-def spendable_points(db: sqlite3.Connection, member: str, today: str) -> int:
-    """What the member can spend at this till: what it holds, and no more than they have after what a return took back."""
+@dataclass(frozen=True)
+class Spendable:
+    """What a member can spend at this till today: `held` here, and `floor` beyond that at the shop's risk.
+
+    Never more than the member has after what a return took back, which `balance` is; `is_barred`: only while online.
+    """
+
+    held: int
+    floor: int
+    balance: int
+    is_barred: bool = False
+
+    @property
+    def points(self) -> int:
+        return 0 if self.is_barred else min(self.held + self.floor, max(0, self.balance))
+
+
+def spendable_here(db: sqlite3.Connection, program: Program, member: str, today: str, *, is_online: bool) -> Spendable:
+    """What the member can spend here, under the programme's policy. Online nothing is risked: rights can be fetched."""
     known = members.balance(db, member, today)
-    points = known.points
+    balance = known.points
     if not known.as_of:
         # Of a member whom head office never told of, this till's own figure leaves out what it was granted.
         (granted,) = db.execute(
             "SELECT coalesce(sum(amount), 0) FROM posting WHERE member = ? AND account = 'granted'", (member,)
         ).fetchone()
-        points -= granted
-    return min(held_points(db, member, today), max(0, points))
+        balance -= granted
+    rules = program.offline
+    floor = 0
+    if rules.policy == "floor_limit" and not is_online:
+        (used,) = db.execute("SELECT coalesce(sum(points), 0) FROM floor_spent WHERE member = ?", (member,)).fetchone()
+        floor = max(0, rules.floor_limit - used)
+    is_barred = rules.policy == "online_only" and not is_online
+    return Spendable(held_points(db, member, today), floor, balance, is_barred)
 
 
 def take(db: sqlite3.Connection, at: Moment, grant: GrantItem) -> bool:
@@ -58,7 +83,24 @@ def take(db: sqlite3.Connection, at: Moment, grant: GrantItem) -> bool:
         esc[part.lot] = esc.get(part.lot, 0) + part.points
     draft = Draft(body, document, at.occurred_at, at.today, member=grant.member, esc=esc)
     record(db, at.who, draft, at.recorded_at)
+    if grant.standing > 0:
+        db.execute(
+            "INSERT INTO standing (member, points) VALUES (?, ?) "
+            "ON CONFLICT (member) DO UPDATE SET points = excluded.points",
+            (grant.member, grant.standing),
+        )
     return True
+
+
+def recall(db: sqlite3.Connection, member: str) -> None:
+    """Another till needs this member's points: none stand here any more; the next exchange releases them."""
+    db.execute("DELETE FROM standing WHERE member = ?", (member,))
+
+
+def renew(db: sqlite3.Connection, item: RenewItem) -> None:
+    """Nothing is owed of what was spent on the floor limit up to the entry named, if it is one of this journal."""
+    if hash_at(db, item.number) == item.hash:
+        db.execute("DELETE FROM floor_spent WHERE member = ? AND number <= ?", (item.member, item.number))
 
 
 def count_takes(db: sqlite3.Connection, acknowledged: int) -> None:
@@ -78,24 +120,35 @@ def count_takes(db: sqlite3.Connection, acknowledged: int) -> None:
 
 
 def release(db: sqlite3.Connection, at: Moment, member: str) -> int:
-    """Gives back all that is held of a member, expired or not; answers how many points. Written before it is sent."""
-    rows: list[tuple[str, int]] = db.execute(
-        "SELECT lot, held FROM lot WHERE member = ? AND held > 0", (member,)
+    """Gives back what is held of a member beyond what is to stand here; answers how many points. Written before it is sent.
+
+    What stands here is what expires last; what has expired goes back in any case.
+    """
+    rows: list[tuple[str, int, str]] = db.execute(
+        "SELECT lot, held, expires_on FROM lot WHERE member = ? AND held > 0 ORDER BY expires_on DESC, lot DESC",
+        (member,),
     ).fetchall()
-    if not rows:
+    row = db.execute("SELECT points FROM standing WHERE member = ?", (member,)).fetchone()
+    stays = row[0] if row else 0
+    esc: dict[str, int] = {}
+    for lot, points, expires_on in rows:
+        kept = min(stays, points) if at.today < expires_on else 0
+        stays -= kept
+        if points > kept:
+            esc[lot] = kept - points
+    if not esc:
         return 0
     number, _ = head(db)
     document = f"release/{at.who.terminal}/{at.who.epoch}/{number + 1}"
-    esc = {lot: -points for lot, points in rows}
     draft = Draft(ReleaseBody(), document, at.occurred_at, at.today, member=member, esc=esc)
     record(db, at.who, draft, at.recorded_at)
-    return sum(points for _, points in rows)
+    return -sum(esc.values())
 
 
 def surrender(db: sqlite3.Connection, at: Moment, epoch: str) -> None:
     """Opens a new epoch, whose first entry gives up every right of this one, taken ones not yet acknowledged included.
 
-    For a till that has a twin: what it holds may have been spent by the other.
+    For a till that has a twin, whose rights the other may have spent, and for one that was given up for lost.
     """
     last, _ = head(db)
     count_takes(db, last)
@@ -106,8 +159,21 @@ def surrender(db: sqlite3.Connection, at: Moment, epoch: str) -> None:
     draft = Draft(body, document, at.occurred_at, at.today, esc=esc)
     record(db, Identity(at.who.terminal, epoch), draft, at.recorded_at)
     settings.put(db, "epoch", epoch)
+    db.execute("DELETE FROM standing")
 
 
-def members_with_rights(db: sqlite3.Connection) -> list[str]:
-    rows = db.execute("SELECT DISTINCT member FROM lot WHERE held > 0")
+def greet(db: sqlite3.Connection, at: Moment, server_epoch: int) -> None:
+    """Head office was restored: says hello, so that it knows that it has all of this journal once it has this entry."""
+    document = f"hello/{at.who.terminal}/{at.who.epoch}/{server_epoch}"
+    if number_of(db, document) is None:
+        record(db, at.who, Draft(HelloBody(server_epoch), document, at.occurred_at, at.today), at.recorded_at)
+
+
+def members_to_release(db: sqlite3.Connection, today: str) -> list[str]:
+    """Members of whom more is held than is to stand here, or something that has expired."""
+    rows = db.execute(
+        "SELECT member FROM lot LEFT JOIN standing USING (member) WHERE held > 0 GROUP BY member "
+        "HAVING sum(held) > coalesce(max(points), 0) OR min(expires_on) <= ?",
+        (today,),
+    )
     return [member for (member,) in rows]

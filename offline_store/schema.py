@@ -29,6 +29,7 @@ def migrate(connection: sqlite3.Connection, file: Path) -> None:
     if due and version:
         backup = file.with_name(f"{file.name}.before-{due[-1][0]}")
         with sqlite3.connect(backup) as copy:
+            copy.execute("PRAGMA synchronous = EXTRA")  # or a power cut could bring its journal back, and undo it
             connection.backup(copy)
         copy.close()
     for number, sql in due:

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -93,6 +93,7 @@ class Store:
                 secret.flush()
                 os.fsync(secret.fileno())
         os.close(os.open(folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600))
+        _flush_names(folder)
         store = cls(folder, lock=lock)
         named = {"terminal": new_terminal(random_bytes), "epoch": new_reference(random_bytes)}
         store.write(
@@ -269,8 +270,13 @@ class Store:
 
 def _is_made(folder: Path) -> bool:
     """Whether there is a till: one whose making was cut off before it had a name is none, and is made anew."""
-    if not (folder / FILE).exists():
+    file = folder / FILE
+    if not file.exists():
         return False
+    if file.with_name(f"{FILE}-journal").exists():
+        # The making was cut off before the file had its write-ahead log. Only who may write can undo that beginning.
+        with _store_errors(file), closing(sqlite3.connect(file)) as db:
+            db.execute("SELECT 1 FROM sqlite_schema").fetchone()
     with Store(folder, lock=None) as looked_at, looked_at.read() as db:
         if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'setting'").fetchone():
             return bool(db.execute("SELECT 1 FROM sqlite_schema").fetchone())
@@ -280,6 +286,22 @@ def _is_made(folder: Path) -> bool:
 def _require(folder: Path) -> None:
     if not (folder / FILE).exists():
         raise StoreAbsent(f"There is no till in {folder}.", hint=f"Make one: pos-plugin init --store {folder}")
+
+
+def _flush_names(folder: Path) -> None:
+    """A new file or folder outlives a power cut for certain only once the folder that names it is flushed, too.
+
+    SQLite does so for its own files; nobody does for the key and for the folders above, which may be new as well.
+    """
+    if sys.platform == "win32":
+        return  # a folder cannot be opened there, and names are kept by the file system's own journal
+    for named_in in (folder, *folder.resolve().parents):
+        with suppress(OSError):  # one that this user may not read was there before
+            handle = os.open(named_in, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def _lock(folder: Path) -> int:

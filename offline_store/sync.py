@@ -7,8 +7,7 @@ of an answer, and an acknowledgement counts only where it names the hash of an e
     ├── Unreachable      no answer, or not in time: the till goes on and tries again
     ├── NotEnrolled      this till has not been enrolled with a head office yet
     ├── Refused          head office answered, and will not (a wrong code, a revoked key)
-    ├── Nonsense         what answered is no head office, or not one of this protocol
-    └── Forked           head office has another history of this till: it was copied, or restored from an old image
+    └── Nonsense         what answered is no head office, or not one of this protocol
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from importlib.metadata import version
 from typing import Protocol
 
 from ledger.entry import GENESIS
@@ -28,8 +28,10 @@ from ledger.wire import (
     BatchReply,
     Enrolled,
     Enrolment,
+    FeedItem,
     FeedReply,
     FeedRequest,
+    ForfeitItem,
     GrantItem,
     GrantReply,
     GrantRequest,
@@ -38,6 +40,8 @@ from ledger.wire import (
     MemberItem,
     MemberLookup,
     ProgramItem,
+    RecallItem,
+    RenewItem,
     enrolment_message,
     pack,
 )
@@ -75,10 +79,6 @@ class Refused(SyncError):
 
 class Nonsense(SyncError):
     code = "NONSENSE"
-
-
-class Forked(SyncError):
-    code = "FORKED"
 
 
 class Link(Protocol):
@@ -125,12 +125,15 @@ class Sync:
         self._random_bytes = random_bytes
         self._one_at_a_time = threading.Lock()
         self._signing: SigningKey | None = None
+        self._is_updated = False
         self._wishes: dict[tuple[str, int], tuple[str, datetime]] = {}
         self.last_contact: datetime | None = None
         """When head office last answered, by this till's clock."""
         self.last_feed: datetime | None = None
         """When all channels were last read to their end, by this till's clock."""
         self.problem: SyncError | None = None
+        self.why_not_granted = ""
+        """What stood in the way of the last wish for rights, in head office's words."""
 
     def enroll(self, code: str) -> Enrolled:
         """Joins a head office with a one-time code. Raises Refused where the code is wrong or used, or this till has joined."""
@@ -191,6 +194,7 @@ class Sync:
             reply = self._link.grant(GrantRequest(request, who.epoch, member, points))
             self._wishes.pop((member, points), None)
             self._heard(reply.server_epoch, reply.server_time)
+            self.why_not_granted = reply.why
             if reply.points and not deadline():
                 self._read_feed(Progress())
                 if not deadline():
@@ -211,7 +215,8 @@ class Sync:
         progress = Progress()
         with self._store.read() as db:
             self._require_enrolled(db)
-            holders = [member for member in rights.members_with_rights(db) if not keeps(member)]
+            today = moment(db, self._clock()).today
+            holders = [member for member in rights.members_to_release(db, today) if not keeps(member)]
         # Head office must answer before anything is released: an offline till keeps what it holds.
         self._read_feed(progress)
         for member in holders:
@@ -261,19 +266,22 @@ class Sync:
                 )
 
     def _acknowledge(self, db: sqlite3.Connection, reply: BatchReply) -> int:
-        if reply.head_number and journal.hash_at(db, reply.head_number) != reply.head:
-            raise Forked(
-                "Head office has another history of this till than this disk: it was copied, or restored from an old image.",
-                hint="Nothing is lost. Tell head office, and enrol this till anew.",
-            )
-        if not reply.head_number and reply.head not in ("", GENESIS):
+        """The number of the last entry of this journal that head office says it has, by its hash.
+
+        Where it names an entry that is not of this journal, it has another history of this till, whose disk was copied or
+        restored from an old image: everything is sent again, and it says where the histories part.
+        """
+        number = reply.head_number
+        if not number and reply.head not in ("", GENESIS):
             raise Nonsense("Head office acknowledged an entry without a number.", hint="Nothing was marked as sent.")
-        settings.put(db, "acknowledged", str(reply.head_number))
+        if number and journal.hash_at(db, number) != reply.head:
+            number = 0
+        settings.put(db, "acknowledged", str(number))
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
-        rights.count_takes(db, reply.head_number)
+        rights.count_takes(db, number)
         if reply.is_fork:
             rights.surrender(db, moment(db, self._clock()), new_reference(self._random_bytes))
-        return reply.head_number
+        return number
 
     def _send_details(self) -> None:
         with self._store.read() as db:
@@ -283,6 +291,7 @@ class Sync:
             self._store.write(lambda db, member=details.member: members.details_arrived(db, member))  # type: ignore[misc]
 
     def _read_feed(self, progress: Progress) -> None:
+        self._read_anew_after_an_update()
         for _ in range(MAX_PAGES):
             with self._store.read() as db:
                 who, shop = journal.identity(db), settings.get(db, "shop")
@@ -308,13 +317,30 @@ class Sync:
                 self.last_feed = self._clock()
                 return
 
+    def _read_anew_after_an_update(self) -> None:
+        """What an earlier version left out of the feed because it did not know it, this one may know: it reads all again."""
+        if self._is_updated:
+            return
+        mine = version("pos-plugin")
+
+        def keep(db: sqlite3.Connection) -> None:
+            if settings.get(db, "feed_read_by", mine) != mine:
+                db.execute("DELETE FROM feed_position")
+            settings.put(db, "feed_read_by", mine)
+
+        with self._store.read() as db:
+            is_known = settings.get(db, "feed_read_by") == mine
+        if not is_known:
+            self._store.write(keep)
+        self._is_updated = True
+
     def _apply_page(
         self,
         db: sqlite3.Connection,
         channel: str,
         start: int,
         position: int,
-        items: list[MemberItem | ProgramItem | GrantItem],
+        items: list[FeedItem],
         progress: Progress,
     ) -> None:
         """A page and its position in one transaction; a page that does not start where this till stands is ignored."""
@@ -326,9 +352,17 @@ class Sync:
             _require_sound(item)
             match item:
                 case MemberItem():
-                    members.apply_item(db, item)
+                    members.apply_item(db, at, item)
                 case GrantItem():
                     rights.take(db, at, item)
+                case RecallItem():
+                    rights.recall(db, item.member)
+                case RenewItem():
+                    rights.renew(db, item)
+                case ForfeitItem():
+                    if (item.terminal, item.epoch) == (at.who.terminal, at.who.epoch):
+                        rights.surrender(db, at, new_reference(self._random_bytes))
+                        at = moment(db, self._clock())
                 case ProgramItem():
                     try:
                         settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
@@ -362,6 +396,7 @@ class Sync:
             settings.put(db, "server_epoch", str(server_epoch))
             if is_restored:
                 db.execute("DELETE FROM feed_position")
+                rights.greet(db, moment(db, self._clock()), server_epoch)
 
         if is_restored or not known or _minutes(time) > _minutes(_moment(known)):
             self._store.write(keep)
@@ -396,7 +431,7 @@ def _minutes(moment: datetime) -> str:
     return moment.isoformat(timespec="minutes")
 
 
-def _require_sound(item: MemberItem | ProgramItem | GrantItem) -> None:
+def _require_sound(item: FeedItem) -> None:
     """Raises Nonsense where an item would stand in a later sale's way."""
     days: list[str] = []
     is_sound = True

@@ -49,7 +49,7 @@ class Checkout:
         clock: Callable[[], datetime],
         random_bytes: RandomBytes,
         connection: Callable[[], Connection],
-        fetch_rights: Callable[[str, int], None] = lambda member, points: None,
+        fetch_rights: Callable[[str, int], str] = lambda member, points: "",
         look_up_card: Callable[[str], str | None] = lambda card: None,
         look_up_phone: Callable[[str], str | None] = lambda phone: None,
         recorded: Callable[[], None] = lambda: None,
@@ -93,12 +93,13 @@ class Checkout:
         with self._fetching_for(member):
             if wanted:
                 self.store.settle()  # a release that began before this quote is over, and what is counted here is left
-            missing = wanted - self._spendable(sale.document, member, today)
+            missing = wanted - self._spendable(program, sale.document, member, today)
+            why = ""
             if missing > 0 and self.connection().is_online and not training:
-                self._fetch_rights(member, missing)
+                why = self._fetch_rights(member, missing)
             with self._lock:  # what is free is counted and reserved in one go
                 redeemed = recorded.redeemed if recorded is not None and redeem_points else None
-                return self._quote(program, sale, member, wanted, redeemed, rejected, today, training=training)
+                return self._quote(program, sale, member, wanted, redeemed, rejected, today, why, training=training)
 
     @contextmanager
     def _fetching_for(self, member: str) -> Iterator[None]:
@@ -121,16 +122,20 @@ class Checkout:
         redeemed: int | None,
         rejected: list[Rejected],
         today: str,
+        why: str,
         *,
         training: bool,
     ) -> Quote:
-        """`redeemed`: what the sale has redeemed already, where it is recorded and asked for once more."""
-        spendable = self._spendable(sale.document, member, today)
+        """`redeemed`: what the sale has redeemed already, where it is recorded and asked for once more. `why` no more could be
+        fetched, in head office's words."""
+        spendable = self._spendable(program, sale.document, member, today)
+        why = why or ("Another open sale counts on some of them." if self._reserved(sale.document, member) else "")
         with self.store.read() as db:
             balance = members.balance(db, member, today) if member else Balance(0, 0, "", "", 0)
         online = self.connection().is_online
+        text = spendable_text(program, spendable, balance, why, is_online=online) if member else ""
         if wanted > spendable:
-            rejected.append(Rejected("NOT_SPENDABLE_HERE", _spendable_text(spendable, balance)))
+            rejected.append(Rejected("NOT_SPENDABLE_HERE", text))
         redeem = most_redeemable(program, sale.total_minor, min(wanted, spendable)) if wanted else 0
         if redeemed is not None:
             redeem = redeemed
@@ -155,6 +160,7 @@ class Checkout:
             as_of=balance.as_of,
             online=online,
             spendable_here=spendable,
+            spendable_text=text,
             receipt_lines=explained(earned.reasons) if member else [],
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
@@ -233,7 +239,9 @@ class Checkout:
         at = self.moment(db)
         if member:
             held = rights.held(db, member, at.today)
-            if one.redeem and rights.spendable_points(db, member, at.today) < one.redeem:
+            # A quote made while online may be committed just after: what it fetched is held here, and cannot be spent twice.
+            spendable = rights.spendable_here(db, program, member, at.today, is_online=False)
+            if one.redeem > min(spendable.held + spendable.floor, max(0, spendable.balance)):
                 raise Conflict(
                     "NOT_SPENDABLE_HERE",
                     "The points are no longer at this till. Nothing was recorded.",
@@ -242,11 +250,13 @@ class Checkout:
         redeemed_minor = worth_minor(program, one.redeem)
         earned = award(program, sale, redeemed_minor)
         connection = self.connection()
-        esc: dict[str, int] = spent(held, one.redeem) if member and one.redeem else {}
-        body = SaleBody(sale, program.id, redeemed=one.redeem, redeemed_minor=redeemed_minor)
+        floor = max(0, one.redeem - sum(part.points for part in held)) if member else 0
+        esc: dict[str, int] = spent(held, one.redeem - floor) if member and one.redeem else {}
+        body = SaleBody(sale, program.id, redeemed=one.redeem, redeemed_minor=redeemed_minor, floor=floor)
         if member:
             lot = new_reference(self.random_bytes) if earned.points else ""
-            if lot and not connection.is_online and not at.is_late(sale.sold_at):
+            stays = not connection.is_online and program.offline.policy != "online_only"
+            if lot and stays and not at.is_late(sale.sold_at):
                 esc[lot] = earned.points
             body = msgspec.structs.replace(
                 body,
@@ -274,7 +284,7 @@ class Checkout:
     ) -> Document:
         shown = None
         if one.member:
-            shown = points_shown(db, at, new, one.member, one.card, earned.points, one.redeem, connection)
+            shown = points_shown(db, at, one.program, new, one.member, one.card, earned.points, one.redeem, connection)
         return sale_receipt(
             one.program,
             self.layout,
@@ -348,16 +358,21 @@ class Checkout:
         """The programme's day now, by this till's clock or the last server time, whichever is later."""
         return self.moment(db).today
 
-    def _spendable(self, document: str, member: str, today: str) -> int:
+    def _spendable(self, program: Program, document: str, member: str, today: str) -> int:
         """What the member can spend here now, less what other open quotes have reserved."""
+        if not member:
+            return 0
         with self.store.read() as db:
-            points = rights.spendable_points(db, member, today)
+            points = rights.spendable_here(db, program, member, today, is_online=self.connection().is_online).points
+        return max(0, points - self._reserved(document, member))
+
+    def _reserved(self, document: str, member: str) -> int:
+        """What other open quotes than this sale's count on."""
         with self._lock:
             self._forget_ended()
-            reserved = sum(
+            return sum(
                 one.reserved for one in self._quotes.values() if one.member == member and one.sale.document != document
             )
-        return max(0, points - reserved)
 
     def _wanted(self, program: Program, sale: Sale, member: str, points: int, rejected: list[Rejected]) -> int:
         if not member:
@@ -424,6 +439,7 @@ def written(checkout: Checkout, work: Callable[[sqlite3.Connection], Entry], doc
 def points_shown(
     db: sqlite3.Connection,
     at: Moment,
+    program: Program,
     new: Entry,
     member: str,
     card: str,
@@ -437,7 +453,7 @@ def points_shown(
         balance=members.balance(db, member, at.today),
         earned=earned,
         used=used,
-        spendable_here=rights.spendable_points(db, member, at.today),
+        spendable_here=rights.spendable_here(db, program, member, at.today, is_online=connection.is_online).points,
         is_online=connection.is_online,
         is_current=connection.is_current and at.acknowledged == new.number - 1,
         today=at.today,
@@ -474,5 +490,11 @@ def _receipt_text(db: sqlite3.Connection, known: Entry) -> str:
     return decode_document(kept).text() if kept else ""
 
 
-def _spendable_text(spendable: int, balance: Balance) -> str:
-    return f"{spendable} of your {balance.points} points can be used here today."
+def spendable_text(program: Program, spendable: int, balance: Balance, why: str, *, is_online: bool) -> str:
+    """How much of a member's points can be used at this till today, and why no more: for the cashier to read out."""
+    if program.offline.policy == "online_only" and not is_online:
+        return "Points can be used only while head office can be reached. They are safe there."
+    told = f"{spendable} of your {balance.points} points can be used here today."
+    if spendable >= balance.points or (is_online and not why):
+        return told
+    return f"{told} {why or 'The others are with head office, which cannot be reached just now.'}"

@@ -99,7 +99,7 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
         raise Conflict("SALE_RETURNED", "All of this sale has come back. There are no points to add.")
     earned = award(program, left)
     lot = new_reference(checkout.random_bytes) if earned.points else ""
-    is_online = checkout.connection().is_online
+    stays = not checkout.connection().is_online and program.offline.policy != "online_only"
     body = ClaimBody(
         sale.document,
         program.id,
@@ -109,10 +109,12 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
         expires_on=earned.expires_on if lot else "",
         operator=operator,
     )
-    esc = {lot: earned.points} if lot and not is_online else {}
+    esc = {lot: earned.points} if lot and stays else {}
     draft = Draft(body, claim_document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)
-    shown = points_shown(db, at, new, member, checkout.card_read(member), earned.points, 0, checkout.connection())
+    shown = points_shown(
+        db, at, program, new, member, checkout.card_read(member), earned.points, 0, checkout.connection()
+    )
     document = claim_receipt(
         program,
         checkout.layout,

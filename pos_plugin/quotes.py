@@ -44,7 +44,10 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """What committing the sale would do. Nothing is recorded yet; `redeem_points` are reserved until `expires_at` (UTC)."""
+    """What committing the sale would do. Nothing is recorded yet; `redeem_points` are reserved until `expires_at` (UTC).
+
+    `spendable_text` says how many of the member's points can be used here now and why no more, for the cashier to read out.
+    """
 
     quote_id: str
     till: str
@@ -62,6 +65,7 @@ class Quote(msgspec.Struct, frozen=True):
     as_of: str
     online: bool
     spendable_here: int
+    spendable_text: str
     receipt_lines: list[str]
     expires_at: str
     training: bool

@@ -129,6 +129,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         shown = points_shown(
             db,
             at,
+            program,
             new,
             member,
             card,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +27,8 @@ from ledger.wire import (
     MemberLookup,
     Nonce,
     Refusal,
+    WireError,
+    read_feed,
 )
 from offline_store.sync import Nonsense, Refused, SyncError, Unreachable
 
@@ -140,8 +142,10 @@ class HttpLink:
             if status != 200:
                 refusal = msgspec.json.decode(data, type=Refusal)
                 raise Refused(refusal.code, refusal.message, hint=refusal.hint)
+            if answer is FeedReply:
+                return cast(T, read_feed(bytes(data)))
             return msgspec.json.decode(data, type=answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (WireError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Nonsense(
                 f"What answers at {self._url} is no head office of this programme (status {status}).",
                 hint="Nothing was taken over. Check the address in till.toml.",

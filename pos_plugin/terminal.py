@@ -210,10 +210,10 @@ class Terminal:
     def sync_soon(self) -> None:
         self._to_sync.set()
 
-    def _fetch_rights(self, member: str, points: int) -> None:
+    def _fetch_rights(self, member: str, points: int) -> str:
         sync = self.sync
         if sync is None:
-            return
+            return ""
         late = threading.Event()
         asked = self._asking.submit(sync.fetch_rights, member, points, late.is_set)
         try:
@@ -221,6 +221,8 @@ class Terminal:
         except (FutureTimeout, SyncError, StoreError) as error:
             late.set()
             log.info("rights not fetched in time: %s", type(error).__name__)
+            return "Head office did not answer in time."
+        return sync.why_not_granted
 
     def _look_up_card(self, card: str) -> str | None:
         return self._look_up(MemberLookup(card=card))
@@ -256,7 +258,9 @@ class Terminal:
             ]
             return Enquiry(
                 members.balance(db, member, today),
-                rights.spendable_points(db, member, today),
+                rights.spendable_here(
+                    db, settings.program_in_force(db), member, today, is_online=self.connection().is_online
+                ).points,
                 members.cards_of(db, member),
                 moved,
             )

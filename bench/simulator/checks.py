@@ -96,12 +96,14 @@ def balances_are_right(world: World) -> None:
     for member, points in world.facts.net(there, first).items():
         right[who.get(member, member)] += points
     today = day_of(world.now)
-    for member, place, lot, day, points in _holdings(world):
+    for owner, place, lot, day, points in _holdings(world):
         if place == "expired":
-            right[member] -= points
-            require(day <= today, f"lot {lot} of member {member} is expired and ends on {day}; it is {today}")
+            right[owner] -= points
+            require(day <= today, f"lot {lot} of member {owner} is expired and ends on {day}; it is {today}")
         if place == "available":
-            require(today < day, f"lot {lot} of member {member} ended on {day} and is still available; it is {today}")
+            require(today < day, f"lot {lot} of member {owner} ended on {day} and is still available; it is {today}")
+    for debtor, loss in world.office.look("SELECT member, loss FROM member WHERE loss > 0"):
+        right[str(debtor)] += int(str(loss))  # spent without cover, and borne by the shop
     for member in sorted({*who.values(), *right}):
         has = standing(world, member)
         require(
@@ -125,7 +127,7 @@ def nothing_is_overspent(world: World) -> None:
         if not world.hazards.keeps("escrow"):
             bound[owner] += world.allowed[member]
             awarded[owner] += world.allowed[member]
-    for debtor, debt in world.office.look("SELECT member, debt FROM member WHERE debt > 0"):
+    for debtor, debt in world.office.look("SELECT member, debt + loss FROM member WHERE debt + loss > 0"):
         owed = int(str(debt))
         require(
             owed <= bound[str(debtor)], f"member {debtor} owes {owed} points; at most {bound[str(debtor)]} can be owed"

@@ -92,7 +92,10 @@ class Memory:
                 case SaleBody(lot=lot, expires_on=day) | ClaimBody(lot=lot, expires_on=day) if lot:
                     days[lot] = day
                 case TakeBody(slices=slices):
-                    days.update((part.lot, part.expires_on) for part in slices)
+                    # Head office may have given the lot its grace; that is known here once the grant counts.
+                    for part in slices:
+                        if entry.number in self.counted_takes or part.lot not in days:
+                            days[part.lot] = part.expires_on
                 case _:
                     pass
         return days

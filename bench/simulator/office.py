@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.simulator.disks import Disk, PowerCut, copy_database, fail_with
-from central_server import app, apply, auth, enrolment, feed, grants, inbox, members
-from central_server.errors import CentralError
+from central_server import app, apply, auth, enrolment, feed, grants, inbox, members, restoring, roll_call
+from central_server.errors import CentralError, OfficeError
 from central_server.errors import Refused as Refusal
-from central_server.office import Office, OfficeFile
+from central_server.office import Office
 from ledger.identifiers import RandomBytes
 from ledger.wire import (
     Enrolment,
@@ -139,12 +140,16 @@ class HeadOffice:
         """The database as it was, under a server epoch later than any before."""
         self.stop()
         copy_database(backup / DATABASE, self.folder / DATABASE)
-        file = self.folder / "office.json"
-        about = msgspec.json.decode(file.read_bytes(), type=OfficeFile)
-        file.write_bytes(msgspec.json.encode(msgspec.structs.replace(about, server_epoch=about.server_epoch + 1)))
+        restoring.declare_restored(self.folder, self._now)
         self.disk.disarm()
         self.version += 1
         self.start()
+        restoring.put_right(self.office)
+
+    def excuse(self, terminal: str) -> None:
+        """A person says that this till will never greet again. Does nothing where nobody waits for it."""
+        with suppress(OfficeError):
+            roll_call.excuse(self.office, terminal)
 
 
 def made(folder: Path, shops: tuple[str, ...], program: str, now: Callable[[], datetime], template: Path) -> None:

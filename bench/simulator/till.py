@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,7 +39,7 @@ class SimulatedTerminal(Terminal):
         self.sync = Sync(store, wire, clock=clock, random_bytes=random_bytes)
         self.wire = wire
 
-    def _fetch_rights(self, member: str, points: int) -> None:
+    def _fetch_rights(self, member: str, points: int) -> str:
         assert self.sync is not None
         patience = self.wire.draw.choice((0, 1, 9, 9, 9))  # looks at the time before it is over
 
@@ -49,8 +48,11 @@ class SimulatedTerminal(Terminal):
             patience -= 1
             return patience < 0
 
-        with suppress(SyncError, StoreError):
+        try:
             self.sync.fetch_rights(member, points, deadline)
+        except (SyncError, StoreError):
+            return "Head office did not answer in time."
+        return self.sync.why_not_granted
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         assert self.sync is not None
@@ -142,10 +144,10 @@ class Till:
         self.disk = Disk(lambda kind: fault(f"{label}: {kind}"))
         self.paper = Paper(self.disk, lambda kind: fault(f"{label}: {kind}"))
         self.memory = Memory()
+        self.terminal_name = ""
         self.image: tuple[Path, Memory] | None = None
         self.is_copied = False
         """Whether another disk has been this till too: its printer's table may be older than its paper."""
-        self.has_forked = False
         self.fed: tuple[datetime, int] | None = None
         """When its feed last arrived, and the version of head office's books then."""
         self.pages: list[tuple[int, int, int, list[Heard]]] = []

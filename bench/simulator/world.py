@@ -47,7 +47,7 @@ from loyalty.sale import LineItem, Return, ReturnedLine, Sale, document_name
 from offline_store import receipts, settings
 from offline_store.errors import StoreError
 from offline_store.store import FILE, KEY
-from offline_store.sync import Forked, SyncError
+from offline_store.sync import SyncError
 from pos_plugin.claims import claim
 from pos_plugin.errors import TillError
 from pos_plugin.joining import join
@@ -399,11 +399,6 @@ class World:
         try:
             progress = till.sync.step(till.checkout.needs_rights)
             return f"sent {progress.uploaded}, received {progress.received}, unsent {progress.unsent}"
-        except Forked as forked:
-            may_fork = not self.hazards.keeps("known") and not self.hazards.keeps("paper")
-            require(may_fork, f"{till.label}: {forked}")
-            till.has_forked = True
-            return f"{forked}"
         except SyncError as error:
             return f"{type(error).__name__}: {error}"
         finally:
@@ -658,10 +653,12 @@ class World:
         new = self._new_till(till.shop, till.host)
         self.tills[self.tills.index(till)] = new
         self.retired.append(till)
+        self.office.excuse(till.terminal_name)
         self._mark_lost(till.memory.journal)
         return f"{new.label} takes its place"
 
     def _discard(self, till: Till) -> None:
+        till.terminal_name = till.setting("terminal")
         till.disk.disarm()
         till.stop()
 
@@ -677,6 +674,8 @@ class World:
         for one in self.tills:
             self._allow_copy(one.memory)
         self.office.restore(self.backup)
+        for one in self.retired:
+            self.office.excuse(one.terminal_name)
         return "head office's database is restored"
 
     def _allow_copy(self, memory: Memory) -> None:
@@ -725,15 +724,7 @@ class World:
         for round_ in range(12):
             moved = 0
             for till in list(self.tills):
-                try:
-                    progress = till.sync.step(keeps)
-                except Forked as forked:
-                    may_fork = not self.hazards.keeps("known") and not self.hazards.keeps("paper")
-                    require(may_fork, f"{till.label}: {forked}")
-                    self.harvest(till)
-                    moved += 1
-                    self.say(f"    {till.label} is forked for good: {self._replace(till)}")
-                    continue
+                progress = till.sync.step(keeps)
                 self.harvest(till)
                 moved += progress.uploaded + progress.received + progress.unsent
                 self.say(f"    {till.label} round {round_}: sent {progress.uploaded}, received {progress.received}")

@@ -72,6 +72,20 @@ CREATE TABLE pending_take (
     slices TEXT NOT NULL
 ) STRICT;
 
+-- Points of a member that stay here while the till is online, until head office calls them back.
+CREATE TABLE standing (
+    member TEXT PRIMARY KEY,
+    points INTEGER NOT NULL CHECK (points > 0)
+) STRICT, WITHOUT ROWID;
+
+-- What was spent on the floor limit since head office last renewed it.
+CREATE TABLE floor_spent (
+    member TEXT NOT NULL,
+    number INTEGER NOT NULL REFERENCES entry,
+    points INTEGER NOT NULL CHECK (points > 0),
+    PRIMARY KEY (member, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE receipt (
     number INTEGER PRIMARY KEY REFERENCES entry,
     document BLOB NOT NULL

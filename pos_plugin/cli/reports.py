@@ -120,7 +120,7 @@ def member(
     as_json: AsJson = False,
 ) -> None:
     """One member: balance, what can be spent at this till, last movements."""
-    from offline_store import members, rights
+    from offline_store import members, rights, settings
     from offline_store.moment import moment
     from offline_store.store import Store
     from pos_plugin.errors import Unknown
@@ -131,7 +131,7 @@ def member(
             raise Unknown("ACCOUNT_INVALID", "Nobody known here has this card.", hint="Check the number.")
         day = moment(db, datetime.now(UTC)).today
         balance = members.balance(db, found, day)
-        here = rights.spendable_points(db, found, day)
+        here = rights.spendable_here(db, settings.program_in_force(db), found, day, is_online=True).points
         moved = [
             (entry.envelope.business_day, entry.kind, points) for entry, points in members.movements(db, found, 20)
         ]

@@ -10,9 +10,9 @@ from central_server.errors import OfficeError
 from central_server.office import Office
 
 LEADS_WITH = {
-    "member": {"member", "person", "member_shop", "posting", "lot", "holding"},
+    "member": {"member", "person", "member_shop", "posting", "lot", "holding", "forfeited", "floor_owed"},
     "shop": {"shop", "document", "sale", "follow_up"},
-    "terminal": {"terminal", "inbox", "branch", "granted", "note"},
+    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
     "card": {"card"},  # directories: they lead with what is looked up, and name the member

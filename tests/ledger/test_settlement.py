@@ -50,7 +50,7 @@ def test_settling_any_entry_conserves_points_and_never_leaves_points_beside_debt
     of: MemberBook, esc: dict[str, int], incoming: dict[str, int], outgoing: int, named: list[str]
 ) -> None:
     before = all_points(of) - of.debt
-    of.settle("T", esc, incoming=incoming, outgoing=outgoing, named=named)
+    of.settle("T", esc, restored=incoming, outgoing=outgoing, named=named)
     assert all_points(of) - of.debt == before + sum(incoming.values()) - outgoing
     assert of.debt >= 0
     assert not of.debt or not of.balance(AVAILABLE)
@@ -61,11 +61,12 @@ def test_settling_any_entry_conserves_points_and_never_leaves_points_beside_debt
 def test_granting_taking_and_expiring_only_move_points(of: MemberBook, points: int, today: str) -> None:
     before = all_points(of)
     fresh = sum(n for lot, n in of.at(AVAILABLE).items() if today < DAYS[lot])
-    granted = of.grant("T", points, today)
+    of.today = today
+    granted = of.grant("T", points)
     assert sum(granted.values()) == min(points, fresh)
     assert all(today < DAYS[lot] for lot in granted)
     of.take("T", granted)
-    gone = of.expire(today)
+    gone = of.expire()
     assert all_points(of) == before
     assert all(today < DAYS[lot] for lot in held(of, AVAILABLE))
     assert gone <= of.balance(EXPIRED)
@@ -73,7 +74,8 @@ def test_granting_taking_and_expiring_only_move_points(of: MemberBook, points: i
 
 def test_a_grant_gives_the_soonest_expiry_first_and_nothing_that_has_expired() -> None:
     of = book(available={"a": 10, "b": 10, "c": 10})
-    assert of.grant("T", 15, "2026-12-01") == {"b": 10, "c": 5}  # lot a ends today
+    of.today = "2026-12-01"
+    assert of.grant("T", 15) == {"b": 10, "c": 5}  # lot a ends today
     assert held(of, AVAILABLE) == {"a": 10, "c": 5}
     assert held(of, ("granted", "T")) == {"b": 10, "c": 5}
 
@@ -90,9 +92,9 @@ def test_what_nothing_covers_is_debt_and_the_next_award_repays_it() -> None:
     of = book(available={"b": 5})
     of.settle("T", {}, outgoing=45)
     assert (of.debt, held(of, AVAILABLE)) == (40, {})
-    of.settle("T", {}, incoming={"c": 27})
+    of.settle("T", {}, restored={"c": 27})
     assert (of.debt, held(of, AVAILABLE)) == (13, {})
-    of.settle("T", {}, incoming={"d": 20})
+    of.settle("T", {}, restored={"d": 20})
     assert (of.debt, held(of, AVAILABLE)) == (0, {"d": 7})
 
 
@@ -104,7 +106,7 @@ def test_a_till_that_spent_what_it_did_not_hold_puts_the_member_in_debt_and_itse
 
 def test_an_award_made_offline_stays_with_its_till() -> None:
     of = book()
-    of.settle("T", {"a": 27}, incoming={"a": 27})
+    of.settle("T", {"a": 27}, restored={"a": 27})
     assert held(of, ("escrow", "T")) == {"a": 27}
     assert held(of, AVAILABLE) == {}
 
@@ -134,7 +136,7 @@ def interleavings() -> list[list[Step]]:
 def settled(steps: list[Step]) -> MemberBook:
     of = book(available={"a": 5, "b": 7}, escrow_T={"a": 40}, escrow_U={"b": 30})
     for till, esc, incoming, outgoing in steps:
-        of.settle(till, esc, incoming=incoming, outgoing=outgoing)
+        of.settle(till, esc, restored=incoming, outgoing=outgoing)
     return of
 
 
@@ -161,7 +163,7 @@ def test_awards_and_spending_come_to_the_same_in_any_order(
     def total(indices: list[int]) -> int:
         of = book()
         for index in indices:
-            of.settle("T", {}, incoming=entries[index][0], outgoing=entries[index][1])
+            of.settle("T", {}, restored=entries[index][0], outgoing=entries[index][1])
         return of.balance(AVAILABLE) - of.debt
 
     assert total(order) == total([0, 1, 2, 3]) == sum(sum(box.values()) - out for box, out in entries)

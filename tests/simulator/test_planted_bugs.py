@@ -136,8 +136,8 @@ def grant_before_debit(patch: Patch) -> None:
     """A grant is told to the till, and a cut undoes its debit."""
     grant, some = ledger.settlement.MemberBook.grant, random.Random(1)
 
-    def undone(self: Any, branch: str, points: int, today: str) -> Any:
-        lots = grant(self, branch, points, today)
+    def undone(self: Any, branch: str, points: int) -> Any:
+        lots = grant(self, branch, points)
         if some.random() < 0.5:
             for lot, use in lots.items():
                 self.put(("granted", branch), lot, -use)
@@ -184,8 +184,13 @@ def print_again_in_silence(patch: Patch) -> None:
 
 def award_pays_for_its_own_sale(patch: Patch) -> None:
     """A till counts the points of a sale that is still open as spendable."""
-    points = rights.spendable_points
-    patch.setattr(rights, "spendable_points", lambda db, member, today: points(db, member, today) + 50)
+    here = rights.spendable_here
+
+    def hopeful(*arguments: Any, **how: Any) -> Any:
+        found = here(*arguments, **how)
+        return dataclasses.replace(found, held=found.held + 50, balance=found.balance + 50)
+
+    patch.setattr(rights, "spendable_here", hopeful)
     spent = ledger.lots.spent
 
     def overspent(held: Any, need: int) -> dict[str, int]:

@@ -115,6 +115,9 @@ class Till:
     def sell(self, ref: str = "17", total: int = 2799, member: str = "", redeem: int = 0) -> Completed:
         return self.checkout.commit(self.quote(ref, total, member, redeem).quote_id)
 
+    def apply_item(self, item: MemberItem) -> None:
+        self.store.write(lambda db: members.apply_item(db, self.checkout.moment(db), item))
+
     def held(self, member: str) -> int:
         with self.store.read() as db:
             return rights.held_points(db, member, self.checkout.today(db))
@@ -143,7 +146,7 @@ class Till:
             [ExpiringPoints(day, count) for day, count in points],
             debt=debt,
         )
-        self.store.write(lambda db: members.apply_item(db, item))
+        self.apply_item(item)
 
     def hear_time(self, at: datetime) -> None:
         self.store.write(lambda db: settings.put(db, "server_time", at.isoformat()))

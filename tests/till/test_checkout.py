@@ -187,7 +187,9 @@ def test_what_one_quote_reserves_another_cannot_have(till) -> None:
     first = till.quote("1", 9999, member, redeem=100)
     second = till.quote("2", 9999, member, redeem=100)
     assert (first.redeem_points, second.redeem_points, second.spendable_here) == (100, 50, 50)
-    assert second.rejected[0].text == "50 of your 150 points can be used here today."
+    assert second.rejected[0].text == (
+        "50 of your 150 points can be used here today. Another open sale counts on some of them."
+    )
 
 
 @pytest.mark.parametrize("ending", ["drop", "sign off", "time"])

@@ -52,6 +52,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel", name=op.f("feed_channel_key")),
     )
     op.create_table(
+        "floor_owed",
+        sa.Column("member", sa.Text(), nullable=False),
+        sa.Column("terminal", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("member", "terminal", name=op.f("floor_owed_key")),
+    )
+    op.create_table(
+        "forfeit",
+        sa.Column("terminal", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.Text(), nullable=False),
+        sa.Column("forfeited_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("terminal", "epoch", name=op.f("forfeit_key")),
+    )
+    op.create_table(
+        "forfeited",
+        sa.Column("member", sa.Text(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("points", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("member", "branch", name=op.f("forfeited_key")),
+    )
+    op.create_table(
         "follow_up",
         sa.Column("shop", sa.Text(), nullable=False),
         sa.Column("sale", sa.Text(), nullable=False),
@@ -73,6 +95,7 @@ def upgrade() -> None:
         sa.Column("points", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("slices", sa.Text(), nullable=False),
         sa.Column("signature", sa.Text(), nullable=False),
+        sa.Column("standing", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("terminal", "grant_id", name=op.f("granted_key")),
         sa.UniqueConstraint("terminal", "request", name=op.f("granted_terminal_request")),
     )
@@ -100,6 +123,7 @@ def upgrade() -> None:
         sa.Column("member", sa.Text(), nullable=False),
         sa.Column("lot", sa.Text(), nullable=False),
         sa.Column("expires_on", sa.Text(), nullable=False),
+        sa.Column("is_graced", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("member", "lot", name=op.f("lot_key")),
     )
     op.create_table(
@@ -108,7 +132,11 @@ def upgrade() -> None:
         sa.Column("joined_at", sa.Text(), nullable=False),
         sa.Column("home_shop", sa.Text(), nullable=False),
         sa.Column("merged_into", sa.Text(), nullable=False),
+        sa.Column("merge", sa.Text(), nullable=False),
+        sa.Column("merge_signature", sa.Text(), nullable=False),
+        sa.Column("erased_at", sa.Text(), nullable=False),
         sa.Column("debt", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("loss", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("member", name=op.f("member_key")),
     )
     op.create_table(
@@ -213,6 +241,7 @@ def upgrade() -> None:
         sa.Column("public_key", sa.Text(), nullable=False),
         sa.Column("enrolled_at", sa.Text(), nullable=False),
         sa.Column("revoked_at", sa.Text(), nullable=False),
+        sa.Column("heard_at", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["shop"], ["shop.shop"], name=op.f("terminal_shop")),
         sa.PrimaryKeyConstraint("terminal", name=op.f("terminal_key")),
     )
@@ -227,6 +256,7 @@ def upgrade() -> None:
         sa.Column("applied_number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("is_fork", sa.Boolean(), nullable=False),
         sa.Column("is_closed", sa.Boolean(), nullable=False),
+        sa.Column("hello", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(["terminal"], ["terminal.terminal"], name=op.f("branch_terminal")),
         sa.PrimaryKeyConstraint("terminal", "branch", name=op.f("branch_key")),
     )
