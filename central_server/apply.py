@@ -404,7 +404,8 @@ class _Posting:
             self.sales.settle_returns(settlement, sold)
 
     def _claim(self, entry: Entry, body: ClaimBody) -> None:
-        _check_lot(body.lot, body.expires_on)
+        if body.awarded:
+            _check_lot(body.lot, body.expires_on)
         if body.awarded < 0:
             raise ValueError("it awards less than nothing")
         sold = self.sales.sale(self.shop, body.sale)

@@ -212,7 +212,8 @@ class Sales:
         self.follow(one, claim.envelope.terminal, claim)
         self.claimed(one, claim)
         book = settlement.book(claim.member)
-        book.expires_on[body.lot] = body.expires_on
+        if body.awarded:
+            book.expires_on[body.lot] = body.expires_on
         settlement.says(claim.member, issued=-body.awarded)
         book.settle(place, esc, awarded={body.lot: body.awarded} if body.awarded else {})
 
