@@ -80,6 +80,9 @@ def _apply_some(office: Office, limit: int) -> int:
             with office.database.writing() as connection:
                 return _apply_chunk(office, connection, limit, unfit)
         except _Unfit as found:
+            if len(unfit.get(found.entry_hash, ())) >= 2:
+                # Not even without it: nothing that it says is at fault, and trying again would never end.
+                raise found.__cause__ or found from None
             if found.entry_hash:
                 unfit.setdefault(found.entry_hash, []).append(str(found))
             else:
@@ -342,17 +345,20 @@ class _Posting:
         awarded: Mapping[str, int] | None = None,
         outgoing: int = 0,
     ) -> None:
-        bears = self.books.forfeited(member, self.place)
-        self._bear(member, book.settle(self.place, esc, awarded=awarded, outgoing=outgoing, store_bears=bears))
+        bears, borne = self.books.forfeited(member, self.place), self.books.borne(member, self.place)
+        self._bear(
+            member, book.settle(self.place, esc, awarded=awarded, outgoing=outgoing, store_bears=bears, borne=borne)
+        )
 
     def _bear(self, member: str, points: int) -> None:
-        """What a till given up for lost had spent all the same is the shop's loss, booked and shown."""
-        if points:
+        """What a till given up for lost had spent all the same is the shop's loss, booked and shown; below zero, it turned out
+        to be none."""
+        if points > 0 or self.books.is_forfeited(member, self.place):
             self.books.forfeit(member, self.place, -points)
-            self._note_loss(points)
+        self._note_loss(points)
 
     def _note_loss(self, points: int) -> None:
-        if points:
+        if points > 0:
             reason = f"{points} points were spent twice, at a till that had been given up for lost; the shop bears them"
             keep(self.books.connection, schema.note, [_note(self.books, self.row, "loss", reason)])
 
@@ -443,6 +449,8 @@ class _Posting:
         slices = entry.envelope.esc
         if any(points <= 0 for points in slices.values()):
             raise ValueError("it takes less than nothing")
+        for part in body.slices:
+            _check_lot(part.lot, part.expires_on)
         is_proven, is_excused = self._proof(entry, body)
         if not is_proven:
             reason = "it takes a grant that head office does not know, and that does not bear its signature"
@@ -526,9 +534,10 @@ def _check_points(envelope: Envelope) -> None:
 
 
 def _check_lot(lot: str, expires_on: str) -> None:
-    date.fromisoformat(expires_on)
+    if date.fromisoformat(expires_on).isoformat() != expires_on:
+        raise ValueError("a lot of it expires on a day that is written in another way")
     if not lot or len(lot) > 64 or "\x00" in lot:
-        raise ValueError("its award names no lot")
+        raise ValueError("a lot of it has no usable name")
 
 
 def _check_sale(sale: Sale) -> None:

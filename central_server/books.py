@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from central_server import channels, schema
 from central_server.database import add, keep, put
 from central_server.office import Office
-from ledger.entry import Body, Draft, Entry, MergeBody, SettleBody, entry
+from ledger.entry import Body, Draft, Entry, MergeBody, SettleBody, entry, read_entry
 from ledger.keys import merge_message
 from ledger.postings import POINTS, Posting, postings
 from ledger.settlement import MemberBook, Place
@@ -228,10 +228,46 @@ class Books:
         """Points of this member that were given back although this till may have spent them: so much the shop bears."""
         return self._forfeited.get((self.who(member), branch), 0) if self._forfeited else 0
 
+    def is_forfeited(self, member: str, branch: str) -> bool:
+        return (self.who(member), branch) in self._forfeited
+
     def forfeit(self, member: str, branch: str, points: int) -> None:
         key = self.who(member), branch
         self._forfeited[key] = self._forfeited.get(key, 0) + points
         self._borne.add(key)
+
+    def borne(self, member: str, branch: str) -> int:
+        """What the shop has borne of this member at a till's branch, as head office's own journal says."""
+        member = self.who(member)
+        if not self.load(member).loss:
+            return 0
+        posting, journal, about, inbox = schema.posting.c, schema.journal.c, schema.member.c, schema.inbox.c
+        names = self.connection.scalars(select(about.member).where(about.merged_into == member)).all()
+        stored = self.connection.scalars(
+            select(journal.data)
+            .join_from(
+                schema.posting,
+                schema.journal,
+                (journal.server == posting.terminal) & (journal.number == posting.number),
+            )
+            .where(
+                posting.member.in_([member, *names]), posting.terminal == self.office.server, posting.account == "loss"
+            )
+        )
+        terminal, _, name = branch.partition("/")
+        causes: Counter[tuple[int, str]] = Counter()
+        for own in [*map(read_entry, stored), *self._own]:
+            if isinstance(own.body, SettleBody) and self.who(own.member) == member:
+                cause = own.body.cause.split("/")
+                if len(cause) == 3 and cause[0] == terminal:
+                    causes[int(cause[1]), cause[2]] -= own.body.changes.get("loss", 0)
+        numbers = [number for (number, _), points in causes.items() if points]
+        here = self.connection.execute(
+            select(inbox.number, inbox.hash).where(
+                inbox.terminal == terminal, inbox.number.in_(numbers), inbox.branch == name
+            )
+        )
+        return max(0, sum(causes[int(row.number), row.hash] for row in here))
 
     def forget_forfeited(self, branch: str) -> None:
         """The till has given these rights up itself: nothing can be lost any more."""
@@ -444,13 +480,23 @@ class Books:
             self.forfeit(into, branch, self._forfeited[member, branch])
             self._forfeited[member, branch] = 0
             self._borne.add((member, branch))
+        connection, about, seen, owed = self.connection, schema.member, schema.member_shop, schema.floor_owed
+        # Before anything is stored: what was spent on a floor limit is owed by `into` from here on, and not yet renewed.
+        spent = connection.execute(select(owed).where(owed.c.member.in_([old, into]))).all()
+        for row in sorted(spent, key=lambda row: row.number):
+            self.floor_spent(into, row.terminal, row.number, row.hash)
+        connection.execute(delete(owed).where(owed.c.member == old))
         self.changed(old)
         self.changed(into)
         self.flush()
-        connection, about, seen, owed = self.connection, schema.member, schema.member_shop, schema.floor_owed
         for table in (schema.lot, schema.person):
             connection.execute(delete(table).where(table.c.member == old))
-        connection.execute(update(about).where(about.c.merged_into == old).values(merged_into=into))
+        for row in connection.execute(select(about.c.member, about.c.merge).where(about.c.merged_into == old)).all():
+            # Who had become `old` has become `into`, and so it must be signed: a till may hear of it only now.
+            signed = self.office.signing.sign(merge_message(row.merge, row.member, into))
+            connection.execute(
+                update(about).where(about.c.member == row.member).values(merged_into=into, merge_signature=signed)
+            )
         connection.execute(
             update(about)
             .where(about.c.member == old)
@@ -458,9 +504,6 @@ class Books:
         )
         connection.execute(update(schema.card).where(schema.card.c.member == old).values(member=into))
         connection.execute(delete(schema.phone).where(schema.phone.c.member == old))
-        for row in connection.execute(select(owed).where(owed.c.member == old)).all():
-            self.floor_spent(into, row.terminal, row.number, row.hash)
-        connection.execute(delete(owed).where(owed.c.member == old))
         shops = connection.scalars(select(seen.c.shop).where(seen.c.member == old)).all()
         self._shops.update((into, shop) for shop in shops)
         for about_old in self._about.values():

@@ -240,7 +240,8 @@ class Checkout:
         if member:
             held = rights.held(db, member, at.today)
             # A quote made while online may be committed just after: what it fetched is held here, and cannot be spent twice.
-            spendable = rights.spendable_here(db, program, member, at.today, is_online=False)
+            # Nothing else of it is at hand; the floor limit is for what was quoted without a network.
+            spendable = rights.spendable_here(db, program, member, at.today, is_online=one.quote.online)
             if one.redeem > min(spendable.held + spendable.floor, max(0, spendable.balance)):
                 raise Conflict(
                     "NOT_SPENDABLE_HERE",
