@@ -300,7 +300,7 @@ class Books:
             actual.subtract(settlement.before[member])
             actual.update(settlement.truth.get(member, {}))
             actual.subtract(said.get(member, {}))
-            differs = {account: amount for account, amount in actual.items() if amount}
+            differs = {account: amount for account, amount in sorted(actual.items()) if amount}
             if differs:
                 why = cause or f"{origin.terminal}/{origin.number}/{origin.hash}"
                 self.record(SettleBody(why, differs), member, origin)
