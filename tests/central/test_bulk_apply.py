@@ -61,6 +61,7 @@ def trade(tills, seed, bad):
         till, member, what = chance.choice(tills), chance.choice(("anna", "bert", "carl")), chance.random()
         if step == "bad":
             BAD[kinds[number % len(kinds)]](till, f"bad{number}")
+            till.rights("anna").pop("x", None)  # a right that there never was
         elif what < 0.5:
             has = sum(till.rights(member).values())
             redeem = min(has, chance.choice((0, 3, 50)))
