@@ -80,6 +80,9 @@ def _apply_some(office: Office, limit: int) -> int:
         try:
             return office.database.write(partial(_apply_chunk, office, limit, unfit))
         except _Unfit as found:
+            if len(unfit.get(found.entry_hash, ())) >= 2:
+                # Not even without it: nothing that it says is at fault, and trying again would never end.
+                raise found.__cause__ or found from None
             if found.entry_hash:
                 unfit.setdefault(found.entry_hash, []).append(str(found))
             else:
@@ -348,17 +351,17 @@ class _Posting:
         awarded: Mapping[str, int] | None = None,
         outgoing: int = 0,
     ) -> None:
-        bears = self.books.forfeited(member, self.place)
-        self._bear(member, book.settle(self.place, esc, awarded=awarded, outgoing=outgoing, store_bears=bears))
+        bears, borne = self.books.forfeited(member, self.place), self.books.borne(member, self.place)
+        self._bear(
+            member, book.settle(self.place, esc, awarded=awarded, outgoing=outgoing, store_bears=bears, borne=borne)
+        )
 
     def _bear(self, member: str, points: int) -> None:
-        """What a till given up for lost had spent all the same is the shop's loss, booked and shown."""
+        """What a till given up for lost had spent all the same is the shop's loss, booked and shown; below zero, it turned out
+        to be none."""
         if points:
-            self.books.forfeit(member, self.place, -points)
-            self._note_loss(points)
-
-    def _note_loss(self, points: int) -> None:
-        if points:
+            self.books.bear(member, self.place, points)
+        if points > 0:
             reason = f"{points} points were spent twice, at a till that had been given up for lost; the shop bears them"
             keep(self.books.connection, schema.note, [_note(self.books, self.row, "loss", reason)])
 
@@ -467,7 +470,7 @@ class _Posting:
                     book.put(AVAILABLE, lot, found)
                 book.repay()
             elif is_excused:
-                self._note_loss(book.take(self.place, slices, store_bears=sum(slices.values())))
+                self._bear(entry.member, book.take(self.place, slices, store_bears=sum(slices.values())))
             else:
                 bears = self.books.forfeited(entry.member, self.place)
                 self._bear(entry.member, book.take(self.place, slices, store_bears=bears))
@@ -538,7 +541,7 @@ def _check_lot(lot: str, expires_on: str) -> None:
     if date.fromisoformat(expires_on).isoformat() != expires_on:
         raise ValueError("it writes a day otherwise than year, month and day")  # tills take no feed that has one
     if not lot or len(lot) > 64 or "\x00" in lot:
-        raise ValueError("its award names no lot")
+        raise ValueError("a lot of it has no usable name")
 
 
 def _check_sale(sale: Sale) -> None:

@@ -63,6 +63,14 @@ class _Stored:
     loss: int = 0
 
 
+@dataclass
+class _AtRisk:
+    """Of a member's points at a till given up for lost: what the shop would bear, and what it has borne."""
+
+    points: int = 0
+    borne: int = 0
+
+
 def accounts(book: MemberBook) -> Counter[str]:
     """A book's totals by ledger account."""
     totals: Counter[str] = Counter()
@@ -104,7 +112,7 @@ class Books:
     def __init__(self, connection: Connection, office: Office) -> None:
         self.connection = connection
         self.office = office
-        chain, forfeited, owed = schema.chain, schema.forfeited.c, schema.floor_owed
+        chain, owed = schema.chain, schema.floor_owed
         row = connection.execute(
             select(chain.c.head, chain.c.head_number).where(chain.c.server == office.server).with_for_update()
         ).one()
@@ -124,10 +132,10 @@ class Books:
         self._own: list[Entry] = []
         self._changed: set[str] = set()
         self._forfeited = {
-            (one.member, one.branch): int(one.points)
-            for one in connection.execute(select(forfeited.member, forfeited.branch, forfeited.points))
+            (one.member, one.branch): _AtRisk(int(one.points), int(one.borne))
+            for one in connection.execute(select(schema.forfeited))
         }
-        self._borne: set[tuple[str, str]] = set()
+        self._risks_changed: set[tuple[str, str]] = set()
         self._floor: dict[tuple[str, str], tuple[int, str]] = {}
         self._is_floor_owed = connection.execute(select(owed.c.member).limit(1)).first() is not None
 
@@ -228,19 +236,35 @@ class Books:
 
     def forfeited(self, member: str, branch: str) -> int:
         """Points of this member that were given back although this till may have spent them: so much the shop bears."""
-        return self._forfeited.get((self.who(member), branch), 0) if self._forfeited else 0
+        return self._at_risk(member, branch).points if self._forfeited else 0
+
+    def borne(self, member: str, branch: str) -> int:
+        """What the shop has borne of this member at a till's branch, and what would be made good to it."""
+        return self._at_risk(member, branch).borne if self._forfeited else 0
 
     def forfeit(self, member: str, branch: str, points: int) -> None:
-        key = self.who(member), branch
-        self._forfeited[key] = self._forfeited.get(key, 0) + points
-        self._borne.add(key)
+        """These points have been given back; from here on the shop bears it if the till has spent them."""
+        self._risk(member, branch).points += points
+
+    def bear(self, member: str, branch: str, points: int) -> None:
+        """The shop bears so much; below zero, it turned out to be no loss."""
+        risk = self._risk(member, branch)
+        risk.points = max(0, risk.points - points)
+        risk.borne += points
 
     def forget_forfeited(self, branch: str) -> None:
-        """The till has given these rights up itself: nothing can be lost any more."""
+        """The till has given these rights up itself: nothing more can be lost."""
         for member, place in list(self._forfeited):
             if place == branch:
-                self._forfeited[member, place] = 0
-                self._borne.add((member, place))
+                self._risk(member, place).points = 0
+
+    def _at_risk(self, member: str, branch: str) -> _AtRisk:
+        return self._forfeited.get((self.who(member), branch), _AtRisk())
+
+    def _risk(self, member: str, branch: str) -> _AtRisk:
+        key = self.who(member), branch
+        self._risks_changed.add(key)
+        return self._forfeited.setdefault(key, _AtRisk())
 
     def floor_spent(self, member: str, terminal: str, number: int, entry_hash: str) -> None:
         """A sale on the floor limit; it is renewed once the member owes nothing."""
@@ -266,7 +290,7 @@ class Books:
             actual.subtract(settlement.before[member])
             actual.update(settlement.truth.get(member, {}))
             actual.subtract(said.get(member, {}))
-            differs = {account: amount for account, amount in actual.items() if amount}
+            differs = {account: amount for account, amount in sorted(actual.items()) if amount}
             if differs:
                 why = cause or f"{origin.terminal}/{origin.number}/{origin.hash}"
                 self.record(SettleBody(why, differs), member, origin)
@@ -392,11 +416,12 @@ class Books:
 
     def _store_limits(self) -> None:
         rows = [
-            {"member": member, "branch": branch, "points": self._forfeited[member, branch]}
-            for member, branch in sorted(self._borne)
+            {"member": member, "branch": branch, "points": risk.points, "borne": risk.borne}
+            for (member, branch), risk in sorted(self._forfeited.items())
+            if (member, branch) in self._risks_changed
         ]
         put(self.connection, schema.forfeited, rows)
-        self._borne.clear()
+        self._risks_changed.clear()
         owed = schema.floor_owed
         put(
             self.connection,
@@ -443,16 +468,26 @@ class Books:
         target.debt, source.debt = target.debt + source.debt, 0
         target.loss, source.loss = target.loss + source.loss, 0
         for member, branch in [key for key in self._forfeited if key[0] == old]:
-            self.forfeit(into, branch, self._forfeited[member, branch])
-            self._forfeited[member, branch] = 0
-            self._borne.add((member, branch))
+            was, now = self._risk(member, branch), self._risk(into, branch)
+            now.points, now.borne = now.points + was.points, now.borne + was.borne
+            was.points = was.borne = 0
+        connection, about, seen, owed = self.connection, schema.member, schema.member_shop, schema.floor_owed
+        # Before anything is stored: what was spent on a floor limit is owed by `into` from here on, and not yet renewed.
+        spent = connection.execute(select(owed).where(owed.c.member.in_([old, into]))).all()
+        for row in sorted(spent, key=lambda row: row.number):
+            self.floor_spent(into, row.terminal, row.number, row.hash)
+        connection.execute(delete(owed).where(owed.c.member == old))
         self.changed(old)
         self.changed(into)
         self.flush()
-        connection, about, seen, owed = self.connection, schema.member, schema.member_shop, schema.floor_owed
         for table in (schema.lot, schema.person):
             connection.execute(delete(table).where(table.c.member == old))
-        connection.execute(update(about).where(about.c.merged_into == old).values(merged_into=into))
+        for row in connection.execute(select(about.c.member, about.c.merge).where(about.c.merged_into == old)).all():
+            # Who had become `old` has become `into`, and so it must be signed: a till may hear of it only now.
+            signed = self.office.signing.sign(merge_message(row.merge, row.member, into))
+            connection.execute(
+                update(about).where(about.c.member == row.member).values(merged_into=into, merge_signature=signed)
+            )
         connection.execute(
             update(about)
             .where(about.c.member == old)
@@ -460,9 +495,6 @@ class Books:
         )
         connection.execute(update(schema.card).where(schema.card.c.member == old).values(member=into))
         connection.execute(delete(schema.phone).where(schema.phone.c.member == old))
-        for row in connection.execute(select(owed).where(owed.c.member == old)).all():
-            self.floor_spent(into, row.terminal, row.number, row.hash)
-        connection.execute(delete(owed).where(owed.c.member == old))
         shops = connection.scalars(select(seen.c.shop).where(seen.c.member == old)).all()
         self._shops.update((into, shop) for shop in shops)
         for about_old in self._about.values():

@@ -110,6 +110,16 @@ def _recall(books: Books, member: str, asking: str) -> None:
         channels.announce(books.connection, channels.grants_of(terminal), [f"{channels.RECALL}{member}"])
 
 
+def _end_standing(books: Books, member: str, here: str) -> None:
+    """Nothing of this member stands at any other till from here on, also not at one that has spent what stood there."""
+    table = schema.posting.c
+    takers = books.connection.scalars(
+        select(table.terminal).where(table.member == member, table.account == "granted").distinct()
+    )
+    for terminal in sorted(set(takers) - {here, books.office.server}):
+        channels.announce(books.connection, channels.grants_of(terminal), [f"{channels.RECALL}{member}"])
+
+
 def _places(book: MemberBook) -> dict[str, int]:
     """The branches where points lie that are granted or held."""
     places: dict[str, int] = {}
@@ -123,7 +133,8 @@ def keep_standing(books: Books, seen: Mapping[str, tuple[str, str]]) -> None:
     """Sees to it that the programme's share of each member's points stands at the till that has just seen them.
 
     `seen`: member → (terminal, branch). No more than the share stands at all tills together: what stands elsewhere is called
-    back, and the till that saw the member last has it after the next visit.
+    back, and the till that saw the member last has it after the next visit. So that not every visit moves points, a till is
+    filled up when half is gone, and called back when it has twice the share, because the member has spent the rest elsewhere.
     """
     rules = books.program.offline
     if not rules.share_percent or not seen or roll_call.is_frozen(books.office, books.connection):
@@ -137,9 +148,14 @@ def keep_standing(books: Books, seen: Mapping[str, tuple[str, str]]) -> None:
         here = places.pop(f"{terminal}/{epoch}", 0)
         everything = book.balance(("available", "")) + here + sum(places.values())
         share = min(everything * rules.share_percent // 100, rules.share_points)
+        if here > 2 * share:
+            channels.announce(books.connection, channels.grants_of(terminal), [f"{channels.RECALL}{books.who(member)}"])
+            continue
         if here * 2 > share or not is_live(books.connection, terminal, newest[terminal], epoch):
             continue
-        if here + sum(places.values()) < share:
-            _book(books, terminal, epoch, member, share - here - sum(places.values()), "", standing=share)
+        mine = share - sum(places.values())
+        if here < mine:
+            if _book(books, terminal, epoch, books.who(member), mine - here, "", standing=mine):
+                _end_standing(books, books.who(member), terminal)
         elif places:
             _recall(books, member, terminal)

@@ -247,8 +247,9 @@ forfeited = Table(
     _key("member"),
     _key("branch"),
     _number("points"),
+    _number("borne"),
 )
-"""Points given back to a member although the till given up for lost may have spent them, or may spend them yet."""
+"""Points given back to a member although the till given up for lost may have spent them; what the shop has borne of it."""
 
 floor_owed = Table("floor_owed", metadata, _key("member"), _key("terminal"), _number("number"), _text("hash"))
 """The last entry by which a member spent on a till's floor limit, until nothing of it is owed and the limit is renewed."""

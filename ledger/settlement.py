@@ -102,12 +102,14 @@ class MemberBook:
         outgoing: int = 0,
         named: Iterable[str] = (),
         store_bears: int = 0,
+        borne: int = 0,
     ) -> int:
         """Posts an entry: `esc` to the escrow of `branch` as it stands; lots come in that are `awarded` or `restored`; `outgoing`
         points go out.
 
-        What is over goes to available. What is missing is sought first in the named lots, even expired, then in the other
-        available lots, soonest expiry first, then it is owed. Answers what the shop bears of that, `store_bears` at most.
+        What is over goes to available, after what the shop has `borne` at this branch: it was not lost after all. What is
+        missing is sought first in the named lots, even expired, then in the other available lots, soonest expiry first, then
+        it is owed. Answers what the shop bears of that, `store_bears` at most; below zero, what has been made good to it.
         """
         escrow: Place = ("escrow", branch)
         pool, need, new = Counter(restored or {}), outgoing, Counter(awarded or {})
@@ -128,14 +130,18 @@ class MemberBook:
         if need:
             need -= self.pay([(place, lot) for lot in [*named, *esc] for place in (AVAILABLE, EXPIRED)], need)
             need -= self.pay(self.available(), need)
-        borne = self.owe(need, store_bears)
+        bears = self.owe(need, store_bears)
         for lot, points in pool.items():
             if points and lot in new:
                 self.put(AVAILABLE, lot, points)
             elif points:
-                self.come_back(lot, points)
+                good = min(points, borne + bears)
+                bears -= good
+                self.loss -= good
+                if points > good:
+                    self.come_back(lot, points - good)
         self.repay()
-        return borne
+        return bears
 
     def grant(self, branch: str, points: int) -> dict[str, int]:
         """Moves up to `points` spendable points from available to what is granted to `branch`; answers lot → points."""

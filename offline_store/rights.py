@@ -19,6 +19,19 @@ from offline_store.moment import Moment
 
 _slices = msgspec.json.Decoder(tuple[Slice, ...])
 
+_EVER = """
+WITH RECURSIVE ever(member) AS (
+    VALUES (?) UNION SELECT one.member FROM member AS one JOIN ever ON one.merged_into = ever.member
+) SELECT member FROM ever
+"""
+"""A member, and all who have become that member by merges."""
+
+_STANDING = """
+SELECT member, points FROM standing
+WHERE NOT EXISTS (SELECT 1 FROM member AS one WHERE one.member = standing.member AND one.merged_into <> '')
+"""
+"""What stands here. Nothing does of one who has become another: it goes back, and comes again under the new name."""
+
 
 def held(db: sqlite3.Connection, member: str, today: str) -> list[Slice]:
     """The member's lots that can be spent here today, soonest expiry first."""
@@ -74,7 +87,10 @@ def spendable_here(
     rules = program.offline
     floor = 0
     if rules.policy == "floor_limit" and not is_online:
-        (used,) = db.execute("SELECT coalesce(sum(points), 0) FROM floor_spent WHERE member = ?", (member,)).fetchone()
+        (used,) = db.execute(
+            f"SELECT coalesce(sum(points), 0) FROM floor_spent WHERE member IN ({_EVER})",  # noqa: S608 (constant text)
+            (member,),
+        ).fetchone()
         floor = max(0, rules.floor_limit - used)
     is_barred = rules.policy == "online_only" and not is_online
     return Spendable(held_points(db, member, today), floor, balance, is_barred)
@@ -86,7 +102,15 @@ def take(db: sqlite3.Connection, at: Moment, grant: GrantItem) -> bool:
     It can be spent once the server has acknowledged the entry: see `count_takes`.
     """
     document = f"take/{grant.grant}"
-    if (grant.terminal, grant.epoch) != (at.who.terminal, at.who.epoch) or number_of(db, document) is not None:
+    if (grant.terminal, grant.epoch) != (at.who.terminal, at.who.epoch):
+        return False
+    if grant.standing > 0:  # also of a grant that was taken before: a feed read anew tells all of it again, recalls too
+        db.execute(
+            "INSERT INTO standing (member, points) VALUES (?, ?) "
+            "ON CONFLICT (member) DO UPDATE SET points = excluded.points",
+            (grant.member, grant.standing),
+        )
+    if number_of(db, document) is not None:
         return False
     body = TakeBody(grant.grant, tuple(grant.slices), grant.signature)
     esc: dict[str, int] = {}
@@ -94,24 +118,21 @@ def take(db: sqlite3.Connection, at: Moment, grant: GrantItem) -> bool:
         esc[part.lot] = esc.get(part.lot, 0) + part.points
     draft = Draft(body, document, at.occurred_at, at.today, member=grant.member, esc=esc)
     record(db, at.who, draft, at.recorded_at)
-    if grant.standing > 0:
-        db.execute(
-            "INSERT INTO standing (member, points) VALUES (?, ?) "
-            "ON CONFLICT (member) DO UPDATE SET points = excluded.points",
-            (grant.member, grant.standing),
-        )
     return True
 
 
 def recall(db: sqlite3.Connection, member: str) -> None:
     """Another till needs this member's points: none stand here any more; the next exchange releases them."""
-    db.execute("DELETE FROM standing WHERE member = ?", (member,))
+    db.execute(f"DELETE FROM standing WHERE member IN ({_EVER})", (member,))  # noqa: S608 (constant text)
 
 
 def renew(db: sqlite3.Connection, item: RenewItem) -> None:
     """Nothing is owed of what was spent on the floor limit up to the entry named, if it is one of this journal."""
     if hash_at(db, item.number) == item.hash:
-        db.execute("DELETE FROM floor_spent WHERE member = ? AND number <= ?", (item.member, item.number))
+        db.execute(
+            f"DELETE FROM floor_spent WHERE member IN ({_EVER}) AND number <= ?",  # noqa: S608 (constant text)
+            (item.member, item.number),
+        )
 
 
 def count_takes(db: sqlite3.Connection, acknowledged: int) -> None:
@@ -139,7 +160,10 @@ def release(db: sqlite3.Connection, at: Moment, member: str) -> int:
         "SELECT lot, held, expires_on FROM lot WHERE member = ? AND held > 0 ORDER BY expires_on DESC, lot DESC",
         (member,),
     ).fetchall()
-    row = db.execute("SELECT points FROM standing WHERE member = ?", (member,)).fetchone()
+    row = db.execute(
+        f"SELECT points FROM ({_STANDING}) WHERE member = ?",  # noqa: S608 (constant text)
+        (member,),
+    ).fetchone()
     stays = row[0] if row else 0
     esc: dict[str, int] = {}
     for lot, points, expires_on in rows:
@@ -183,7 +207,7 @@ def greet(db: sqlite3.Connection, at: Moment, server_epoch: int) -> None:
 def members_to_release(db: sqlite3.Connection, today: str) -> list[str]:
     """Members of whom more is held than is to stand here, or something that has expired."""
     rows = db.execute(
-        "SELECT member FROM lot LEFT JOIN standing USING (member) WHERE held > 0 GROUP BY member "
+        f"SELECT member FROM lot LEFT JOIN ({_STANDING}) USING (member) WHERE held > 0 GROUP BY member "  # noqa: S608
         "HAVING sum(held) > coalesce(max(points), 0) OR min(expires_on) <= ?",
         (today,),
     )

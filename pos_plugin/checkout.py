@@ -133,7 +133,10 @@ class Checkout:
         with self.store.read() as db:
             balance = members.balance(db, member, today) if member else Balance(0, 0, "", "", 0)
         online = self.connection().is_online
-        text = spendable_text(program, spendable, balance, why, is_online=online) if member else ""
+        usable = spendable
+        if online and not why and wanted <= spendable:
+            usable = max(spendable, balance.points)  # what is not held here is fetched once it is asked for
+        text = spendable_text(program, usable, balance, why, is_online=online) if member else ""
         if wanted > spendable:
             rejected.append(Rejected("NOT_SPENDABLE_HERE", text))
         redeem = most_redeemable(program, sale.total_minor, min(wanted, spendable)) if wanted else 0
@@ -240,7 +243,8 @@ class Checkout:
         held = rights.held(db, member, at.today) if member and one.redeem else []
         if member and one.redeem:
             # A quote made while online may be committed just after: what it fetched is held here, and cannot be spent twice.
-            spendable = rights.spendable_here(db, program, member, at.today, is_online=False)
+            # Nothing else of it is at hand; the floor limit is for what was quoted without a network.
+            spendable = rights.spendable_here(db, program, member, at.today, is_online=one.quote.online)
             if one.redeem > min(spendable.held + spendable.floor, max(0, spendable.balance)):
                 raise Conflict(
                     "NOT_SPENDABLE_HERE",
@@ -496,6 +500,10 @@ def spendable_text(program: Program, spendable: int, balance: Balance, why: str,
     """How much of a member's points can be used at this till today, and why no more: for the cashier to read out."""
     if program.offline.policy == "online_only" and not is_online:
         return "Points can be used only while head office can be reached. They are safe there."
+    if balance.points < 0:
+        return f"The next {counted(-balance.points)} cover{'s' if balance.points == -1 else ''} a return."
+    if not spendable and not balance.points:
+        return "There are no points to use yet."
     told = f"{spendable} of your {balance.points} points can be used here today."
     if spendable >= balance.points or (is_online and not why):
         return told

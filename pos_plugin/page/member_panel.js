@@ -1,7 +1,7 @@
 // The member of the sale: who, what they have, what this sale earns and can take.
 
 import { post } from "./api.js";
-import { $, asOf, fill, h, money, points, signed, usableHere } from "./dom.js";
+import { $, asOf, fill, h, money, points, signed } from "./dom.js";
 import { openJoin } from "./join.js";
 import { state } from "./live.js";
 import { question, say, warn } from "./say.js";
@@ -118,7 +118,7 @@ function update() {
   const most = quote?.offers[0]?.points ?? 0;
   $("#balance").textContent = points(balance);
   $("#as-of").textContent = asOf(quote?.member ? quote.as_of : who.as_of, state?.network.online);
-  $("#spendable").textContent = spendable(quote, most);
+  $("#spendable").textContent = quote?.member && sale.member.can_redeem ? quote.spendable_text : "";
   $("#earn").textContent = signed(earned);
   $("#earn-text").textContent = quote ? (quote.earn[0]?.text ?? "this sale") : "this sale";
   $("#redeem").classList.toggle("off", !most && !sale.wanted);
@@ -132,11 +132,6 @@ function update() {
   $("#redeem-text").textContent = redeemText(quote, most, used);
   $("#redeem-text").classList.toggle("refused", Boolean(quote?.rejected.length));
   $("#sum-line").textContent = quote ? `${balance} ${signed(earned)} ${used ? `${signed(-used)} ` : ""}= ${points(balance + earned - used)}` : "";
-}
-
-function spendable(quote, most) {
-  if (!quote?.member || !sale.member.can_redeem) return "";
-  return quote.online && most ? `${points(most)} can be used on this sale` : usableHere(quote.spendable_here, quote.balance, quote.online);
 }
 
 function redeemText(quote, most, used) {

@@ -173,3 +173,111 @@ def test_no_place_ever_holds_less_than_nothing() -> None:
     of = book(available={"a": 5})
     with pytest.raises(ValueError, match="would hold -1 points of lot a"):
         of.put(AVAILABLE, "a", -6)
+
+
+# -- points that come back late, and what the shop bears -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("today", "grace_until", "graced", "available", "expired"),
+    [
+        ("2026-11-30", "2026-12-14", set(), {"a": 10}, {}),  # in time: no grace needed, none used
+        ("2026-12-01", "2026-12-15", set(), {"a": 10}, {}),  # late: its grace
+        ("2026-12-01", "2026-12-15", {"a"}, {}, {"a": 10}),  # it had its grace
+        ("2026-12-01", "2026-12-01", set(), {}, {"a": 10}),  # a programme without grace
+    ],
+)
+def test_a_lot_that_comes_back_late_has_its_grace_once(
+    today: str, grace_until: str, graced: set[str], available: dict[str, int], expired: dict[str, int]
+) -> None:
+    of = book(escrow_T={"a": 10})
+    of.today, of.grace_until, of.graced = today, grace_until, set(graced)
+    of.settle("T", {"a": -10})
+    assert (held(of, AVAILABLE), held(of, EXPIRED)) == (available, expired)
+    if available and today >= DAYS["a"]:
+        assert (of.graced, of.expires_on["a"]) == ({"a"}, grace_until)
+
+
+def test_the_grace_of_a_lot_ends_for_good_although_more_of_it_comes_back_later() -> None:
+    of = book(escrow_T={"a": 10}, escrow_U={"a": 5})
+    of.today, of.grace_until = "2026-12-05", "2026-12-19"
+    of.settle("T", {"a": -10})
+    of.today, of.grace_until = "2026-12-10", "2026-12-24"
+    of.settle("U", {"a": -2})  # within the grace that the lot has
+    assert (held(of, AVAILABLE), of.expires_on["a"]) == ({"a": 12}, "2026-12-19")
+    of.today, of.grace_until = "2026-12-19", "2027-01-02"
+    assert of.expire() == 12
+    of.settle("U", {"a": -3})
+    assert (held(of, AVAILABLE), held(of, EXPIRED)) == ({}, {"a": 15})
+
+
+def test_a_lot_in_escrow_is_never_expired_here_and_is_spent_there_although_its_day_has_come() -> None:
+    of = book(escrow_T={"a": 10})
+    of.today = "2027-06-01"
+    assert of.expire() == 0
+    of.settle("T", {"a": -10}, outgoing=10)
+    assert (all_points(of), of.debt) == (0, 0)
+
+
+def test_an_award_heard_of_after_its_day_has_no_grace_of_its_own_and_expires_by_its_posting() -> None:
+    of = book()
+    of.today, of.grace_until = "2026-12-05", "2026-12-19"
+    of.settle("T", {}, awarded={"a": 10})
+    assert (held(of, AVAILABLE), of.graced) == ({"a": 10}, set())
+    assert of.expire() == 10
+
+
+@pytest.mark.parametrize(
+    ("spent", "bears", "debt", "loss"),
+    [
+        (40, 100, 0, 40),
+        (100, 100, 0, 100),
+        (130, 100, 30, 100),  # no more than was forfeited; the rest is the member's
+        (40, 0, 40, 0),
+    ],
+)
+def test_what_a_forfeited_till_spent_without_cover_is_the_shops_up_to_what_was_forfeited(
+    spent: int, bears: int, debt: int, loss: int
+) -> None:
+    of = book()
+    assert of.settle("T", {"a": -spent}, outgoing=spent, store_bears=bears) == loss
+    assert (of.debt, of.loss, all_points(of)) == (debt, loss, 0)
+
+
+def test_what_the_member_still_has_covers_it_before_the_shop_bears_anything() -> None:
+    of = book(available={"b": 30})
+    assert of.settle("T", {"a": -40}, outgoing=40, store_bears=100) == 10
+    assert (of.debt, of.loss, held(of, AVAILABLE)) == (0, 10, {})
+
+
+@pytest.mark.parametrize(
+    ("borne", "back", "loss", "available"),
+    [
+        (100, 100, 0, {}),  # nothing of it was spent
+        (100, 60, 40, {}),
+        (30, 60, 70, {"b": 30}),  # the other 70 were lost at another till
+        (0, 60, 100, {"b": 60}),
+    ],
+)
+def test_points_that_come_back_unspent_make_good_what_the_shop_bore_for_that_till(
+    borne: int, back: int, loss: int, available: dict[str, int]
+) -> None:
+    of = book(escrow_T={"b": 60, "c": 40})
+    of.loss = 100
+    esc = {"b": -60, "c": -40} if back == 100 else {"b": -back}
+    good = of.settle("T", esc, borne=borne)
+    assert (of.loss, held(of, AVAILABLE), good) == (loss, available, loss - 100)
+
+
+@given(books(), boxes, boxes, st.integers(0, 200), st.integers(0, 100), st.integers(0, 50))
+def test_points_less_debt_and_loss_are_conserved_whatever_the_shop_bears(
+    of: MemberBook, spent: dict[str, int], awarded: dict[str, int], outgoing: int, bears: int, borne: int
+) -> None:
+    of.loss = borne
+    before = all_points(of) - of.debt - of.loss
+    esc = {lot: -points for lot, points in spent.items()}
+    answer = of.settle("T", esc, awarded=awarded, outgoing=outgoing, store_bears=bears, borne=borne)
+    assert all_points(of) - of.debt - of.loss == before + sum(awarded.values()) - outgoing
+    assert of.loss == borne + answer
+    assert -borne <= answer <= bears
+    assert of.debt >= 0

@@ -256,7 +256,7 @@ def test_a_sale_from_scan_to_paper_and_back(demo: Demo) -> None:
     demo.see("#balance", "150 points")  # three weekly shops of 50.50
     demo.see("#as-of", re.compile(r"^as of .*\d\d:\d\d$"))
     as_of = demo.till.inner_text("#as-of")
-    demo.see("#spendable", "150 points can be used on this sale")
+    demo.see("#spendable", "150 of your 150 points can be used here today.")
     lines = demo.complete()
     assert figure(lines, "TOTAL EUR") == "22.18"
     assert "New balance 172" in "\n".join(lines)

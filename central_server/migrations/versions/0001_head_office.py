@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("member", sa.Text(), nullable=False),
         sa.Column("branch", sa.Text(), nullable=False),
         sa.Column("points", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("borne", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("member", "branch", name=op.f("forfeited_key")),
     )
     op.create_table(
