@@ -1,4 +1,4 @@
-"""The running server: opens its socket, applies what is waiting, serves, and closes in order."""
+"""The running server: looks at its database, opens its socket, applies what is waiting, serves, and closes in order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
-from central_server import apply
+from central_server import apply, witness
 from central_server.app import apply_recorded, create_app, log
 from central_server.office import Office
 
-EXPIRY_EVERY_S = 600.0
+UPKEEP_EVERY_S = 600.0
 
 
 class PortTaken(Exception):
@@ -24,9 +24,11 @@ class PortTaken(Exception):
 def serve_until_stopped(
     office: Office, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None
 ) -> None:
-    """Serves until SIGTERM or Ctrl-C. Raises PortTaken before anything has begun."""
+    """Serves until SIGTERM or Ctrl-C. Before anything begins: PortTaken, or OfficeError for a database put back."""
+    witness.require_current(office)
     listening = _listen(host, port)
     try:
+        witness.remember(office)
         apply.understand(office)
         apply_recorded(office)
         config = uvicorn.Config(
@@ -40,8 +42,8 @@ def serve_until_stopped(
             timeout_graceful_shutdown=10,
         )
         stopped = threading.Event()
-        expiry = threading.Thread(target=_expire_until, args=(office, stopped), name="expiry")
-        expiry.start()
+        upkeep = threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep")
+        upkeep.start()
         try:
             scheme = "https" if tls_cert else "http"
             print(
@@ -53,7 +55,7 @@ def serve_until_stopped(
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             stopped.set()
-            expiry.join()
+            upkeep.join()
     finally:
         listening.close()
 
@@ -67,13 +69,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PortTaken(f"{host}:{port} cannot be listened on ({error.strerror}).") from error
 
 
-def _expire_until(office: Office, stopped: threading.Event) -> None:
-    """Posts what has expired. Expired points stop counting without it, so it never hurries."""
+def _keep_up_until(office: Office, stopped: threading.Event) -> None:
+    """Posts what has expired, and writes down how far the database is, now and then and at the end. Neither ever hurries."""
     while True:
         try:
             while not stopped.is_set() and apply.expire_due(office):
                 pass
-        except SQLAlchemyError as error:
-            log.error("expiry is put off: %s", type(error).__name__)
-        if stopped.wait(EXPIRY_EVERY_S):
+            witness.remember(office)
+        except (SQLAlchemyError, OSError) as error:
+            log.error("upkeep is put off: %s", type(error).__name__)
+        if stopped.is_set():
             return
+        stopped.wait(UPKEEP_EVERY_S)

@@ -111,6 +111,8 @@ BATCH_BYTES = 2 * 1024 * 1024
 MAX_PAGES = 2000
 """The most feed pages one step reads: a million members; a server that always has more is read on at the next step."""
 MOST_WAIT_S = 300.0
+CLOCK_STEP_S = 60
+"""A difference to head office's clock that changed by so much is written down."""
 WISH_S = 30.0
 """For so long the same wish for rights, its answer lost, keeps its name; later it is another wish."""
 
@@ -280,6 +282,7 @@ class Sync:
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
         rights.count_takes(db, number)
         if reply.is_fork:
+            settings.put(db, "reopened_because", "copied")
             rights.surrender(db, moment(db, self._clock()), new_reference(self._random_bytes))
         return number
 
@@ -361,6 +364,7 @@ class Sync:
                     rights.renew(db, item)
                 case ForfeitItem():
                     if (item.terminal, item.epoch) == (at.who.terminal, at.who.epoch):
+                        settings.put(db, "reopened_because", "forfeited")
                         rights.surrender(db, at, new_reference(self._random_bytes))
                         at = moment(db, self._clock())
                 case ProgramItem():
@@ -381,8 +385,10 @@ class Sync:
         read of it may have been numbered anew. What it says of an earlier epoch is not listened to.
         """
         time = _moment(server_time)
+        ahead_s = round((self._clock() - time).total_seconds())
         with self._store.read() as db:
             known, epoch = settings.get(db, "server_time"), int(settings.get(db, "server_epoch", "0"))
+            known_ahead_s = int(settings.get(db, "clock_ahead_s", "0"))
         if server_epoch < epoch:
             raise Nonsense(
                 "An earlier state of head office answered than the one this till knows.",
@@ -391,14 +397,20 @@ class Sync:
         self.last_contact = self._clock()
         is_restored = server_epoch > epoch > 0
 
+        is_later = is_restored or not known or _minutes(time) > _minutes(_moment(known))
+
         def keep(db: sqlite3.Connection) -> None:
+            settings.put(db, "clock_ahead_s", str(ahead_s))
+            if not is_later:
+                return
+            # A new life of head office may set an earlier time: its clock may have been wrong in the one before.
             settings.put(db, "server_time", server_time)
             settings.put(db, "server_epoch", str(server_epoch))
             if is_restored:
                 db.execute("DELETE FROM feed_position")
                 rights.greet(db, moment(db, self._clock()), server_epoch)
 
-        if is_restored or not known or _minutes(time) > _minutes(_moment(known)):
+        if is_later or abs(ahead_s - known_ahead_s) >= CLOCK_STEP_S:
             self._store.write(keep)
         return is_restored
 
