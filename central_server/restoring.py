@@ -46,12 +46,12 @@ class Header(msgspec.Struct, frozen=True):
     roster: list[Event]
 
 
-class Rows(msgspec.Struct, frozen=True, array_like=True):
+class Rows(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
     table: str
     rows: list[list[object]]
 
 
-class End(msgspec.Struct, frozen=True):
+class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
     rows: int
 
 
@@ -126,7 +126,7 @@ def _content(connection: Connection) -> Iterator[Rows]:
     for table in schema.metadata.sorted_tables:
         result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
         for part in result.partitions(ROWS_AT_ONCE):
-            yield Rows(table.name, [list(row) for row in part])
+            yield Rows(str(table.name), [list(row) for row in part])
 
 
 # -- restore -------------------------------------------------------------------------------------------------------------

@@ -278,6 +278,8 @@ class Sync:
             raise Nonsense("Head office acknowledged an entry without a number.", hint="Nothing was marked as sent.")
         if number and journal.hash_at(db, number) != reply.head:
             number = 0
+        if number < int(settings.get(db, "acknowledged", "0")):
+            members.send_again(db, number)
         settings.put(db, "acknowledged", str(number))
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
         rights.count_takes(db, number)
