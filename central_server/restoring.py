@@ -358,7 +358,7 @@ def _put_right(office: Office, connection: Connection) -> None:
         )
     # A code that was used since the backup would look unused.
     codes = schema.enroll_code
-    connection.execute(update(codes).where(codes.c.used_by == "", codes.c.expires_at > at).values(expires_at=at))
+    connection.execute(update(codes).where(codes.c.used_by == "", codes.c.expires_at > at).values(expires_at=""))
     # The folder may be an older copy than the database: then the database knows of grants that the roster does not.
     granted = connection.execute(select(got.terminal, got.epoch).distinct()).all()
     known = {(one.terminal, one.epoch) for one in roster.events("granted")}

@@ -45,14 +45,16 @@ def serve_until_stopped(
         upkeep = threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep")
         upkeep.start()
         try:
+            server = uvicorn.Server(config)
+            # uvicorn takes the signals over while it runs, and raises the one that ended it once more; by then everything is
+            # closed, and it is done. One that comes before is remembered.
+            for name in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(name, lambda *_: setattr(server, "should_exit", True))
             scheme = "https" if tls_cert else "http"
             print(
                 f"Head office is open on {scheme}://{host}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True
             )
-            # uvicorn raises the signal that ended it once more; by then everything is closed, and it is done.
-            for name in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(name, lambda *_: None)
-            uvicorn.Server(config).run(sockets=[listening])
+            server.run(sockets=[listening])
         finally:
             stopped.set()
             upkeep.join()
