@@ -163,12 +163,15 @@ def restore(
         )
         office.database.close()
         try:
+            is_older = not set(header.roster) <= set(office.roster.every())
             _remember(office, header.roster)
             if not url:
                 _remove(folder / after.file)
             office.database = Database(url or sqlite_url(folder / after.file))
             with _in_words(file), office.database.writing() as connection:
                 _fill(connection, parts, file, progress)
+                if is_older:
+                    _await_everybody(office, connection)
                 _put_right(office, connection)
             office.database.close()  # SQLite folds its log into the file
             flush_names(folder)
@@ -327,6 +330,13 @@ def _fill(connection: Connection, parts: Iterator[bytes], file: Path, progress: 
 
 
 # -- what a restored database has forgotten ------------------------------------------------------------------------------
+
+
+def _await_everybody(office: Office, connection: Connection) -> None:
+    """The folder is older than the backup: which tills were granted points for the first time since, nobody knows any more."""
+    table = schema.terminal.c
+    rows = connection.execute(select(table.terminal, table.epoch).where(table.revoked_at == "")).all()
+    _remember(office, [Event("granted", row.terminal, row.epoch) for row in rows])
 
 
 def _put_right(office: Office, connection: Connection) -> None:
