@@ -190,10 +190,10 @@ def declare_restored(folder: Path, now: Now, random_bytes: RandomBytes) -> Offic
 
     Answers head office, open. Raises OfficeError while a server runs. Interrupted, it is to be done again, and a server says so.
     """
+    about = read_office_file(folder)
     with alone(folder):
         office = Office.open(folder, now, random_bytes)
         try:
-            about = read_office_file(folder)
             with office.database.writing() as connection:
                 kept: dict[str, str] = dict(
                     connection.execute(select(schema.setting.c.name, schema.setting.c.value)).all()
