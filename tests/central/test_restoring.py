@@ -12,9 +12,12 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from central_server import files, forfeits, report, restoring, schema, witness
+from central_server import files, forfeits, members, report, restoring, schema, witness
+from central_server.books import Books, Origin
 from central_server.errors import OfficeError
 from central_server.office import Office, read_office_file
+from ledger.keys import seal
+from ledger.wire import MemberDetails
 
 
 @pytest.fixture
@@ -419,3 +422,26 @@ def test_a_code_from_before_a_restore_opens_nothing_any_more(full, till, clock, 
     with pytest.raises(Refused, match="its time is over"):
         tell.Till(found, "EEEEEE", "Mill").enroll(code)
     found.close()
+
+
+def test_who_was_erased_under_a_later_reference_is_erased_under_the_one_that_the_backup_knows(
+    full, clock, tmp_path, request
+):
+    one = next(row for row in every_terminal(full) if row.terminal == "AAAAAA")
+    sealed = seal(full.sealing_key, b'{"name": "Anna Bell", "phone": "+49 170 1234567"}')
+    members.take_details(full, one, MemberDetails("anna", ["2900000000018"], "2026-03-02", sealed))
+    restoring.backup(full, tmp_path / "one.backup")
+    with full.database.writing() as connection:
+        books = Books(connection, full)
+        books.know("bert", "Harbour")
+        books.merge("anna", "bert", Origin(full.server, 0, "", full.time(), books.today), "1-merged")
+        books.flush()
+    members.erase(full, members.of_card(full, "2900000000018"))
+    found = restored(full, tmp_path / "one.backup", clock, full.folder, another_database(full, request))
+    assert contents(found)["person"] == contents(found)["phone"] == contents(found)["card"] == []
+    found.close()
+
+
+def every_terminal(office):
+    with office.database.reading() as connection:
+        return connection.execute(select(schema.terminal)).all()
