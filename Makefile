@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test check replay bench lint clean
+.PHONY: setup run test check replay sim bench lint clean
 
 setup: $(READY)
 
@@ -40,9 +40,15 @@ lint:
 replay: setup
 	$(BIN)/python -m bench.replay --till 367
 
+# Seeds of the simulator: the real code under every accident. One again, line by line: python -m bench.simulator --trace SEED
+SEEDS ?= 500
+FROM ?= 0
+sim: setup
+	$(BIN)/python -m bench.simulator --seeds $(SEEDS) --from $(FROM)
+
+# Each number of docs/performance.md beside its peer. Say where a real disk is: make bench BENCH_DIR=/var/tmp
 bench: setup
-	$(BIN)/python -m bench checkout
-	$(BIN)/python -m bench backfill
+	@for name in checkout concurrent members feed tamper drain ingest backfill; do $(BIN)/python -m bench $$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -6,6 +6,7 @@ exception's text may hold what a person typed.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -34,6 +35,10 @@ from ledger.wire import (
 )
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_BODIES_BYTES = 256 * 1024 * 1024
+"""The most of all bodies together that is held while the rest of them is awaited."""
+BODY_WITHIN_S = 60.0
+"""So long a body may take from its first byte to its last: a whole message at 0.6 Mbit/s."""
 
 log = logging.getLogger("central_server")
 
@@ -41,15 +46,16 @@ Message = TypeVar("Message")
 Terminal = Row[tuple[str, ...]]
 
 
-def create_app(office: Office) -> FastAPI:
-    app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None)
+def create_app(office: Office, *, body_within_s: float = BODY_WITHIN_S) -> FastAPI:
+    app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     wrong_codes = enrolment.WrongCodes()
+    bodies = Bodies(body_within_s)
 
     async def signed(
         request: Request, kind: type[Message], work: Callable[[Office, Terminal, Message], object]
     ) -> Response:
         """Answers a request that a terminal has signed over a nonce."""
-        body = await _body(request)
+        body = await bodies.read(request)
 
         def answer() -> object:
             sent = request.headers
@@ -62,7 +68,7 @@ def create_app(office: Office) -> FastAPI:
 
     @app.post("/v1/entries")
     async def entries(request: Request) -> Response:
-        body = await _body(request)
+        body = await bodies.read(request)
 
         def answer() -> object:
             reply = inbox.record(office, unpack(body))
@@ -73,7 +79,7 @@ def create_app(office: Office) -> FastAPI:
 
     @app.post("/v1/enroll")
     async def enroll(request: Request) -> Response:
-        sent = _decoded(await _body(request), Enrolment)
+        sent = _decoded(await bodies.read(request), Enrolment)
         return _json(await run_in_threadpool(enrolment.enroll, office, wrong_codes, sent))
 
     @app.post("/v1/nonce")
@@ -107,7 +113,10 @@ def create_app(office: Office) -> FastAPI:
     @app.exception_handler(CentralError)
     async def refused(_: Request, error: CentralError) -> Response:
         status = error.status if isinstance(error, Refused) else 503
-        return _json(Refusal(error.code, str(error), error.hint), status)
+        answer = _json(Refusal(error.code, str(error), error.hint), status)
+        if status in (408, 413, 503):
+            answer.headers["Connection"] = "close"  # else the rest of what was sent would be read, to be dropped
+        return answer
 
     @app.exception_handler(WireError)
     async def unreadable(_: Request, error: WireError) -> Response:
@@ -125,7 +134,8 @@ def create_app(office: Office) -> FastAPI:
         return _json(Refusal("NO_SUCH_ADDRESS", f"{error.detail}.", hint), error.status_code)
 
     @app.exception_handler(DataError)
-    async def unfit(_: Request, error: DataError) -> Response:
+    @app.exception_handler(OverflowError)  # a number that SQLite cannot hold never gets as far as SQLite
+    async def unfit(_: Request, error: DataError | OverflowError) -> Response:
         return _json(Refusal("MESSAGE_UNFIT", "A value in this message cannot be stored."), 422)
 
     @app.exception_handler(SQLAlchemyError)
@@ -159,23 +169,51 @@ def apply_recorded(office: Office) -> None:
         log.error("applying is put off: %s", type(error).__name__)
 
 
-async def _body(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY_BYTES:
+class Bodies:
+    """The bodies that are being received: how large each may be, and all together, and how long one may take."""
+
+    def __init__(self, within_s: float = BODY_WITHIN_S, most_bytes: int = MAX_BODIES_BYTES) -> None:
+        self._within_s = within_s
+        self._most_bytes = most_bytes
+        self._held_bytes = 0
+
+    async def read(self, request: Request) -> bytes:
+        """All of a body. Raises Refused, for one that says how large it is before any of it is read."""
+        if int(request.headers.get("content-length", "0")) > MAX_BODY_BYTES:
+            raise _too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._within_s):
+                async for part in request.stream():
+                    self._held_bytes += len(part)
+                    body += part
+                    if len(body) > MAX_BODY_BYTES:
+                        raise _too_large()
+                    if self._held_bytes > self._most_bytes:
+                        hint = "Nothing was taken over. Keep it and send it again in a minute."
+                        raise Refused("BUSY", "Head office is being sent too much at once.", hint=hint, status=503)
+        except TimeoutError:
             raise Refused(
-                "TOO_LARGE", f"A message has at most {MAX_BODY_BYTES} bytes.", hint="Send fewer entries.", status=413
-            )
-        parts.append(part)
-    return b"".join(parts)
+                "TOO_SLOW",
+                f"This message was not all here within {self._within_s:g} s.",
+                hint="Nothing was taken over. Send it again, with fewer entries.",
+                status=408,
+            ) from None
+        finally:
+            self._held_bytes -= len(body)
+        return bytes(body)
+
+
+def _too_large() -> Refused:
+    return Refused(
+        "TOO_LARGE", f"A message has at most {MAX_BODY_BYTES} bytes.", hint="Send fewer entries.", status=413
+    )
 
 
 def _decoded(body: bytes, kind: type[Message]) -> Message:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # The decoder's own words name fields, never values.
         raise WireError(str(error)) from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -41,7 +42,7 @@ from ledger.postings import postings
 from ledger.settlement import AVAILABLE, MemberBook
 from loyalty.sale import Sale
 
-CHUNK = 500
+CHUNK = 1000
 """Entries in one transaction: many, because each COMMIT waits for the disk; few, because grants wait for the ledger."""
 
 AT_RECORD = ("take", "merge")
@@ -77,8 +78,7 @@ def _apply_some(office: Office, limit: int) -> int:
     unfit: dict[str, list[str]] = {}
     while True:
         try:
-            with office.database.writing() as connection:
-                return _apply_chunk(office, connection, limit, unfit)
+            return office.database.write(partial(_apply_chunk, office, limit, unfit))
         except _Unfit as found:
             if found.entry_hash:
                 unfit.setdefault(found.entry_hash, []).append(str(found))
@@ -86,7 +86,7 @@ def _apply_some(office: Office, limit: int) -> int:
                 limit = 1  # the database refused something: one by one it shows whose it was
 
 
-def _apply_chunk(office: Office, connection: Connection, limit: int, unfit: Mapping[str, list[str]]) -> int:
+def _apply_chunk(office: Office, limit: int, unfit: Mapping[str, list[str]], connection: Connection) -> int:
     books = Books(connection, office)
     sales = Sales(books)
     inbox, branch = schema.inbox, schema.branch
@@ -184,7 +184,8 @@ def _post_alone(
 
 def expire_due(office: Office, limit: int = 500) -> int:
     """Posts the end of lots whose day has come, for up to `limit` members; answers for how many."""
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> int:
         books = Books(connection, office)
         holding, lot = schema.holding.c, schema.lot.c
         due = connection.scalars(
@@ -200,13 +201,16 @@ def expire_due(office: Office, limit: int = 500) -> int:
             with books.settling(origin, [], cause="expired") as settlement:
                 settlement.book(member).expire()
         books.flush()
-    return len(due)
+        return len(due)
+
+    return office.database.write(work)
 
 
 def understand(office: Office) -> int:
     """After an upgrade: parked entries that can be read by now get the rest of their postings. Answers how many."""
-    understood = 0
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> int:
+        understood = 0
         connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         inbox, note = schema.inbox, schema.note
         parked = (
@@ -245,7 +249,9 @@ def understand(office: Office) -> int:
             )
             _post_alone(office, connection, shop, row, esc_is_posted=True)
             understood += 1
-    return understood
+        return understood
+
+    return office.database.write(work)
 
 
 def _terminals(connection: Connection, names: set[str]) -> dict[str, Row[Any, Any]]:
@@ -398,7 +404,8 @@ class _Posting:
             self.sales.settle_returns(settlement, sold)
 
     def _claim(self, entry: Entry, body: ClaimBody) -> None:
-        _check_lot(body.lot, body.expires_on)
+        if body.awarded:
+            _check_lot(body.lot, body.expires_on)
         if body.awarded < 0:
             raise ValueError("it awards less than nothing")
         sold = self.sales.sale(self.shop, body.sale)
@@ -443,6 +450,8 @@ class _Posting:
         slices = entry.envelope.esc
         if any(points <= 0 for points in slices.values()):
             raise ValueError("it takes less than nothing")
+        for part in body.slices:
+            _check_lot(part.lot, part.expires_on)
         is_proven, is_excused = self._proof(entry, body)
         if not is_proven:
             reason = "it takes a grant that head office does not know, and that does not bear its signature"
@@ -527,7 +536,8 @@ def _check_points(envelope: Envelope) -> None:
 
 
 def _check_lot(lot: str, expires_on: str) -> None:
-    date.fromisoformat(expires_on)
+    if date.fromisoformat(expires_on).isoformat() != expires_on:
+        raise ValueError("it writes a day otherwise than year, month and day")  # tills take no feed that has one
     if not lot or len(lot) > 64 or "\x00" in lot:
         raise ValueError("its award names no lot")
 

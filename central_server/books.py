@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central_server import channels, schema
-from central_server.database import add, keep, put
+from central_server.database import add, among, keep, put
 from central_server.office import Office
 from ledger.entry import Body, Draft, Entry, MergeBody, SettleBody, entry
 from ledger.keys import merge_message
@@ -115,6 +115,8 @@ class Books:
         self.today = office.today(connection)
         self._grace_until = (date.fromisoformat(self.today) + timedelta(days=program.expire.grace_days)).isoformat()
         self._about: dict[str, _About] = {}
+        self._strangers: set[str] = set()
+        """Who was looked for and is in no table yet."""
         self._open: dict[str, MemberBook] = {}
         self._stored: dict[str, _Stored] = {}
         self._shops: set[tuple[str, str]] = set()
@@ -154,13 +156,15 @@ class Books:
                 self._stored[member] = _Stored()
             for member, place, branch, name, points in self.connection.execute(
                 select(holding.member, holding.place, holding.branch, holding.lot, holding.points).where(
-                    holding.member.in_(part)
+                    among(self.connection, holding.member, part)
                 )
             ):
                 self._open[member].at((place, branch))[name] = points
                 self._stored[member].lots[(place, branch), name] = points
             for member, name, day, is_graced in self.connection.execute(
-                select(lot.member, lot.lot, lot.expires_on, lot.is_graced).where(lot.member.in_(part))
+                select(lot.member, lot.lot, lot.expires_on, lot.is_graced).where(
+                    among(self.connection, lot.member, part)
+                )
             ):
                 book = self._open[member]
                 book.expires_on[name] = day
@@ -168,31 +172,29 @@ class Books:
                     book.graced.add(name)
                 self._stored[member].expires_on[name] = day, is_graced
             for member, debt, loss in self.connection.execute(
-                select(about.member, about.debt, about.loss).where(about.member.in_(part))
+                select(about.member, about.debt, about.loss).where(among(self.connection, about.member, part))
             ):
                 book, stored = self._open[member], self._stored[member]
                 book.debt, book.loss = stored.debt, stored.loss = int(debt), int(loss)
 
     def _fetch_about(self, members: Iterable[str]) -> None:
         table = schema.member.c
-        wanted = {member for member in members if member and member not in self._about}
+        wanted = {member for member in members if member} - self._about.keys() - self._strangers
         while wanted:
             for part in _parts(sorted(wanted)):
                 for row in self.connection.execute(
                     select(table.member, table.joined_at, table.home_shop, table.merged_into).where(
-                        table.member.in_(part)
+                        among(self.connection, table.member, part)
                     )
                 ):
                     self._about[row.member] = _About(row.joined_at, row.home_shop, row.merged_into, is_stored=True)
-            wanted = {
-                self._about[member].merged_into
-                for member in wanted
-                if member in self._about and self._about[member].merged_into not in self._about
-            } - {""}
+            self._strangers |= wanted - self._about.keys()
+            found = {self._about[member].merged_into for member in wanted if member in self._about}
+            wanted = found - {""} - self._about.keys() - self._strangers
 
     def who(self, member: str) -> str:
         """The member that this reference has become; merges are resolved when posting, never when receiving."""
-        if member not in self._about:
+        if member not in self._about and member not in self._strangers:
             self._fetch_about([member])
         about = self._about.get(member)
         return about.merged_into or member if about else member

@@ -1,29 +1,51 @@
 """The one module that knows which database it is: SQLite in a file, or PostgreSQL.
 
-Both give the same: a writing transaction that is durable at COMMIT, a reading one that sees a single moment, an insert that
-leaves or replaces what is there, and triggers that refuse to change what was written.
+Both give the same: a writing transaction that is durable at COMMIT and done again where the database undid it for another's
+sake, a reading one that sees a single moment, an insert that leaves or replaces what is there, and triggers that refuse to
+change what was written.
 """
 
 from __future__ import annotations
 
+import random
+import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    make_url,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from central_server.errors import OfficeError
 
-_INSERTS: Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
+_KNOWN = ("sqlite", "postgresql")
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 30
+MOST_ATTEMPTS = 12
+ATTEMPTS_WITHIN_S = 45.0
+"""No attempt begins later than this after the first: a till that waits asks again by itself."""
 
 
 def sqlite_url(path: Path) -> str:
@@ -39,7 +61,7 @@ class Database:
         except ArgumentError as error:
             raise OfficeError("The database address cannot be read.", hint=_URL_HINT) from error
         name = parsed.get_backend_name()
-        if name not in _INSERTS:
+        if name not in _KNOWN:
             raise OfficeError(f"A database of type {name} cannot be used.", hint=_URL_HINT)
         if name == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
@@ -63,6 +85,26 @@ class Database:
         connecting = self._engine.connect().execution_options
         with self._turn or nullcontext(), connecting(**options) as connection, connection.begin():
             yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """What `work` answers, in a transaction that is durable by then.
+
+        Where the database undid the transaction only because of others that ran beside it, `work` is called once more, and so
+        on for a bounded number of times: it keeps nothing of an earlier attempt. Every other error is raised at once, above all
+        a connection that broke at COMMIT, of which nobody knows whether it was durable.
+        """
+        began = time.monotonic()
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                with self.writing() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                is_late = time.monotonic() - began > ATTEMPTS_WITHIN_S
+                if not was_undone(error) or attempt == MOST_ATTEMPTS or is_late:
+                    raise
+            # Those that met must not meet again in step.
+            time.sleep(min(0.5, 0.005 * 2**attempt) * random.random())  # noqa: S311
+        raise AssertionError("the last attempt answers or raises")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -96,31 +138,83 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def add(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows, none of which is there."""
-    if rows:
-        connection.execute(table.insert(), [dict(row) for row in rows])
+Rows = Sequence[Mapping[str, Any]]
 
 
-def keep(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def add(connection: Connection, table: Table, rows: Rows) -> None:
+    """Inserts rows; one that is there under the same key is an IntegrityError."""
+    if rows and connection.dialect.name == "postgresql":
+        _insert_arrays(connection, table, rows, "")
+    elif rows:
+        connection.execute(insert(table), [dict(row) for row in rows])
+
+
+def keep(connection: Connection, table: Table, rows: Rows) -> None:
     """Inserts rows; what is there under the same key stays as it is."""
-    if rows:
-        insert = _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
-        connection.execute(insert, [dict(row) for row in rows])
+    if rows and connection.dialect.name == "postgresql":
+        _insert_arrays(connection, table, rows, "ON CONFLICT DO NOTHING")
+    elif rows:
+        connection.execute(sqlite.insert(table).on_conflict_do_nothing(), [dict(row) for row in rows])
 
 
-def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows; what is there under the same key gets these values."""
-    if rows:
-        insert = _INSERTS[connection.dialect.name](table)
-        key = [column.name for column in table.primary_key]
-        values = {name: insert.excluded[name] for name in rows[0] if name not in key}
-        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=values), [dict(row) for row in rows])
+def put(connection: Connection, table: Table, rows: Rows) -> None:
+    """Inserts rows; what is there under the same key gets these values, those of the last row where a key comes twice."""
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key]
+    values = [name for name in rows[0] if name not in key]
+    if connection.dialect.name == "postgresql":
+        last = {tuple(row[name] for name in key): row for row in rows}
+        changes = ", ".join(f"{name} = excluded.{name}" for name in values)
+        _insert_arrays(
+            connection, table, list(last.values()), f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
+        )
+        return
+    statement = sqlite.insert(table)
+    changed = {name: statement.excluded[name] for name in values}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), [dict(row) for row in rows])
+
+
+def among(connection: Connection, column: Column[Any], values: Collection[str]) -> ColumnElement[bool]:
+    """Whether a text column is one of many values. PostgreSQL gets them as one: a thousand parameters cost it and us more
+    than the rows they find."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(Text)))
+    return column.in_(values)
+
+
+def _insert_arrays(connection: Connection, table: Table, rows: Rows, on_conflict: str) -> None:
+    """One statement and one array a column, in PostgreSQL's binary form: a fraction of what a statement a row costs."""
+    names = tuple(rows[0])
+    statement = _array_insert(table, names, on_conflict)
+    connection.exec_driver_sql(statement, tuple([row[name] for row in rows] for name in names))
+
+
+@cache
+def _array_insert(table: Table, names: tuple[str, ...], on_conflict: str) -> str:
+    # %b: psycopg would send lists as text, which takes longer than everything else together.
+    arrays = ", ".join(f"%b::{table.c[name].type.compile(_POSTGRESQL)}[]" for name in names)
+    columns = ", ".join(names)
+    return f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({arrays}) {on_conflict}"  # noqa: S608 - no value is in it
+
+
+_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def is_entrys_fault(error: Exception) -> bool:
     """Whether an error comes from what an entry says, and not from the database being away, full or broken."""
     return not isinstance(error, DBAPIError) or isinstance(error, DataError | IntegrityError)
+
+
+def was_undone(error: DBAPIError) -> bool:
+    """Whether nothing of the transaction happened, and the same again may well succeed.
+
+    40001 is a serialization failure (CockroachDB answers it as a matter of course, PostgreSQL where an operator has raised its
+    isolation), 40P01 a deadlock; SQLite was locked by another process for longer than its timeout.
+    """
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 
 def append_only(dialect: str, table: str, columns: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from central_server import schema
-from central_server.database import keep
+from central_server.database import among, keep
 from ledger.entry import ClaimBody, Entry, Envelope, ReturnBody, SaleBody
 
 
@@ -56,7 +56,9 @@ def conflicting(connection: Connection, shop: str, terminal: str, new: Iterable[
     keep(connection, table, sorted(rows, key=lambda row: str(row["document"])))
     names = {str(row["document"]) for row in rows}
     found = connection.execute(
-        select(table.c.document, table.c.content).where(table.c.shop == shop, table.c.document.in_(names))
+        select(table.c.document, table.c.content).where(
+            table.c.shop == shop, among(connection, table.c.document, names)
+        )
     )
     filed = dict(found.all())
     return {str(row["hash"]) for row in rows if filed[str(row["document"])] != row["content"]}

@@ -29,14 +29,18 @@ def grant(office: Office, terminal: Row[tuple[str, ...]], request: GrantRequest)
     """
     if not 1 <= request.points <= MOST_GRANTED or not 1 <= len(request.request) <= 64 or "\x00" in request.request:
         raise Refused("GRANT_UNFIT", "A grant is for 1 or more points, and names its request.", status=422)
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> tuple[int, str]:
         books = Books(connection, office)  # from here on nobody else changes points
         table = schema.grant.c
         booked: int | None = connection.scalar(
             select(table.points).where(table.terminal == terminal.terminal, table.request == request.request)
         )
-        points, why = (int(booked), "") if booked is not None else _grant(books, terminal, request)
+        answer = (int(booked), "") if booked is not None else _grant(books, terminal, request)
         books.flush()
+        return answer
+
+    points, why = office.database.write(work)
     return GrantReply(office.server_epoch, office.time(), points, why)
 
 

@@ -7,14 +7,15 @@ of its own that begins empty. Nothing that a terminal has signed is refused, unl
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from central_server import schema
 from central_server.apply import AT_RECORD, book_at_record
 from central_server.auth import terminal_row
-from central_server.database import keep
+from central_server.database import add, keep
 from central_server.documents import Filed, conflicting
 from central_server.errors import Refused
 from central_server.notes import note_row
@@ -46,25 +47,27 @@ def record(office: Office, batch: Batch) -> BatchReply:
 
     A batch that builds upon an entry that is not here records nothing; the reply names the head to send from.
     """
+    if not _are_storable((batch.epoch,)):
+        raise Refused("MESSAGE_UNFIT", "A batch names its epoch in a few letters.", status=422)
+    hashes = [entry_hash(data) for data in batch.entries]
     with office.database.reading() as connection:
         terminal = terminal_row(connection, batch.terminal)
         head = _head_of(connection, batch)
-    placed = _placed(batch, head)
-    last = placed[-1]
-    message = batch_message(batch.terminal, batch.epoch, last.number, last.hash)
-    if not is_signed(terminal.public_key, message, batch.signature):
-        raise Refused(
-            "SIGNATURE_WRONG",
-            "This batch is not signed by the terminal it names.",
-            hint="Nothing was recorded. If this till's folder was copied or restored, enrol it anew.",
-            status=401,
-        )
+        again = _again(office, connection, batch, hashes)
+    if again is not None:
+        _require_signed(terminal.public_key, batch, again.head_number, again.head)
+        return again
+    placed = _placed(batch, hashes, head)
+    _require_signed(terminal.public_key, batch, placed[-1].number, placed[-1].hash)
     moves_points = any(one.envelope is not None and one.envelope.kind in AT_RECORD for one in placed)
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> BatchReply:
         if moves_points:
             # Whoever changes points holds the chain first, and only then rows of a terminal: one order, no waiting in a circle.
             connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         return _record(office, connection, batch, placed)
+
+    return office.database.write(work)
 
 
 def _head_of(connection: Connection, batch: Batch) -> tuple[str, int]:
@@ -75,9 +78,52 @@ def _head_of(connection: Connection, batch: Batch) -> tuple[str, int]:
     return (best.head, int(best.head_number)) if best is not None else ("", 0)
 
 
-def _placed(batch: Batch, head: tuple[str, int]) -> list[Placed]:
+def _require_signed(public_key: str, batch: Batch, number: int, entry: str) -> None:
+    if not is_signed(public_key, batch_message(batch.terminal, batch.epoch, number, entry), batch.signature):
+        raise Refused(
+            "SIGNATURE_WRONG",
+            "This batch is not signed by the terminal it names.",
+            hint="Nothing was recorded. If this till's folder was copied or restored, enrol it anew.",
+            status=401,
+        )
+
+
+def _again(office: Office, connection: Connection, batch: Batch, hashes: list[str]) -> BatchReply | None:
+    """The answer to a batch of which every entry is here, one after the other: nothing of it needs to be read or written."""
+    try:
+        first = read_envelope(batch.entries[0]).number
+    except EntryUnreadable:
+        return None
+    known = _known(connection, batch.terminal, first, first + len(hashes) - 1, set(hashes))
+    rows = [known[entry] for entry in hashes if entry in known]
+    places = [(row.hash, row.number) for row in rows]
+    follows = all(row.prev == before.hash for before, row in pairwise(rows))
+    if places != [(entry, number) for number, entry in enumerate(hashes, start=first)] or not follows:
+        return None
+    row = rows[-1]
+    branch = schema.branch.c
+    is_fork = connection.scalar(
+        select(branch.is_fork).where(branch.terminal == batch.terminal, branch.branch == (row.opens or row.branch))
+    )
+    results = [Recorded(number, "already recorded") for _, number in places]
+    return BatchReply(office.server_epoch, office.time(), row.hash, row.number, results, is_fork=bool(is_fork))
+
+
+def _known(
+    connection: Connection, terminal: str, first: int, last: int, wanted: set[str]
+) -> dict[str, Row[int, str, str, str, str]]:
+    """Which of these entries of a terminal are here, by hash."""
+    table = schema.inbox.c
+    rows = connection.execute(
+        select(table.number, table.hash, table.prev, table.branch, table.opens).where(
+            table.terminal == terminal, table.number >= first, table.number <= last
+        )
+    )
+    return {row.hash: row for row in rows if row.hash in wanted}
+
+
+def _placed(batch: Batch, hashes: list[str], head: tuple[str, int]) -> list[Placed]:
     """The entries of a batch, chained. Raises Refused where they are not one terminal's, or do not follow each other."""
-    hashes = [entry_hash(data) for data in batch.entries]
     read = [_read(data) for data in batch.entries]
     known = [(envelope.number - index, index) for index, (envelope, _, _) in enumerate(read) if envelope is not None]
     first = known[0][0] if known else head[1] + 1
@@ -98,36 +144,31 @@ def _placed(batch: Batch, head: tuple[str, int]) -> list[Placed]:
 
 
 def _read(data: bytes) -> tuple[Envelope | None, Entry | None, str]:
+    entry: Entry | None = None
+    why = ""
     try:
-        envelope = read_envelope(data)
+        try:
+            entry = read_entry(data)
+            envelope = entry.envelope
+        except EntryUnreadable as error:
+            why = str(error)
+            envelope = read_envelope(data)
         names = (envelope.epoch, envelope.kind, envelope.document, envelope.member, envelope.business_day)
-        if not all(_is_storable(name) for name in (*names, *envelope.esc)):
+        if not _are_storable((*names, *envelope.esc)):
             raise EntryUnreadable("a name in it is too long, or has control characters")
     except EntryUnreadable as error:
         return None, None, str(error)
-    try:
-        return envelope, read_entry(data), ""
-    except EntryUnreadable as error:
-        return envelope, None, str(error)
+    return envelope, entry, why
 
 
-def _is_storable(name: str) -> bool:
-    return len(name) <= MAX_NAME and "\x00" not in name
+def _are_storable(names: tuple[str, ...]) -> bool:
+    return max(map(len, names)) <= MAX_NAME and "\x00" not in "".join(names)
 
 
 def _record(office: Office, connection: Connection, batch: Batch, placed: list[Placed]) -> BatchReply:
     terminal = terminal_row(connection, batch.terminal, lock=True)
-    table = schema.inbox.c
-    wanted = [one.hash for one in placed] + [placed[0].prev]
-    rows = connection.execute(
-        select(table.number, table.hash, table.branch, table.opens).where(
-            table.terminal == batch.terminal,
-            table.number >= placed[0].number - 1,
-            table.number <= placed[-1].number,
-            table.hash.in_(wanted),
-        )
-    )
-    known = {row.hash: row for row in rows}
+    wanted = {one.hash for one in placed} | {placed[0].prev}
+    known = _known(connection, batch.terminal, placed[0].number - 1, placed[-1].number, wanted)
     first = placed[0]
     follows = first.prev == GENESIS and first.number == 1
     if first.prev in known:
@@ -142,6 +183,7 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
     documents = [Filed(one.number, one.hash, one.envelope, one.entry) for one in new if one.envelope is not None]
     conflicts = conflicting(connection, terminal.shop, batch.terminal, documents)
     inbox_rows = []
+    received_at = office.time()
     outcomes: dict[str, Outcome] = {}
     notes = []
     for one in new:
@@ -164,7 +206,7 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
                 "document": envelope.document if envelope else "",
                 "member": envelope.member if envelope else "",
                 "data": one.data,
-                "received_at": office.time(),
+                "received_at": received_at,
                 "outcome": outcome,
             }
         )
@@ -172,7 +214,7 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
             reason = one.why_parked or f"{one.envelope.document if one.envelope else ''} exists with other content"
             notes.append(note_row(office, batch.terminal, one.number, one.hash, outcome, reason))
     if inbox_rows:
-        connection.execute(insert(schema.inbox), inbox_rows)
+        add(connection, schema.inbox, inbox_rows)
         branches.store()
     notes += _clock_notes(office, connection, batch.terminal, new)
     keep(connection, schema.note, notes)

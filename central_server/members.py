@@ -37,12 +37,13 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
     """
     _check(details)
     personal = _opened(office, details.sealed) if details.sealed else None
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> str:
         if _is_erased(connection, details.member):
             channels.announce_members(
                 connection, [details.member]
             )  # the till still has what it sent, and is to forget it
-            return MemberFound(office.server_epoch, office.time(), details.member)  # and nothing of it is kept
+            return details.member  # and nothing of it is kept
         books = Books(connection, office)
         member = books.know(details.member, terminal.shop, details.joined_at)
         others = _owners(connection, books, details.cards) - {member}
@@ -56,22 +57,27 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
             _keep_person(connection, office, member, personal)
         books.changed(member)
         books.flush()
-    return MemberFound(office.server_epoch, office.time(), member)
+        return member
+
+    return MemberFound(office.server_epoch, office.time(), office.database.write(work))
 
 
 def look_up(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberLookup) -> MemberFound:
     """The member of a card or phone, who is known in this terminal's shop from now on; '' where there is none."""
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> str:
         if wanted.card:
             query = select(schema.card.c.member).where(schema.card.c.card == wanted.card.replace("\x00", ""))
         else:
             hashed = wanted.phone_hash.replace("\x00", "")
             query = select(schema.phone.c.member).where(schema.phone.c.phone_hash == hashed).limit(1)
-        member = connection.scalar(query)
+        member: str | None = connection.scalar(query)
         if member is not None:
             keep(connection, schema.member_shop, [{"member": member, "shop": terminal.shop}])
             channels.announce(connection, channels.members_of(terminal.shop), [member])
-    return MemberFound(office.server_epoch, office.time(), member or "")
+        return member or ""
+
+    return MemberFound(office.server_epoch, office.time(), office.database.write(work))
 
 
 def of_card(office: Office, card: str) -> str:
@@ -87,12 +93,15 @@ def erase(office: Office, member: str) -> None:
     """Forgets the person: name, phone and cards, here and by the feed at the tills. Points and journals stay whole under a
     reference that says nothing. A till that still has the details to send sends them in vain, also after a restore.
     """
-    with office.database.writing() as connection:
+
+    def work(connection: Connection) -> None:
         table = schema.member.c
         # A restored database may have forgotten who has become whom, and know the person under an earlier reference.
         before = connection.scalars(select(table.member).where(table.merged_into == member)).all()
         office.roster.remember(*(Event("erased", member=one) for one in (member, *before)))
         forget(office, connection, member)
+
+    office.database.write(work)
 
 
 def forget(office: Office, connection: Connection, member: str) -> None:

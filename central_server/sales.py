@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 
 from central_server import schema
 from central_server.books import AT_ONCE, Books, Settlement
-from central_server.database import add, keep
+from central_server.database import add, among, keep
 from central_server.documents import content
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody, read_entry
 from loyalty.returns import left_at_least, reversed_points
@@ -61,7 +61,7 @@ class Sales:
         for start in range(0, len(names), AT_ONCE):
             for document, entry_hash, content_hash in connection.execute(
                 select(table.document, table.hash, table.content).where(
-                    table.shop == shop, table.document.in_(names[start : start + AT_ONCE])
+                    table.shop == shop, among(connection, table.document, names[start : start + AT_ONCE])
                 )
             ):
                 self._filed[shop, document] = entry_hash, content_hash
@@ -76,7 +76,7 @@ class Sales:
         for row in connection.execute(
             select(sale.document, sale.terminal, sale.member, sale.claim, sale.taken, sale.restored, inbox.data)
             .join_from(schema.sale, schema.inbox, (inbox.terminal == sale.terminal) & (inbox.hash == sale.hash))
-            .where(inbox.number == sale.number, sale.shop == shop, sale.document.in_(documents))
+            .where(inbox.number == sale.number, sale.shop == shop, among(connection, sale.document, documents))
         ):
             one = self._sales[shop, row.document]
             one.terminal, one.member, one.claim = row.terminal, row.member, row.claim
@@ -86,7 +86,7 @@ class Sales:
             .join_from(
                 schema.follow_up, schema.inbox, (inbox.terminal == follow.terminal) & (inbox.hash == follow.hash)
             )
-            .where(inbox.number == follow.number, follow.shop == shop, follow.sale.in_(documents))
+            .where(inbox.number == follow.number, follow.shop == shop, among(connection, follow.sale, documents))
         ):
             entry = read_entry(found.data)
             self._sales[shop, found.sale].follow_ups[entry.hash] = found.terminal, entry
@@ -212,7 +212,8 @@ class Sales:
         self.follow(one, claim.envelope.terminal, claim)
         self.claimed(one, claim)
         book = settlement.book(claim.member)
-        book.expires_on[body.lot] = body.expires_on
+        if body.awarded:
+            book.expires_on[body.lot] = body.expires_on
         settlement.says(claim.member, issued=-body.awarded)
         book.settle(place, esc, awarded={body.lot: body.awarded} if body.awarded else {})
 

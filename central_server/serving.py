@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import threading
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from central_server import apply, witness
 from central_server.app import apply_recorded, create_app, log
+from central_server.connections import Connection
 from central_server.office import Office
 
 UPKEEP_EVERY_S = 600.0
@@ -31,16 +34,7 @@ def serve_until_stopped(
         witness.remember(office)
         apply.understand(office)
         apply_recorded(office)
-        config = uvicorn.Config(
-            create_app(office),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            ssl_certfile=tls_cert,
-            ssl_keyfile=tls_key,
-            timeout_graceful_shutdown=10,
-        )
+        config = configured(create_app(office), tls_cert, tls_key)
         stopped = threading.Event()
         upkeep = threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep")
         upkeep.start()
@@ -54,12 +48,31 @@ def serve_until_stopped(
             print(
                 f"Head office is open on {scheme}://{host}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True
             )
+            # What is loaded by now stays; looking through it at every collection takes time from recording.
+            gc.freeze()
             server.run(sockets=[listening])
         finally:
             stopped.set()
             upkeep.join()
     finally:
         listening.close()
+
+
+def configured(
+    app: FastAPI, tls_cert: Path | None = None, tls_key: Path | None = None, http: type[Connection] = Connection
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
+        timeout_graceful_shutdown=10,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -60,7 +60,7 @@ def hear(checkout: Checkout, clock: Clock, member: str, points: int) -> None:
         last, _ = journal.head(db)  # type: ignore[arg-type]
         told = [ExpiringPoints("2027-06-03", points)]
         item = MemberItem(member, [CARD], clock().isoformat(timespec="milliseconds"), last, told)
-        members.apply_item(db, checkout.moment(db), item)  # type: ignore[arg-type]
+        members.apply_items(db, checkout.moment(db), [item])  # type: ignore[arg-type]
         settings.put(db, "acknowledged", str(last))  # type: ignore[arg-type]
 
     checkout.store.write(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -39,8 +40,12 @@ class Balance:
 
 
 def member_of_card(db: sqlite3.Connection, card: str) -> str | None:
-    row = db.execute("SELECT member FROM card WHERE card = ?", (card,)).fetchone()
-    return None if row is None else current(db, row[0])
+    row = db.execute(
+        "SELECT card.member, merged_into FROM card LEFT JOIN member USING (member) WHERE card = ?", (card,)
+    ).fetchone()
+    if row is None:
+        return None
+    return current(db, row[1]) if row[1] else str(row[0])
 
 
 def member_of_phone(db: sqlite3.Connection, phone_hash: str) -> str | None:
@@ -135,47 +140,66 @@ def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
     return Balance(0, sum(points for _, points in lots) + owed, "", soonest[0], soonest[1])
 
 
-def apply_item(db: sqlite3.Connection, at: Moment, item: MemberItem) -> None:
-    """Takes over what head office says of a member; what it no longer says is forgotten here, too.
+def apply_items(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem]) -> None:
+    """Takes over what head office says of members; what it no longer says is forgotten here, too.
 
-    Of a member who joined here, head office may not have the details yet: those stay until it has. A merge is written to the
-    journal, too, once: a restored head office learns it again from there.
+    Of a member who joined here, head office may not have the details yet: those stay until it has. A card or phone that two
+    items name is the later one's. A merge is written to the journal, too, once: a restored head office learns it from there.
     """
-    if item.merge and number_of(db, f"merge/{item.merge}") is None:
-        body = MergeBody(item.merge, item.member, item.merged_into, item.merge_signature)
-        draft = Draft(body, f"merge/{item.merge}", at.occurred_at, at.today, member=item.member)
-        record(db, at.who, draft, at.recorded_at)
-    is_waiting = db.execute("SELECT 1 FROM member_outbox WHERE member = ?", (item.member,)).fetchone() is not None
-    db.execute(
+    names = [item.member for item in items]
+    if len(set(names)) < len(names):  # the same member twice: the later word undoes the earlier
+        for item in items:
+            apply_items(db, at, [item])
+        return
+    for item in items:
+        if item.merge and number_of(db, f"merge/{item.merge}") is None:
+            body = MergeBody(item.merge, item.member, item.merged_into, item.merge_signature)
+            draft = Draft(body, f"merge/{item.merge}", at.occurred_at, at.today, member=item.member)
+            record(db, at.who, draft, at.recorded_at)
+    waiting = _those_in(db, "member_outbox", names)
+    stale = [(member,) for member in _those_in(db, "member", names) - waiting]
+    db.executemany("DELETE FROM card WHERE member = ?", stale)
+    db.executemany("DELETE FROM phone WHERE member = ?", stale)
+    # In the order of the keys: neighbouring rows are in the same page of the file.
+    db.executemany(
         "INSERT INTO member (member, as_of, includes, points, debt, initials, merged_into) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (member) DO UPDATE SET as_of = excluded.as_of, includes = excluded.includes, "
         "points = excluded.points, debt = excluded.debt, merged_into = excluded.merged_into, "
         "initials = iif(?, initials, excluded.initials)",
-        (
-            item.member,
-            item.as_of,
-            item.includes,
-            msgspec.json.encode(item.points).decode(),
-            item.debt,
-            item.initials,
-            item.merged_into,
-            is_waiting,
+        sorted(
+            (
+                item.member,
+                item.as_of,
+                item.includes,
+                msgspec.json.encode(item.points).decode(),
+                item.debt,
+                item.initials,
+                item.merged_into,
+                item.member in waiting,
+            )
+            for item in items
         ),
     )
-    if not is_waiting:
-        db.execute("DELETE FROM card WHERE member = ?", (item.member,))
-        db.execute("DELETE FROM phone WHERE member = ?", (item.member,))
-    for card in item.cards:
-        db.execute(
-            "INSERT INTO card (card, member) VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET member = excluded.member",
-            (card, item.member),
-        )
-    for phone_hash in item.phone_hashes:
-        db.execute(
-            "INSERT INTO phone (phone_hash, member) VALUES (?, ?) "
-            "ON CONFLICT (phone_hash) DO UPDATE SET member = excluded.member",
-            (phone_hash, item.member),
-        )
+    db.executemany(
+        "INSERT INTO card (card, member) VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET member = excluded.member",
+        sorted({card: item.member for item in items for card in item.cards}.items()),
+    )
+    db.executemany(
+        "INSERT INTO phone (phone_hash, member) VALUES (?, ?) "
+        "ON CONFLICT (phone_hash) DO UPDATE SET member = excluded.member",
+        sorted({phone_hash: item.member for item in items for phone_hash in item.phone_hashes}.items()),
+    )
+
+
+def _those_in(db: sqlite3.Connection, table: str, names: Sequence[str]) -> set[str]:
+    """Which of these members have a row in `table`."""
+    found: set[str] = set()
+    for start in range(0, len(names), 500):
+        some = names[start : start + 500]
+        marks = ", ".join("?" * len(some))
+        rows = db.execute(f"SELECT member FROM {table} WHERE member IN ({marks})", some)  # noqa: S608 - marks only
+        found.update(member for (member,) in rows)
+    return found
 
 
 def waiting_details(db: sqlite3.Connection) -> list[MemberDetails]:

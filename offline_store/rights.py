@@ -50,9 +50,20 @@ class Spendable:
         return 0 if self.is_barred else min(self.held + self.floor, max(0, self.balance))
 
 
-def spendable_here(db: sqlite3.Connection, program: Program, member: str, today: str, *, is_online: bool) -> Spendable:
-    """What the member can spend here, under the programme's policy. Online nothing is risked: rights can be fetched."""
-    known = members.balance(db, member, today)
+def spendable_here(
+    db: sqlite3.Connection,
+    program: Program,
+    member: str,
+    today: str,
+    *,
+    is_online: bool,
+    known: members.Balance | None = None,
+) -> Spendable:
+    """What the member can spend here, under the programme's policy. Online nothing is risked: rights can be fetched.
+
+    `known` is the member's balance where the caller has read it already.
+    """
+    known = known or members.balance(db, member, today)
     balance = known.points
     if not known.as_of:
         # Of a member whom head office never told of, this till's own figure leaves out what it was granted.

@@ -109,12 +109,24 @@ MAX_BATCHES = 20
 """The most batches one step sends, so that a long backlog does not keep the feed waiting."""
 BATCH_BYTES = 2 * 1024 * 1024
 MAX_PAGES = 2000
-"""The most feed pages one step reads: a million members; a server that always has more is read on at the next step."""
+"""The most feed pages one step reads: two million members; a server that always has more is read on at the next step."""
+PAGE_ITEMS = 1000
+GATHER_ITEMS = 20_000
+"""So many items of the feed are taken over in one transaction."""
 MOST_WAIT_S = 300.0
 CLOCK_STEP_S = 60
 """A difference to head office's clock that changed by so much is written down."""
 WISH_S = 30.0
 """For so long the same wish for rights, its answer lost, keeps its name; later it is another wish."""
+
+
+@dataclass
+class _Gathered:
+    """Pages of one channel that follow each other, from after `start`."""
+
+    start: int
+    position: int = 0
+    items: list[FeedItem] = field(default_factory=list)
 
 
 class Sync:
@@ -296,31 +308,58 @@ class Sync:
             self._store.write(lambda db, member=details.member: members.details_arrived(db, member))  # type: ignore[misc]
 
     def _read_feed(self, progress: Progress) -> None:
+        """Reads every channel to its end. Pages are gathered, so that a shop's first feed does not wait for the disk at each."""
         self._read_anew_after_an_update()
-        for _ in range(MAX_PAGES):
-            with self._store.read() as db:
-                who, shop = journal.identity(db), settings.get(db, "shop")
-                channels = ("program", f"members/{shop}", f"grants/{who.terminal}")
-                known = dict(db.execute("SELECT channel, position FROM feed_position").fetchall())
-            positions = {channel: known.get(channel, 0) for channel in channels}
-            reply = self._link.feed(FeedRequest(positions, epoch=who.epoch))
-            if self._heard(reply.server_epoch, reply.server_time):
-                continue
-            more = False
-            for channel, page in reply.channels.items():
-                if channel not in positions or page.position < positions[channel]:
-                    raise Nonsense("Head office sent a feed that was not asked for.", hint="It was not taken over.")
-                if page.items:
-                    self._store.write(
-                        lambda db, channel=channel, page=page, start=positions[channel]: self._apply_page(  # type: ignore[misc]
-                            db, channel, start, page.position, page.items, progress
-                        )
-                    )
-                    progress.received += len(page.items)
-                    more = more or (page.more and page.position > positions[channel])
-            if not more:
-                self.last_feed = self._clock()
-                return
+        gathered: dict[str, _Gathered] = {}
+        try:
+            for _ in range(MAX_PAGES):
+                more = self._gather_pages(gathered)
+                if not more or sum(len(one.items) for one in gathered.values()) >= GATHER_ITEMS:
+                    self._take_over(gathered, progress)
+                if not more:
+                    self.last_feed = self._clock()
+                    return
+        except SyncError:
+            self._take_over(gathered, progress)
+            raise
+        self._take_over(gathered, progress)
+
+    def _gather_pages(self, gathered: dict[str, _Gathered]) -> bool:
+        """One more page of each channel; whether there are more. Raises Nonsense; what was gathered before stays good."""
+        with self._store.read() as db:
+            who, shop = journal.identity(db), settings.get(db, "shop")
+            channels = ("program", f"members/{shop}", f"grants/{who.terminal}")
+            known = dict(db.execute("SELECT channel, position FROM feed_position").fetchall())
+        known.update({channel: one.position for channel, one in gathered.items()})
+        positions = {channel: known.get(channel, 0) for channel in channels}
+        reply = self._link.feed(FeedRequest(positions, limit=PAGE_ITEMS, epoch=who.epoch))
+        if self._heard(reply.server_epoch, reply.server_time):
+            gathered.clear()  # what it says now is numbered anew
+            return True
+        more = False
+        for channel, page in reply.channels.items():
+            if channel not in positions or page.position < positions[channel]:
+                raise Nonsense("Head office sent a feed that was not asked for.", hint="It was not taken over.")
+            for item in page.items:
+                _require_sound(item)
+            if page.position > positions[channel]:
+                one = gathered.setdefault(channel, _Gathered(positions[channel]))
+                one.position = page.position
+                one.items += page.items
+                more = more or page.more
+        return more
+
+    def _take_over(self, gathered: dict[str, _Gathered], progress: Progress) -> None:
+        if not gathered:
+            return
+
+        def apply(db: sqlite3.Connection) -> None:
+            for channel, one in gathered.items():
+                self._apply_page(db, channel, one.start, one.position, one.items, progress)
+
+        self._store.write(apply)
+        progress.received += sum(len(one.items) for one in gathered.values())
+        gathered.clear()
 
     def _read_anew_after_an_update(self) -> None:
         """What an earlier version left out of the feed because it did not know it, this one may know: it reads all again."""
@@ -353,11 +392,11 @@ class Sync:
         if (row[0] if row else 0) != start:
             return
         at = moment(db, self._clock())
+        told: list[MemberItem] = []
         for item in items:
-            _require_sound(item)
             match item:
                 case MemberItem():
-                    members.apply_item(db, at, item)
+                    told.append(item)
                 case GrantItem():
                     rights.take(db, at, item)
                 case RecallItem():
@@ -374,6 +413,7 @@ class Sync:
                         settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")
+        members.apply_items(db, at, told)
         db.execute(
             "INSERT INTO feed_position (channel, position) VALUES (?, ?) "
             "ON CONFLICT (channel) DO UPDATE SET position = excluded.position",

@@ -237,8 +237,8 @@ class Checkout:
             )
         program, member, sale = one.program, one.member, one.sale
         at = self.moment(db)
-        if member:
-            held = rights.held(db, member, at.today)
+        held = rights.held(db, member, at.today) if member and one.redeem else []
+        if member and one.redeem:
             # A quote made while online may be committed just after: what it fetched is held here, and cannot be spent twice.
             spendable = rights.spendable_here(db, program, member, at.today, is_online=False)
             if one.redeem > min(spendable.held + spendable.floor, max(0, spendable.balance)):
@@ -448,12 +448,14 @@ def points_shown(
     connection: Connection,
 ) -> PointsShown:
     """The figures of a receipt's points block just after `new` was recorded, in the same transaction."""
+    balance = members.balance(db, member, at.today)
+    spendable = rights.spendable_here(db, program, member, at.today, is_online=connection.is_online, known=balance)
     return PointsShown(
         card=card,
-        balance=members.balance(db, member, at.today),
+        balance=balance,
         earned=earned,
         used=used,
-        spendable_here=rights.spendable_here(db, program, member, at.today, is_online=connection.is_online).points,
+        spendable_here=spendable.points,
         is_online=connection.is_online,
         is_current=connection.is_current and at.acknowledged == new.number - 1,
         today=at.today,

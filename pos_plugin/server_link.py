@@ -145,7 +145,7 @@ class HttpLink:
             if answer is FeedReply:
                 return cast(T, read_feed(bytes(data)))
             return msgspec.json.decode(data, type=answer)
-        except (WireError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (WireError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Nonsense(
                 f"What answers at {self._url} is no head office of this programme (status {status}).",
                 hint="Nothing was taken over. Check the address in till.toml.",

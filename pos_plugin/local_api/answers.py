@@ -19,6 +19,8 @@ from pos_plugin.errors import TillError
 from pos_plugin.local_api import requests
 
 MOST_PROBLEMS = 20
+LONGEST_NAME = 100
+"""Of a field's name, as a client sent it, that much is said back."""
 
 log = logging.getLogger("pos_plugin")
 
@@ -76,11 +78,11 @@ def add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
-        problems = list(dict.fromkeys(sentences(error.errors())))
-        more = [f"and {len(problems) - MOST_PROBLEMS} more problems"] if len(problems) > MOST_PROBLEMS else []
-        return refusal(
-            422, "INVALID", "; ".join(problems[:MOST_PROBLEMS] + more), "Nothing was recorded. Correct the request."
-        )
+        found = error.errors()
+        # Words are found for those alone that are told: a body can have tens of thousands.
+        problems = list(dict.fromkeys(sentences(found[:MOST_PROBLEMS])))
+        more = [f"and {len(found) - MOST_PROBLEMS} more problems"] if len(found) > MOST_PROBLEMS else []
+        return refusal(422, "INVALID", "; ".join(problems + more), "Nothing was recorded. Correct the request.")
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
@@ -107,7 +109,7 @@ def sentences(problems: Sequence[Any]) -> Iterator[str]:
             case "missing":
                 yield f"{name} is missing"
             case "extra_forbidden":
-                near = difflib.get_close_matches(str(problem["loc"][-1]), _FIELDS, n=1, cutoff=0.6)
+                near = difflib.get_close_matches(str(problem["loc"][-1])[:LONGEST_NAME], _FIELDS, n=1, cutoff=0.6)
                 yield f"there is no field {name}" + (f"; did you mean {near[0]}?" if near else "")
             case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
                 yield f"{name} must be a whole number{_unit(name)}, not {_shown(problem['input'])}"
@@ -142,6 +144,7 @@ def _path(loc: Sequence[str | int]) -> str:
     """`lines[2].amount_minor` of ("body", "lines", 2, "amount_minor")."""
     path = ""
     for part in loc[1:]:
+        part = part[:LONGEST_NAME] if isinstance(part, str) else part
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path or "the body"
 

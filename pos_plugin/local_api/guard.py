@@ -7,6 +7,7 @@ a foreign form cannot send), and whoever asks must show a cookie of this start o
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 import time
@@ -20,6 +21,8 @@ from pos_plugin.local_api.answers import internal, refusal
 LARGEST_BODY = 1024 * 1024
 DRAINED_BODY = 4 * LARGEST_BODY
 """A body that is too large is read up to here, so that its sender gets to see the answer."""
+BODY_WITHIN_S = 10.0
+"""So long a body may take: whoever sends it is on this machine."""
 FAILURES = 30
 FAILURES_WITHIN_S = 60.0
 
@@ -44,11 +47,13 @@ class Guard:
         session: str,
         keys: Callable[[str], str | None],
         clock: Callable[[], float] = time.monotonic,
+        body_within_s: float = BODY_WITHIN_S,
     ) -> None:
         self._app = app
         self._session = session
         self._keys = keys
         self._clock = clock
+        self._body_within_s = body_within_s
         self._failures: dict[str, deque[float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +84,15 @@ class Guard:
             return
         body = b""
         if scope["method"] not in ("GET", "HEAD"):
-            read = await _body(receive, int(headers.get("content-length", "0") or 0))
+            try:
+                async with asyncio.timeout(self._body_within_s):
+                    read = await _body(receive, int(headers.get("content-length", "0") or 0))
+            except TimeoutError:
+                text = f"The body was not all here within {self._body_within_s:g} s. Nothing was recorded."
+                too_slow = refusal(408, "BODY_TOO_SLOW", text, "Send it again, all at once.")
+                too_slow.headers["Connection"] = "close"
+                await too_slow(scope, receive, send)
+                return
             if read is None:
                 text = f"The body is larger than {LARGEST_BODY} bytes. Nothing was recorded."
                 await refusal(413, "BODY_TOO_LARGE", text, "Send one sale at a time.")(scope, receive, send)

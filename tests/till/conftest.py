@@ -116,7 +116,7 @@ class Till:
         return self.checkout.commit(self.quote(ref, total, member, redeem).quote_id)
 
     def apply_item(self, item: MemberItem) -> None:
-        self.store.write(lambda db: members.apply_item(db, self.checkout.moment(db), item))
+        self.store.write(lambda db: members.apply_items(db, self.checkout.moment(db), [item]))
 
     def held(self, member: str) -> int:
         with self.store.read() as db:

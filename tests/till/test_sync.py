@@ -348,6 +348,44 @@ def test_the_programme_comes_by_the_feed_and_a_broken_one_changes_nothing(exchan
     assert exchange.setting("program").startswith("new-1-")
 
 
+def test_a_page_of_which_nothing_is_known_here_is_passed_over(exchange) -> None:
+    """A newer head office tells of things that this version leaves out; what comes after them is heard all the same."""
+    exchange.far.page = 1
+    exchange.far.tell_of("m1", 10)
+    exchange.far.tell_of("m2", 20)
+
+    def without_the_first(answer):
+        if isinstance(answer, FeedReply) and answer.channels["members/shop1"].position == 1:
+            return msgspec.structs.replace(answer, channels={"members/shop1": FeedChannel(1, [], more=True)})
+        return answer
+
+    exchange.far.meddle = without_the_first
+    assert exchange.step().received == 1
+    with exchange.till.store.read() as db:
+        assert members.balance(db, "m2", "2026-11-21").points == 20
+
+
+def test_what_was_read_before_the_line_broke_is_kept(exchange) -> None:
+    exchange.far.page = 1
+    for number in range(5):
+        exchange.far.tell_of(f"m{number}", 10)
+    pages = []
+
+    def cut_after_three(answer):
+        if isinstance(answer, FeedReply):
+            pages.append(answer)
+            if len(pages) == 4:
+                raise Unreachable("cut")
+        return answer
+
+    exchange.far.meddle = cut_after_three
+    with pytest.raises(Unreachable):
+        exchange.step()
+    with exchange.till.store.read() as db:
+        assert db.execute("SELECT position FROM feed_position WHERE channel = 'members/shop1'").fetchone() == (3,)
+        assert [one for (one,) in db.execute("SELECT member FROM member ORDER BY member")] == ["m0", "m1", "m2"]
+
+
 def test_a_feed_of_many_pages_is_read_to_its_end(exchange) -> None:
     exchange.far.page = 3
     for number in range(10):

@@ -1,0 +1,174 @@
+"""Fifty tills of other makers at one local API: quote and commit at the same time, on a disk whose flush takes 2 ms.
+
+The server is the product's own in a process of its own, with that disk (`bench.slow_disk`); the clients are fifty threads of this
+process, each with a connection that it keeps, each quoting a sale of five lines of a member and committing it: first one sale a
+second each, which is more than fifty cashiers do, then again and again without a pause. The peer is one such client alone.
+
+    python -m bench.concurrent FOLDER      serves a till made there; says its port and a key
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import slow_disk
+from bench.beside import at_most, folder, percentile
+from bench.checkout import Ours
+
+CLIENTS = 50
+SALES_EACH = 20
+PACED_SALES_EACH = 8
+PACE_S = 1.0
+ALONE = 200
+WARM = 20
+TARGET_MS = 50.0
+
+
+class Client:
+    """Another maker's till: one kept connection, requests written as small as they can be."""
+
+    def __init__(self, name: str, port: int, key: str, members: list[str]) -> None:
+        self._name, self._members = name, members
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._connection.connect()
+        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._chance = random.Random(name)
+        self._count = 0
+
+    def _ask(self, path: str, body: bytes, **headers: str) -> dict[str, Any]:
+        self._connection.request("POST", path, body, {**self._headers, **headers})
+        answer = self._connection.getresponse()
+        said: dict[str, Any] = json.loads(answer.read())
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {said}")
+        return said
+
+    def sell(self) -> float:
+        """Milliseconds of a quote and its commit."""
+        self._count += 1
+        amounts = [self._chance.randrange(49, 4999) for _ in range(5)]
+        reference = str(self._count)
+        sale = {
+            "till": self._name,
+            "sale_ref": reference,
+            "currency": "EUR",
+            "total_minor": sum(amounts),
+            "lines": [
+                {"line_id": str(n), "sku": f"40{n:011}", "name": f"Article {n}", "quantity": 1, "amount_minor": amount}
+                for n, amount in enumerate(amounts)
+            ],
+            "member": self._chance.choice(self._members),
+            "operator": "1",
+            "shift": "1",
+            "sold_at": "2026-11-22T10:00:00",
+        }
+        body = json.dumps(sale).encode()
+        start = time.perf_counter()
+        quote = self._ask("/v1/quotes", body)
+        # As a maker's till would: its own number of the sale is the key.
+        self._ask(f"/v1/quotes/{quote['quote_id']}/commit", b"", **{"Idempotency-Key": f"{self._name} {reference}"})
+        return (time.perf_counter() - start) * 1000
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def measure() -> list[dict[str, Any]]:
+    with folder() as place:
+        made = Ours(place / "till")
+        members = [member for _, member in made.people]
+        made.store.close()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.concurrent", str(place / "till")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=slow_disk.environment(place),
+        )
+        try:
+            assert process.stdout is not None
+            port, key = process.stdout.readline().split()
+            alone = Client("alone", int(port), key, members)
+            one = [alone.sell() for _ in range(WARM + ALONE)][WARM:]
+            alone.close()
+            busy = _together(int(port), key, members, "busy", PACED_SALES_EACH, PACE_S)
+            start = time.perf_counter()
+            many = _together(int(port), key, members, "rush", SALES_EACH, 0.0)
+            took = time.perf_counter() - start
+        finally:
+            process.communicate("")
+    alone_p50, alone_p95 = statistics.median(one), percentile(one, 95)
+    return [
+        at_most(
+            f"{CLIENTS} clients, each a sale a second: p95 of quote and commit / what it may take",
+            percentile(busy, 95),
+            TARGET_MS,
+            1.0,
+            "ms",
+            p50_ms=statistics.median(busy),
+            one_client_alone_p50_ms=alone_p50,
+            one_client_alone_p95_ms=alone_p95,
+        ),
+        at_most(
+            f"{CLIENTS} clients without a pause: p95 of quote and commit / what it may take",
+            percentile(many, 95),
+            TARGET_MS,
+            1.0,
+            "ms",
+            p50_ms=statistics.median(many),
+            sales_a_second=CLIENTS * SALES_EACH / took,
+            ratio_to_one_client_alone=percentile(many, 95) / alone_p95,
+        ),
+    ]
+
+
+def _together(port: int, key: str, members: list[str], name: str, sales_each: int, pace_s: float) -> list[float]:
+    """Milliseconds of every sale of fifty clients; each begins one every `pace_s` seconds, not all at the same moment."""
+    clients = [Client(f"{name}{number}", port, key, members) for number in range(CLIENTS)]
+    ready = threading.Barrier(CLIENTS)
+    times: list[list[float]] = [[] for _ in clients]
+
+    def work(index: int) -> None:
+        ready.wait()
+        begins = time.perf_counter() + pace_s * index / CLIENTS
+        for _ in range(sales_each):
+            time.sleep(max(0.0, begins - time.perf_counter()))
+            times[index].append(clients[index].sell())
+            begins += pace_s
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        client.close()
+    return [one for own in times for one in own[1:]]  # the first meets fifty threads being started
+
+
+def _serve(folder: Path) -> None:
+    from offline_store.store import Store
+    from pos_plugin import api_keys
+    from pos_plugin.config import Config
+    from pos_plugin.serve import Server
+    from pos_plugin.terminal import Terminal
+
+    key = api_keys.create(folder, "bench")
+    with Terminal(Store.open(folder), Config()) as terminal, Server(terminal, 0) as server:
+        print(server.port, key, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))

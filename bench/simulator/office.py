@@ -1,0 +1,162 @@
+"""Head office behind its messages: what `central_server.app` does with each request, without HTTP.
+
+Its database is a real SQLite file on a disk that may fail. A made one is kept per process, because making it takes a second.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from bench.simulator.disks import Disk, PowerCut, copy_database, fail_with
+from central_server import app, apply, auth, enrolment, feed, grants, inbox, members, restoring, roll_call
+from central_server.errors import CentralError, OfficeError
+from central_server.errors import Refused as Refusal
+from central_server.office import Office
+from ledger.identifiers import RandomBytes
+from ledger.wire import (
+    Enrolment,
+    FeedRequest,
+    GrantRequest,
+    MemberDetails,
+    MemberLookup,
+    WireError,
+    unpack,
+)
+from offline_store.sync import Refused, Unreachable
+
+DATABASE = "central.db"
+
+
+class HeadOffice:
+    """One head office that can be ended, started, and restored. `version` counts what may have changed its books."""
+
+    def __init__(
+        self, folder: Path, now: Callable[[], datetime], random_bytes: RandomBytes, fault: Callable[[str], None]
+    ) -> None:
+        self.folder = folder
+        self.disk = Disk(lambda kind: fault(f"server: {kind}"))
+        self._now = now
+        self._random_bytes = random_bytes
+        self._wrong_codes = enrolment.WrongCodes()
+        self.version = 0
+        self.restarts = 0
+        self.start()
+
+    def start(self) -> None:
+        """As `central_server.serving` does."""
+        self.office = Office.open(self.folder, self._now, self._random_bytes)
+        fail_with(self.office.database._engine, self.disk)
+        self._books = sqlite3.connect(self.folder / DATABASE, isolation_level=None)
+        apply.understand(self.office)
+        app.apply_recorded(self.office)
+
+    def stop(self) -> None:
+        self._books.close()
+        self.office.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.disk.disarm()
+        self.restarts += 1
+        self.start()
+
+    def look(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
+        """Looks at the file itself, past the product."""
+        return self._books.execute(query, parameters).fetchall()
+
+    def new_code(self, shop: str) -> str:
+        return enrolment.new_code(self.office, shop)
+
+    def expire(self) -> int:
+        """As the expiry loop does; a failure puts it off."""
+        self.version += 1
+        try:
+            return apply.expire_due(self.office)
+        except SQLAlchemyError:
+            return 0
+        except PowerCut:
+            self.restart()
+            return 0
+
+    def answer(self, address: str, terminal: str, body: bytes) -> bytes:
+        """The answer's bytes. Raises what the till's link raises after the answer's status: Refused, or Unreachable."""
+        if address != "feed":
+            self.version += 1
+        try:
+            return msgspec.json.encode(self._answer(address, terminal, body))
+        except Refusal as refusal:
+            if refusal.status >= 500:
+                raise Unreachable(str(refusal)) from refusal
+            raise Refused(refusal.code, str(refusal), hint=refusal.hint) from refusal
+        except WireError as error:
+            raise Refused(error.code, str(error)) from error
+        except (CentralError, SQLAlchemyError) as error:
+            if isinstance(error, SQLAlchemyError) and "disk" not in str(error):
+                raise  # not one of ours
+            raise Unreachable(f"Head office is in trouble ({type(error).__name__}).") from error
+        except PowerCut:
+            self.restart()
+            raise Unreachable("No connection to head office (it went down).") from None
+
+    def _answer(self, address: str, terminal: str, body: bytes) -> object:
+        office = self.office
+        if address == "enroll":
+            return enrolment.enroll(office, self._wrong_codes, msgspec.json.decode(body, type=Enrolment))
+        if address == "entries":
+            reply = inbox.record(office, unpack(body))
+            app.apply_recorded(office)
+            return reply
+        with office.database.reading() as connection:
+            row = auth.terminal_row(connection, terminal)
+        match address:
+            case "feed":
+                return feed.read(office, terminal, row.shop, msgspec.json.decode(body, type=FeedRequest))
+            case "grants":
+                return grants.grant(office, row, msgspec.json.decode(body, type=GrantRequest))
+            case "members":
+                return members.take_details(office, row, msgspec.json.decode(body, type=MemberDetails))
+            case "members/lookup":
+                return members.look_up(office, row, msgspec.json.decode(body, type=MemberLookup))
+        raise ValueError(f"no such address: {address}")
+
+    def has(self, hashes: list[str]) -> set[str]:
+        """Which of these entries its file has."""
+        marks = ",".join("?" * len(hashes))
+        return {str(found) for (found,) in self.look(f"SELECT hash FROM inbox WHERE hash IN ({marks})", *hashes)}
+
+    def back_up(self, target: Path) -> None:
+        target.mkdir(exist_ok=True)
+        copy_database(self.folder / DATABASE, target / DATABASE)
+
+    def restore(self, backup: Path) -> None:
+        """The database as it was, under a server epoch later than any before."""
+        self.stop()
+        copy_database(backup / DATABASE, self.folder / DATABASE)
+        restoring.declare_restored(self.folder, self._now, self._random_bytes).close()
+        self.disk.disarm()
+        self.version += 1
+        self.start()
+
+    def excuse(self, terminal: str) -> None:
+        """A person says that this till will never greet again. Does nothing where nobody waits for it."""
+        with suppress(OfficeError):
+            roll_call.excuse(self.office, terminal)
+
+
+def made(folder: Path, shops: tuple[str, ...], program: str, now: Callable[[], datetime], template: Path) -> None:
+    """A new head office's folder, copied from `template`, which is made first where there is none."""
+    if not template.exists():
+        import random
+
+        building = template.with_name(template.name + ".new")
+        Office.init(building, now, random.Random(1).randbytes, shops=shops, program_text=program).close()
+        building.rename(template)
+    shutil.copytree(template, folder)
