@@ -490,7 +490,8 @@ class _Posting:
         envelope = entry.envelope
         message = grant_message(body.grant, envelope.terminal, envelope.epoch, entry.member, parts)
         is_proven = is_signed(self.books.office.signing.public, message, body.signature)
-        return is_proven, is_proven and (envelope.terminal, envelope.epoch) in self.books.office.roster.excused()
+        roster = self.books.office.roster
+        return is_proven, is_proven and roster.is_excused(envelope.terminal, envelope.epoch, body.grant)
 
     def _open(self, entry: Entry, body: OpenBody) -> None:
         """A new epoch: whatever the one before held, or had been granted and not taken, is the members' again."""

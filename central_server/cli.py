@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -30,6 +30,11 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Option("--dir", help="The folder of this head office.", file_okay=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+FOUND = ("SCHEMA_OLDER", "SCHEMA_NEWER", "DATABASE_RESTORED", "BACKUP_DAMAGED", "BACKUP_UNWRITABLE", "RESTORE_FAILED")
+"""Codes that name a problem found (status 1); the others are wrong use (status 2)."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -54,23 +59,29 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except CentralError as error:
-        _stop(str(error), error.hint, status=1 if error.code.startswith("SCHEMA") else 2)
+        _stop(str(error), error.hint, status=1 if error.code in FOUND else 2)
     except ProgramError as error:
         _stop("\n  ".join([f"{error.source} cannot be used:", *error.problems]), status=2)
     except SQLAlchemyError as error:
         _stop(f"the database does not answer ({type(error).__name__}).", "Is it running, and its address right?")
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        _stop(f"{about}{error.strerror or type(error).__name__}.", "May this user write there, and has the disk room?")
 
 
 @contextmanager
 def _office(folder: Path) -> Iterator[Office]:
-    from central_server.office import Office
+    from central_server.files import in_use
+    from central_server.office import Office, read_office_file
 
     with _refusals():
-        office = Office.open(folder, _now, os.urandom)
-        try:
-            yield office
-        finally:
-            office.close()
+        read_office_file(folder)
+        with in_use(folder):
+            office = Office.open(folder, _now, os.urandom)
+            try:
+                yield office
+            finally:
+                office.close()
 
 
 def _print_json(answer: object) -> None:
@@ -91,13 +102,14 @@ def init(
     ] = None,
 ) -> None:
     """Makes a head office. Run again: adds shops, puts a programme in force, brings the tables up to date."""
+    from central_server.files import in_use
     from central_server.office import Office
 
     try:
         text = program.read_text(encoding="utf-8") if program else ""
     except (OSError, UnicodeDecodeError) as error:
         _stop(f"the programme {program} cannot be read ({type(error).__name__}).", status=2)
-    with _refusals():
+    with _refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
         try:
             Office.init(folder, _now, os.urandom, url=database, program_text=text, shops=shop or []).close()
         except ImportError:
@@ -175,12 +187,24 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(now)
         return
-    print(f"Head office {now.server}: {now.recorded} entries recorded, {now.applied} applied, {now.members} members.")
+    print(
+        f"Head office {now.server}, server epoch {now.server_epoch}: {now.recorded} entries recorded, "
+        f"{now.applied} applied, {now.members} members."
+    )
     for one in now.terminals:
-        state = "revoked" if one.revoked else f"{one.branches} branches" if one.branches > 1 else ""
-        print(f"  {one.terminal}  {one.shop:<20} {one.recorded:>8} recorded {one.applied:>8} applied  {state}".rstrip())
+        signs = {
+            "revoked": one.revoked,
+            "forfeited": one.forfeited,
+            "awaited": one.awaited,
+            f"{one.branches} branches": one.branches > 1,
+        }
+        state = ", ".join(sign for sign, is_so in signs.items() if is_so)
+        counts = f"{one.recorded:>8} recorded {one.applied:>8} applied"
+        print(f"  {one.terminal}  {one.shop:<20} {counts}  {_ago(one.heard_at):<16} {state}".rstrip())
+    if any(one.awaited for one in now.terminals):
+        print("  No points are granted until every awaited till has been heard: pos-central roll-call")
     for code, count in sorted(now.notes.items()):
-        print(f"  to look at: {count} {code}")
+        print(f"  to look at: {count} {code} (pos-central notes)")
 
 
 @app.command()
@@ -196,6 +220,242 @@ def verify(folder: Folder, as_json: AsJson = False) -> None:
         print("\n".join(found) or "Sound: every journal is whole, every balance is the sum of its postings.")
     if found:
         raise typer.Exit(1)
+
+
+@app.command()
+def notes(
+    folder: Folder,
+    last: Annotated[int, typer.Option(help="How many, the newest first; 0 is all.", min=0)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What a person should look at, newest first. Nothing waits for it, and nothing was refused."""
+    from central_server import report
+
+    with _office(folder) as office:
+        found = report.notes(office, last)
+    if as_json:
+        _print_json(found)
+        return
+    for one in found:
+        when = one.noted_at[:16].replace("T", " ")
+        print(f"{when} UTC  {one.code:<10} till {one.terminal}, entry {one.number}: {one.reason}")
+    if not found:
+        print("Nothing odd was noted.")
+
+
+@app.command()
+def find(
+    folder: Folder,
+    reference: Annotated[str, typer.Argument(help="What the receipt bears, for example 7K3M2P-17-6.")],
+    as_json: AsJson = False,
+) -> None:
+    """What head office has of a receipt: several entries where the till's disk was copied or put back."""
+    from central_server import report
+    from ledger.identifiers import read_receipt_reference
+
+    read = read_receipt_reference(reference)
+    if read is None:
+        _stop(f"{reference} is mistyped.", "It stands at the end of the receipt, such as 7K3M2P-17-6.", status=2)
+    terminal, number = read
+    with _office(folder) as office:
+        found = report.find(office, terminal, number)
+    if as_json:
+        _print_json(found)
+    for one in () if as_json else found:
+        fork = f", on the fork {one.branch}: this till's disk was copied or put back" if one.is_fork else ""
+        print(f"Entry {one.number} of till {one.terminal} in {one.shop}{fork}")
+        print(
+            f"  {one.kind or 'not readable by this version'}  {one.document}  of {one.business_day or 'an unknown day'}"
+        )
+        print(f"  recorded {one.recorded_at or '?'} by the till's clock, arrived {one.received_at} ({one.outcome})")
+        moved = ", ".join(f"{points} points {what}" for what, points in one.points.items())
+        cards = ", ".join(one.cards) or "no card known"
+        print(f"  {f'member with {cards}' if one.member else 'no member'}{f'; {moved}' if moved else ''}")
+        if not one.is_applied:
+            print("  recorded, and not applied to the member's points yet")
+        for note in one.notes:
+            print(f"  {note}")
+    if not found:
+        if not as_json:
+            _stop(
+                f"head office has no entry {number} of till {terminal}.",
+                "Either that till has not sent it yet, or its disk died before it could; the receipt is the evidence.",
+            )
+        raise typer.Exit(1)
+
+
+# -- accidents: docs/recovery.md -----------------------------------------------------------------------------------------
+
+
+@app.command()
+def backup(
+    folder: Folder, file: Annotated[Path, typer.Argument(help="The new file to write.")], as_json: AsJson = False
+) -> None:
+    """Writes the whole database to one file, also beside a running server. The folder's keys are not in it."""
+    from central_server import restoring
+
+    with _office(folder) as office, _counting("Writing", as_json) as told:
+        rows = restoring.backup(office, file, told)
+    if as_json:
+        _print_json({"file": str(file), "rows": rows, "bytes": file.stat().st_size})
+    else:
+        print(f"{rows:,} rows are in {file}. Keep it on another machine, beside a copy of the folder's keys (*.key).")
+
+
+@app.command()
+def restore(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(help="The backup.")],
+    database: Annotated[
+        str,
+        typer.Option(
+            help="An empty database, postgresql://USER@HOST/NAME; without it a new SQLite file in the folder."
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Puts a backup in the place of the database. Stop the servers first; the database before is left as it is."""
+    from central_server import restoring
+
+    with _refusals(), _counting("Restoring", as_json) as told:
+        try:
+            office = restoring.restore(folder, file, _now, os.urandom, url=database, progress=told)
+        except ImportError:
+            _stop("the server's part is not installed.", "pip install 'pos-plugin[server]'", status=2)
+    _tell_restored(office, as_json)
+
+
+@app.command()
+def restored(folder: Folder, as_json: AsJson = False) -> None:
+    """Something else put the database, or this whole machine, back to an earlier state. Safe to run in doubt."""
+    from central_server import restoring
+
+    with _refusals():
+        office = restoring.declare_restored(folder, _now, os.urandom)
+    _tell_restored(office, as_json)
+
+
+def _tell_restored(office: Office, as_json: bool) -> None:
+    from central_server import report
+
+    with _refusals():
+        try:
+            awaited = report.awaited(office)
+        finally:
+            office.close()
+    if as_json:
+        _print_json({"server_epoch": office.server_epoch, "awaited": awaited})
+        return
+    tills = len({one.terminal for one in awaited})
+    print(
+        f"This is server epoch {office.server_epoch} now. Start the server: every till sees it, and sends what is missing."
+    )
+    if tills:
+        print(f"Until {'it has' if tills == 1 else f'all {tills} have'} been heard, no points are granted to tills.")
+    print(f"Next: pos-central serve --dir {office.folder}   then: pos-central roll-call --dir {office.folder}")
+
+
+@app.command("roll-call")
+def call_roll(
+    folder: Folder,
+    without: Annotated[
+        str, typer.Option(metavar="TERMINAL", help="Go on without this till, which will never come back.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """After a restore: the tills that have not been heard yet. Until then no points are granted; sales go on."""
+    from central_server import report, roll_call
+
+    with _office(folder) as office:
+        gone = [one for one in report.awaited(office) if one.terminal == without] if without else []
+        if without:
+            roll_call.excuse(office, without)
+        waiting = report.awaited(office)
+    if as_json:
+        _print_json({"awaited": waiting, "gone_on_without": gone})
+    else:
+        if gone:
+            points = sum(one.at_stake for one in gone)
+            print(
+                f"Going on without {without}. If it spent points that head office has forgotten granting, they can be spent "
+                f"again elsewhere: that is the shop's loss, booked and noted (pos-central notes). It cannot be more than the "
+                f"till held; {points:,} points of that are known here."
+            )
+        for one in waiting:
+            print(f"Waiting for {one.terminal} ({_ago(one.heard_at)}); {one.at_stake:,} points are known to lie there.")
+        if waiting:
+            print(
+                "Start these tills and connect them. One that will never come: pos-central roll-call --without TERMINAL"
+            )
+        else:
+            print("Nobody is awaited: points are granted.")
+    if waiting:
+        raise typer.Exit(1)
+
+
+@app.command()
+def forfeit(
+    folder: Folder,
+    terminal: Annotated[str, typer.Argument(help="The till's name.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """A till is lost: the points that lie there are the members' again. What it spent all the same is the shop's loss."""
+    from central_server import forfeits
+
+    with _office(folder) as office:
+        points = forfeits.lying_at(office, terminal)
+        if not yes:
+            print(
+                f"{points:,} points lie at till {terminal}. They go back to their members. What the till has spent of them "
+                "without telling head office is the shop's loss.",
+                file=sys.stderr,
+            )
+            typer.confirm("Is this till lost for good?", abort=True, err=True)
+        points = forfeits.forfeit(office, terminal)
+    if as_json:
+        _print_json({"terminal": terminal, "points": points})
+    else:
+        print(
+            f"{points:,} points are the members' again. If {terminal} comes back, it gives up what it held and starts anew."
+        )
+
+
+@app.command("write-off")
+def write_off(
+    folder: Folder, card: Annotated[str, typer.Argument(help="The member's card.")], as_json: AsJson = False
+) -> None:
+    """What a member owes (points taken back that were spent already) becomes the shop's loss."""
+    from central_server import forfeits, members
+
+    with _office(folder) as office:
+        points = forfeits.write_off(office, members.of_card(office, card))
+    if as_json:
+        _print_json({"card": card, "points": points})
+    else:
+        print(f"{points:,} points were written off." if points else "This member owes nothing.")
+
+
+def _ago(heard_at: str) -> str:
+    """How long ago a till last sent entries."""
+    if not heard_at:
+        return "never heard"
+    minutes = max(0, round((_now() - datetime.fromisoformat(heard_at)).total_seconds() / 60))
+    if minutes < 120:
+        return f"heard {minutes} min ago"
+    return f"heard {minutes // 60} h ago" if minutes < 48 * 60 else f"heard {minutes // 1440} days ago"
+
+
+@contextmanager
+def _counting(what: str, is_quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Shows on the terminal how many rows have been done."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn(what), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_quiet) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda rows: bar.update(task, completed=rows)
 
 
 @app.command()

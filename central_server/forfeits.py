@@ -6,7 +6,9 @@ till does come back, it hears of it, gives up what it holds and opens a new epoc
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select
 
 from central_server import channels, schema
 from central_server.books import Books, Origin
@@ -22,38 +24,61 @@ def forfeit(office: Office, terminal: str) -> int:
     Raises OfficeError for a terminal that is not there.
     """
     with office.database.writing() as connection:
-        books = Books(connection, office)
-        table, branch, holding = schema.terminal.c, schema.branch.c, schema.holding.c
-        newest: str | None = connection.scalar(select(table.epoch).where(table.terminal == terminal))
-        if newest is None:
-            raise OfficeError(f"There is no terminal {terminal}.", code="TERMINAL_UNKNOWN")
-        branches = connection.scalars(select(branch.branch).where(branch.terminal == terminal)).all()
-        epochs = sorted({newest, *branches})
-        for epoch in epochs:
-            office.roster.remember(Event("forfeited", terminal=terminal, epoch=epoch))
-        keep(
-            connection,
-            schema.forfeit,
-            [{"terminal": terminal, "epoch": epoch, "forfeited_at": office.time()} for epoch in epochs],
+        epochs = _epochs(connection, terminal)
+        office.roster.remember(*(Event("forfeited", terminal=terminal, epoch=epoch) for epoch in epochs))
+        return give_up(office, connection, [(terminal, epoch) for epoch in epochs])
+
+
+def lying_at(office: Office, terminal: str) -> int:
+    """How many points are granted to or held at a terminal. Raises OfficeError for a terminal that is not there."""
+    holding = schema.holding.c
+    with office.database.reading() as connection:
+        places = [f"{terminal}/{epoch}" for epoch in _epochs(connection, terminal)]
+        points = connection.scalar(
+            select(func.coalesce(func.sum(holding.points), 0)).where(
+                holding.branch.in_(places), holding.place.in_(["escrow", "granted"])
+            )
         )
-        origin = Origin(office.server, 0, "", office.time(), books.today)
-        gone = 0
-        for epoch in epochs:
-            place = f"{terminal}/{epoch}"
-            holders = connection.scalars(
-                select(holding.member)
-                .where(holding.branch == place, holding.place.in_(["escrow", "granted"]))
-                .distinct()
-            ).all()
-            books.prefetch(holders)
-            for member in sorted(holders):
-                with books.settling(origin, [], cause=f"forfeit/{place}") as settlement:
-                    points = settlement.book(member).give_up(place)
-                books.forfeit(member, place, points)
-                gone += points
-        channels.announce(connection, channels.grants_of(terminal), [f"{channels.FORFEIT}{epoch}" for epoch in epochs])
-        books.flush()
+    return int(points or 0)
+
+
+def give_up(office: Office, connection: Connection, epochs: Sequence[tuple[str, str]]) -> int:
+    """What lies at these (terminal, epoch) is the members' again, and nothing is granted there any more; answers how much.
+
+    Also after a restore, of epochs that were forfeited before: the same again changes nothing.
+    """
+    books = Books(connection, office)
+    holding = schema.holding.c
+    keep(
+        connection,
+        schema.forfeit,
+        [{"terminal": terminal, "epoch": epoch, "forfeited_at": office.time()} for terminal, epoch in epochs],
+    )
+    origin = Origin(office.server, 0, "", office.time(), books.today)
+    gone = 0
+    for terminal, epoch in epochs:
+        place = f"{terminal}/{epoch}"
+        holders = connection.scalars(
+            select(holding.member).where(holding.branch == place, holding.place.in_(["escrow", "granted"])).distinct()
+        ).all()
+        books.prefetch(holders)
+        for member in sorted(holders):
+            with books.settling(origin, [], cause=f"forfeit/{place}") as settlement:
+                points = settlement.book(member).give_up(place)
+            books.forfeit(member, place, points)
+            gone += points
+        channels.announce(connection, channels.grants_of(terminal), [f"{channels.FORFEIT}{epoch}"])
+    books.flush()
     return gone
+
+
+def _epochs(connection: Connection, terminal: str) -> list[str]:
+    table, branch = schema.terminal.c, schema.branch.c
+    newest: str | None = connection.scalar(select(table.epoch).where(table.terminal == terminal))
+    if newest is None:
+        raise OfficeError(f"There is no terminal {terminal}.", code="TERMINAL_UNKNOWN")
+    branches = connection.scalars(select(branch.branch).where(branch.terminal == terminal)).all()
+    return sorted({newest, *branches})
 
 
 def write_off(office: Office, member: str) -> int:

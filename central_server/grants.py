@@ -86,7 +86,7 @@ def _book(books: Books, terminal: str, epoch: str, member: str, points: int, req
         slices = tuple(Slice(lot, share, book.expires_on[lot]) for lot, share in lots.items())
         body = GrantBody(grant_id, terminal, epoch, slices)
         settlement.explains(books.record(body, member, origin, document=f"grant/{grant_id}"))
-    office.roster.granted(terminal, epoch)
+    office.roster.granted(terminal, epoch, office.server_epoch)
     parts: list[list[object]] = [[part.lot, part.points, part.expires_on] for part in slices]
     row = {
         "terminal": terminal,

@@ -27,6 +27,7 @@ from ledger.wire import Batch, BatchReply, Outcome, Recorded
 MAX_NAME = 200
 CLOCK_TOLERANCE_S = 600
 """So far a till's clock may be off before a person is told."""
+CLOCK_NOTED_EVERY_S = 24 * 3600
 
 
 class Placed(NamedTuple):
@@ -215,7 +216,7 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
     if inbox_rows:
         add(connection, schema.inbox, inbox_rows)
         branches.store()
-    notes += _clock_notes(office, terminal, new)
+    notes += _clock_notes(office, connection, batch.terminal, new)
     keep(connection, schema.note, notes)
     heard = {"heard_at": office.time()} | ({"epoch": branches.opened} if branches.opened else {})
     connection.execute(update(schema.terminal).where(schema.terminal.c.terminal == batch.terminal).values(**heard))
@@ -232,25 +233,34 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
     )
 
 
-def _clock_notes(office: Office, terminal: Row[tuple[str, ...]], new: list[Placed]) -> list[dict[str, object]]:
-    """Shows the first entry of a batch whose time cannot be: later than now, or before this till was last heard.
+def _clock_notes(office: Office, connection: Connection, terminal: str, new: list[Placed]) -> list[dict[str, object]]:
+    """Shows the first entry of a batch whose time cannot be: later than now, or well before the entry in front of it. Once a
+    day for each till: a clock that is wrong is wrong at every sale.
 
-    Nothing else follows from it: entries are ordered by number and arrival, never by a till's clock.
+    How long ago it is says nothing: a till that was offline sends what it recorded then. Nothing else follows from it either:
+    entries are ordered by number and arrival, never by a till's clock.
     """
-    latest = office.later(CLOCK_TOLERANCE_S)
-    earliest = terminal.heard_at and utc_text(
-        datetime.fromisoformat(terminal.heard_at) - timedelta(seconds=CLOCK_TOLERANCE_S)
-    )
+    latest, earliest = office.later(CLOCK_TOLERANCE_S), ""
     for one in new:
         if one.envelope is None:
             continue
         try:
-            recorded_at = utc_text(datetime.fromisoformat(one.envelope.recorded_at))
+            at = datetime.fromisoformat(one.envelope.recorded_at)
+            recorded_at, before = utc_text(at), utc_text(at - timedelta(seconds=CLOCK_TOLERANCE_S))
         except (ValueError, OverflowError):
-            recorded_at = ""
-        if not earliest <= recorded_at <= latest:
-            reason = f"it was recorded at {one.envelope.recorded_at[:40]} by the till's clock, and arrived at {office.time()}"
-            return [note_row(office, terminal.terminal, one.number, one.hash, "clock", reason)]
+            recorded_at = before = ""
+        if earliest <= recorded_at <= latest and recorded_at:
+            earliest = before
+            continue
+        table = schema.note.c
+        since = office.later(-CLOCK_NOTED_EVERY_S)
+        told = select(table.code).where(table.terminal == terminal, table.code == "clock", table.noted_at > since)
+        if connection.execute(told.limit(1)).first() is not None:
+            return []
+        reason = (
+            f"it was recorded at {one.envelope.recorded_at[:40]} by the till's clock, and arrived at {office.time()}"
+        )
+        return [note_row(office, terminal, one.number, one.hash, "clock", reason)]
     return []
 
 

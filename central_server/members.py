@@ -93,8 +93,15 @@ def erase(office: Office, member: str) -> None:
     """Forgets the person: name, phone and cards, here and by the feed at the tills. Points and journals stay whole under a
     reference that says nothing. A till that still has the details to send sends them in vain, also after a restore.
     """
-    office.roster.remember(Event("erased", member=member))
-    office.database.write(lambda connection: forget(office, connection, member))
+
+    def work(connection: Connection) -> None:
+        table = schema.member.c
+        # A restored database may have forgotten who has become whom, and know the person under an earlier reference.
+        before = connection.scalars(select(table.member).where(table.merged_into == member)).all()
+        office.roster.remember(*(Event("erased", member=one) for one in (member, *before)))
+        forget(office, connection, member)
+
+    office.database.write(work)
 
 
 def forget(office: Office, connection: Connection, member: str) -> None:

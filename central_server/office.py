@@ -5,7 +5,6 @@ The folder holds what must not be lost with the database, and must not be restor
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, inspect, select, text
 from central_server import channels, schema
 from central_server.database import Database, keep, put, sqlite_url
 from central_server.errors import OfficeError
+from central_server.files import flush_names, write_private
 from central_server.roster import Roster
 from ledger.entry import GENESIS
 from ledger.identifiers import RandomBytes, new_terminal
@@ -30,11 +30,15 @@ MAX_SHOP_NAME = 40
 
 
 class OfficeFile(msgspec.Struct, frozen=True):
-    """`office.json`. An empty `database` is the SQLite file beside it; `server_epoch` grows with each restore."""
+    """`office.json`. An empty `database` is the SQLite file beside it, `file`; `server_epoch` grows with each restore.
+
+    A restore makes another file and names it here together with its epoch, so that both change at once or not at all.
+    """
 
     server: str
     server_epoch: int
     database: str = ""
+    file: str = "central.db"
 
 
 def utc_text(at: datetime) -> str:
@@ -57,7 +61,7 @@ class Office:
         self.nonce_secret = self._secret("nonce")
         self.phone_key = self._secret("phone").hex()
         self.sealing_key = new_sealing_key(self.sealing_secret)
-        self.database = Database(about.database or sqlite_url(folder / "central.db"))
+        self.database = Database(about.database or sqlite_url(folder / about.file))
         self.roster = Roster(folder)
         self.roll_is_complete = self.server_epoch == 1
         """Whether grants may go on after a restore: see `central_server.roll_call`."""
@@ -219,9 +223,10 @@ def _make_folder(folder: Path, about: OfficeFile, random_bytes: RandomBytes) -> 
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in SECRETS:
             if not (folder / f"{name}.key").exists():
-                _write_private(folder / f"{name}.key", random_bytes(32).hex().encode())
+                write_private(folder / f"{name}.key", random_bytes(32).hex().encode())
         # Last, so that a folder with this file is whole.
         write_office_file(folder, about)
+        flush_names(folder.absolute().parent)
     except OSError as error:
         raise OfficeError(
             f"The folder {folder} cannot be written: {error.strerror}.", hint="Choose another."
@@ -229,14 +234,4 @@ def _make_folder(folder: Path, about: OfficeFile, random_bytes: RandomBytes) -> 
 
 
 def write_office_file(folder: Path, about: OfficeFile) -> None:
-    _write_private(folder / "office.json", msgspec.json.encode(about))
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    new = path.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+    write_private(folder / "office.json", msgspec.json.encode(about))

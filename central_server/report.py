@@ -8,10 +8,19 @@ from collections.abc import Iterator
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from central_server import schema
+from central_server import roll_call, schema
 from central_server.office import Office
 from ledger.chain import breaks
-from ledger.entry import GENESIS, entry_hash
+from ledger.entry import (
+    GENESIS,
+    ClaimBody,
+    EntryUnreadable,
+    ReturnBody,
+    SaleBody,
+    entry_hash,
+    read_entry,
+    read_envelope,
+)
 
 
 class TerminalStatus(msgspec.Struct, frozen=True):
@@ -21,10 +30,16 @@ class TerminalStatus(msgspec.Struct, frozen=True):
     applied: int
     branches: int
     revoked: bool
+    forfeited: bool
+    awaited: bool
+    heard_at: str
 
 
 class Status(msgspec.Struct, frozen=True):
-    """`notes` counts what a person should look at, by its code."""
+    """`notes` counts what a person should look at, by its code. While a till is `awaited`, no rights are granted.
+
+    A till's `heard_at` is when it last sent entries, '' for never; `forfeited` is its newest epoch.
+    """
 
     server: str
     server_epoch: int
@@ -33,6 +48,45 @@ class Status(msgspec.Struct, frozen=True):
     recorded: int
     applied: int
     notes: dict[str, int]
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """`at_stake`: the points that the restored database knows to lie there."""
+
+    terminal: str
+    epoch: str
+    at_stake: int
+    heard_at: str
+
+
+class Note(msgspec.Struct, frozen=True):
+    noted_at: str
+    code: str
+    terminal: str
+    number: int
+    reason: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An entry behind a receipt's reference. `esc` is what it did to the rights of its own till, all lots together."""
+
+    terminal: str
+    shop: str
+    number: int
+    branch: str
+    is_fork: bool
+    is_applied: bool
+    kind: str
+    document: str
+    business_day: str
+    recorded_at: str
+    received_at: str
+    outcome: str
+    member: str
+    cards: list[str]
+    points: dict[str, int]
+    esc: int
+    notes: list[str]
 
 
 class CardBalance(msgspec.Struct, frozen=True):
@@ -57,6 +111,8 @@ def status(office: Office) -> Status:
         branches: dict[str, int] = dict(
             connection.execute(select(branch.terminal, func.count()).group_by(branch.terminal)).all()
         )
+        lost = {tuple(row) for row in connection.execute(select(schema.forfeit.c.terminal, schema.forfeit.c.epoch))}
+        awaited = {terminal for terminal, _ in roll_call.awaited(office, connection)}
         terminals = [
             TerminalStatus(
                 row.terminal,
@@ -65,6 +121,9 @@ def status(office: Office) -> Status:
                 recorded.get(row.terminal, 0) - waiting.get(row.terminal, 0),
                 branches.get(row.terminal, 0),
                 bool(row.revoked_at),
+                (row.terminal, row.epoch) in lost,
+                row.terminal in awaited,
+                row.heard_at,
             )
             for row in connection.execute(select(schema.terminal).order_by(schema.terminal.c.terminal))
         ]
@@ -94,6 +153,101 @@ def balances(office: Office) -> list[CardBalance]:
             .order_by(card.card)
         ).all()
     return [CardBalance(row.card, int(held.get(row.member, 0)) - row.debt) for row in rows]
+
+
+def awaited(office: Office) -> list[Awaited]:
+    """Whom the roll call waits for: nothing is granted until each has said hello, or is gone on without."""
+    with office.database.reading() as connection:
+        table = schema.terminal.c
+        heard = dict(connection.execute(select(table.terminal, table.heard_at)).all())
+        return [
+            Awaited(terminal, epoch, roll_call.at_stake(connection, terminal, epoch), heard.get(terminal, ""))
+            for terminal, epoch in roll_call.awaited(office, connection)
+        ]
+
+
+def notes(office: Office, last: int = 0) -> list[Note]:
+    """What a person should look at, newest first; the `last` ones, or all."""
+    table = schema.note.c
+    query = select(table.noted_at, table.code, table.terminal, table.number, table.reason).order_by(
+        table.noted_at.desc(), table.terminal, table.number.desc(), table.code
+    )
+    with office.database.reading() as connection:
+        rows = connection.execute(query.limit(last) if last else query).all()
+    return [Note(row.noted_at, row.code, row.terminal, row.number, row.reason) for row in rows]
+
+
+def find(office: Office, terminal: str, number: int) -> list[Found]:
+    """The entries with this number in this terminal's journal: one, or several where its disk was copied or put back."""
+    inbox, branch, member, card, note = (
+        table.c for table in (schema.inbox, schema.branch, schema.member, schema.card, schema.note)
+    )
+    found: list[Found] = []
+    with office.database.reading() as connection:
+        rows = connection.execute(
+            select(schema.inbox, branch.is_fork, branch.applied_number, schema.terminal.c.shop)
+            .join_from(
+                schema.inbox,
+                schema.branch,
+                (branch.terminal == inbox.terminal) & (branch.branch == inbox.branch),
+            )
+            .join(schema.terminal, schema.terminal.c.terminal == inbox.terminal)
+            .where(inbox.terminal == terminal, inbox.number == number)
+            .order_by(branch.is_fork, inbox.received_at, inbox.hash)
+        ).all()
+        for row in rows:
+            became = connection.scalar(select(member.merged_into).where(member.member == row.member)) or row.member
+            cards = connection.scalars(select(card.card).where(card.member == became).order_by(card.card)).all()
+            odd = connection.execute(
+                select(note.code, note.reason)
+                .where(note.terminal == terminal, note.number == number, note.hash == row.hash)
+                .order_by(note.code)
+            )
+            day, recorded_at, points, esc = _told_by(row.data)
+            found.append(
+                Found(
+                    terminal,
+                    row.shop,
+                    number,
+                    row.branch,
+                    row.is_fork,
+                    number <= row.applied_number,
+                    row.kind,
+                    row.document,
+                    day,
+                    recorded_at,
+                    row.received_at,
+                    row.outcome,
+                    became,
+                    list(cards) if row.member else [],
+                    points,
+                    esc,
+                    [f"{one.code}: {one.reason}" for one in odd],
+                )
+            )
+    return found
+
+
+def _told_by(data: bytes) -> tuple[str, str, dict[str, int], int]:
+    """Day, time, points by what became of them, and change of the till's own rights, as far as this version can read it."""
+    try:
+        envelope = read_envelope(data)
+    except EntryUnreadable:
+        return "", "", {}, 0
+    points: dict[str, int] = {}
+    try:
+        match read_entry(data).body:
+            case SaleBody(awarded=awarded, redeemed=redeemed):
+                points = {"earned": awarded, "used": redeemed}
+            case ReturnBody(taken=taken, restored=restored):
+                points = {"taken back": taken, "given back": restored}
+            case ClaimBody(awarded=awarded):
+                points = {"earned": awarded}
+            case _:
+                pass
+    except EntryUnreadable:
+        pass
+    return envelope.business_day, envelope.recorded_at, points, sum(envelope.esc.values())
 
 
 def problems(office: Office) -> Iterator[str]:

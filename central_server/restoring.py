@@ -2,63 +2,83 @@
 
 A restored head office has forgotten what happened since its backup. It takes a server epoch later than any before, from outside
 the database; by that the tills see it, send again what it lacks, and greet it. What must not be forgotten with the database
-(who was enrolled or revoked, who got rights, who was erased) stands in the roster, and is put right at once.
+(who was enrolled or revoked, who got rights, who was erased) stands in the roster, and is put right before anybody is served.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, inspect, select, update
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from central_server import members, schema
-from central_server.database import Database, add, keep, sqlite_url
+from central_server import forfeits, members, schema, witness
+from central_server.database import Database, add, keep, put, sqlite_url
 from central_server.errors import OfficeError
+from central_server.files import alone, flush_names
 from central_server.office import Now, Office, OfficeFile, read_office_file, write_office_file
+from central_server.roster import Event
 from ledger.identifiers import RandomBytes
 
 FORMAT = "pos-central backup 1"
 ROWS_AT_ONCE = 2000
 MAX_LINE_BYTES = 256 * 1024 * 1024
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What file systems without hard links answer, those of memory sticks above all."""
+
+Told = Callable[[int], None]
 
 
 class Header(msgspec.Struct, frozen=True):
+    """The roster goes along, so that the folder's keys and the last backup are enough where a whole machine is lost."""
+
     format: str
     server: str
     server_epoch: int
     schema: str
     made_at: str
+    roster: list[Event]
 
 
-class Rows(msgspec.Struct, frozen=True, array_like=True):
+class Rows(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
     table: str
     rows: list[list[object]]
 
 
-class End(msgspec.Struct, frozen=True):
+class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
     rows: int
 
 
-def backup(office: Office, file: Path, progress: Callable[[int], None] = lambda rows: None) -> int:
+def _nobody(rows: int) -> None:
+    pass
+
+
+# -- backup --------------------------------------------------------------------------------------------------------------
+
+
+def backup(office: Office, file: Path, progress: Told = _nobody) -> int:
     """Writes all that the database holds at one moment to `file`, readable by this user alone; answers how many rows.
 
     The keys of the folder are not in it. Raises OfficeError where the file exists or cannot be written; nothing is left then.
     """
-    new = file.with_name(f"{file.name}.new")
+    new = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:
         if file.exists():
-            raise OfficeError(f"{file} is there already.", hint="Choose another name; a backup is never overwritten.")
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "wb") as out:
             rows = 0
             squeeze = zlib.compressobj(3)
+            # Read before the tables: a line too many does no harm, one too few might.
+            roster = office.roster.every()
             with office.database.reading() as connection:
-                header = Header(FORMAT, office.server, office.server_epoch, schema.VERSION, office.time())
+                header = Header(FORMAT, office.server, office.server_epoch, schema.VERSION, office.time(), roster)
                 out.write(squeeze.compress(_line(header)))
                 for part in _content(connection):
                     out.write(squeeze.compress(_line(part)))
@@ -67,13 +87,34 @@ def backup(office: Office, file: Path, progress: Callable[[int], None] = lambda 
             out.write(squeeze.compress(_line(End(rows))) + squeeze.flush())
             out.flush()
             os.fsync(out.fileno())
-        os.link(new, file)  # fails where somebody made it meanwhile
+        _give_name(new, file)
+        flush_names(file.absolute().parent)
+    except FileExistsError as error:
+        raise OfficeError(
+            f"{file} is there already.", hint="Choose another name; a backup is never overwritten."
+        ) from error
     except OSError as error:
-        raise OfficeError(f"{file} cannot be written: {error.strerror}.", hint="Choose another place.") from error
+        raise OfficeError(
+            f"{file} cannot be written: {error.strerror}.",
+            hint="Nothing of it was left. Make room, or choose another place.",
+            code="BACKUP_UNWRITABLE",
+        ) from error
     finally:
         with suppress(OSError):
             new.unlink()
     return rows
+
+
+def _give_name(new: Path, file: Path) -> None:
+    """Raises FileExistsError where somebody made `file` meanwhile."""
+    try:
+        os.link(new, file)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if file.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        os.replace(new, file)
 
 
 def _line(part: object) -> bytes:
@@ -85,11 +126,136 @@ def _content(connection: Connection) -> Iterator[Rows]:
     for table in schema.metadata.sorted_tables:
         result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
         for part in result.partitions(ROWS_AT_ONCE):
-            yield Rows(table.name, [list(row) for row in part])
+            yield Rows(str(table.name), [list(row) for row in part])
+
+
+# -- restore -------------------------------------------------------------------------------------------------------------
+
+
+def restore(
+    folder: Path, file: Path, now: Now, random_bytes: RandomBytes, *, url: str = "", progress: Told = _nobody
+) -> Office:
+    """Puts a backup in the place of the database, as a new server epoch, and answers head office, open.
+
+    Into a new SQLite file beside the keys, or into an empty database at `url`; the database before is left as it is. The
+    folder's keys must be those of the head office that made the backup. It is in force once `office.json` names it, so an
+    interruption at any moment leaves the old one in force, or the new one. Raises OfficeError; then nothing has changed.
+    """
+    about = read_office_file(folder)
+    if not url and about.database:
+        raise OfficeError(
+            "This head office keeps its data in a database of its own.",
+            hint="Name a new, empty one: --database postgresql://USER@HOST/NAME. The one before is left as it is.",
+        )
+    with alone(folder):
+        parts = _parts(file)
+        header = _header(file, next(parts, b""))
+        if header.server != about.server:
+            raise OfficeError(
+                f"This backup is of head office {header.server}, the folder belongs to {about.server}.",
+                hint="Restore it into the folder with that one's keys.",
+            )
+        office = Office(folder, now, random_bytes)
+        office.server_epoch = _later_epoch(now, about.server_epoch, header.server_epoch)
+        office.roll_is_complete = False
+        after = OfficeFile(
+            about.server, office.server_epoch, url, "central.db" if url else _file_of(office.server_epoch)
+        )
+        office.database.close()
+        try:
+            is_older = not set(header.roster) <= set(office.roster.every())
+            _remember(office, header.roster)
+            if not url:
+                _remove(folder / after.file)
+            office.database = Database(url or sqlite_url(folder / after.file))
+            with _in_words(file), office.database.writing() as connection:
+                _fill(connection, parts, file, progress)
+                if is_older:
+                    _await_everybody(office, connection)
+                _put_right(office, connection)
+            office.database.close()  # SQLite folds its log into the file
+            flush_names(folder)
+            write_office_file(folder, after)
+        except BaseException:
+            office.close()
+            if not url:
+                _remove(folder / after.file)
+            raise
+        return Office.open(folder, now, random_bytes)
+
+
+def declare_restored(folder: Path, now: Now, random_bytes: RandomBytes) -> Office:
+    """Something else has put the database back to an earlier state (or perhaps has): a new server epoch, and what was
+    forgotten is put right. Safe at any time: all it costs where nothing was lost is a round of greetings.
+
+    Answers head office, open. Raises OfficeError while a server runs. Interrupted, it is to be done again, and a server says so.
+    """
+    about = read_office_file(folder)
+    with alone(folder):
+        office = Office.open(folder, now, random_bytes)
+        try:
+            with office.database.writing() as connection:
+                kept: dict[str, str] = dict(
+                    connection.execute(select(schema.setting.c.name, schema.setting.c.value)).all()
+                )
+                if kept.get("server", about.server) != about.server:
+                    raise OfficeError(
+                        "This database belongs to another head office.", hint="See which database office.json names."
+                    )
+                known = int(kept.get(witness.EPOCH, "1"))
+                office.server_epoch = _later_epoch(now, about.server_epoch, known)
+                office.roll_is_complete = False
+                _put_right(office, connection)
+            write_office_file(folder, OfficeFile(about.server, office.server_epoch, about.database, about.file))
+        except BaseException:
+            office.close()
+            raise
+        return office
+
+
+def _later_epoch(now: Now, *known: int) -> int:
+    """The number comes from the clock, too, so that a folder that is itself an old copy does no harm."""
+    return max(*known, int(now().timestamp())) + 1
+
+
+def _file_of(server_epoch: int) -> str:
+    return f"central-{server_epoch}.db"
+
+
+def _remove(file: Path) -> None:
+    """A database that never was in force."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            file.with_name(file.name + suffix).unlink()
+
+
+def _remember(office: Office, events: list[Event]) -> None:
+    try:
+        office.roster.remember(*events)
+    except OSError as error:
+        raise OfficeError(
+            f"The folder {office.folder} cannot be written: {error.strerror}.", hint="Make room. Nothing was changed."
+        ) from error
+
+
+def _header(file: Path, data: bytes) -> Header:
+    try:
+        header = msgspec.msgpack.decode(data, type=Header)
+    except msgspec.DecodeError as error:
+        raise OfficeError(
+            f"{file} is no backup of a head office.", hint="Nothing was changed.", code="BACKUP_DAMAGED"
+        ) from error
+    if header.format != FORMAT or header.schema != schema.VERSION:
+        raise OfficeError(
+            f"{file} was written by another version (schema {header.schema}; this program has {schema.VERSION}).",
+            hint="Restore it with the version that wrote it, then update.",
+            code="SCHEMA_NEWER" if header.schema > schema.VERSION else "SCHEMA_OLDER",
+        )
+    return header
 
 
 def _parts(file: Path) -> Iterator[bytes]:
-    """The lines of a backup. Raises OfficeError where it is none, or cut off."""
+    """The lines of a backup, to its very end. Raises OfficeError where it is none, cut off, or its checksum is wrong."""
     expand, buffer = zlib.decompressobj(), bytearray()
     try:
         with file.open("rb") as source:
@@ -99,149 +265,116 @@ def _parts(file: Path) -> Iterator[bytes]:
                 while len(buffer) - start >= 4:
                     size = int.from_bytes(buffer[start : start + 4], "big")
                     if size > MAX_LINE_BYTES:
-                        raise OfficeError(f"{file} is no backup of a head office.")
+                        raise _damaged(file)
                     if len(buffer) - start - 4 < size:
                         break
                     yield bytes(buffer[start + 4 : start + 4 + size])
                     start += 4 + size
                 del buffer[:start]
-    except (OSError, zlib.error) as error:
-        raise OfficeError(f"{file} cannot be read ({type(error).__name__}).", hint="Nothing was changed.") from error
+    except zlib.error as error:
+        raise _damaged(file) from error
+    except OSError as error:
+        raise OfficeError(f"{file} cannot be read: {error.strerror}.", hint="Nothing was changed.") from error
+    if not expand.eof or expand.unused_data or buffer:
+        raise _damaged(file)
 
 
-def restore(
-    folder: Path,
-    file: Path,
-    now: Now,
-    random_bytes: RandomBytes,
-    *,
-    url: str = "",
-    progress: Callable[[int], None] = lambda rows: None,
-) -> Office:
-    """Puts a backup in the place of the database, as a new server epoch, and answers head office, open.
+def _damaged(file: Path) -> OfficeError:
+    return OfficeError(
+        f"{file} is cut off, damaged, or no backup of a head office.",
+        hint="Nothing was changed; take an earlier backup.",
+        code="BACKUP_DAMAGED",
+    )
 
-    Into the SQLite file beside the keys (the one that is there is set aside, not deleted), or into an empty database at
-    `url`. The folder's keys must be those of the head office that made the backup. Raises OfficeError; where the backup turns
-    out to be damaged, the old database stays in force.
-    """
-    about = read_office_file(folder)
-    parts = _parts(file)
+
+@contextmanager
+def _in_words(file: Path) -> Iterator[None]:
+    """What the database says of rows that do not fit is the backup's fault; that it is away or full is not."""
     try:
-        header = msgspec.msgpack.decode(next(parts, b""), type=Header)
-    except msgspec.DecodeError as error:
-        raise OfficeError(f"{file} is no backup of a head office.", hint="Nothing was changed.") from error
-    if header.format != FORMAT or header.schema != schema.VERSION:
+        yield
+    except OperationalError as error:
         raise OfficeError(
-            f"{file} was written by another version (schema {header.schema}; this program has {schema.VERSION}).",
-            hint="Restore it with the version that wrote it, then update.",
-            code="SCHEMA_NEWER" if header.schema > schema.VERSION else "SCHEMA_OLDER",
-        )
-    if header.server != about.server:
-        raise OfficeError(
-            f"This backup is of head office {header.server}, the folder belongs to {about.server}.",
-            hint="Restore it into the folder with that one's keys.",
-        )
-    target = folder / "central.db.restoring"
-    to_file = not url
-    for name in (target.name, f"{target.name}-wal", f"{target.name}-shm"):
-        (folder / name).unlink(missing_ok=True)
-    database = Database(url or sqlite_url(target))
-    try:
-        with database.writing() as connection:
-            _fill(connection, parts, file, progress)
-    finally:
-        database.close()
-    if to_file:
-        _set_aside(folder, now)
-        os.replace(target, folder / "central.db")
-    declare_restored(folder, now, least_epoch=header.server_epoch, url=url)
-    office = Office.open(folder, now, random_bytes)
-    put_right(office)
-    return office
+            f"The new database cannot be written ({error.orig}).",
+            hint="Nothing was changed. See that it is there, and that its disk has room.",
+            code="RESTORE_FAILED",
+        ) from error
+    except SQLAlchemyError as error:
+        raise _damaged(file) from error
 
 
-def _fill(connection: Connection, parts: Iterator[bytes], file: Path, progress: Callable[[int], None]) -> None:
+def _fill(connection: Connection, parts: Iterator[bytes], file: Path, progress: Told) -> None:
     from central_server.migrations import migrate
 
+    if inspect(connection).get_table_names():
+        raise OfficeError(
+            "The database to restore into is not empty.", hint="Create a new, empty one. Nothing was changed."
+        )
     migrate(connection)
-    tables, counted = schema.metadata.tables, 0
-    if connection.scalar(select(func.count()).select_from(schema.setting)):
-        raise OfficeError("The database to restore into is not empty.", hint="Create a new, empty one.")
+    counted = 0
     for data in parts:
         try:
-            part = msgspec.msgpack.decode(data, type=Rows)
-        except msgspec.DecodeError:
-            end = msgspec.msgpack.decode(data, type=End)
-            if end.rows != counted:
-                break
-            return
-        table = tables[part.table]
-        names = [column.name for column in table.columns]
-        add(connection, table, [dict(zip(names, row, strict=True)) for row in part.rows])
-        counted += len(part.rows)
+            part = msgspec.msgpack.decode(data, type=Rows | End)
+            if isinstance(part, End):
+                if part.rows != counted or next(parts, None) is not None:
+                    raise _damaged(file)
+                return
+            table = schema.metadata.tables[part.table]
+            names = [column.name for column in table.columns]
+            rows = [dict(zip(names, row, strict=True)) for row in part.rows]
+        except (msgspec.DecodeError, KeyError, ValueError) as error:
+            raise _damaged(file) from error
+        add(connection, table, rows)
+        counted += len(rows)
         progress(counted)
-    raise OfficeError(f"{file} is cut off or damaged.", hint="Nothing was changed; take an earlier backup.")
+    raise _damaged(file)
 
 
-def _set_aside(folder: Path, now: Now) -> None:
-    """The database that is replaced is kept under another name, its last transactions folded in."""
-    old = folder / "central.db"
-    if not old.exists():
-        return
-    kept = folder / f"central.db.replaced-{now():%Y%m%d-%H%M%S}"
-    for suffix in ("-wal", "-shm"):
-        if (part := old.with_name(old.name + suffix)).exists():
-            os.replace(part, kept.with_name(kept.name + suffix))
-    os.replace(old, kept)
+# -- what a restored database has forgotten ------------------------------------------------------------------------------
 
 
-def declare_restored(folder: Path, now: Now, *, least_epoch: int = 0, url: str = "") -> int:
-    """Gives head office a server epoch later than any before; answers it. For a database that something else restored.
-
-    The number comes from the folder and from the clock, so that a folder that is itself an old copy does no harm.
-    """
-    about = read_office_file(folder)
-    epoch = max(about.server_epoch, least_epoch, int(now().timestamp())) + 1
-    write_office_file(folder, OfficeFile(about.server, epoch, url or about.database))
-    return epoch
+def _await_everybody(office: Office, connection: Connection) -> None:
+    """The folder is older than the backup: which tills were granted points for the first time since, nobody knows any more."""
+    table = schema.terminal.c
+    rows = connection.execute(select(table.terminal, table.epoch).where(table.revoked_at == "")).all()
+    _remember(office, [Event("granted", row.terminal, row.epoch) for row in rows])
 
 
-def put_right(office: Office) -> None:
-    """After a restore: what the roster knows and the database has forgotten. The same again changes nothing."""
-    roster = office.roster
-    with office.database.writing() as connection:
-        table, lost = schema.terminal, schema.forfeit
-        shops = {one.shop for one in roster.events("enrolled")}
-        keep(connection, schema.shop, [{"shop": shop, "created_at": office.time()} for shop in sorted(shops)])
-        keep(
-            connection,
-            table,
-            [
-                {
-                    "terminal": one.terminal,
-                    "shop": one.shop,
-                    "epoch": one.epoch,
-                    "public_key": one.public_key,
-                    "enrolled_at": one.at,
-                    "revoked_at": "",
-                    "heard_at": "",
-                }
-                for one in roster.events("enrolled")
-            ],
+def _put_right(office: Office, connection: Connection) -> None:
+    """What the roster knows and the database has forgotten; and from here on the database is of this server epoch."""
+    roster, at = office.roster, office.time()
+    table, lost, got = schema.terminal, schema.forfeit, schema.grant.c
+    put(connection, schema.setting, [{"name": witness.EPOCH, "value": str(office.server_epoch)}])
+    enrolled = roster.events("enrolled")
+    keep(connection, schema.shop, [{"shop": shop, "created_at": at} for shop in sorted({one.shop for one in enrolled})])
+    keep(
+        connection,
+        table,
+        [
+            {
+                "terminal": one.terminal,
+                "shop": one.shop,
+                "epoch": one.epoch,
+                "public_key": one.public_key,
+                "enrolled_at": one.at,
+                "revoked_at": "",
+                "heard_at": "",
+            }
+            for one in enrolled
+        ],
+    )
+    for one in roster.events("revoked"):
+        connection.execute(
+            update(table).where(table.c.terminal == one.terminal, table.c.revoked_at == "").values(revoked_at=one.at)
         )
-        for one in roster.events("revoked"):
-            connection.execute(
-                update(table)
-                .where(table.c.terminal == one.terminal, table.c.revoked_at == "")
-                .values(revoked_at=one.at)
-            )
-        keep(
-            connection,
-            lost,
-            [
-                {"terminal": one.terminal, "epoch": one.epoch, "forfeited_at": office.time()}
-                for one in roster.events("forfeited")
-            ],
-        )
-        for one in roster.events("erased"):
-            members.forget(office, connection, one.member)
+    # A code that was used since the backup would look unused.
+    codes = schema.enroll_code
+    connection.execute(update(codes).where(codes.c.used_by == "", codes.c.expires_at > at).values(expires_at=""))
+    # The folder may be an older copy than the database: then the database knows of grants that the roster does not.
+    granted = connection.execute(select(got.terminal, got.epoch).distinct()).all()
+    known = {(one.terminal, one.epoch) for one in roster.events("granted")}
+    _remember(office, [Event("granted", row.terminal, row.epoch) for row in granted if tuple(row) not in known])
+    of_database = connection.execute(select(lost.c.terminal, lost.c.epoch)).all()
+    forfeited = {tuple(row) for row in of_database} | {(one.terminal, one.epoch) for one in roster.events("forfeited")}
+    forfeits.give_up(office, connection, sorted(forfeited))
+    for one in roster.events("erased"):
+        members.forget(office, connection, one.member)

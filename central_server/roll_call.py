@@ -7,7 +7,7 @@ restored with the database.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from central_server import schema
 from central_server.errors import OfficeError
@@ -22,20 +22,30 @@ def awaited(office: Office, connection: Connection) -> list[tuple[str, str]]:
     parents: dict[tuple[str, str], str] = {}
     greeted: set[tuple[str, str]] = set()
     table = schema.branch.c
-    for row in connection.execute(select(table.terminal, table.branch, table.parent, table.hello)):
-        parents[row.terminal, row.branch] = row.parent
+    for row in connection.execute(select(table.terminal, table.branch, table.parent, table.is_fork, table.hello)):
+        # Whoever greets has sent all that came before, so its earlier epochs are whole; but not what a twin wrote since.
+        parents[row.terminal, row.branch] = "" if row.is_fork else row.parent
         if row.hello == office.server_epoch:
             greeted.add((row.terminal, row.branch))
-    for terminal, branch in list(
-        greeted
-    ):  # whoever greets has sent all that came before, so its earlier epochs are whole
+    for terminal, branch in list(greeted):
         while branch := parents.get((terminal, branch), ""):
             greeted.add((terminal, branch))
     roster = office.roster
     excused = {(one.terminal, one.epoch) for one in roster.events("excused") if one.server_epoch == office.server_epoch}
     forfeited = {(one.terminal, one.epoch) for one in roster.events("forfeited")}
-    granted = {(one.terminal, one.epoch) for one in roster.events("granted")}
+    granted = {(one.terminal, one.epoch) for one in roster.events("granted") if one.server_epoch < office.server_epoch}
     return sorted(granted - greeted - excused - forfeited)
+
+
+def at_stake(connection: Connection, terminal: str, epoch: str) -> int:
+    """How many points the database knows to lie at an epoch: what going on without it can cost, as far as can be known."""
+    holding = schema.holding.c
+    points = connection.scalar(
+        select(func.coalesce(func.sum(holding.points), 0)).where(
+            holding.branch == f"{terminal}/{epoch}", holding.place.in_(["escrow", "granted"])
+        )
+    )
+    return int(points or 0)
 
 
 def is_frozen(office: Office, connection: Connection) -> bool:

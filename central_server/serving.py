@@ -1,4 +1,4 @@
-"""The running server: opens its socket, applies what is waiting, serves, and closes in order."""
+"""The running server: looks at its database, opens its socket, applies what is waiting, serves, and closes in order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from central_server import apply
+from central_server import apply, witness
 from central_server.app import apply_recorded, create_app, log
 from central_server.connections import Connection
 from central_server.office import Office
 
-EXPIRY_EVERY_S = 600.0
+UPKEEP_EVERY_S = 600.0
 
 
 class PortTaken(Exception):
@@ -27,29 +27,33 @@ class PortTaken(Exception):
 def serve_until_stopped(
     office: Office, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None
 ) -> None:
-    """Serves until SIGTERM or Ctrl-C. Raises PortTaken before anything has begun."""
+    """Serves until SIGTERM or Ctrl-C. Before anything begins: PortTaken, or OfficeError for a database put back."""
+    witness.require_current(office)
     listening = _listen(host, port)
     try:
+        witness.remember(office)
         apply.understand(office)
         apply_recorded(office)
         config = configured(create_app(office), tls_cert, tls_key)
         stopped = threading.Event()
-        expiry = threading.Thread(target=_expire_until, args=(office, stopped), name="expiry")
-        expiry.start()
+        upkeep = threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep")
+        upkeep.start()
         try:
+            server = uvicorn.Server(config)
+            # uvicorn takes the signals over while it runs, and raises the one that ended it once more; by then everything is
+            # closed, and it is done. One that comes before is remembered.
+            for name in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(name, lambda *_: setattr(server, "should_exit", True))
             scheme = "https" if tls_cert else "http"
             print(
                 f"Head office is open on {scheme}://{host}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True
             )
-            # uvicorn raises the signal that ended it once more; by then everything is closed, and it is done.
-            for name in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(name, lambda *_: None)
             # What is loaded by now stays; looking through it at every collection takes time from recording.
             gc.freeze()
-            uvicorn.Server(config).run(sockets=[listening])
+            server.run(sockets=[listening])
         finally:
             stopped.set()
-            expiry.join()
+            upkeep.join()
     finally:
         listening.close()
 
@@ -80,13 +84,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PortTaken(f"{host}:{port} cannot be listened on ({error.strerror}).") from error
 
 
-def _expire_until(office: Office, stopped: threading.Event) -> None:
-    """Posts what has expired. Expired points stop counting without it, so it never hurries."""
+def _keep_up_until(office: Office, stopped: threading.Event) -> None:
+    """Posts what has expired, and writes down how far the database is, now and then and at the end. Neither ever hurries."""
     while True:
         try:
             while not stopped.is_set() and apply.expire_due(office):
                 pass
-        except SQLAlchemyError as error:
-            log.error("expiry is put off: %s", type(error).__name__)
-        if stopped.wait(EXPIRY_EVERY_S):
+            witness.remember(office)
+        except (SQLAlchemyError, OSError) as error:
+            log.error("upkeep is put off: %s", type(error).__name__)
+        if stopped.is_set():
             return
+        stopped.wait(UPKEEP_EVERY_S)

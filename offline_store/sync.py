@@ -114,6 +114,8 @@ PAGE_ITEMS = 1000
 GATHER_ITEMS = 20_000
 """So many items of the feed are taken over in one transaction."""
 MOST_WAIT_S = 300.0
+CLOCK_STEP_S = 60
+"""A difference to head office's clock that changed by so much is written down."""
 WISH_S = 30.0
 """For so long the same wish for rights, its answer lost, keeps its name; later it is another wish."""
 
@@ -288,10 +290,13 @@ class Sync:
             raise Nonsense("Head office acknowledged an entry without a number.", hint="Nothing was marked as sent.")
         if number and journal.hash_at(db, number) != reply.head:
             number = 0
+        if number < int(settings.get(db, "acknowledged", "0")):
+            members.send_again(db, number)
         settings.put(db, "acknowledged", str(number))
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
         rights.count_takes(db, number)
         if reply.is_fork:
+            settings.put(db, "reopened_because", "copied")
             rights.surrender(db, moment(db, self._clock()), new_reference(self._random_bytes))
         return number
 
@@ -400,6 +405,7 @@ class Sync:
                     rights.renew(db, item)
                 case ForfeitItem():
                     if (item.terminal, item.epoch) == (at.who.terminal, at.who.epoch):
+                        settings.put(db, "reopened_because", "forfeited")
                         rights.surrender(db, at, new_reference(self._random_bytes))
                         at = moment(db, self._clock())
                 case ProgramItem():
@@ -421,8 +427,10 @@ class Sync:
         read of it may have been numbered anew. What it says of an earlier epoch is not listened to.
         """
         time = _moment(server_time)
+        ahead_s = round((self._clock() - time).total_seconds())
         with self._store.read() as db:
             known, epoch = settings.get(db, "server_time"), int(settings.get(db, "server_epoch", "0"))
+            known_ahead_s = int(settings.get(db, "clock_ahead_s", "0"))
         if server_epoch < epoch:
             raise Nonsense(
                 "An earlier state of head office answered than the one this till knows.",
@@ -431,14 +439,20 @@ class Sync:
         self.last_contact = self._clock()
         is_restored = server_epoch > epoch > 0
 
+        is_later = is_restored or not known or _minutes(time) > _minutes(_moment(known))
+
         def keep(db: sqlite3.Connection) -> None:
+            settings.put(db, "clock_ahead_s", str(ahead_s))
+            if not is_later:
+                return
+            # A new life of head office may set an earlier time: its clock may have been wrong in the one before.
             settings.put(db, "server_time", server_time)
             settings.put(db, "server_epoch", str(server_epoch))
             if is_restored:
                 db.execute("DELETE FROM feed_position")
                 rights.greet(db, moment(db, self._clock()), server_epoch)
 
-        if is_restored or not known or _minutes(time) > _minutes(_moment(known)):
+        if is_later or abs(ahead_s - known_ahead_s) >= CLOCK_STEP_S:
             self._store.write(keep)
         return is_restored
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ LATEST_ENTRIES = 1000
 WAIT_S = 3.0
 MOST_ANSWER_BYTES = 65_536
 CLOCK_MAY_DIFFER_S = 120
+CLOCK_MAY_HAVE_DIFFERED_S = 600
+"""So far from head office's at the last contact: an answer may have been slow, and a clock that was set since is right now."""
+REOPENED_SHOWN_DAYS = 30
 OWN_PACKAGES = ("drivers", "loyalty", "ledger", "offline_store")
 SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """The first versions, and those with the correction taken back, that cannot lose a WAL reset (https://sqlite.org/wal.html)."""
@@ -362,7 +365,7 @@ def _head_office(till: _Till) -> Iterator[Finding]:
         return
     url = till.config.server.url
     with till.store.read() as db:
-        shop = settings.get(db, "shop")
+        shop, ahead_s = settings.get(db, "shop"), int(settings.get(db, "clock_ahead_s", "0"))
     if not url and shop:
         do = "Write its address as url under [server] in till.toml."
         yield Finding("Head office", False, f"this till belongs to shop {shop}, but till.toml names no head office", do)
@@ -380,6 +383,9 @@ def _head_office(till: _Till) -> Iterator[Finding]:
         server_time = _health(url)
     except SyncError as error:
         yield Finding("Head office", False, str(error), error.hint)
+        if abs(ahead_s) > CLOCK_MAY_HAVE_DIFFERED_S:
+            found = f"at the last contact it was {difference(ahead_s)} head office's"
+            yield Finding("Clock", False, found, f"See whether it is right now. {_SET_CLOCK}")
         return
     yield Finding("Head office", True, f"{url} answers")
     yield from _clock(till, server_time)
@@ -424,11 +430,55 @@ def _clock(till: _Till, server_time: str) -> Iterator[Finding]:
     if abs(ahead_s) <= CLOCK_MAY_DIFFER_S:
         yield Finding("Clock", True, "it agrees with head office's")
         return
+    yield Finding("Clock", False, f"it is {difference(ahead_s)} head office's", _SET_CLOCK)
+
+
+_SET_CLOCK = f"Let the system set it: {'w32tm /resync' if sys.platform == 'win32' else 'sudo timedatectl set-ntp true'}"
+
+
+def difference(ahead_s: float) -> str:
+    """How far a clock is from another, as in "75 minutes ahead of"."""
     minutes = round(abs(ahead_s) / 60)
     how_much = f"{minutes:,} minutes" if minutes < 120 else f"{minutes // 60:,} hours"
-    way = "ahead of" if ahead_s > 0 else "behind"
-    set_it = "w32tm /resync" if sys.platform == "win32" else "sudo timedatectl set-ntp true"
-    yield Finding("Clock", False, f"it is {how_much} {way} head office's", f"Let the system set it: {set_it}")
+    return f"{how_much} {'ahead of' if ahead_s > 0 else 'behind'}"
+
+
+REOPENED = {
+    "copied": "head office had another history of it: its disk was copied, or put back from an image",
+    "forfeited": "it had been given up for lost",
+    "": "it gave up every right that it held",
+}
+
+
+def reopened(db: Any) -> tuple[str, str, int] | None:
+    """When and why this till began a new epoch after its first (day, reason, points given up), or None if it never did."""
+    from offline_store import journal, settings
+
+    who = journal.identity(db)
+    opened = journal.find(db, f"open/{who.terminal}/{who.epoch}")
+    if opened is None or opened.number == 1:
+        return None
+    why = REOPENED.get(settings.get(db, "reopened_because"), REOPENED[""])
+    return opened.envelope.business_day, why, -sum(opened.envelope.esc.values())
+
+
+def _epoch(till: _Till) -> Iterator[Finding]:
+    """Told for a month: long enough to be seen, short enough not to be overlooked for ever."""
+    from offline_store.moment import moment
+
+    if till.store is None:
+        return
+    with till.store.read() as db:
+        found = reopened(db)
+        if found is None:
+            return
+        day, why, points = found
+        is_recent = (
+            date.fromisoformat(moment(db, till.clock()).today) - date.fromisoformat(day)
+        ).days < REOPENED_SHOWN_DAYS
+    told = f"on {day} this till began a new epoch and gave up {points:,} points: {why}"
+    do = "If there is a twin of this till's disk, stop it. Then see docs/recovery.md; this is told for a month."
+    yield Finding("Epoch", not is_recent, told, do if is_recent else "")
 
 
 CHECKS: list[tuple[str, Callable[[_Till], Iterator[Finding]]]] = [
@@ -437,6 +487,7 @@ CHECKS: list[tuple[str, Callable[[_Till], Iterator[Finding]]]] = [
     ("Key", _key),
     ("Programme", _program),
     ("Journal", _journal),
+    ("Epoch", _epoch),
     ("Receipts", _receipts),
     ("Printer", _printer),
     ("Scanner", _scanner),

@@ -140,11 +140,10 @@ class HeadOffice:
         """The database as it was, under a server epoch later than any before."""
         self.stop()
         copy_database(backup / DATABASE, self.folder / DATABASE)
-        restoring.declare_restored(self.folder, self._now)
+        restoring.declare_restored(self.folder, self._now, self._random_bytes).close()
         self.disk.disarm()
         self.version += 1
         self.start()
-        restoring.put_right(self.office)
 
     def excuse(self, terminal: str) -> None:
         """A person says that this till will never greet again. Does nothing where nobody waits for it."""

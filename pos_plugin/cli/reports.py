@@ -22,10 +22,12 @@ def add_to(app: typer.Typer) -> None:
 
 def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """How this till stands: entries, what is not sent yet, receipts not printed yet."""
+    import shutil
     import sqlite3
 
     from offline_store import journal, receipts, settings
     from offline_store.store import Store
+    from pos_plugin import doctor
 
     with Store.open_for_reading(store) as till, till.read() as db:
         who, program = journal.identity(db), settings.program_in_force(db)
@@ -42,8 +44,15 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
             "last_heard": settings.get(db, "server_time") or None,
             "members": members,
             "receipts": receipts.counts(db),
+            "clock_ahead_s": int(settings.get(db, "clock_ahead_s", "0")),
+            "disk_free_mb": shutil.disk_usage(store).free // 1_000_000,
+            "reopened": None,
             "sqlite": sqlite3.sqlite_version,
         }
+        again = doctor.reopened(db)
+        if again is not None:
+            day, why, points = again
+            found["reopened"] = {"day": day, "because": why, "points": points}
     if as_json:
         print_json(found)
         return
@@ -51,15 +60,24 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     table = Table(show_header=False, box=None, pad_edge=False)
+    head_office = f"last heard {found['last_heard']}" if found["last_heard"] else "never heard"
+    if abs(found["clock_ahead_s"]) > doctor.CLOCK_MAY_HAVE_DIFFERED_S:
+        head_office += f"; this till's clock was {doctor.difference(found['clock_ahead_s'])} its own: pos-plugin doctor"
+    odd = []
+    if found["disk_free_mb"] * 1_000_000 < doctor.LEAST_ROOM_BYTES:
+        odd.append(("Disk", f"only {found['disk_free_mb']:,} MB are free: pos-plugin doctor"))
+    if again is not None:
+        odd.append(("Epoch", f"new since {again[0]}: {again[1]}"))
     prints = ", ".join(f"{count} {state}" for state, count in found["receipts"].items()) or "none yet"
     for name, value in (
         ("Till", who.terminal),
         ("Shop", found["shop"] or "not enrolled with a head office yet"),
         ("Programme", f"{program.id}, in {program.currency}"),
         ("Entries", f"{last:,}, of which {last - acknowledged:,} are not at head office yet"),
-        ("Head office", f"last heard {found['last_heard']}" if found["last_heard"] else "never heard"),
+        ("Head office", head_office),
         ("Members", f"{members:,}"),
         ("Receipts", prints),
+        *odd,
     ):
         table.add_row(name, value)
     Console().print(table)

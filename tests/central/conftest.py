@@ -394,3 +394,4 @@ class Told:
     Till = Till
     PROGRAM = PROGRAM
     spent = staticmethod(spent)
+    new_database = staticmethod(new_database)
