@@ -242,6 +242,16 @@ def test_an_open_in_the_middle_of_a_chunk_gives_up_what_entries_before_it_brough
     assert tell.figures(office, "bert") == {"available": 10}
 
 
+def test_an_open_that_names_no_right_gives_up_all_the_same_what_the_chunk_brought_there(office, till, tell):
+    one = till()
+    one.sale("1", 1000, "anna", keep=True)
+    one.held.clear()
+    one.reopen("second")
+    inbox.record(office, one.batch())
+    apply.apply_pending(office)
+    assert tell.figures(office, "anna") == {"available": 10}
+
+
 def test_two_threads_apply_and_two_grant_at_once_and_every_point_is_in_one_place(office, till, tell):
     tills = [till(name * 6) for name in "ABC"]
     for one in tills:
