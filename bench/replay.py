@@ -248,6 +248,12 @@ class Shop:
 
         until(is_printed, "the printer")
         until(is_quiet, "the exchange with head office")
+
+        def is_applied() -> bool:
+            state = self.office.report("status")
+            return bool(state["recorded"] == state["applied"])
+
+        until(is_applied, "head office to apply what it has")
         terminal.sync.step(terminal.checkout.needs_rights)
         with store.read() as db:
             counted = receipts.counts(db)

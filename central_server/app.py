@@ -40,13 +40,20 @@ MAX_BODIES_BYTES = 256 * 1024 * 1024
 BODY_WITHIN_S = 60.0
 """So long a body may take from its first byte to its last: a whole message at 0.6 Mbit/s."""
 
+CATCHING_UP = 50
+"""A batch of more entries comes from a till that was away; it need not wait until they are applied."""
+
 log = logging.getLogger("central_server")
 
 Message = TypeVar("Message")
 Terminal = Row[tuple[str, ...]]
 
 
-def create_app(office: Office, *, body_within_s: float = BODY_WITHIN_S) -> FastAPI:
+def create_app(
+    office: Office, *, body_within_s: float = BODY_WITHIN_S, apply_later: Callable[[], None] | None = None
+) -> FastAPI:
+    """Head office's addresses. `apply_later` wakes whoever applies what a till that catches up has sent; without it, and for the
+    few entries of a till that is up to date, that is done before the answer."""
     app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     wrong_codes = enrolment.WrongCodes()
     bodies = Bodies(body_within_s)
@@ -71,8 +78,12 @@ def create_app(office: Office, *, body_within_s: float = BODY_WITHIN_S) -> FastA
         body = await bodies.read(request)
 
         def answer() -> object:
-            reply = inbox.record(office, unpack(body))
-            apply_recorded(office)
+            batch = unpack(body)
+            reply = inbox.record(office, batch)
+            if apply_later is not None and len(batch.entries) > CATCHING_UP:
+                apply_later()
+            else:
+                apply_recorded(office)
             return reply
 
         return _json(await run_in_threadpool(answer))
@@ -161,7 +172,7 @@ def create_app(office: Office, *, body_within_s: float = BODY_WITHIN_S) -> FastA
 
 
 def apply_recorded(office: Office) -> None:
-    """Applies what is recorded. A failure is logged and nobody's request fails for it: it is tried after the next upload."""
+    """Applies what is recorded. A failure is logged and nobody's request fails for it: it is tried again soon."""
     try:
         while apply.apply_pending(office, 10_000) == 10_000:
             pass

@@ -17,6 +17,7 @@ from central_server.app import apply_recorded, create_app, log
 from central_server.connections import Connection
 from central_server.office import Office
 
+APPLY_EVERY_S = 30.0
 UPKEEP_EVERY_S = 600.0
 
 
@@ -34,10 +35,14 @@ def serve_until_stopped(
         witness.remember(office)
         apply.understand(office)
         apply_recorded(office)
-        config = configured(create_app(office), tls_cert, tls_key)
-        stopped = threading.Event()
-        upkeep = threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep")
-        upkeep.start()
+        stopped, woken = threading.Event(), threading.Event()
+        config = configured(create_app(office, apply_later=woken.set), tls_cert, tls_key)
+        threads = [
+            threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep"),
+            threading.Thread(target=_apply_until, args=(office, stopped, woken), name="applying"),
+        ]
+        for thread in threads:
+            thread.start()
         try:
             server = uvicorn.Server(config)
             # uvicorn takes the signals over while it runs, and raises the one that ended it once more; by then everything is
@@ -53,7 +58,9 @@ def serve_until_stopped(
             server.run(sockets=[listening])
         finally:
             stopped.set()
-            upkeep.join()
+            woken.set()
+            for thread in threads:
+                thread.join()
     finally:
         listening.close()
 
@@ -82,6 +89,14 @@ def _listen(host: str, port: int) -> socket.socket:
         )
     except OSError as error:
         raise PortTaken(f"{host}:{port} cannot be listened on ({error.strerror}).") from error
+
+
+def _apply_until(office: Office, stopped: threading.Event, woken: threading.Event) -> None:
+    """Applies what tills have sent that catch up, and what was put off."""
+    while not stopped.is_set():
+        woken.wait(APPLY_EVERY_S)
+        woken.clear()
+        apply_recorded(office)
 
 
 def _keep_up_until(office: Office, stopped: threading.Event) -> None:
