@@ -18,7 +18,7 @@ from bench.simulator.facts import Violation
 from bench.simulator.hazards import Hazards, drawn
 from bench.simulator.world import World
 
-logging.getLogger("central_server").setLevel(logging.CRITICAL)  # what it puts off is in the trace
+log = logging.getLogger("central_server")
 
 STEPS = 60
 MEMORY = Path("/dev/shm")
@@ -50,6 +50,8 @@ def run_seed(
     folder = Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=template()))
     world = None
     violation = ""
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what it puts off is in the trace
     try:
         world = World(seed, chosen, folder, template(), is_traced=is_traced)
         world.run(steps)
@@ -62,6 +64,7 @@ def run_seed(
         if is_traced:
             traceback.print_exc(file=sys.stderr)
     finally:
+        log.setLevel(level)
         if world is not None:
             world.close()
         shutil.rmtree(folder, ignore_errors=True)
