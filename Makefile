@@ -22,12 +22,12 @@ run: setup
 
 # What every change must pass, on a bare machine: under five minutes.
 test: setup lint
-	$(BIN)/python -m pytest -q -m "not slow and not postgres"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not postgres"
 
 # Everything, nothing skipped: the real PostgreSQL, a real Chromium, a real year.
 check: setup lint
 	$(BIN)/mypy --platform win32
-	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m "slow or postgres or browser"
+	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or postgres or browser"
 	$(BIN)/python -m bench.replay --till 367
 
 lint:
