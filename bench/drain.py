@@ -2,8 +2,8 @@
 
 Ours is `Sync.step` over HTTP to a served head office on PostgreSQL: signed batches, unpacked and checked entry by entry, each
 durable before it is acknowledged. The peer is COPY of the same rows, made beforehand, into a table like the inbox. Then the
-same outbox once more, as after a restore: every entry is known already. Last, a drain into a head office that also applies what
-it records before it answers, as it does in a shop.
+same outbox once more, as after a restore: every entry is known already. Last, a smaller drain into a head office that also
+applies what it records before it answers, as it does in a shop.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench.postgres import postgres
 from offline_store import settings
 
 ENTRIES = 20_000
+APPLIED_ENTRIES = 2_000
 ROUNDS = 3
 
 
@@ -41,10 +42,11 @@ def measure(entries: int = ENTRIES, rounds: int = ROUNDS) -> list[dict[str, Any]
             copied.append(peer.rows / peer.copy())
             peer.close()
         office = head.new()
+        fill(place / "small", min(entries, APPLIED_ENTRIES))
         with served(office, record_only=False) as url:
-            till = Draining(place / "filled", place / "till-applied", office, url)
-            applied = till.last / till.drain()
-            till.close()
+            small = Draining(place / "small", place / "small-till", office, url)
+            applied = small.last / small.drain()
+            small.close()
     limit = statistics.median(copied)
     return [
         at_least(
@@ -54,7 +56,7 @@ def measure(entries: int = ENTRIES, rounds: int = ROUNDS) -> list[dict[str, Any]
             0.35,
             "entries/s",
             with_applying_ratio=applied / limit,
-            with_applying_seconds=till.last / applied,
+            with_applying_a_second=applied,
         ),
         at_least("the same outbox once more / COPY", statistics.median(again), limit, 0.9, "entries/s"),
     ]
