@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
+import sys
 from typing import Any
 
 NAMES = ("backfill", "checkout", "concurrent", "members", "feed", "drain", "ingest", "tamper")
@@ -20,6 +22,8 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.entries and asked.name not in SIZED:
         parser.error(f"{asked.name} has one size")
+    # Ended from outside, it still stops the servers it started and removes its folders.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     size = {"entries": asked.entries} if asked.entries else {}
     ratios: list[dict[str, Any]] = importlib.import_module(f"bench.{asked.name}").measure(**size)
     if asked.json:
