@@ -41,7 +41,9 @@ class Balance:
 
 def member_of_card(db: sqlite3.Connection, card: str) -> str | None:
     row = db.execute(
-        "SELECT card.member, merged_into FROM card LEFT JOIN member USING (member) WHERE card = ?", (card,)
+        "SELECT card.member, merged_into FROM card LEFT JOIN member INDEXED BY merged_member "
+        "ON member.member = card.member AND merged_into <> '' WHERE card = ?",
+        (card,),
     ).fetchone()
     if row is None:
         return None

@@ -112,6 +112,9 @@ CREATE TABLE member (
     merged_into TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
+-- Few have become another, and most questions only ask whether one has.
+CREATE INDEX merged_member ON member (member, merged_into) WHERE merged_into <> '';
+
 CREATE TABLE card (
     card TEXT PRIMARY KEY,
     member TEXT NOT NULL
