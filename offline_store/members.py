@@ -148,11 +148,18 @@ def apply_items(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
     Of a member who joined here, head office may not have the details yet: those stay until it has. A card or phone that two
     items name is the later one's. A merge is written to the journal, too, once: a restored head office learns it from there.
     """
+    start, seen = 0, set[str]()
+    for place, item in enumerate(items):
+        if item.member in seen:  # the same member twice: the later word undoes the earlier
+            _apply_once(db, at, items[start:place])
+            start, seen = place, set()
+        seen.add(item.member)
+    _apply_once(db, at, items[start:])
+
+
+def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem]) -> None:
+    """Takes over what is said of members, each of whom comes once."""
     names = [item.member for item in items]
-    if len(set(names)) < len(names):  # the same member twice: the later word undoes the earlier
-        for item in items:
-            apply_items(db, at, [item])
-        return
     for item in items:
         if item.merge and number_of(db, f"merge/{item.merge}") is None:
             body = MergeBody(item.merge, item.member, item.merged_into, item.merge_signature)
