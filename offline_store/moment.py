@@ -18,13 +18,13 @@ from offline_store.journal import Identity
 @dataclass(frozen=True)
 class Moment:
     """`now` is the till's clock, but never earlier than the last server time it saw. `acknowledged` is the number of the last
-    entry that head office has."""
+    entry that head office has. `since` is when this till was made, or last started where the caller knows."""
 
     who: Identity
     program: Program
     now: datetime
     acknowledged: int
-    made_at: datetime
+    since: datetime
 
     @property
     def local(self) -> datetime:
@@ -46,17 +46,19 @@ class Moment:
         return self.now.astimezone(UTC).isoformat(timespec="milliseconds")
 
     def is_late(self, sold_at: str) -> bool:
-        """Whether a sale happened before this till was made: another, lost since, may have recorded it already."""
-        return sold_at < self.made_at.astimezone(self.program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
+        """Whether a sale happened before this till last started: a disk that was lost since, or a later state of this one, may
+        have recorded it already."""
+        return sold_at < self.since.astimezone(self.program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
-def moment(db: sqlite3.Connection, clock: datetime) -> Moment:
+def moment(db: sqlite3.Connection, clock: datetime, started_at: datetime | None = None) -> Moment:
     known = settings.every(db)
     seen = known.get("server_time")
+    made_at = datetime.fromisoformat(known.get("made_at", "0001-01-02T00:00:00+00:00"))
     return Moment(
         who=Identity(known["terminal"], known["epoch"]),
         program=settings.program(db, known["program"]),
         now=max(clock, datetime.fromisoformat(seen)) if seen else clock,
         acknowledged=int(known.get("acknowledged", "0")),
-        made_at=datetime.fromisoformat(known.get("made_at", "0001-01-02T00:00:00+00:00")),
+        since=max(made_at, started_at) if started_at else made_at,
     )

@@ -59,6 +59,7 @@ class Checkout:
         self.clock = clock
         self.random_bytes = random_bytes
         self.connection = connection
+        self._started_at = clock()
         self._fetch_rights = fetch_rights
         cards = Identifying(store, clock, look_up_card, look_up_phone)
         self.identify = cards.identify
@@ -356,7 +357,7 @@ class Checkout:
     # -- what both need
 
     def moment(self, db: sqlite3.Connection) -> Moment:
-        return moment(db, self.clock())
+        return moment(db, self.clock(), self._started_at)
 
     def today(self, db: sqlite3.Connection) -> str:
         """The programme's day now, by this till's clock or the last server time, whichever is later."""

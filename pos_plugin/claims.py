@@ -109,7 +109,7 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
         expires_on=earned.expires_on if lot else "",
         operator=operator,
     )
-    esc = {lot: earned.points} if lot and stays else {}
+    esc = {lot: earned.points} if lot and stays and not at.is_late(sale.sold_at) else {}
     draft = Draft(body, claim_document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)
     shown = points_shown(

@@ -552,6 +552,19 @@ def test_what_is_kept_in_memory_ends_with_time(till) -> None:
     assert [checkout._quotes, checkout._committed, checkout._fetching] == [{}, {}, {}]
 
 
+def test_a_sale_from_before_the_last_start_gives_no_right_to_spend_here(till) -> None:
+    """The disk may have been put back to an old image, and what was lost with it may have recorded that sale."""
+    member = till.member()
+    before = till.sale("1", 15_000)
+    till.pass_time(minutes=5)
+    till.reopen()
+    till.scan()
+    for sale in (before, till.sale("2", 9_900)):
+        till.checkout.commit(till.checkout.quote(sale, member).quote_id)
+    assert till.held(member) == 99
+    assert till.balance(member).points == 249
+
+
 def test_a_sale_from_before_this_till_was_made_gives_no_right_to_spend_here(till) -> None:
     """Another till, lost since, may have recorded it already: its points go to the member, once a document."""
     member = till.member()
