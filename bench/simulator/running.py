@@ -20,7 +20,7 @@ from bench.simulator.world import World
 
 logging.getLogger("central_server").setLevel(logging.CRITICAL)  # what it puts off is in the trace
 
-STEPS = 60
+STEPS = 30
 MEMORY = Path("/dev/shm")
 
 
