@@ -97,10 +97,11 @@ def balances_are_right(world: World) -> None:
     for member, points in world.facts.net(there, first).items():
         right[who.get(member, member)] += points
     today = day_of(world.now)
-    for owner, place, lot, day, points in _holdings(world):
+    for owner, place, lot, day, points, is_graced in _holdings(world):
         if place == "expired":
             right[owner] -= points
-            require(day <= today, f"lot {lot} of member {owner} is expired and ends on {day}; it is {today}")
+            # Grace is for the part of a lot that came back late; the part that lay here has ended.
+            require(day <= today or is_graced, f"lot {lot} of member {owner} is expired and ends on {day}; it is {today}")
         if place == "available":
             require(today < day, f"lot {lot} of member {owner} ended on {day} and is still available; it is {today}")
     for debtor, loss in world.office.look("SELECT member, loss FROM member WHERE loss > 0"):
@@ -234,9 +235,9 @@ def standing(world: World, member: str) -> int:
     return int(str(points)) - (int(str(debt[0][0])) if debt else 0)
 
 
-def _holdings(world: World) -> Iterator[tuple[str, str, str, str, int]]:
+def _holdings(world: World) -> Iterator[tuple[str, str, str, str, int, bool]]:
     rows = world.office.look(
-        "SELECT member, place, lot, expires_on, points FROM holding JOIN lot USING (member, lot) ORDER BY member, place, lot"
+        "SELECT member, place, lot, expires_on, points, is_graced FROM holding JOIN lot USING (member, lot) ORDER BY member, place, lot"
     )
-    for member, place, lot, day, points in rows:
-        yield str(member), str(place), str(lot), str(day), int(str(points))
+    for member, place, lot, day, points, is_graced in rows:
+        yield str(member), str(place), str(lot), str(day), int(str(points)), bool(is_graced)
