@@ -101,7 +101,9 @@ def balances_are_right(world: World) -> None:
         if place == "expired":
             right[owner] -= points
             # Grace is for the part of a lot that came back late; the part that lay here has ended.
-            require(day <= today or is_graced, f"lot {lot} of member {owner} is expired and ends on {day}; it is {today}")
+            require(
+                day <= today or is_graced, f"lot {lot} of member {owner} is expired and ends on {day}; it is {today}"
+            )
         if place == "available":
             require(today < day, f"lot {lot} of member {owner} ended on {day} and is still available; it is {today}")
     for debtor, loss in world.office.look("SELECT member, loss FROM member WHERE loss > 0"):
