@@ -239,7 +239,8 @@ def standing(world: World, member: str) -> int:
 
 def _holdings(world: World) -> Iterator[tuple[str, str, str, str, int, bool]]:
     rows = world.office.look(
-        "SELECT member, place, lot, expires_on, points, is_graced FROM holding JOIN lot USING (member, lot) ORDER BY member, place, lot"
+        "SELECT member, place, lot, expires_on, points, is_graced FROM holding JOIN lot USING (member, lot) "
+        "ORDER BY member, place, lot"
     )
     for member, place, lot, day, points, is_graced in rows:
         yield str(member), str(place), str(lot), str(day), int(str(points)), bool(is_graced)
