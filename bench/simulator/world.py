@@ -841,9 +841,10 @@ class World:
         self._drain(lambda member: True)
         checks.same_rights(self, of_twins=False)
         self._drain(lambda member: False)
-        while self.office.expire():
-            pass
-        self._drain(lambda member: False)
+        if self.office.expire():
+            while self.office.expire():
+                pass
+            self._drain(lambda member: False)
         if self.stands and self.hazards.keeps("escrow"):
             checks.what_stands_is_called_back(self)
             self._drain(lambda member: False)
@@ -855,12 +856,18 @@ class World:
         checks.everything(self)
 
     def _drain(self, keeps: Callable[[str], bool]) -> None:
+        at_rest: dict[str, int] = {}
         for round_ in range(12):
             moved = 0
-            for till in list(self.tills):
+            for till in self.tills:
+                if at_rest.get(till.label) == self.office.version:
+                    continue  # nothing has happened at head office since it had nothing to say
                 progress = till.sync.step(keeps)
                 self.harvest(till)
-                moved += progress.uploaded + progress.received + progress.unsent
+                mine = progress.uploaded + progress.received + progress.unsent
+                moved += mine
+                if not mine:
+                    at_rest[till.label] = self.office.version
                 self.say(f"    {till.label} round {round_}: sent {progress.uploaded}, received {progress.received}")
             self.now += timedelta(seconds=5)
             if not moved:
