@@ -53,6 +53,8 @@ class HeadOffice:
         self.server_epoch = 1
         self.holders: set[tuple[str, str]] = set()
         """Every (terminal, epoch) that was ever granted anything, as far as this database and those before it say."""
+        self.given_up: set[tuple[str, str]] = set()
+        """Of those, the ones that were forfeited: nothing is granted to them, so nobody waits for them after any restore."""
         self.awaited: set[tuple[str, str]] = set()
         """Of those, the ones that have not said hello since the last restore, nor were given up by a person."""
         self.start()
@@ -157,7 +159,7 @@ class HeadOffice:
         self.version += 1
         self.start()
         self.server_epoch = self.office.server_epoch
-        self.awaited = set(self.holders)
+        self.awaited = self.holders - self.given_up
         restoring.put_right(self.office)
 
     def excuse(self, terminal: str) -> None:
@@ -199,6 +201,8 @@ class HeadOffice:
         )
         there = {str(member): int(str(points)) for member, points in rows}
         gone = forfeits.forfeit(self.office, terminal)
+        rows = self.look("SELECT epoch FROM forfeit WHERE terminal = ?", terminal)
+        self.given_up |= {(terminal, str(epoch)) for (epoch,) in rows}
         require(
             gone == sum(there.values()),
             f"{gone} points of {terminal} are forfeited, {sum(there.values())} were there",
