@@ -1,6 +1,6 @@
 """The deterministic simulator: tills and a head office, all of them the product's own code, under every accident we know.
 
-    python -m bench.simulator --seeds 200 --from 0 [--steps 60] [--hazards a,b] [--trace SEED]
+    python -m bench.simulator --seeds 200 --from 0 [--steps 30] [--hazards a,b] [--markdown] [--trace SEED]
 
 One seed is one world: two or three tills on real SQLite files, a head office on another, shoppers who go to several shops, and
 a network, disks, printers and clocks that fail when the seed says so. There are no threads and no clock of the machine, so the

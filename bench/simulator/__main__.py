@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--hazards", help=f"only these, whatever the seed says; of: {', '.join(NAMES)}")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--markdown", action="store_true", help="the table as it stands in docs/reliability.md")
     parser.add_argument("--trace", type=int, metavar="SEED", help="one seed again, a line for everything that happens")
     asked = parser.parse_args()
     hazards = (
@@ -42,6 +43,8 @@ def main() -> int:
             failed.append(outcome)
             print(f"seed {outcome.seed} ({outcome.hazards}): {outcome.violation}", flush=True)
     seconds = time.monotonic() - started
+    if asked.markdown:
+        print("| What happened | Times |\n|---|---:|")
     for name, value in (
         ("seeds", asked.seeds),
         ("steps", asked.seeds * asked.steps),
@@ -49,7 +52,7 @@ def main() -> int:
         *((f"  {kind}", count) for kind, count in sorted(faults.items())),
         ("violations", len(failed)),
     ):
-        print(f"{name:36}{value:>9,}")
+        print(f"| {name.strip()} | {value:,} |" if asked.markdown else f"{name:36}{value:>9,}")
     print(f"{asked.seeds / seconds:.1f} seeds a second on {asked.processes} processors, {seconds:.0f} s")
     if failed:
         again = f" --hazards '{asked.hazards}'" if asked.hazards is not None else ""

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bench.simulator.facts import day_of, require
+from bench.simulator.facts import SHARE_PERCENT, SHARE_POINTS, day_of, require
 from central_server import report
-from ledger.entry import ReturnBody
+from ledger.entry import ReturnBody, SaleBody
 from ledger.identifiers import receipt_reference
 from offline_store.verify import verify
 
@@ -24,6 +24,7 @@ def everything(world: World) -> None:
         balances_are_right,
         nothing_is_overspent,
         receipts_are_printed,
+        erased_stay_erased,
     ):
         check(world)
 
@@ -96,10 +97,13 @@ def balances_are_right(world: World) -> None:
     for member, points in world.facts.net(there, first).items():
         right[who.get(member, member)] += points
     today = day_of(world.now)
-    for owner, place, lot, day, points in _holdings(world):
+    for owner, place, lot, day, points, is_graced in _holdings(world):
         if place == "expired":
             right[owner] -= points
-            require(day <= today, f"lot {lot} of member {owner} is expired and ends on {day}; it is {today}")
+            # Grace is for the part of a lot that came back late; the part that lay here has ended.
+            require(
+                day <= today or is_graced, f"lot {lot} of member {owner} is expired and ends on {day}; it is {today}"
+            )
         if place == "available":
             require(today < day, f"lot {lot} of member {owner} ended on {day} and is still available; it is {today}")
     for debtor, loss in world.office.look("SELECT member, loss FROM member WHERE loss > 0"):
@@ -115,10 +119,19 @@ def balances_are_right(world: World) -> None:
 def nothing_is_overspent(world: World) -> None:
     """No debt but of goods that came back; beside accidents that no protocol can undo, no more than they let be spent twice."""
     who = merged(world)
-    bound: Counter[str] = Counter()
+    bound, floors, unrenewed, lost = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for entry in world.facts.entries.values():
+        owner = who.get(entry.member, entry.member)
         if isinstance(entry.body, ReturnBody):
-            bound[who.get(entry.member, entry.member)] += entry.body.taken
+            bound[owner] += entry.body.taken
+        if isinstance(entry.body, SaleBody) and entry.body.floor:
+            floors[owner] += entry.body.floor
+            if entry.number > world.renewed.get((entry.envelope.terminal, owner), 0):
+                unrenewed[owner] += entry.body.floor
+    by_returns = Counter(bound)
+    bound.update(floors)
+    for member, points in world.forfeited.items():
+        lost[who.get(member, member)] += points
     awarded, redeemed = Counter[str](), Counter[str]()
     for member in world.awarded | world.redeemed | world.allowed:
         owner = who.get(member, member)
@@ -127,13 +140,21 @@ def nothing_is_overspent(world: World) -> None:
         if not world.hazards.keeps("escrow"):
             bound[owner] += world.allowed[member]
             awarded[owner] += world.allowed[member]
-    for debtor, debt in world.office.look("SELECT member, debt + loss FROM member WHERE debt + loss > 0"):
-        owed = int(str(debt))
+    is_plain = not world.hazards.on & {"image", "clone", "server restored", "excuse"}
+    for debtor, owes, bears in world.office.look("SELECT member, debt, loss FROM member WHERE debt + loss > 0"):
+        owner, debt, loss = str(debtor), int(str(owes)), int(str(bears))
         require(
-            owed <= bound[str(debtor)], f"member {debtor} owes {owed} points; at most {bound[str(debtor)]} can be owed"
+            debt + loss <= bound[owner],
+            f"member {owner} owes {debt} points beside a loss of {loss}; at most {bound[owner]} can be",
         )
+        if is_plain:
+            most = by_returns[owner] + unrenewed[owner]
+            require(debt <= most, f"member {owner} owes {debt} points; at most {most} can be owed")
+            if "write off" not in world.hazards:
+                require(loss <= lost[owner], f"the shop bears {loss} points of {owner}; {lost[owner]} were forfeited")
     for owner, points in redeemed.items():
-        require(points <= awarded[owner], f"member {owner} redeemed {points} points of {awarded[owner]}")
+        most = awarded[owner] + floors[owner]
+        require(points <= most, f"member {owner} redeemed {points} points of {most}")
 
 
 def receipts_are_printed(world: World) -> None:
@@ -155,6 +176,53 @@ def receipts_are_printed(world: World) -> None:
             require(there > 0, f"{till.label}: receipt {reference} never came out")
 
 
+def erased_stay_erased(world: World) -> None:
+    """No name, phone or card leads to a member who was erased: not at head office, and not at a till that has heard."""
+    for member in sorted(world.erased):
+        for table in ("person", "phone", "card"):
+            left = world.office.look(f"SELECT 1 FROM {table} WHERE member = ?", member)
+            require(not left, f"member {member} is erased, and head office has a {table} again")
+        for till in world.tills:
+            if till.is_copied:
+                continue
+            cards = till.eyes.execute("SELECT card FROM card WHERE member = ?", (member,)).fetchall()
+            require(not cards, f"member {member} is erased, and {till.label} still knows the card")
+
+
+def what_stands_is_called_back(world: World) -> None:
+    """No more than the share stands at tills; and where another till asks for all, it gets all."""
+    for till in world.tills:
+        branch = f"{till.setting('terminal')}/{till.setting('epoch')}"
+        rows = world.office.look(
+            "SELECT member, sum(points) FROM holding WHERE place = 'escrow' AND branch = ? GROUP BY member", branch
+        )
+        for name, stands in rows:
+            member, points = str(name), int(str(stands))
+            ever = sum(world.awarded[one] for one, owner in merged(world).items() if owner == member)
+            most = ever * SHARE_PERCENT // 100
+            if "double join" not in world.hazards:
+                most = min(most, SHARE_POINTS)
+            require(points <= most, f"{points} points of {member} stand at {till.label}; at most {most} may")
+            other = next((one for one in world.tills if one is not till and member in one.memory.heard), None)
+            if other is None:
+                continue
+            everything = standing(world, member)
+            others = [one for one in world.tills if one is not other]
+            # What is called back is released at the exchange after the one that hears of it.
+            for one in (other, *others, *others, other):
+                if one is other:
+                    one.sync.fetch_rights(member, everything, lambda: False)
+                else:
+                    one.sync.step(lambda _: False)
+                world.harvest(one)
+            left = sum(till.memory.held().get(member, {}).values())
+            require(not left, f"{left} points of {member} stay at {till.label} although {other.label} asks for them")
+            there = sum(other.memory.held().get(member, {}).values())
+            is_one = "double join" not in world.hazards and not world.retired
+            require(there == everything or not is_one, f"{other.label} gets {there} of {everything} points of {member}")
+            return
+
+
 def merged(world: World) -> dict[str, str]:
     return {
         str(member): str(into or member) for member, into in world.office.look("SELECT member, merged_into FROM member")
@@ -169,9 +237,10 @@ def standing(world: World, member: str) -> int:
     return int(str(points)) - (int(str(debt[0][0])) if debt else 0)
 
 
-def _holdings(world: World) -> Iterator[tuple[str, str, str, str, int]]:
+def _holdings(world: World) -> Iterator[tuple[str, str, str, str, int, bool]]:
     rows = world.office.look(
-        "SELECT member, place, lot, expires_on, points FROM holding JOIN lot USING (member, lot) ORDER BY member, place, lot"
+        "SELECT member, place, lot, expires_on, points, is_graced FROM holding JOIN lot USING (member, lot) "
+        "ORDER BY member, place, lot"
     )
-    for member, place, lot, day, points in rows:
-        yield str(member), str(place), str(lot), str(day), int(str(points))
+    for member, place, lot, day, points, is_graced in rows:
+        yield str(member), str(place), str(lot), str(day), int(str(points)), bool(is_graced)

@@ -20,11 +20,12 @@ from loyalty.sale import Return, Sale
 
 PROGRAM_TEXT = """\
 name = "simulated"
+version = {version}
 currency = "EUR"
 time_zone = "Europe/Berlin"
 day_starts_at = 4
 [earn]
-points = 10
+points = {points}
 per_minor = 100
 [expire]
 months = 1
@@ -33,8 +34,30 @@ points = 100
 worth_minor = 100
 [claim]
 within_days = 7
+[offline]
+policy = "{policy}"
+floor_limit = {floor_limit}
+share_percent = {share_percent}
+share_points = {share_points}
 """
-PROGRAM: Program = read_program(PROGRAM_TEXT)
+FLOOR_LIMIT = 300
+SHARE_PERCENT, SHARE_POINTS = 25, 500
+
+
+def program(version: int = 1, policy: str = "escrow", *, stands: bool = False) -> Program:
+    """The shop's rules; each version awards other points, and nothing else changes."""
+    text = PROGRAM_TEXT.format(
+        version=version,
+        points=(5, 10, 15)[version % 3],
+        policy=policy,
+        floor_limit=FLOOR_LIMIT if policy == "floor_limit" else 0,
+        share_percent=SHARE_PERCENT if stands else 0,
+        share_points=SHARE_POINTS,
+    )
+    return read_program(text)
+
+
+PROGRAM = program()
 
 
 class Violation(Exception):
@@ -46,9 +69,9 @@ def require(holds: bool, sentence: str) -> None:
         raise Violation(sentence)
 
 
-def points_of(total_minor: int, redeemed: int) -> int:
-    """Ten points for each whole 1.00 that was paid in money; a point is worth a cent."""
-    return max(0, total_minor - redeemed) // 100 * 10
+def points_of(rules: Program, total_minor: int, redeemed: int) -> int:
+    """So many points for each whole 1.00 that was paid in money; a point is worth a cent."""
+    return max(0, total_minor - redeemed) // 100 * rules.earn.points
 
 
 def a_month_after(day: str) -> str:
@@ -78,12 +101,21 @@ class Memory:
 
     journal: list[Entry] = field(default_factory=list)
     heard: dict[str, Heard] = field(default_factory=dict)
-    position: int = 0
+    positions: dict[str, int] = field(default_factory=dict)
+    renewed: dict[str, int] = field(default_factory=dict)
+    """Member → number of the last entry here whose floor limit head office has renewed."""
     server_epoch: int = 0
     counted_takes: set[int] = field(default_factory=set)
 
     def copy(self) -> Memory:
-        return replace(self, journal=list(self.journal), heard=dict(self.heard), counted_takes=set(self.counted_takes))
+        return replace(
+            self,
+            journal=list(self.journal),
+            heard=dict(self.heard),
+            positions=dict(self.positions),
+            renewed=dict(self.renewed),
+            counted_takes=set(self.counted_takes),
+        )
 
     def expiries(self) -> dict[str, str]:
         days: dict[str, str] = {}
@@ -122,6 +154,22 @@ class Memory:
                 coming.setdefault(entry.member, Counter()).update(entry.envelope.esc)
         return coming
 
+    def floor_used(self, member: str) -> int:
+        """What was spent here beyond what was held since the floor limit was last renewed."""
+        after = self.renewed.get(member, 0)
+        return sum(
+            entry.body.floor
+            for entry in self.journal
+            if isinstance(entry.body, SaleBody) and entry.member == member and entry.number > after
+        )
+
+    def granted(self, member: str) -> int:
+        return sum(
+            sum(entry.envelope.esc.values())
+            for entry in self.journal
+            if isinstance(entry.body, TakeBody) and entry.member == member
+        )
+
     def since(self, member: str, number: int) -> int:
         """What the entries here after `number` did to a member's balance."""
         return sum(effect(entry) for entry in self.journal if entry.number > number and entry.member == member)
@@ -138,6 +186,7 @@ class Memory:
                 case SaleBody(awarded=awarded, lot=lot) | ClaimBody(awarded=awarded, lot=lot):
                     lots[lot] += awarded
                     lots.update({spent: change for spent, change in esc.items() if spent != lot})
+                    owed -= body.floor if isinstance(body, SaleBody) else 0
                 case ReturnBody(taken=taken, restored=restored, lot=lot):
                     own = min(taken, lots[lot]) if lot else 0
                     lots[lot] -= own
@@ -169,7 +218,7 @@ class Facts:
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.shops: dict[str, str] = {}
-        self.disks: Counter[str] = Counter()
+        self.programs: dict[str, Program] = {}
 
     def add(self, entry: Entry, shop: str) -> None:
         self.entries[entry.hash] = entry
@@ -217,12 +266,13 @@ class Facts:
                 owner, awarded = claim.member, claim.body.awarded
                 net[owner] += awarded
             if owner and key in backs:
-                taken, restored = came_back(sold.body.sale, awarded, sold.body.redeemed, backs[key].values())
+                rules = self.programs[sold.body.program]
+                taken, restored = came_back(rules, sold.body.sale, awarded, sold.body.redeemed, backs[key].values())
                 net[owner] += restored - taken
         del net[""]
         return net
 
 
-def came_back(sale: Sale, awarded: int, redeemed: int, backs: Iterable[Return]) -> tuple[int, int]:
-    """Points taken and restored by all returns of a sale together."""
-    return reversed_points(PROGRAM, sale, awarded, redeemed, left_at_least(sale, list(backs)))
+def came_back(rules: Program, sale: Sale, awarded: int, redeemed: int, backs: Iterable[Return]) -> tuple[int, int]:
+    """Points taken and restored by all returns of a sale together, under the rules by which it was sold."""
+    return reversed_points(rules, sale, awarded, redeemed, left_at_least(sale, list(backs)))

@@ -6,7 +6,8 @@
     receipts    every figure on every receipt
     paper       nothing comes out twice without COPY
     whole       head office has every entry that was ever written
-    sums        points heard and recorded add up to what happened: no day comes, nobody is two members, no till starts anew
+    sums        points heard and recorded add up to what happened: no day comes, nobody is two members, no till starts anew,
+                the shop bears no loss
     known       head office knows what it was told before
 """
 
@@ -49,11 +50,21 @@ HAZARDS = {
         Hazard("double join", 0, ("sums",)),
         Hazard("months", 1.5, ("sums",)),
         Hazard("wrong clock", 1.0, ("sums",)),
+        # rules of the shop, and what a person does at head office
+        Hazard("floor limit", 0, ("escrow",)),
+        Hazard("online only", 0),
+        Hazard("standing", 0),
+        Hazard("update", 2.0),
+        Hazard("erase", 1.0),
+        Hazard("write off", 2.0, ("sums",)),
+        Hazard("forfeit", 2.0, ("escrow", "sums")),
+        Hazard("revoked", 0.8, ("whole", "sums")),
         # what no protocol can undo, only bound
         Hazard("image", 3.0, ("escrow", "receipts", "paper", "whole")),
         Hazard("clone", 1.0, ("escrow", "receipts", "paper")),
         Hazard("destroyed", 0.8, ("whole", "sums")),
         Hazard("server restored", 2.5, ("escrow", "receipts", "known")),
+        Hazard("excuse", 3.0, ("escrow", "receipts", "known", "sums")),
     )
 }
 NAMES = tuple(HAZARDS)
@@ -79,7 +90,17 @@ class Hazards:
         return ", ".join(name for name in NAMES if name in self.on) or "none"
 
 
+POLICIES = ("floor limit", "online only")
+"""A programme has one of them, or neither; and what is spent online only does not stand at tills."""
+
+
 def drawn(draw: random.Random) -> Hazards:
-    """A seed's accidents: none, one, a few, or all."""
+    """A seed's accidents: none, one, a few, or all that can be together."""
     count = draw.choice((0, 1, 1, 2, 3, 5, 8, len(NAMES)))
-    return Hazards(draw.sample(NAMES, count))
+    names = draw.sample(NAMES, count)
+    both = [name for name in names if name in POLICIES]
+    if len(both) > 1:
+        names.remove(draw.choice(both))
+    if "online only" in names and "standing" in names:
+        names.remove(draw.choice(("online only", "standing")))
+    return Hazards(names)

@@ -16,7 +16,8 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.simulator.disks import Disk, PowerCut, copy_database, fail_with
-from central_server import app, apply, auth, enrolment, feed, grants, inbox, members, restoring, roll_call
+from bench.simulator.facts import require
+from central_server import app, apply, auth, enrolment, feed, forfeits, grants, inbox, members, restoring, roll_call
 from central_server.errors import CentralError, OfficeError
 from central_server.errors import Refused as Refusal
 from central_server.office import Office
@@ -30,6 +31,7 @@ from ledger.wire import (
     WireError,
     unpack,
 )
+from loyalty.program import Program
 from offline_store.sync import Refused, Unreachable
 
 DATABASE = "central.db"
@@ -48,6 +50,13 @@ class HeadOffice:
         self._wrong_codes = enrolment.WrongCodes()
         self.version = 0
         self.restarts = 0
+        self.server_epoch = 1
+        self.holders: set[tuple[str, str]] = set()
+        """Every (terminal, epoch) that was ever granted anything, as far as this database and those before it say."""
+        self.given_up: set[tuple[str, str]] = set()
+        """Of those, the ones that were forfeited: nothing is granted to them, so nobody waits for them after any restore."""
+        self.awaited: set[tuple[str, str]] = set()
+        """Of those, the ones that have not said hello since the last restore, nor were given up by a person."""
         self.start()
 
     def start(self) -> None:
@@ -91,7 +100,10 @@ class HeadOffice:
         if address != "feed":
             self.version += 1
         try:
-            return msgspec.json.encode(self._answer(address, terminal, body))
+            data = msgspec.json.encode(self._answer(address, terminal, body))
+            if self.awaited and address in ("entries", "grants"):
+                self._check_roll_call()
+            return data
         except Refusal as refusal:
             if refusal.status >= 500:
                 raise Unreachable(str(refusal)) from refusal
@@ -138,17 +150,79 @@ class HeadOffice:
 
     def restore(self, backup: Path) -> None:
         """The database as it was, under a server epoch later than any before."""
+        rows = self.look("SELECT DISTINCT terminal, epoch FROM granted")
+        self.holders |= {(str(terminal), str(epoch)) for terminal, epoch in rows}
         self.stop()
         copy_database(backup / DATABASE, self.folder / DATABASE)
         restoring.declare_restored(self.folder, self._now, self._random_bytes).close()
         self.disk.disarm()
         self.version += 1
         self.start()
+        self.server_epoch = self.office.server_epoch
+        self.awaited = self.holders - self.given_up
 
     def excuse(self, terminal: str) -> None:
         """A person says that this till will never greet again. Does nothing where nobody waits for it."""
+        self.disk.disarm()
+        self.awaited = {one for one in self.awaited if one[0] != terminal}
         with suppress(OfficeError):
             roll_call.excuse(self.office, terminal)
+
+    def _check_roll_call(self) -> None:
+        """After a restore nothing is granted before every till that ever got a grant has greeted."""
+        greeted = {
+            str(terminal)
+            for (terminal,) in self.look(
+                "SELECT DISTINCT terminal FROM inbox WHERE kind = 'hello' AND document LIKE ?", f"%/{self.server_epoch}"
+            )
+        }
+        self.awaited = {one for one in self.awaited if one[0] not in greeted}
+        (given,) = self.look("SELECT count(*) FROM granted WHERE grant_id LIKE ?", f"{self.server_epoch}-%")[0]
+        missing = sorted({terminal for terminal, _ in self.awaited})
+        require(not missing or not given, f"head office has granted points while it awaits {missing}")
+
+    # What a person does here is done again where a disk failed; so none fails.
+
+    def use(self, rules: Program) -> None:
+        """A programme comes into force, and the feed tells of it."""
+        self.disk.disarm()
+        self.version += 1
+        with self.office.database.writing() as connection:
+            self.office.put_program(connection, rules)
+
+    def forfeit(self, terminal: str) -> dict[str, int]:
+        """Gives a till up for lost; answers by member what was given back that the till may yet have spent."""
+        self.disk.disarm()
+        self.version += 1
+        rows = self.look(
+            "SELECT member, sum(points) FROM holding WHERE place IN ('escrow', 'granted') AND branch LIKE ? GROUP BY member",
+            f"{terminal}/%",
+        )
+        there = {str(member): int(str(points)) for member, points in rows}
+        gone = forfeits.forfeit(self.office, terminal)
+        rows = self.look("SELECT epoch FROM forfeit WHERE terminal = ?", terminal)
+        self.given_up |= {(terminal, str(epoch)) for (epoch,) in rows}
+        require(
+            gone == sum(there.values()),
+            f"{gone} points of {terminal} are forfeited, {sum(there.values())} were there",
+        )
+        self.awaited = {one for one in self.awaited if one[0] != terminal}
+        return there
+
+    def write_off(self, member: str) -> int:
+        self.disk.disarm()
+        self.version += 1
+        return forfeits.write_off(self.office, member)
+
+    def erase(self, member: str) -> None:
+        self.disk.disarm()
+        self.version += 1
+        members.erase(self.office, member)
+
+    def revoke(self, terminal: str) -> None:
+        self.disk.disarm()
+        self.version += 1
+        enrolment.revoke(self.office, terminal)
 
 
 def made(folder: Path, shops: tuple[str, ...], program: str, now: Callable[[], datetime], template: Path) -> None:

@@ -20,7 +20,7 @@ from bench.simulator.world import World
 
 log = logging.getLogger("central_server")
 
-STEPS = 60
+STEPS = 30
 MEMORY = Path("/dev/shm")
 
 

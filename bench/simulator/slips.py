@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bench.simulator.facts import PROGRAM, Facts, Memory, require
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody
+from loyalty.program import Program
 
 FIGURE = re.compile(
     r"(?P<what>New balance|Balance \d+ \w+ \d\d:\d\d|Earned here since|Used here since|Earned at this till before|This sale"
@@ -37,6 +38,7 @@ def check_slip(
     acknowledged: int,
     fed_ago: timedelta | None,
     facts: Facts | None,
+    rules: Program,
 ) -> None:
     """`memory` ends with `entry`. `fed_ago`: since the last feed arrived whole. `facts`: where sums need no lots."""
     said = figures(text)
@@ -86,7 +88,10 @@ def check_slip(
     if "debt" in said:
         expected["debt"] = -points
     elif "Can use here today" in said:
-        expected["Can use here today"] = min(held, max(0, points))
+        at_risk = max(0, rules.offline.floor_limit - memory.floor_used(member))
+        spendable = points if heard is not None else points + memory.granted(member)
+        barred = rules.offline.policy == "online_only"
+        expected["Can use here today"] = 0 if barred else min(held + at_risk, max(0, spendable))
     require(said == expected, f"{where} says {said}; true is {expected}")
     if facts is not None and heard is not None and heard.known_there is not None:
         everything = heard.known_there | {one.hash for one in memory.journal}

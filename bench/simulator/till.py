@@ -19,7 +19,7 @@ from drivers.escpos import Profile
 from drivers.printer import Outcome, Verdict
 from drivers.status import PrinterStatus
 from ledger.identifiers import RandomBytes
-from ledger.wire import MemberLookup
+from ledger.wire import MemberLookup, RenewItem
 from loyalty.sale import Return, Sale
 from offline_store.errors import StoreError
 from offline_store.store import FILE, KEY, Store
@@ -150,8 +150,10 @@ class Till:
         """Whether another disk has been this till too: its printer's table may be older than its paper."""
         self.fed: tuple[datetime, int] | None = None
         """When its feed last arrived, and the version of head office's books then."""
-        self.pages: list[tuple[int, int, int, list[Heard]]] = []
-        """Pages about members that arrived and may have been applied: server epoch, from position, to position, what."""
+        self.heard_at: datetime | None = None
+        """When head office's last answer arrived."""
+        self.pages: list[tuple[str, int, int, int, list[Heard | RenewItem]]] = []
+        """Pages that arrived and may have been applied: channel, server epoch, from position, to position, what."""
         self.wire: Wire
 
     def clock(self) -> datetime:

@@ -20,7 +20,6 @@ from bench.simulator import checks
 from bench.simulator.disks import PowerCut, copy_database
 from bench.simulator.facts import (
     PROGRAM,
-    PROGRAM_TEXT,
     Facts,
     Heard,
     Memory,
@@ -30,6 +29,7 @@ from bench.simulator.facts import (
     day_of,
     effect,
     points_of,
+    program,
     require,
 )
 from bench.simulator.hazards import HAZARDS, Hazards
@@ -41,8 +41,9 @@ from bench.simulator.till import Asked, Host, Till
 from drivers.document import decode_document
 from ledger.entry import ClaimBody, Entry, OpenBody, ReturnBody, SaleBody, TakeBody, read_entry
 from ledger.identifiers import receipt_reference
-from ledger.wire import BatchReply, FeedReply, FeedRequest, GrantItem, MemberItem, unpack
+from ledger.wire import BatchReply, FeedReply, FeedRequest, GrantItem, MemberItem, RenewItem, unpack
 from loyalty.card import ean13_check_digit
+from loyalty.program import Program
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale, document_name
 from offline_store import receipts, settings
 from offline_store.errors import StoreError
@@ -85,6 +86,15 @@ class World:
         self.is_traced = is_traced
         self.faults: Counter[str] = Counter()
         self.facts = Facts()
+        policy = "floor_limit" if "floor limit" in hazards else "online_only" if "online only" in hazards else "escrow"
+        self.policy, self.stands = policy, "standing" in hazards and policy != "online_only"
+        self.program = program(1, policy, stands=self.stands)
+        self.facts.programs[self.program.id] = self.program
+        self.forfeited: Counter[str] = Counter()
+        """What was given back to members although a till that was given up for lost may have spent it."""
+        self.renewed: dict[tuple[str, str], int] = {}
+        """(terminal, member) → the last entry whose floor limit head office has renewed."""
+        self.erased: set[str] = set()
         self.awarded: Counter[str] = Counter()
         self.redeemed: Counter[str] = Counter()
         self.allowed: Counter[str] = Counter()
@@ -94,8 +104,11 @@ class World:
         self.backup: Path | None = None
         self.random = draw
         settings._parsed.clear()  # what an earlier seed has read must not change what this one asks its disk
-        made(folder / "office", SHOPS, PROGRAM_TEXT, self.clock, template / "office")
+        made(folder / "office", SHOPS, PROGRAM.text, self.clock, template / "office")
         self.office = HeadOffice(folder / "office", self.clock, self._bytes("office"), self.fault)
+        if self.program != PROGRAM:
+            self.office.use(self.program)
+        self.facts.programs[PROGRAM.id] = PROGRAM
         self.shoppers: tuple[Shopper, ...] = SHOPPERS[: draw.choice((2, 3, 4, 6))]
         self.template = template
         self.tills: list[Till] = []
@@ -134,7 +147,7 @@ class World:
         shutil.copy(_till_template(self.template), till.folder / FILE)
         till.create()
         till.start()
-        till.store.write(lambda db: settings.use_program(db, PROGRAM, self.now.isoformat()))
+        till.store.write(lambda db: settings.use_program(db, self.program, self.now.isoformat()))
         till.wire.is_mended = True
         self.office.disk.disarm()
         till.sync.enroll(self.office.new_code(shop))
@@ -167,6 +180,7 @@ class World:
     # -- what tills are told, and what they write
 
     def _heard(self, till: Till, request: bytes, answer: object) -> None:
+        till.heard_at = self.now
         match answer:
             case BatchReply(head=head, head_number=number) if number:
                 sent = [hashlib.sha256(data).hexdigest() for data in unpack(request).entries]
@@ -180,7 +194,7 @@ class World:
                 )
             case FeedReply(channels=channels, server_epoch=epoch):
                 asked = msgspec.json.decode(request, type=FeedRequest)
-                channel = f"members/{till.shop}"
+                channel, own = f"members/{till.shop}", f"grants/{till.setting('terminal')}"
                 till.fed = (self.now, self.office.version)
                 if self.hazards.keeps("known"):
                     for item in (one for page in channels.values() for one in page.items if isinstance(one, GrantItem)):
@@ -194,7 +208,14 @@ class World:
                         else frozenset(str(row[0]) for row in self.office.look("SELECT hash FROM inbox"))
                     )
                     told = [Heard(item, there_now) for item in page.items if isinstance(item, MemberItem)]
-                    till.pages.append((epoch, asked.positions[channel], page.position, told))
+                    till.pages.append((channel, epoch, asked.positions[channel], page.position, [*told]))
+                if own in channels and channels[own].items:
+                    page = channels[own]
+                    renewals = [item for item in page.items if isinstance(item, RenewItem)]
+                    for renewal in renewals:
+                        key = till.setting("terminal"), renewal.member
+                        self.renewed[key] = max(self.renewed.get(key, 0), renewal.number)
+                    till.pages.append((own, epoch, asked.positions[own], page.position, [*renewals]))
             case _:
                 pass
 
@@ -203,6 +224,8 @@ class World:
         if self.office.look("SELECT 1 FROM inbox WHERE document = ?", f"take/{item.grant}"):
             return
         if item.epoch != till.setting("epoch"):
+            return
+        if self.office.look("SELECT 1 FROM forfeit WHERE terminal = ? AND epoch = ?", item.terminal, item.epoch):
             return
         booked = self.office.look(
             "SELECT lot, points FROM holding WHERE place = 'granted' AND branch = ?", f"{item.terminal}/{item.epoch}"
@@ -219,15 +242,17 @@ class World:
         memory = till.memory
         epoch = int(till.setting("server_epoch", "0"))
         if epoch != memory.server_epoch:
-            memory.server_epoch, memory.position = epoch, 0
-        row = till.eyes.execute(
-            "SELECT position FROM feed_position WHERE channel = ?", (f"members/{till.shop}",)
-        ).fetchone()
-        position = row[0] if row else 0
-        for told_in, start, end, told in till.pages:
-            if told_in == epoch and start == memory.position and end <= position:
-                memory.position = end
-                memory.heard.update({one.item.member: one for one in told})
+            memory.server_epoch = epoch
+            memory.positions.clear()
+        positions = dict(till.eyes.execute("SELECT channel, position FROM feed_position").fetchall())
+        for channel, told_in, start, end, told in till.pages:
+            if told_in == epoch and start == memory.positions.get(channel, 0) and end <= positions.get(channel, 0):
+                memory.positions[channel] = end
+                for one in told:
+                    if isinstance(one, Heard):
+                        memory.heard[one.item.member] = one
+                    elif one.number <= len(memory.journal) and memory.journal[one.number - 1].hash == one.hash:
+                        memory.renewed[one.member] = max(memory.renewed.get(one.member, 0), one.number)
         till.pages.clear()
         acknowledged = int(till.setting("acknowledged", "0"))
         for entry in memory.journal:
@@ -252,6 +277,7 @@ class World:
                     acknowledged=acknowledged,
                     fed_ago=self.now - till.fed[0] if till.fed else None,
                     facts=self.facts if self._sums_are_plain() else None,
+                    rules=self.facts.programs[till.setting("program")],
                 )
             self.say(f"    {till.label} #{entry.number} {entry.kind} {entry.envelope.document} {_moves(entry)}")
 
@@ -275,12 +301,14 @@ class World:
                 require(
                     body.redeemed <= asked.redeem, f"{where}: it redeems {body.redeemed}, asked were {asked.redeem}"
                 )
-                right = points_of(body.sale.total_minor, body.redeemed) if entry.member else 0
+                rules = self.facts.programs[body.program]
+                right = points_of(rules, body.sale.total_minor, body.redeemed) if entry.member else 0
                 require(body.awarded == right, f"{where}: it awards {body.awarded} points; by the rules it is {right}")
                 if right:
                     day = a_month_after(body.sale.business_day)
                     require(body.expires_on == day, f"{where}: its points end on {body.expires_on}, not on {day}")
                 self._spent_in_order(till, entry, body)
+                self._spent_by_policy(till, entry, body, rules, where)
             case ReturnBody() as body:
                 self._right_return(till, entry, body, where)
             case ClaimBody() as body:
@@ -323,8 +351,26 @@ class World:
                 need -= use
         spent = {lot: change for lot, change in entry.envelope.esc.items() if change < 0}
         where = f"{till.label}, entry {entry.number}"
-        require(not need, f"{where}: it spends {body.redeemed} points, {need} more than this till holds")
+        require(need == body.floor, f"{where}: it spends {body.redeemed} points, {need} more than this till holds")
         require(spent == expected, f"{where}: it spends {spent}; in the order of their days it is {expected}")
+
+    def _spent_by_policy(self, till: Till, entry: Entry, body: SaleBody, rules: Program, where: str) -> None:
+        """What the programme allows a till that cannot reach head office."""
+        offline = rules.offline
+        if body.floor:
+            spent = till.memory.floor_used(entry.member) + body.floor
+            require(
+                spent <= offline.floor_limit,
+                f"{where}: {spent} points on the floor limit since it was renewed, {offline.floor_limit} are allowed",
+            )
+        if offline.policy == "online_only":
+            require(not any(change > 0 for change in entry.envelope.esc.values()), f"{where}: its award stays here")
+            if body.redeemed and "wrong clock" not in self.hazards:
+                ago = self.now - till.heard_at if till.heard_at else None
+                require(
+                    ago is not None and ago < timedelta(seconds=60),
+                    f"{where}: it redeems points while offline; head office was heard {ago} ago",
+                )
 
     def _right_return(self, till: Till, entry: Entry, body: ReturnBody, where: str) -> None:
         asked = till.host.backs.get(entry.envelope.document)
@@ -342,8 +388,9 @@ class World:
             for one in till.memory.journal
             if isinstance(one.body, ReturnBody) and one.body.sale == body.sale
         ]
-        was = came_back(sold.body.sale, awarded, sold.body.redeemed, before) if before else (0, 0)
-        now = came_back(sold.body.sale, awarded, sold.body.redeemed, [*before, body.back])
+        rules = self.facts.programs[sold.body.program]
+        was = came_back(rules, sold.body.sale, awarded, sold.body.redeemed, before) if before else (0, 0)
+        now = came_back(rules, sold.body.sale, awarded, sold.body.redeemed, [*before, body.back])
         right = (now[0] - was[0], now[1] - was[1])
         said = (body.taken, body.restored)
         require(said == right, f"{where}: it takes and restores {said}; all returns together make it {right}")
@@ -692,6 +739,90 @@ class World:
         for entry in journal:
             self.allowed[entry.member] += max(0, effect(entry))
 
+    # -- what a person does at head office
+
+    def update(self, till: Till, draw: Draw) -> str:
+        """Other rules come into force; by the feed, and so at each till at another time."""
+        self.fault("update")
+        self.program = program(self.program.version + 1, self.policy, stands=self.stands)
+        self.facts.programs[self.program.id] = self.program
+        self.office.use(self.program)
+        self.backup = None  # a head office that never saw a sale's rules goes by what the tills found
+        return f"version {self.program.version} of the programme comes into force"
+
+    def erase(self, till: Till, draw: Draw) -> str:
+        """A member wants to be forgotten; the household may join again later."""
+        members = [
+            str(member)
+            for (member,) in self.office.look(
+                "SELECT member FROM member WHERE merged_into = '' AND erased_at = '' ORDER BY joined_at, member"
+            )
+        ]
+        if not members:
+            return "nobody is there to be forgotten"
+        self.fault("erase")
+        member = draw.choice(members)
+        cards = {str(card) for (card,) in self.office.look("SELECT card FROM card WHERE member = ?", member)}
+        self.office.erase(member)
+        self.erased.add(member)
+        for shopper in self.shoppers:
+            if card_of(shopper) in cards:
+                self.joined.pop(shopper.household, None)
+        return f"member {member} is forgotten"
+
+    def write_off(self, till: Till, draw: Draw) -> str:
+        owing = [
+            str(member) for (member,) in self.office.look("SELECT member FROM member WHERE debt > 0 ORDER BY member")
+        ]
+        if not owing:
+            return "nobody owes anything"
+        self.fault("write off")
+        member = draw.choice(owing)
+        return f"{self.office.write_off(member)} points that {member} owes are written off"
+
+    def forfeit(self, till: Till, draw: Draw) -> str:
+        """A till is given up for lost, and lives on: it hears of it at once, or after days."""
+        self.fault(f"{till.label}: forfeit")
+        if draw.random() < 0.7:
+            till.wire.cut_until = self.now + timedelta(hours=draw.choice((6, 24, 72)))
+        return f"{self._forfeit(till.setting('terminal'))} points are forfeited"
+
+    def _forfeit(self, terminal: str) -> int:
+        gone = self.office.forfeit(terminal)
+        self.forfeited.update(gone)
+        self.allowed.update(gone)
+        return sum(gone.values())
+
+    def revoked(self, till: Till, draw: Draw) -> str:
+        """A till is stolen: from now on nothing of it is taken; another takes its place."""
+        if self.made_tills >= MOST_TILLS + 2:
+            return "enough is broken"
+        self.fault(f"{till.label}: revoked")
+        terminal = till.setting("terminal")
+        if any(one is not till and one.setting("terminal") == terminal for one in self.tills):
+            return "it has a twin"
+        self.office.revoke(terminal)
+        query = "SELECT count(*) FROM inbox WHERE terminal = ?"
+        before = self.office.look(query, terminal)
+        till.wire.cut_until = None
+        self.exchange(till)
+        require(self.office.look(query, terminal) == before, f"{till.label} is revoked, and its entries are taken")
+        if "forfeit" in self.hazards:
+            self._forfeit(terminal)
+        return self._replace(till)
+
+    def excuse(self, till: Till, draw: Draw) -> str:
+        """Head office is restored, one till is away, and a person goes on without it; it comes back after all."""
+        waiting = sorted({terminal for terminal, _ in self.office.awaited})
+        if waiting and draw.random() < 0.6:
+            self.fault("excuse")
+            terminal = draw.choice(waiting)
+            self.office.excuse(terminal)
+            return f"head office goes on without terminal {terminal}"
+        if self.backup is not None:
+            till.wire.cut_until = self.now + timedelta(hours=draw.choice((24, 72)))
+        return self.server_restored(till, draw)
+
     # -- the end
 
     def finish(self) -> None:
@@ -710,9 +841,13 @@ class World:
         self._drain(lambda member: True)
         checks.same_rights(self, of_twins=False)
         self._drain(lambda member: False)
-        while self.office.expire():
-            pass
-        self._drain(lambda member: False)
+        if self.office.expire():
+            while self.office.expire():
+                pass
+            self._drain(lambda member: False)
+        if self.stands and self.hazards.keeps("escrow"):
+            checks.what_stands_is_called_back(self)
+            self._drain(lambda member: False)
         for till in self.tills:
             for _ in range(3):
                 self.print_out(till)
@@ -721,12 +856,18 @@ class World:
         checks.everything(self)
 
     def _drain(self, keeps: Callable[[str], bool]) -> None:
+        at_rest: dict[str, int] = {}
         for round_ in range(12):
             moved = 0
-            for till in list(self.tills):
+            for till in self.tills:
+                if at_rest.get(till.label) == self.office.version:
+                    continue  # nothing has happened at head office since it had nothing to say
                 progress = till.sync.step(keeps)
                 self.harvest(till)
-                moved += progress.uploaded + progress.received + progress.unsent
+                mine = progress.uploaded + progress.received + progress.unsent
+                moved += mine
+                if not mine:
+                    at_rest[till.label] = self.office.version
                 self.say(f"    {till.label} round {round_}: sent {progress.uploaded}, received {progress.received}")
             self.now += timedelta(seconds=5)
             if not moved:
@@ -783,4 +924,10 @@ ACTIONS: dict[str, Callable[[World, Till, Draw], str]] = {
     "clone": World.clone,
     "destroyed": World.destroyed,
     "server restored": World.server_restored,
+    "update": World.update,
+    "erase": World.erase,
+    "write off": World.write_off,
+    "forfeit": World.forfeit,
+    "revoked": World.revoked,
+    "excuse": World.excuse,
 }
