@@ -131,10 +131,8 @@ class Books:
         self._postings: list[dict[str, object]] = []
         self._own: list[Entry] = []
         self._changed: set[str] = set()
-        self._forfeited = {
-            (one.member, one.branch): _AtRisk(int(one.points), int(one.borne))
-            for one in connection.execute(select(schema.forfeited))
-        }
+        self._forfeited: dict[tuple[str, str], _AtRisk] = {}
+        self._is_forfeited = connection.execute(select(schema.forfeited.c.member).limit(1)).first() is not None
         self._risks_changed: set[tuple[str, str]] = set()
         self._floor: dict[tuple[str, str], tuple[int, str]] = {}
         self._is_floor_owed = connection.execute(select(owed.c.member).limit(1)).first() is not None
@@ -184,6 +182,10 @@ class Books:
             ):
                 book, stored = self._open[member], self._stored[member]
                 book.debt, book.loss = stored.debt, stored.loss = int(debt), int(loss)
+            if self._is_forfeited:
+                table = schema.forfeited
+                for row in self.connection.execute(select(table).where(among(self.connection, table.c.member, part))):
+                    self._forfeited[row.member, row.branch] = _AtRisk(int(row.points), int(row.borne))
 
     def _fetch_about(self, members: Iterable[str]) -> None:
         table = schema.member.c
@@ -236,11 +238,11 @@ class Books:
 
     def forfeited(self, member: str, branch: str) -> int:
         """Points of this member that were given back although this till may have spent them: so much the shop bears."""
-        return self._at_risk(member, branch).points if self._forfeited else 0
+        return self._at_risk(member, branch).points
 
     def borne(self, member: str, branch: str) -> int:
         """What the shop has borne of this member at a till's branch, and what would be made good to it."""
-        return self._at_risk(member, branch).borne if self._forfeited else 0
+        return self._at_risk(member, branch).borne
 
     def forfeit(self, member: str, branch: str, points: int) -> None:
         """These points have been given back; from here on the shop bears it if the till has spent them."""
@@ -254,15 +256,22 @@ class Books:
 
     def forget_forfeited(self, branch: str) -> None:
         """The till has given these rights up itself: nothing more can be lost."""
-        for member, place in list(self._forfeited):
+        if not self._is_forfeited:
+            return
+        table = schema.forfeited.c
+        self.connection.execute(update(schema.forfeited).where(table.branch == branch).values(points=0))
+        for (_, place), risk in self._forfeited.items():
             if place == branch:
-                self._risk(member, place).points = 0
+                risk.points = 0
 
     def _at_risk(self, member: str, branch: str) -> _AtRisk:
+        self.load(self.who(member))
         return self._forfeited.get((self.who(member), branch), _AtRisk())
 
     def _risk(self, member: str, branch: str) -> _AtRisk:
         key = self.who(member), branch
+        self.load(key[0])
+        self._is_forfeited = True
         self._risks_changed.add(key)
         return self._forfeited.setdefault(key, _AtRisk())
 
