@@ -77,7 +77,7 @@ def chance(seed: int) -> Callable[[int], bytes]:
 
 def sale(sale_ref: str, *lines: LineItem) -> Sale:
     total = sum(line.amount_minor for line in lines)
-    return Sale("1", sale_ref, "2026-11-21T18:05:00", "2026-11-21", "EUR", total, lines, "Kim")
+    return Sale("1", sale_ref, "2026-11-21T18:15:00", "2026-11-21", "EUR", total, lines, "Kim")
 
 
 # The local API.

@@ -47,8 +47,9 @@ class Moment:
 
     def is_late(self, sold_at: str) -> bool:
         """Whether a sale happened before this till last started: a disk that was lost since, or a later state of this one, may
-        have recorded it already."""
-        return sold_at < self.since.astimezone(self.program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
+        have recorded it already. To the minute: many hosts tell no seconds."""
+        since = self.since.replace(second=0, microsecond=0)
+        return sold_at < since.astimezone(self.program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def moment(db: sqlite3.Connection, clock: datetime, started_at: datetime | None = None) -> Moment:

@@ -55,9 +55,11 @@ class Till:
         return self.page.inner_text("#receipt-reference")
 
     def earn(self, points: int, card: str = CARD) -> None:
-        """An earlier sale that earned so many points."""
+        """A sale of a moment ago that earned so many points."""
         member = self.terminal.checkout.identify(card).member
-        sale = Sale("earlier", f"{card}-{points}", "2026-11-20T10:00:00", "2026-11-20", "EUR", points * 100)
+        with self.terminal.store.read() as db:
+            now = self.terminal.checkout.moment(db)
+        sale = Sale("earlier", f"{card}-{points}", now.occurred_at, now.today, "EUR", points * 100)
         self.terminal.checkout.commit(self.terminal.checkout.quote(sale, member).quote_id)
 
     def number(self) -> int:

@@ -243,7 +243,7 @@ class ServedTill:
 def served_till(folder: Path, **config: Any) -> Iterator[ServedTill]:
     store = Store.create(folder)
     store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
-    terminal = Terminal(store, Config.model_validate(config))
+    terminal = Terminal(store, Config.model_validate(config), clock=lambda: START)
     join(terminal.checkout, CARD)
     join(terminal.checkout, OTHER_CARD)
     key = api_keys.create(folder, "test")
