@@ -26,7 +26,7 @@ test: setup lint
 
 # Everything, nothing skipped: the real PostgreSQL, a real Chromium, a real year.
 check: setup lint
-	$(BIN)/mypy --platform win32
+	$(BIN)/mypy --platform win32 $(foreach room,loyalty ledger drivers offline_store pos_plugin central_server,-p $(room))
 	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or postgres or browser"
 	$(BIN)/python -m bench.replay --till 367
 
