@@ -260,7 +260,9 @@ class Till:
 
     def sell(self, ref: str, total: int, member: str = "", redeem: int = 0) -> str:
         lines = (LineItem("1", total // 2, name="Bread"), LineItem("2", total - total // 2, name="Oil"))
-        sale = Sale("1", ref, "2026-11-21T18:05:00", "2026-11-21", "EUR", total, lines, operator="Kim")
+        with self.store.read() as db:
+            now = self.checkout.moment(db)
+        sale = Sale("1", ref, now.occurred_at, now.today, "EUR", total, lines, operator="Kim")
         if redeem:
             for number in (1, 2):
                 self.checkout.identify(card_of(number))

@@ -150,7 +150,9 @@ def clock_may_go_back(patch: Patch) -> None:
     for module in (offline_store.sync, pos_plugin.checkout):
         moment = module.moment
         patch.setattr(
-            module, "moment", lambda db, clock, moment=moment: dataclasses.replace(moment(db, clock), now=clock)
+            module,
+            "moment",
+            lambda db, clock, *rest, moment=moment: dataclasses.replace(moment(db, clock, *rest), now=clock),
         )
 
 
@@ -292,9 +294,7 @@ def loss_is_the_members(patch: Patch) -> None:
 
 
 def restored_under_the_same_epoch(patch: Patch) -> None:
-    patch.setattr(
-        restoring, "declare_restored", lambda folder, now, **_: restoring.read_office_file(folder).server_epoch
-    )
+    patch.setattr(restoring, "_later_epoch", lambda now, *known: max(known))
 
 
 def nobody_says_hello(patch: Patch) -> None:
