@@ -149,12 +149,12 @@ def revoke(
 
 @app.command()
 def erase(folder: Folder, card: Annotated[str, typer.Argument(help="The member's card.")]) -> None:
-    """Forgets a member's name and phone number, here and at the tills; points and journals stay whole."""
+    """Forgets a member's name, phone number and cards, here and at the tills; the journals stay whole."""
     from central_server import members
 
     with _office(folder) as office:
         members.erase(office, members.of_card(office, card))
-    print("Name and phone number are forgotten. Backups made before still have them.")
+    print("Name, phone number and cards are forgotten. Backups made before still have them.")
 
 
 @app.command("members")
