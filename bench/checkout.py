@@ -56,7 +56,7 @@ class Ours:
     def __init__(self, folder: Path, members: int = MEMBERS, people: list[tuple[str, str]] | None = None) -> None:
         self.store = Store.open(folder) if people else Store.create(folder)
         program = read_program(preset("points"))
-        self.store.write(lambda db: settings.use_program(db, program, "2026-01-01"))
+        self.store.write(lambda db: settings.use_program(db, program, "2026-01-01T00:00:00+00:00"))
         self.checkout = Checkout(
             self.store,
             layout=Layout(),

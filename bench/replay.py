@@ -167,7 +167,9 @@ class Shop:
         )
         store = Store.create(folder / "till")
         store.write(
-            lambda db: settings.use_program(db, read_program(program.read_text(encoding="utf-8")), "2017-01-01")
+            lambda db: settings.use_program(
+                db, read_program(program.read_text(encoding="utf-8")), "2017-01-01T00:00:00+00:00"
+            )
         )
         self.terminal = Terminal(store, config)
         self.terminal.start()

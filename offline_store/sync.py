@@ -437,6 +437,7 @@ class Sync:
                 hint="It was not listened to; all is kept here. Tell head office: two copies of it are running.",
             )
         self.last_contact = self._clock()
+        self.problem = None  # it answers: a quote may ask for rights, however long the rest of this step takes
         is_restored = server_epoch > epoch > 0
 
         is_later = is_restored or not known or _minutes(time) > _minutes(_moment(known))

@@ -684,3 +684,19 @@ def test_points_promised_while_a_release_was_being_written_are_still_here_at_the
     exchange.sync.step(keeps)
     quoting.join()
     till.checkout.commit(promised[0].quote_id)
+
+
+def test_head_office_counts_as_reached_as_soon_as_it_answers(exchange) -> None:
+    """A long backlog keeps one step busy; who is at the counter meanwhile can be asked for all the same."""
+    exchange.till.sell("a")
+    exchange.far.is_down = True
+    with pytest.raises(Unreachable):
+        exchange.step()
+    assert exchange.sync.problem is not None
+    exchange.far.is_down = False
+    seen = []
+    exchange.far.meddle = lambda answer: (
+        seen.append(exchange.sync.problem) or answer if isinstance(answer, BatchReply) else answer
+    )
+    exchange.step()
+    assert seen == [None]
