@@ -296,9 +296,12 @@ class Sync:
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
         rights.count_takes(db, number)
         if reply.is_fork:
-            settings.put(db, "reopened_because", "copied")
-            rights.surrender(db, moment(db, self._clock()), new_reference(self._random_bytes))
+            self._begin_anew(db, "copied")
         return number
+
+    def _begin_anew(self, db: sqlite3.Connection, because: str) -> None:
+        settings.put(db, "reopened_because", because)
+        rights.surrender(db, moment(db, self._clock()), new_reference(self._random_bytes))
 
     def _send_details(self) -> None:
         with self._store.read() as db:
@@ -405,8 +408,7 @@ class Sync:
                     rights.renew(db, item)
                 case ForfeitItem():
                     if (item.terminal, item.epoch) == (at.who.terminal, at.who.epoch):
-                        settings.put(db, "reopened_because", "forfeited")
-                        rights.surrender(db, at, new_reference(self._random_bytes))
+                        self._begin_anew(db, "forfeited")
                         at = moment(db, self._clock())
                 case ProgramItem():
                     try:
@@ -414,6 +416,10 @@ class Sync:
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")
         members.apply_items(db, at, told)
+        last, _ = journal.head(db)
+        if any(item.includes > last for item in told):
+            # Entries under this epoch that are not here: another disk goes on with it, and has spent from the same rights.
+            self._begin_anew(db, "copied")
         db.execute(
             "INSERT INTO feed_position (channel, position) VALUES (?, ?) "
             "ON CONFLICT (channel) DO UPDATE SET position = excluded.position",

@@ -797,10 +797,11 @@ class World:
         """A till is stolen: from now on nothing of it is taken; another takes its place."""
         if self.made_tills >= MOST_TILLS + 2:
             return "enough is broken"
-        self.fault(f"{till.label}: revoked")
         terminal = till.setting("terminal")
         if any(one is not till and one.setting("terminal") == terminal for one in self.tills):
             return "it has a twin"
+        self.fault(f"{till.label}: revoked")
+        till.disk.disarm()  # whatever befalls it, it does not come back
         self.office.revoke(terminal)
         query = "SELECT count(*) FROM inbox WHERE terminal = ?"
         before = self.office.look(query, terminal)

@@ -535,6 +535,23 @@ def test_a_till_that_hears_of_its_twin_gives_up_all_rights_and_opens_an_epoch(ex
     assert exchange.till.held(member) == 30
 
 
+def test_a_till_that_is_told_of_entries_it_never_wrote_gives_up_its_rights_without_writing_first(exchange) -> None:
+    member = exchange.till.member()
+    exchange.till.sell("1", 5000, member)
+    exchange.till.quote("2", 100, member)
+    exchange.step()
+    last, before = exchange.till.head()[0], exchange.setting("epoch")
+    exchange.far.tell_of(member, 50, includes=last)
+    exchange.step()
+    assert exchange.setting("epoch") == before  # it names nothing that is not here
+    assert exchange.till.held(member) == 50
+    exchange.far.tell_of(member, 50, includes=last + 1)
+    exchange.step()
+    assert exchange.till.held(member) == 0
+    assert exchange.setting("epoch") != before
+    assert exchange.setting("reopened_because") == "copied"
+
+
 # -- time, and a head office restored from a backup
 
 
