@@ -12,7 +12,7 @@ from central_server.books import AT_ONCE, Books, Settlement
 from central_server.database import add, among, keep
 from central_server.documents import content
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody, read_entry
-from loyalty.returns import left_at_least, reversed_points
+from loyalty.returns import left_at_least, reversed_so_far
 
 Key = tuple[str, str]
 """A shop and a document in it."""
@@ -229,15 +229,19 @@ class Sales:
         assert one.entry is not None
         body = one.entry.body
         assert isinstance(body, SaleBody)
-        awarded = self._award(one)[0]
+        was = body.sold
+        if one.claim:
+            claim = one.follow_ups[one.claim][1].body
+            assert isinstance(claim, ClaimBody)
+            was = was._replace(awarded=claim.awarded, standing=claim.standing, effects=claim.effects)
         returned = [back.body for back in backs if isinstance(back.body, ReturnBody)]
         program = self.books.office.program(self.books.connection, body.program)
         if program is None:
             # Rules that head office never saw: what the tills found, but no more than there was.
             taken, restored = sum(back.taken for back in returned), sum(back.restored for back in returned)
-            return min(awarded, taken), min(body.redeemed, restored)
-        left = left_at_least(body.sale, [back.back for back in returned])
-        return reversed_points(program, body.sale, awarded, body.redeemed, left)
+            return min(was.awarded, taken), min(was.redeemed, restored)
+        back = reversed_so_far(program, was, left_at_least(was.sale, [back.back for back in returned]))
+        return back.taken_points, back.restored_points
 
     def _restored_lots(self, one: SaleDocument, more: int) -> dict[str, int]:
         """The lots that the sale spent, in its own order, after those that have come back already."""

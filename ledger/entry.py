@@ -16,8 +16,10 @@ from typing import cast
 
 import msgspec
 
-from loyalty.award import Standing
+from loyalty.returns import Sold
+from loyalty.reward import Off, after
 from loyalty.sale import Return, Sale
+from loyalty.standing import NO_EFFECTS, Effects, Standing
 
 GENESIS = "0" * 64
 FORMAT = 1
@@ -44,8 +46,10 @@ class JoinBody(msgspec.Struct, frozen=True, omit_defaults=True):
 class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A completed sale and the exact input and result of its award.
 
-    `lot` names the points awarded; they expire on `expires_on`. `redeemed` points paid `redeemed_minor` of the total; of them
-    `floor` were not held here, but allowed by the programme's floor limit.
+    `lot` names the points awarded; they can be spent from `usable_from` ('' is at once) until they expire on `expires_on`.
+    `redeemed` points paid `redeemed_minor` of the total, for the `reward` of that name where it was one; of them `floor` were
+    not held here, but allowed by the programme's floor limit. `off` is what members' prices took off, by line; `effects` what
+    the sale did beside moving points. All of the member's points are kept alive to `extends_to`.
     """
 
     sale: Sale
@@ -57,6 +61,17 @@ class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     redeemed: int = 0
     redeemed_minor: int = 0
     floor: int = 0
+    usable_from: str = ""
+    extends_to: str = ""
+    reward: str = ""
+    off: dict[str, int] = {}
+    effects: Effects = NO_EFFECTS
+
+    @property
+    def sold(self) -> Sold:
+        """As returns need it."""
+        paid = after(self.sale, Off(self.off, {}))
+        return Sold(paid, self.awarded, self.redeemed, self.redeemed_minor, self.standing, self.effects)
 
 
 class ReturnBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,6 +86,7 @@ class ReturnBody(msgspec.Struct, frozen=True, omit_defaults=True):
     returned_minor: int = 0
     operator: str = ""
     shift: str = ""
+    effects: Effects = NO_EFFECTS
 
 
 class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,6 +99,9 @@ class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
     lot: str = ""
     expires_on: str = ""
     operator: str = ""
+    usable_from: str = ""
+    extends_to: str = ""
+    effects: Effects = NO_EFFECTS
 
 
 class Slice(msgspec.Struct, frozen=True):

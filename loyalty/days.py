@@ -35,10 +35,93 @@ def months_after(day: str, months: int) -> str:
         return date(start.year + years, month_index + 1, 1).isoformat()
 
 
+def months_before(day: str, months: int) -> str:
+    """The first day of a window of so many months that ends with `day`.
+
+    >>> months_before("2026-03-10", 12)
+    '2025-03-11'
+    """
+    return months_after((date.fromisoformat(day) + timedelta(days=1)).isoformat(), -months)
+
+
+def month_end_after(day: str, months: int) -> str:
+    """The first day of the month that follows the month `months` later: points live to the end of a month.
+
+    >>> month_end_after("2026-01-31", 1)
+    '2026-03-01'
+    """
+    year, month_index = divmod(int(day[:4]) * 12 + int(day[5:7]) - 1 + months + 1, 12)
+    return date(year, month_index + 1, 1).isoformat()
+
+
+def next_date(day: str, month_day: str) -> str:
+    """The next time the calendar shows `month_day`, after `day`. 29 February is 1 March in other years.
+
+    >>> next_date("2026-03-31", "03-31"), next_date("2026-03-30", "02-29")
+    ('2027-03-31', '2027-03-01')
+    """
+    year = int(day[:4])
+    found = in_year(month_day, year)
+    return found if found > day else in_year(month_day, year + 1)
+
+
+def in_year(month_day: str, year: int) -> str:
+    """
+    >>> in_year("02-29", 2026)
+    '2026-03-01'
+    """
+    try:
+        return date(year, int(month_day[:2]), int(month_day[3:])).isoformat()
+    except ValueError:
+        return date(year, 3, 1).isoformat()
+
+
+def is_near(day: str, month_day: str, days_before: int, days_after: int) -> bool:
+    """Whether `day` is within so many days of an anniversary; never where nobody knows the anniversary.
+
+    >>> is_near("2026-12-30", "01-02", 3, 0), is_near("2026-12-30", "01-03", 3, 0), is_near("2026-12-30", "", 3, 3)
+    (True, False, False)
+    """
+    if not month_day:
+        return False
+    here = date.fromisoformat(day)
+    return any(
+        -days_before <= (here - date.fromisoformat(in_year(month_day, year))).days <= days_after
+        for year in (here.year - 1, here.year, here.year + 1)
+    )
+
+
+def is_month_day(text: str) -> bool:
+    """
+    >>> is_month_day("02-29"), is_month_day("02-30")
+    (True, False)
+    """
+    try:
+        return date.fromisoformat(f"2024-{text}").isoformat() == f"2024-{text}"
+    except ValueError:
+        return False
+
+
+def days_after(day: str, days: int) -> str:
+    """
+    >>> days_after("2026-12-25", 14)
+    '2027-01-08'
+    """
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+def day_after(day: str) -> str:
+    """
+    >>> day_after("2026-02-28")
+    '2026-03-01'
+    """
+    return days_after(day, 1)
+
+
 def day_before(day: str) -> str:
     """The last day of use of points that expire on `day`.
 
     >>> day_before("2026-03-01")
     '2026-02-28'
     """
-    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+    return days_after(day, -1)

@@ -8,15 +8,20 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from loyalty.accrual import Accrual, Earn
 from loyalty.card import CardRules
-from loyalty.toml_table import Table, TomlError, checked, read_toml
-
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
+from loyalty.expiry import Expire
+from loyalty.giving import Giving
+from loyalty.reward import Benefit, Price, Redeem, Reward
+from loyalty.surprise import Surprise
+from loyalty.tiers import Ladder, Membership, Tier, Tiers
+from loyalty.toml_table import Count, Table, TomlError, checked, read_toml
+from loyalty.words import Words, said
 
 
 class ProgramError(TomlError):
@@ -24,30 +29,6 @@ class ProgramError(TomlError):
 
     code = "PROGRAM_INVALID"
     hint = "Correct the file and read it again; the programme in force stays as it was."
-
-
-class Earn(Table):
-    """`points` for each whole `per_minor` of the total after redemption, rounded down once a sale."""
-
-    points: Count = 1
-    per_minor: Count = 100
-
-
-class Expire(Table):
-    """Points can be spent through the day before the anniversary, `months` after they were earned.
-
-    Points that expired while they lay at a till that could not be reached can be spent for `grace_days` more, once.
-    """
-
-    months: int = Field(default=12, ge=1, le=1200)
-    grace_days: int = Field(default=14, ge=0, le=366)
-
-
-class Redeem(Table):
-    """`points` points are worth `worth_minor` minor units of money."""
-
-    points: Count = 100
-    worth_minor: Count = 100
 
 
 class Offline(Table):
@@ -105,6 +86,30 @@ WITHOUT_CENTS = frozenset(
 """Currencies whose minor unit is not a hundredth (ISO 4217)."""
 
 
+class Unit(Table):
+    """What members collect, in their words: one of it, and many."""
+
+    one: Words = "point"
+    many: Words = "points"
+
+    def said(self, points: int) -> str | dict[str, str]:
+        """So many of it, in every language that the file has."""
+        words = said(self.one if points in (1, -1) else self.many)
+        if isinstance(words, str):
+            return f"{points} {words}"
+        return {language: f"{points} {text}" for language, text in words.items()}
+
+
+class Referral(Table):
+    """Both sides are rewarded: the friend who was brought, and whoever brought them; once, or with every purchase."""
+
+    friend_points: int = Field(default=0, ge=0, le=1_000_000)
+    referrer_points: int = Field(default=0, ge=0, le=1_000_000)
+    on: Literal["join", "first purchase", "every purchase"] = "first purchase"
+    minimum_minor: int = Field(default=0, ge=0, le=10**9)
+    most_friends_a_year: int = Field(default=0, ge=0, le=1_000_000)
+
+
 class Program(Table):
     """The rules in force. `id` names exactly this text, so an entry can say under which rules it was computed."""
 
@@ -113,7 +118,25 @@ class Program(Table):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     time_zone: str = "UTC"
     day_starts_at: int = Field(default=0, ge=0, le=23)
+    title: Words | None = None
+    effective: str = ""
+    source: str = ""
+    as_of: str = ""
+    left_out: list[str] = []
+    combine: Literal["add", "best"] = "add"
+    unit: Unit = Unit()
     earn: Earn = Earn()
+    accrual: list[Accrual] = []
+    tiers: Tiers = Tiers()
+    tier: list[Tier] = []
+    membership: list[Membership] = []
+    segments: dict[str, Words] = {}
+    reward: list[Reward] = []
+    price: list[Price] = []
+    benefit: list[Benefit] = []
+    referral: Referral | None = None
+    giving: Giving | None = None
+    surprise: Surprise | None = None
     expire: Expire = Expire()
     redeem: Redeem = Redeem()
     offline: Offline = Offline()
@@ -142,6 +165,13 @@ class Program(Table):
     @cached_property
     def id(self) -> str:
         return f"{self.name}-{self.version}-{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        return Ladder(self.tiers, self.tier)
+
+    def tier_named(self, name: str) -> Tier | None:
+        return next((tier for tier in self.tier if tier.name == name), None)
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
-from loyalty.award import award, money
+from loyalty.award import NOBODY, award
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+from loyalty.standing import NO_EFFECTS, Effects, Standing, negative, total
+from loyalty.words import money
 
 
 class ReturnRefused(Exception):
@@ -29,14 +32,32 @@ class ReturnRefused(Exception):
         self.code = code
 
 
+class Sold(NamedTuple):
+    """A sale as it was: what it awarded and redeemed, from which standing, and what else it did.
+
+    `sale` is as it was paid, after what members' prices took off.
+    """
+
+    sale: Sale
+    awarded: int = 0
+    redeemed: int = 0
+    redeemed_minor: int = 0
+    standing: Standing = NOBODY
+    effects: Effects = NO_EFFECTS
+
+
 @dataclass(frozen=True)
 class Reversal:
-    """Points to take from the member, points to give back to the member, and the money both refer to."""
+    """Points to take from the member, points to give back to the member, and the money both refer to.
+
+    `effects` is what else is taken back: counts, what qualified for a tier, what was to be donated; below zero.
+    """
 
     taken_points: int
     restored_points: int
     restored_minor: int
     returned_minor: int
+    effects: Effects = NO_EFFECTS
 
 
 def left_of(sale: Sale, returns: Sequence[Return]) -> Sale:
@@ -59,36 +80,53 @@ def left_at_least(sale: Sale, returns: Sequence[Return]) -> Sale:
     return came_back.left()
 
 
-def reversal(
-    program: Program, sale: Sale, awarded: int, redeemed: int, earlier: Sequence[Return], back: Return
-) -> Reversal:
+def reversal(program: Program, sold: Sold, earlier: Sequence[Return], back: Return) -> Reversal:
     """What `back` takes and gives, given the returns `earlier` of the same sale, in any order.
 
-    `awarded` and `redeemed` are the points of the sale as it was. Raises ReturnRefused; nothing is changed then.
+    Raises ReturnRefused; nothing is changed then.
     """
-    before, after = left_of(sale, earlier), left_of(sale, [*earlier, back])
-    taken_before, restored_before = reversed_points(program, sale, awarded, redeemed, before)
-    taken_after, restored_after = reversed_points(program, sale, awarded, redeemed, after)
+    before, after = left_of(sold.sale, earlier), left_of(sold.sale, [*earlier, back])
+    was, now = reversed_so_far(program, sold, before), reversed_so_far(program, sold, after)
     return Reversal(
-        taken_points=taken_after - taken_before,
-        restored_points=restored_after - restored_before,
-        restored_minor=worth_minor(program, redeemed - restored_before)
-        - worth_minor(program, redeemed - restored_after),
+        taken_points=now.taken_points - was.taken_points,
+        restored_points=now.restored_points - was.restored_points,
+        restored_minor=now.restored_minor - was.restored_minor,
         returned_minor=before.total_minor - after.total_minor,
+        effects=total([now.effects, negative(was.effects)]),
     )
 
 
-def reversed_points(program: Program, sale: Sale, awarded: int, redeemed: int, left: Sale) -> tuple[int, int]:
-    """Points taken and points restored in all, once only `left` of the sale has been kept; neither falls as less is kept.
+def reversed_so_far(program: Program, sold: Sold, left: Sale) -> Reversal:
+    """What is taken and restored in all, once only `left` of the sale has been kept; neither falls as less is kept.
 
     What points paid of the sale counts towards what is left pro rata in money, not in whole points: a point that is worth
-    many cents would come back in a jump, and the award of what is left would rise again.
+    many cents would come back in a jump, and the award of what is left would rise again. Only rules that the sale itself
+    used count: one that an exclusive rule had kept out would make the award of what is left rise, too. What the award was
+    above what it is computed to be (a surprise) stays until all has come back.
     """
+    sale, redeemed = sold.sale, sold.redeemed
     if not sale.total_minor or not left.total_minor:
-        return awarded, redeemed
-    paid_minor = worth_minor(program, redeemed) * left.total_minor // sale.total_minor
-    kept = award(program, left, paid_minor).points if awarded else 0
-    return max(0, awarded - kept), redeemed - redeemed * left.total_minor // sale.total_minor
+        return Reversal(sold.awarded, redeemed, sold.redeemed_minor, sale.total_minor, negative(sold.effects))
+    used = award(program, sale, sold.redeemed_minor, sold.standing)
+    paid_minor = sold.redeemed_minor * left.total_minor // sale.total_minor
+    kept = award(program, left, paid_minor, sold.standing, only=used.rules)
+    surprise = max(0, sold.awarded - used.points)
+    taken = max(0, sold.awarded - surprise - kept.points) if sold.awarded else 0
+    restored = redeemed - redeemed * left.total_minor // sale.total_minor
+    return Reversal(
+        taken_points=taken,
+        restored_points=restored,
+        restored_minor=sold.redeemed_minor - worth_of(program, sold, redeemed - restored),
+        returned_minor=sale.total_minor - left.total_minor,
+        effects=total([kept.effects, negative(used.effects)]) if sold.effects else NO_EFFECTS,
+    )
+
+
+def worth_of(program: Program, sold: Sold, points: int) -> int:
+    """What so many of the points that paid for a sale had paid: at the rate, or as a part of the reward."""
+    if sold.redeemed_minor == worth_minor(program, sold.redeemed):
+        return worth_minor(program, points)
+    return sold.redeemed_minor * points // sold.redeemed if sold.redeemed else 0
 
 
 class _CameBack:
@@ -159,6 +197,7 @@ def _part(line: LineItem, kept_milli: int) -> LineItem:
         quantity_milli=kept_milli,
         amount_minor=line.amount_minor * kept_milli // line.quantity_milli,
         tax_minor=line.tax_minor * kept_milli // line.quantity_milli,
+        discount_minor=line.discount_minor * kept_milli // line.quantity_milli,
     )
 
 

@@ -18,7 +18,8 @@ class LineItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a sale.
 
     `amount_minor` is the whole line after its discounts, tax included, in minor units (cents), never negative;
-    `tax_minor` is the tax within it. `quantity_milli` counts thousandths: 1000 is one piece, 1250 is 1.25 kg.
+    `tax_minor` is the tax within it, `discount_minor` what its own discounts took off before. `quantity_milli` counts
+    thousandths: 1000 is one piece, 1250 is 1.25 kg.
     """
 
     line_id: str
@@ -28,6 +29,8 @@ class LineItem(msgspec.Struct, frozen=True, omit_defaults=True):
     sku: str = ""
     name: str = ""
     category: str = ""
+    tags: tuple[str, ...] = ()
+    discount_minor: int = 0
 
 
 class Sale(msgspec.Struct, frozen=True, omit_defaults=True):

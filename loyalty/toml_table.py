@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 
 class TomlError(Exception):
@@ -25,8 +26,23 @@ class TomlError(Exception):
 class Table(BaseModel):
     """A TOML table whose keys are all known and whose values are not converted: "5" is no number, 5.0 no whole one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+def _thousandths(written: object) -> object:
+    if isinstance(written, bool) or not isinstance(written, int | Decimal):
+        raise ValueError(f"must be a number like 1.5, not {written!r}")
+    milli = Decimal(written) * 1000
+    if milli != int(milli):
+        raise ValueError(f"{written} has more than three decimals")
+    return int(milli)
+
+
+Milli = Annotated[int, BeforeValidator(_thousandths), Field(ge=0, le=1_000_000)]
+"""A factor: written 1.2 or 2, kept in thousandths."""
 
 T = TypeVar("T", bound=Table)
 
@@ -34,7 +50,7 @@ T = TypeVar("T", bound=Table)
 def read_toml(text: str, source: str, error: type[TomlError] = TomlError) -> dict[str, Any]:
     """The tables in `text`; raises `error` where it is not TOML."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as problem:
         raise error(source, [f"this is not TOML: {problem}"]) from problem
 
@@ -60,7 +76,9 @@ def _problems(model: type[Table], text: str, error: ValidationError) -> Iterator
             case "missing":
                 yield f"{name} is missing"
             case "int_type":
-                yield f"{where}{name} must be a whole number, not {problem['input']!r}"
+                written = problem["input"]
+                shown = written if isinstance(written, Decimal) else repr(written)
+                yield f"{where}{name} must be a whole number, not {shown}"
             case _:
                 yield f"{where}{name}: {problem['msg'].removeprefix('Value error, ')}"
 

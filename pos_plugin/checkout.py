@@ -20,10 +20,12 @@ from drivers.document import Document, decode_document, encode_document
 from ledger.entry import Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference, receipt_reference
 from ledger.lots import spent
-from loyalty.award import Award, Standing, award, counted, money
+from loyalty.award import Award, award
 from loyalty.program import Program
 from loyalty.redeem import most_redeemable, points_needed, worth_minor
 from loyalty.sale import Sale
+from loyalty.standing import Standing
+from loyalty.words import counted, money
 from offline_store import journal, members, receipts, rights, settings
 from offline_store.errors import CommitUnknown
 from offline_store.members import Balance

@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 import msgspec
 
-from loyalty.award import Reason
 from loyalty.program import Program
 from loyalty.sale import Sale
+from loyalty.words import Reason
 from pos_plugin.errors import BadRequest, Conflict
 
 MAX_SALE_BYTES = 128 * 1024

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from drivers.document import Block, Cut, Document, Feed, Text, display_columns
-from loyalty.award import Reason, counted, money
 from loyalty.card import masked
 from loyalty.days import day_before
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.sale import Sale
+from loyalty.words import Reason, counted, money
 from offline_store.members import Balance
 
 SOON_DAYS = 30

@@ -82,17 +82,19 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
             f"Sale {back.sale_ref} of till {back.till} is not known here. Nothing was recorded.",
             hint="Check the reference on the receipt, or return it at the till that sold it.",
         )
-    sale, member, awarded, lot = sold.body.sale, sold.member, sold.body.awarded, sold.body.lot
+    was, member, lot = sold.body.sold, sold.member, sold.body.lot
+    sale = was.sale
     claim = journal.find(db, document_name("claim", sale.till, sale.sale_ref))
     if claim is not None and isinstance(claim.body, ClaimBody):
-        member, awarded, lot = claim.member, claim.body.awarded, claim.body.lot
+        member, lot = claim.member, claim.body.lot
+        was = was._replace(awarded=claim.body.awarded, standing=claim.body.standing, effects=claim.body.effects)
     program = settings.program(db, sold.body.program)
     earlier_entries = journal.returns_of(db, sale.till, sale.sale_ref)
     earlier = [one.body.back for one in earlier_entries if isinstance(one.body, ReturnBody)]
     if back.is_void and earlier:
         back = msgspec.structs.replace(back, is_void=False)
     try:
-        result = reversal(program, sale, awarded, sold.body.redeemed, earlier, back)
+        result = reversal(program, was, earlier, back)
     except ReturnRefused as refused:
         raise Conflict(
             "CANNOT_BE_REVERSED", f"{refused} Nothing was recorded.", hint="See what is left of the sale."
@@ -120,6 +122,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         returned_minor=result.returned_minor,
         operator=operator,
         shift=shift,
+        effects=result.effects,
     )
     draft = Draft(body, back.document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)

@@ -15,7 +15,8 @@ from datetime import date, datetime, timedelta
 from ledger.entry import ClaimBody, Entry, OpenBody, ReturnBody, SaleBody, TakeBody
 from ledger.wire import MemberItem
 from loyalty.program import Program, read_program
-from loyalty.returns import left_at_least, reversed_points
+from loyalty.redeem import worth_minor
+from loyalty.returns import Sold, left_at_least, reversed_so_far
 from loyalty.sale import Return, Sale
 
 PROGRAM_TEXT = """\
@@ -275,4 +276,6 @@ class Facts:
 
 def came_back(rules: Program, sale: Sale, awarded: int, redeemed: int, backs: Iterable[Return]) -> tuple[int, int]:
     """Points taken and restored by all returns of a sale together, under the rules by which it was sold."""
-    return reversed_points(rules, sale, awarded, redeemed, left_at_least(sale, list(backs)))
+    sold = Sold(sale, awarded, redeemed, worth_minor(rules, redeemed))
+    back = reversed_so_far(rules, sold, left_at_least(sale, list(backs)))
+    return back.taken_points, back.restored_points

@@ -163,7 +163,7 @@ class Till:
         assert isinstance(body, SaleBody)
         back = Return(body.sale.till, body.sale.sale_ref, ref, amount_minor=amount_minor, is_void=void)
         earlier = self.backs.setdefault(back.sale_document, [])
-        found = reversal(self.program, body.sale, body.awarded, body.redeemed, earlier, back)
+        found = reversal(self.program, body.sold, earlier, back)
         earlier.append(back)
         esc: Counter[str] = Counter()
         here = min(found.taken_points, self.rights(sold.member)[body.lot]) if sold.member else 0

@@ -23,8 +23,8 @@ from ledger.entry import (
     TakeBody,
 )
 from ledger.wire import FeedRequest, MemberItem, unpack
-from loyalty.award import Standing
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+from loyalty.standing import Standing
 from offline_store import settings
 from offline_store.store import Store
 from offline_store.sync import Sync

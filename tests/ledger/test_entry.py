@@ -30,8 +30,8 @@ from ledger.entry import (
     read_entry,
     read_envelope,
 )
-from loyalty.award import Standing
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+from loyalty.standing import Standing
 
 SALE = Sale(
     "1",

@@ -6,15 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.award import award, award_points, money
+from loyalty.award import award
 from loyalty.program import Program, read_program
 from loyalty.sale import Sale
+from loyalty.words import money
 
 
 def programme(points: int = 1, per_minor: int = 100, months: int = 12) -> Program:
     return read_program(
         f'name = "t"\ncurrency = "EUR"\n[earn]\npoints = {points}\nper_minor = {per_minor}\n[expire]\nmonths = {months}\n'
     )
+
+
+def award_points(program: Program, total_minor: int, redeemed_minor: int) -> int:
+    return award(program, sale(total_minor), redeemed_minor).points
 
 
 def sale(total_minor: int) -> Sale:

@@ -114,9 +114,9 @@ def later_day_first(patch: Patch) -> None:
 def returns_forget_each_other(patch: Patch) -> None:
     """Each return of a sale is computed as if it were the first."""
 
-    def alone(program: Any, sale: Any, awarded: int, redeemed: int, earlier: Any, back: Any) -> Any:
-        reversal(program, sale, awarded, redeemed, earlier, back)  # what does not fit is refused all the same
-        return reversal(program, sale, awarded, redeemed, [], back)
+    def alone(program: Any, sold: Any, earlier: Any, back: Any) -> Any:
+        reversal(program, sold, earlier, back)  # what does not fit is refused all the same
+        return reversal(program, sold, [], back)
 
     patch.setattr(pos_plugin.returns, "reversal", alone)
 

@@ -222,9 +222,9 @@ def same_sale_is_awarded_again(patch: Patch) -> None:
 
 
 def returns_do_not_add_up(patch: Patch) -> None:
-    def alone(program: Any, sale: Any, awarded: int, redeemed: int, earlier: Any, back: Any) -> Any:
-        reversal(program, sale, awarded, redeemed, earlier, back)  # what does not fit is refused all the same
-        return reversal(program, sale, awarded, redeemed, [], back)
+    def alone(program: Any, sold: Any, earlier: Any, back: Any) -> Any:
+        reversal(program, sold, earlier, back)  # what does not fit is refused all the same
+        return reversal(program, sold, [], back)
 
     patch.setattr(pos_plugin.returns, "reversal", alone)
 

@@ -1,0 +1,186 @@
+"""Tiers: how a member rises, how long a tier lasts, and what becomes of it then.
+
+A tier follows from what counted towards it day by day, in the order of the days, whenever it was heard of. A threshold that was
+not met is never jumped over, and what a member has left to spend does not matter.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from loyalty.conditions import Name
+from loyalty.days import day_after, day_before, months_after, months_before
+from loyalty.expiry import Expire
+from loyalty.standing import History
+from loyalty.toml_table import Milli, Table
+from loyalty.words import Words
+
+FOR_EVER = "9999-12-31"
+
+
+class Tier(Table):
+    """A tier above the base. It is reached `from` so much in the window, and kept by `keep` (the same, if not said).
+
+    `times` multiplies what is earned; `expire` replaces the programme's rule for points earned in this tier. `paid` tiers are
+    not earned but bought: see `Membership`.
+    """
+
+    name: Name
+    title: Words
+    threshold: int = Field(default=0, ge=0, le=10**12, alias="from")
+    keep: int | None = Field(default=None, ge=0, le=10**12)
+    times: Milli = 1000
+    benefits: list[Words] = []
+    expire: Expire | None = None
+    is_paid: bool = Field(default=False, alias="paid")
+
+    @property
+    def to_keep(self) -> int:
+        return self.threshold if self.keep is None else self.keep
+
+
+class Tiers(Table):
+    """How tiers are counted, over which window, and for how long one lasts.
+
+    `by`: spend in minor units, points as awarded, or visits. `window`: so many months up to today, or the calendar year.
+    `lasts`: so many months from the day it was reached; to the end of that year; or to the end of the year after. When it
+    ends, whoever has what `keep` asks for in the window keeps it; else `downgrade`: none (it stays), one tier down, or to
+    the tier that the window supports.
+    """
+
+    by: Literal["spend", "points", "visits"] = "spend"
+    window: Literal["months", "calendar year"] = "months"
+    window_months: int = Field(default=12, ge=1, le=120)
+    lasts: Literal["months", "end of year", "end of next year", "for ever"] = "months"
+    lasts_months: int = Field(default=12, ge=1, le=120)
+    downgrade: Literal["none", "one", "by window"] = "by window"
+    base: Words = "Member"
+
+    def last_day(self, reached: str) -> str:
+        """The last day of a tier that was reached or kept on this day."""
+        match self.lasts:
+            case "months":
+                return day_before(months_after(reached, self.lasts_months))
+            case "end of year":
+                return f"{reached[:4]}-12-31"
+            case "end of next year":
+                return f"{int(reached[:4]) + 1}-12-31"
+            case _:
+                return FOR_EVER
+
+    def window_start(self, day: str) -> str:
+        """The first day that counts on `day`."""
+        return months_before(day, self.window_months) if self.window == "months" else f"{day[:4]}-01-01"
+
+
+class Membership(Table):
+    """A tier that is sold: each piece of the article `sku` in a sale buys `months` more of the tier.
+
+    Where `segments` are named, only they can have it (a student's price). `trial_days` are given once, at no price.
+    """
+
+    name: Name
+    title: Words
+    tier: str
+    sku: str
+    price_minor: int = Field(ge=0, le=10**9)
+    months: int = Field(ge=1, le=120)
+    trial_days: int = Field(default=0, ge=0, le=366)
+    segments: list[str] = []
+
+
+class TierStanding(NamedTuple):
+    """A member's tier on a day: its name ('' is the base), its last day, and what counts towards the next."""
+
+    tier: str
+    ends: str
+    qualified: int
+
+
+class Ladder:
+    """The tiers of a programme, lowest first, and what they make of a history."""
+
+    def __init__(self, rules: Tiers, tiers: Sequence[Tier]) -> None:
+        self.rules = rules
+        self.earned = [tier for tier in tiers if not tier.is_paid]
+        self._ranks = {tier.name: rank for rank, tier in enumerate(tiers)}
+
+    def on(self, history: History, day: str) -> TierStanding:
+        """The tier on `day`, of what happened up to and on it. A paid or given tier counts where it is the higher one."""
+        counted = _Counted(history.qualifying, day)
+        level, ends = self._climbed(counted, day)
+        best = (self.earned[level].name, ends) if level >= 0 else ("", "")
+        bought = [(name, paid_until(history, name, day)) for name in history.paid]
+        for name, last in (*bought, *history.given.items()):
+            if day <= last and self.rank(name) > self.rank(best[0]):
+                best = name, last
+        return TierStanding(*best, self._in_window(counted, day))
+
+    def next_up(self, standing: TierStanding) -> tuple[Tier, int] | None:
+        """The tier to be earned next, and how much is missing; None at the top."""
+        for tier in self.earned:
+            if self.rank(tier.name) > self.rank(standing.tier):
+                return tier, max(0, tier.threshold - standing.qualified)
+        return None
+
+    def rank(self, name: str) -> int:
+        """-1 for the base, and for what is no tier."""
+        return self._ranks.get(name, -1)
+
+    def _in_window(self, counted: _Counted, day: str) -> int:
+        return counted.between(self.rules.window_start(day), day)
+
+    def _supported(self, amount: int) -> int:
+        """The highest tier whose threshold this meets; -1 for none."""
+        return max((level for level, tier in enumerate(self.earned) if amount >= tier.threshold), default=-1)
+
+    def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
+        rules, level, ends = self.rules, -1, FOR_EVER
+        for day in (*counted.days, today):
+            while ends < day:
+                level, ends = self._after(counted, level, ends)
+            amount = self._in_window(counted, day)
+            reached = self._supported(amount)
+            if reached > level:
+                level, ends = reached, rules.last_day(day)
+            elif level >= 0 and rules.window == "calendar year" and amount >= self.earned[level].to_keep:
+                ends = max(ends, rules.last_day(day))
+        return level, ends
+
+    def _after(self, counted: _Counted, level: int, ended: str) -> tuple[int, str]:
+        """What follows on a tier whose last day was `ended`."""
+        rules, start = self.rules, day_after(ended)
+        # A tier to the end of the year is judged by the year that begins; all others by the time that is over.
+        amount = self._in_window(counted, start if rules.lasts == "end of year" else ended)
+        if amount < self.earned[level].to_keep and rules.downgrade != "none":
+            level = level - 1 if rules.downgrade == "one" else min(level - 1, self._supported(amount))
+        if level < 0:
+            return -1, FOR_EVER
+        return level, rules.last_day(start) if rules.lasts == "months" else f"{start[:4]}-12-31"
+
+
+class _Counted:
+    """What counts, by day up to `last`, to be summed over any span at once."""
+
+    def __init__(self, amounts: Mapping[str, int], last: str) -> None:
+        self.days = sorted(day for day in amounts if day <= last)
+        self._sums = [0, *accumulate(amounts[day] for day in self.days)]
+
+    def between(self, first: str, last: str) -> int:
+        return self._sums[bisect_right(self.days, last)] - self._sums[bisect_left(self.days, first)]
+
+
+def paid_until(history: History, membership: str, day: str) -> str:
+    """The last day of a membership as it was paid up to `day`; '' where it never was. Paid early, it is added at the end."""
+    ends = ""
+    for bought, months in sorted(history.paid.get(membership, {}).items()):
+        if bought > day or months <= 0:
+            continue
+        start = bought if ends < bought else day_after(ends)
+        ends = day_before(months_after(start, months))
+    return ends
