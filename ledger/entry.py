@@ -40,7 +40,9 @@ class OpenBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JoinBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A member joined here. Cards and personal fields are beside the ledger, not in it."""
+    """A member joined here, brought by `referrer` if by anybody. Cards and personal fields are beside the ledger, not in it."""
+
+    referrer: str = ""
 
 
 class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,6 +103,29 @@ class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
     operator: str = ""
     usable_from: str = ""
     extends_to: str = ""
+    effects: Effects = NO_EFFECTS
+
+
+class GiveBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Points given without a sale, or taken where `points` are below zero; written by a till or by head office.
+
+    `why`: join, reload, activity, birthday, referral, goodwill, adjustment, opening, transfer. `about` names what it was for
+    (the activity, the friend, the other member), `reason` is what the operator wrote, and `approved_by` who allowed it.
+    Points given are the `lot`; points taken come from whatever the member has, soonest expiry first, and then are owed.
+    """
+
+    why: str
+    points: int
+    program: str = ""
+    about: str = ""
+    reason: str = ""
+    operator: str = ""
+    approved_by: str = ""
+    lot: str = ""
+    expires_on: str = ""
+    usable_from: str = ""
+    extends_to: str = ""
+    standing: Standing = Standing()
     effects: Effects = NO_EFFECTS
 
 
@@ -173,6 +198,7 @@ Body = (
     | SaleBody
     | ReturnBody
     | ClaimBody
+    | GiveBody
     | TakeBody
     | ReleaseBody
     | HelloBody
@@ -187,6 +213,7 @@ BODIES: Mapping[str, type[msgspec.Struct]] = {
     "sale": SaleBody,
     "return": ReturnBody,
     "claim": ClaimBody,
+    "give": GiveBody,
     "take": TakeBody,
     "release": ReleaseBody,
     "hello": HelloBody,

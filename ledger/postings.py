@@ -22,6 +22,7 @@ from typing import NamedTuple
 from ledger.entry import (
     ClaimBody,
     Entry,
+    GiveBody,
     GrantBody,
     OpenBody,
     ReleaseBody,
@@ -63,6 +64,10 @@ def postings(entry: Entry) -> list[Posting]:
         case ClaimBody(awarded=awarded, lot=lot):
             kept_here = esc.get(lot, 0)
             moves = {"issued": -awarded, "available": awarded - kept_here, "escrow": kept_here}
+        case GiveBody(points=points, lot=lot):
+            kept_here = esc.get(lot, 0)
+            to_available = max(0, points) - kept_here
+            moves = {"issued": -points, "available": to_available, "escrow": kept_here, "owed": min(0, points)}
         case ReturnBody(taken=taken, restored=restored):
             out_of_escrow = -sum(change for change in esc.values() if change < 0)
             into_escrow = sum(change for change in esc.values() if change > 0)

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from ledger.entry import Slice
+from loyalty.standing import NO_HISTORY, NO_PROFILE, History, Profile
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 """The most a batch may have once unpacked; a terminal sends fewer entries rather than more bytes."""
@@ -103,19 +104,21 @@ class FeedRequest(msgspec.Struct, frozen=True):
     epoch: str = ""
 
 
-class ExpiringPoints(msgspec.Struct, frozen=True):
-    """Points of a member that expire on the same day."""
+class ExpiringPoints(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Points of a member that expire on the same day; those of a `usable_from` cannot be spent before that day."""
 
     expires_on: str
     points: int
+    usable_from: str = ""
 
 
 class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True):
     """A member as head office knows them, at `as_of` (UTC).
 
     `includes` is the number of this terminal's last entry that the figures include; the till adds its later ones.
-    `points` are all the member has anywhere, by expiry; `debt` is what is owed. `merged_into` names the member that
-    this one has become, `merge` that event, and `merge_signature` is the server's on it.
+    `points` are all the member has anywhere, by expiry; `debt` is what is owed. `history` is all that the same entries add up
+    to, cut to what the programme in force looks at; `profile` is what rules may ask of a person. `merged_into` names the
+    member that this one has become, `merge` that event, and `merge_signature` is the server's on it.
     """
 
     member: str
@@ -129,12 +132,15 @@ class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True):
     initials: str = ""
     merge: str = ""
     merge_signature: str = ""
+    history: History = NO_HISTORY
+    profile: Profile = NO_PROFILE
 
 
-class ProgramItem(msgspec.Struct, frozen=True, tag="program"):
-    """The TOML text of the programme in force."""
+class ProgramItem(msgspec.Struct, frozen=True, tag="program", omit_defaults=True):
+    """The TOML text of a programme, and the key in hex with which this terminal draws for surprises, where it has any."""
 
     text: str
+    surprise_key: str = ""
 
 
 class GrantItem(msgspec.Struct, frozen=True, tag="grant"):
@@ -213,12 +219,17 @@ class GrantReply(msgspec.Struct, frozen=True):
 
 
 class MemberDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What stands beside the ledger about a member who joined at a till: cards, and personal fields sealed to head office."""
+    """What stands beside the ledger about a member who joined at a till: cards, and personal fields sealed to head office.
+
+    `birthday` is month and day, `charity` the one that they chose; rules ask for both.
+    """
 
     member: str
     cards: list[str]
     joined_at: str
     sealed: str = ""
+    birthday: str = ""
+    charity: str = ""
 
 
 class MemberLookup(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -106,6 +106,10 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
+NO_HISTORY = History()
+NO_PROFILE = Profile()
+
+
 def _sum(ours: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
     if not any(more.values()):
         return dict(ours)
