@@ -24,7 +24,7 @@ import offline_store.sync
 import pos_plugin.checkout
 import pos_plugin.returns
 from bench.simulator.running import clean_up, run_seed
-from central_server import apply, inbox, restoring, roll_call, sales, schema
+from central_server import apply, inbox, posting, restoring, roll_call, sales, schema
 from central_server.books import Books
 from ledger.entry import ReleaseBody
 from ledger.settlement import AVAILABLE, MemberBook
@@ -302,7 +302,7 @@ def nobody_says_hello(patch: Patch) -> None:
 
 
 def forgotten_grants_are_not_booked(patch: Patch) -> None:
-    take = apply._Posting._take
+    take = posting.EntryPosting._take
 
     def strict(self: Any, entry: Any, body: Any) -> None:
         known = self.books.connection.execute(
@@ -311,7 +311,7 @@ def forgotten_grants_are_not_booked(patch: Patch) -> None:
         if known:
             take(self, entry, body)
 
-    patch.setattr(apply._Posting, "_take", strict)
+    patch.setattr(posting.EntryPosting, "_take", strict)
 
 
 def no_roll_call(patch: Patch) -> None:
