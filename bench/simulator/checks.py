@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from bench.simulator.facts import SHARE_PERCENT, SHARE_POINTS, day_of, require
+from bench.simulator.rules import SHARE_PERCENT, SHARE_POINTS, day_of
+from bench.simulator.violation import require
+from bench.simulator.world import World
 from central_server import report
 from ledger.entry import ReturnBody, SaleBody
 from ledger.identifiers import receipt_reference
 from offline_store.verify import verify
-
-if TYPE_CHECKING:
-    from bench.simulator.world import World
 
 
 def everything(world: World) -> None:
@@ -126,20 +124,20 @@ def nothing_is_overspent(world: World) -> None:
             bound[owner] += entry.body.taken
         if isinstance(entry.body, SaleBody) and entry.body.floor:
             floors[owner] += entry.body.floor
-            if entry.number > world.renewed.get((entry.envelope.terminal, owner), 0):
+            if entry.number > world.oracle.renewed.get((entry.envelope.terminal, owner), 0):
                 unrenewed[owner] += entry.body.floor
     by_returns = Counter(bound)
     bound.update(floors)
-    for member, points in world.forfeited.items():
+    for member, points in world.allowances.forfeited.items():
         lost[who.get(member, member)] += points
     awarded, redeemed = Counter[str](), Counter[str]()
-    for member in world.awarded | world.redeemed | world.allowed:
+    for member in world.facts.awarded | world.facts.redeemed | world.allowances.twice:
         owner = who.get(member, member)
-        awarded[owner] += world.awarded[member]
-        redeemed[owner] += world.redeemed[member]
+        awarded[owner] += world.facts.awarded[member]
+        redeemed[owner] += world.facts.redeemed[member]
         if not world.hazards.keeps("escrow"):
-            bound[owner] += world.allowed[member]
-            awarded[owner] += world.allowed[member]
+            bound[owner] += world.allowances.twice[member]
+            awarded[owner] += world.allowances.twice[member]
     is_plain = not world.hazards.on & {"image", "clone", "server restored", "excuse"}
     for debtor, owes, bears in world.office.look("SELECT member, debt, loss FROM member WHERE debt + loss > 0"):
         owner, debt, loss = str(debtor), int(str(owes)), int(str(bears))
@@ -198,7 +196,7 @@ def what_stands_is_called_back(world: World) -> None:
         )
         for name, stands in rows:
             member, points = str(name), int(str(stands))
-            ever = sum(world.awarded[one] for one, owner in merged(world).items() if owner == member)
+            ever = sum(world.facts.awarded[one] for one, owner in merged(world).items() if owner == member)
             most = ever * SHARE_PERCENT // 100
             if "double join" not in world.hazards:
                 most = min(most, SHARE_POINTS)
@@ -214,7 +212,7 @@ def what_stands_is_called_back(world: World) -> None:
                     one.sync.fetch_rights(member, everything, lambda: False)
                 else:
                     one.sync.step(lambda _: False)
-                world.harvest(one)
+                world.oracle.audit(one)
             left = sum(till.memory.held().get(member, {}).values())
             require(not left, f"{left} points of {member} stay at {till.label} although {other.label} asks for them")
             there = sum(other.memory.held().get(member, {}).values())

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from bench.simulator.facts import PROGRAM, Facts, Memory, require
+from bench.simulator.facts import Facts
+from bench.simulator.memory import Memory
+from bench.simulator.rules import PROGRAM
+from bench.simulator.violation import require
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody
 from loyalty.program import Program
 

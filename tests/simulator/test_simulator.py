@@ -13,7 +13,7 @@ from bench.simulator import shoppers
 from bench.simulator.hazards import HAZARDS, NAMES, Hazards
 from bench.simulator.running import clean_up, run_seed, run_seeds
 from bench.simulator.slips import figures
-from bench.simulator.world import ACTIONS, LIFE
+from bench.simulator.steps import ACTIONS, LIFE
 
 SEEDS = 200
 STEPS = 8
