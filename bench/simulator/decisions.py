@@ -8,7 +8,6 @@ from random import Random
 from bench.simulator.accidents import can_lose_a_till, server_restored
 from bench.simulator.loops import exchange
 from bench.simulator.rules import program
-from bench.simulator.shop import card_of
 from bench.simulator.till import Till
 from bench.simulator.violation import require
 from bench.simulator.world import World
@@ -36,7 +35,7 @@ def erase(world: World, till: Till, draw: Random) -> str:
     cards = {str(card) for (card,) in world.office.look("SELECT card FROM card WHERE member = ?", member)}
     world.office.erase(member)
     world.erased.add(member)
-    world.joined -= {shopper.household for shopper in world.shoppers if card_of(shopper) in cards}
+    world.joined -= {shopper.household for shopper in world.shoppers if shopper.card in cards}
     return f"member {member} is forgotten"
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 
 import msgspec
 
 from bench.simulator.facts import Facts
 from bench.simulator.hazards import Hazards
-from bench.simulator.rules import a_month_after, came_back, points_of
+from bench.simulator.rules import ONLINE, a_month_after, came_back, points_of
 from bench.simulator.till import Till
 from bench.simulator.violation import require
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody
@@ -17,8 +16,6 @@ from loyalty.program import Program
 from loyalty.sale import document_name
 
 GENESIS = "0" * 64
-ONLINE = timedelta(seconds=60)
-"""A till whose last answer is older counts as offline."""
 
 
 def check_entry(till: Till, entry: Entry, today: str, facts: Facts, hazards: Hazards) -> None:

@@ -37,6 +37,8 @@ share_points = {share_points}
 """
 FLOOR_LIMIT = 300
 SHARE_PERCENT, SHARE_POINTS = 25, 500
+ONLINE = timedelta(seconds=60)
+"""A till that heard head office longer ago counts as offline."""
 
 
 def program(version: int = 1, policy: str = "escrow", *, stands: bool = False) -> Program:
@@ -61,6 +63,7 @@ def points_of(rules: Program, total_minor: int, redeemed: int) -> int:
 
 
 def a_month_after(day: str) -> str:
+    """The same day of the next month; where that has none, the day after its last."""
     start = date.fromisoformat(day)
     year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)
     if start.day > monthrange(year, month)[1]:

@@ -16,7 +16,6 @@ from bench.simulator.till import Asked, Till
 from bench.simulator.violation import require
 from bench.simulator.world import World
 from ledger.identifiers import receipt_reference
-from loyalty.card import ean13_check_digit
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale, document_name
 from offline_store import receipts
 from offline_store.errors import StoreError
@@ -34,7 +33,7 @@ def visit(world: World, _: Till, draw: Random) -> str:
     shopper = draw.choices(world.shoppers, [one.baskets for one in world.shoppers])[0]
     tills = _favourites(world, shopper)
     till = draw.choices(tills, [*shopper.shares, 1][: len(tills)])[0]
-    till.use(draw)
+    till.draw_from(draw)
     try:
         said = _shop(world, till, shopper, draw)
     except PowerCut:
@@ -69,22 +68,16 @@ def _shop(world: World, till: Till, shopper: Shopper, draw: Random) -> str:
     return f"{exchanged}; {said}"
 
 
-def card_of(shopper: Shopper) -> str:
-    first = f"29{shopper.household:010d}"
-    return first + ean13_check_digit(first)
-
-
 def _scanned(world: World, till: Till, shopper: Shopper) -> str:
     """The member of the card; one who is nowhere known joins, and with "double join" also one whom only this till does not
     know. Answers '' where nobody joins."""
-    card = card_of(shopper)
-    found = till.terminal.scanned(card)
+    found = till.terminal.scanned(shopper.card)
     if found.kind == "unknown card" and (shopper.household not in world.joined or "double join" in world.hazards):
         if shopper.household in world.joined:
             world.fault("double join")
         world.joined.add(shopper.household)
-        join(till.checkout, card, name="Ada Lovelace" if shopper.household % 2 else "")
-        found = till.terminal.scanned(card)
+        join(till.checkout, shopper.card, name="Ada Lovelace" if shopper.household % 2 else "")
+        found = till.terminal.scanned(shopper.card)
     return found.member
 
 
@@ -178,7 +171,7 @@ def late_sale(world: World, till: Till, draw: Random) -> str:
     if lost and draw.random() < 0.7:
         return _tell_late(world, till, draw.choice(lost), draw)
     shopper = draw.choice(world.shoppers)
-    member = till.terminal.scanned(card_of(shopper)).member
+    member = till.terminal.scanned(shopper.card).member
     sale = _basket(till, shopper, draw, ago=timedelta(hours=draw.choice((1, 20, 200))))
     return _sell(world, till, Asked(sale, member, draw.choice((0, 100))), draw)
 
@@ -186,7 +179,7 @@ def late_sale(world: World, till: Till, draw: Random) -> str:
 def _tell_late(world: World, till: Till, asked: Asked, draw: Random) -> str:
     if asked.member:  # the till asks head office about a card that it does not know
         for shopper in world.shoppers:
-            if till.terminal.scanned(card_of(shopper)).member == asked.member:
+            if till.terminal.scanned(shopper.card).member == asked.member:
                 break
     return _sell(world, till, asked, draw)
 

@@ -95,7 +95,7 @@ def _arm(world: World, till: Till, draw: Random) -> None:
 
 
 def _attempt(world: World, till: Till, draw: Random, action: Action) -> None:
-    till.use(draw)
+    till.draw_from(draw)
     try:
         world.say(f"    {action(world, till, draw)}")
     except PowerCut:

@@ -160,8 +160,8 @@ class Till:
     def clock(self) -> datetime:
         return self.now() + self.skew
 
-    def use(self, draw: random.Random) -> None:
-        """What its wire and its printer do from now on is drawn from here."""
+    def draw_from(self, draw: random.Random) -> None:
+        """From now on `draw` decides what its wire and its printer do."""
         self.wire.draw = self.paper.draw = draw
 
     def create(self, template: Path) -> None:
