@@ -14,29 +14,15 @@ import statistics
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bench.beside import at_most, folder
 from bench.big_till import ean13
 from bench.checkout import Ours, Peer
-from ledger.wire import (
-    BatchReply,
-    Enrolled,
-    Enrolment,
-    ExpiringPoints,
-    FeedChannel,
-    FeedReply,
-    FeedRequest,
-    GrantReply,
-    GrantRequest,
-    MemberDetails,
-    MemberFound,
-    MemberItem,
-    MemberLookup,
-)
+from ledger.wire import ExpiringPoints, FeedChannel, FeedReply, FeedRequest, MemberItem
 from offline_store import settings
 from offline_store.store import FILE, Store
-from offline_store.sync import Sync
+from offline_store.sync import Link, Sync
 
 ENTRIES = 100_000
 ROUNDS = 3
@@ -46,7 +32,7 @@ TABLES = ("member", "card", "phone")
 
 
 class Pages:
-    """A head office that has nothing but members to tell of, in pages as large as they are asked for."""
+    """A new till's link, of which it calls nothing but `feed`: members, in pages as large as they are asked for."""
 
     def __init__(self, items: list[MemberItem]) -> None:
         self._items = items
@@ -60,21 +46,6 @@ class Pages:
         position = after + len(items)
         page = FeedChannel(position, list(items), more=position < len(self._items))
         return FeedReply(1, NOW, {channel: page})
-
-    def enroll(self, enrolment: Enrolment) -> Enrolled:
-        raise NotImplementedError
-
-    def send(self, batch: bytes) -> BatchReply:
-        raise NotImplementedError
-
-    def grant(self, request: GrantRequest) -> GrantReply:
-        raise NotImplementedError
-
-    def details(self, details: MemberDetails) -> None:
-        raise NotImplementedError
-
-    def lookup(self, lookup: MemberLookup) -> MemberFound:
-        raise NotImplementedError
 
 
 def people(count: int) -> list[MemberItem]:
@@ -103,7 +74,7 @@ def measure(entries: int = ENTRIES) -> list[dict[str, Any]]:
         with folder() as place:
             store = _new_till(place / "till")
             pages = Pages(items)
-            sync = Sync(store, pages, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
+            sync = Sync(store, cast(Link, pages), clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
             start = time.perf_counter()
             progress = sync.step()
             ours.append(time.perf_counter() - start)

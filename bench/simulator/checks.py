@@ -1,19 +1,20 @@
-"""What must hold in the end, a function each. They look at the files themselves, not at what the product says of them."""
+"""What must hold in the end, a function each. They look at the files themselves, not at what the product says of them.
+
+A new one is a function here and a name in `everything`. What must hold at every step is in `oracle`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
-from bench.simulator.facts import SHARE_PERCENT, SHARE_POINTS, day_of, require
+from bench.simulator.rules import SHARE_PERCENT, SHARE_POINTS, day_of
+from bench.simulator.violation import require
+from bench.simulator.world import World
 from central_server import report
 from ledger.entry import ReturnBody, SaleBody
 from ledger.identifiers import receipt_reference
 from offline_store.verify import verify
-
-if TYPE_CHECKING:
-    from bench.simulator.world import World
 
 
 def everything(world: World) -> None:
@@ -22,6 +23,7 @@ def everything(world: World) -> None:
         files_are_whole,
         entries_have_arrived,
         balances_are_right,
+        debts_are_explained,
         nothing_is_overspent,
         receipts_are_printed,
         erased_stay_erased,
@@ -93,9 +95,7 @@ def balances_are_right(world: World) -> None:
         for shop, document, sale, claim in world.office.look("SELECT shop, document, hash, claim FROM sale")
     }
     who = merged(world)
-    right: Counter[str] = Counter()
-    for member, points in world.facts.net(there, first).items():
-        right[who.get(member, member)] += points
+    right = _by_owner(world.facts.net(there, first), who)
     today = day_of(world.now)
     for owner, place, lot, day, points, is_graced in _holdings(world):
         if place == "expired":
@@ -116,45 +116,64 @@ def balances_are_right(world: World) -> None:
         )
 
 
-def nothing_is_overspent(world: World) -> None:
-    """No debt but of goods that came back; beside accidents that no protocol can undo, no more than they let be spent twice."""
+def debts_are_explained(world: World) -> None:
+    """Debts come of goods that came back and of floor limits, losses of the shop of forfeits; beside accidents that cannot be
+    undone, both together are at most what these let be spent twice, too."""
     who = merged(world)
-    bound, floors, unrenewed, lost = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    returned, unrenewed = Counter[str](), Counter[str]()
     for entry in world.facts.entries.values():
         owner = who.get(entry.member, entry.member)
         if isinstance(entry.body, ReturnBody):
-            bound[owner] += entry.body.taken
-        if isinstance(entry.body, SaleBody) and entry.body.floor:
-            floors[owner] += entry.body.floor
-            if entry.number > world.renewed.get((entry.envelope.terminal, owner), 0):
-                unrenewed[owner] += entry.body.floor
-    by_returns = Counter(bound)
-    bound.update(floors)
-    for member, points in world.forfeited.items():
-        lost[who.get(member, member)] += points
-    awarded, redeemed = Counter[str](), Counter[str]()
-    for member in world.awarded | world.redeemed | world.allowed:
-        owner = who.get(member, member)
-        awarded[owner] += world.awarded[member]
-        redeemed[owner] += world.redeemed[member]
-        if not world.hazards.keeps("escrow"):
-            bound[owner] += world.allowed[member]
-            awarded[owner] += world.allowed[member]
+            returned[owner] += entry.body.taken
+        renewed = world.oracle.renewed.get((entry.envelope.terminal, owner), 0)
+        if isinstance(entry.body, SaleBody) and entry.number > renewed:
+            unrenewed[owner] += entry.body.floor
+    floors, twice = _spent_at_risk(world, who), _spent_twice(world, who)
+    forfeited = _by_owner(world.allowances.forfeited, who)
     is_plain = not world.hazards.on & {"image", "clone", "server restored", "excuse"}
     for debtor, owes, bears in world.office.look("SELECT member, debt, loss FROM member WHERE debt + loss > 0"):
         owner, debt, loss = str(debtor), int(str(owes)), int(str(bears))
+        most = returned[owner] + floors[owner] + twice[owner]
         require(
-            debt + loss <= bound[owner],
-            f"member {owner} owes {debt} points beside a loss of {loss}; at most {bound[owner]} can be",
+            debt + loss <= most, f"member {owner} owes {debt} points beside a loss of {loss}; at most {most} can be"
         )
         if is_plain:
-            most = by_returns[owner] + unrenewed[owner]
+            most = returned[owner] + unrenewed[owner]
             require(debt <= most, f"member {owner} owes {debt} points; at most {most} can be owed")
             if "write off" not in world.hazards:
-                require(loss <= lost[owner], f"the shop bears {loss} points of {owner}; {lost[owner]} were forfeited")
+                most = forfeited[owner]
+                require(loss <= most, f"the shop bears {loss} points of {owner}; {most} were forfeited")
+
+
+def nothing_is_overspent(world: World) -> None:
+    """Nobody redeemed more than was ever awarded, but for floor limits and for what accidents let be spent twice."""
+    who = merged(world)
+    awarded, redeemed = _by_owner(world.facts.awarded, who), _by_owner(world.facts.redeemed, who)
+    floors, twice = _spent_at_risk(world, who), _spent_twice(world, who)
     for owner, points in redeemed.items():
-        most = awarded[owner] + floors[owner]
+        most = awarded[owner] + floors[owner] + twice[owner]
         require(points <= most, f"member {owner} redeemed {points} points of {most}")
+
+
+def _spent_at_risk(world: World, who: Mapping[str, str]) -> Counter[str]:
+    """What was ever spent on floor limits, by owner."""
+    floors = Counter[str]()
+    for entry in world.facts.entries.values():
+        if isinstance(entry.body, SaleBody):
+            floors[who.get(entry.member, entry.member)] += entry.body.floor
+    return floors
+
+
+def _spent_twice(world: World, who: Mapping[str, str]) -> Counter[str]:
+    return Counter() if world.hazards.keeps("escrow") else _by_owner(world.allowances.twice, who)
+
+
+def _by_owner(points: Mapping[str, int], who: Mapping[str, str]) -> Counter[str]:
+    """Members who turned out to be one are one."""
+    owners = Counter[str]()
+    for member, some in points.items():
+        owners[who.get(member, member)] += some
+    return owners
 
 
 def receipts_are_printed(world: World) -> None:
@@ -198,7 +217,7 @@ def what_stands_is_called_back(world: World) -> None:
         )
         for name, stands in rows:
             member, points = str(name), int(str(stands))
-            ever = sum(world.awarded[one] for one, owner in merged(world).items() if owner == member)
+            ever = sum(world.facts.awarded[one] for one, owner in merged(world).items() if owner == member)
             most = ever * SHARE_PERCENT // 100
             if "double join" not in world.hazards:
                 most = min(most, SHARE_POINTS)
@@ -214,7 +233,7 @@ def what_stands_is_called_back(world: World) -> None:
                     one.sync.fetch_rights(member, everything, lambda: False)
                 else:
                     one.sync.step(lambda _: False)
-                world.harvest(one)
+                world.oracle.audit(one)
             left = sum(till.memory.held().get(member, {}).values())
             require(not left, f"{left} points of {member} stay at {till.label} although {other.label} asks for them")
             there = sum(other.memory.held().get(member, {}).values())
@@ -224,12 +243,14 @@ def what_stands_is_called_back(world: World) -> None:
 
 
 def merged(world: World) -> dict[str, str]:
+    """Member → who that member is by now."""
     return {
         str(member): str(into or member) for member, into in world.office.look("SELECT member, merged_into FROM member")
     }
 
 
 def standing(world: World, member: str) -> int:
+    """All points of a member, wherever they are, less what is owed."""
     (points,) = world.office.look(
         "SELECT coalesce(sum(points), 0) FROM holding WHERE member = ? AND place <> 'expired'", member
     )[0]

@@ -1,4 +1,4 @@
-"""The accidents, a line each: a new one is a name here, and an action of the same name in `world.py` where it is one.
+"""The accidents, a line each: a new one is a name here, and an action of the same name in `steps.ACTIONS` where it is one.
 
 `breaks` names what can no longer be promised in full once it may happen: the checks ask `Hazards.keeps`.
 

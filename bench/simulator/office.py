@@ -5,6 +5,7 @@ Its database is a real SQLite file on a disk that may fail. A made one is kept p
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.simulator.disks import Disk, PowerCut, copy_database, fail_with
-from bench.simulator.facts import require
+from bench.simulator.violation import require
 from central_server import app, apply, auth, enrolment, feed, forfeits, grants, inbox, members, restoring, roll_call
 from central_server.errors import CentralError, OfficeError
 from central_server.errors import Refused as Refusal
@@ -49,7 +50,6 @@ class HeadOffice:
         self._random_bytes = random_bytes
         self._wrong_codes = enrolment.WrongCodes()
         self.version = 0
-        self.restarts = 0
         self.server_epoch = 1
         self.holders: set[tuple[str, str]] = set()
         """Every (terminal, epoch) that was ever granted anything, as far as this database and those before it say."""
@@ -74,7 +74,6 @@ class HeadOffice:
     def restart(self) -> None:
         self.stop()
         self.disk.disarm()
-        self.restarts += 1
         self.start()
 
     def look(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
@@ -228,8 +227,6 @@ class HeadOffice:
 def made(folder: Path, shops: tuple[str, ...], program: str, now: Callable[[], datetime], template: Path) -> None:
     """A new head office's folder, copied from `template`, which is made first where there is none."""
     if not template.exists():
-        import random
-
         building = template.with_name(template.name + ".new")
         Office.init(building, now, random.Random(1).randbytes, shops=shops, program_text=program).close()
         building.rename(template)

@@ -14,8 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from bench.simulator.facts import Violation
 from bench.simulator.hazards import Hazards, drawn
+from bench.simulator.steps import run
+from bench.simulator.violation import Violation
 from bench.simulator.world import World
 
 log = logging.getLogger("central_server")
@@ -54,7 +55,7 @@ def run_seed(
     log.setLevel(logging.CRITICAL)  # what it puts off is in the trace
     try:
         world = World(seed, chosen, folder, template(), is_traced=is_traced)
-        world.run(steps)
+        run(world, steps)
     except Violation as broken:
         violation = f"step {world.step if world else 0}: {broken}"
     except Exception as error:

@@ -11,6 +11,8 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from loyalty.card import ean13_check_digit
+
 EVERY = 27
 LEAST_BASKETS = 100
 
@@ -24,6 +26,12 @@ class Shopper(NamedTuple):
     shares: tuple[int, ...]
     gap_days: tuple[int, ...]
     basket_minor: tuple[int, ...]
+
+    @property
+    def card(self) -> str:
+        """The label of the household's card, whether it has joined or not."""
+        first = f"29{self.household:010d}"
+        return first + ean13_check_digit(first)
 
 
 SHOPPERS = (

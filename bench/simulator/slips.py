@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from bench.simulator.facts import PROGRAM, Facts, Memory, require
+from bench.simulator.facts import Facts
+from bench.simulator.memory import Memory
+from bench.simulator.rules import ONLINE, PROGRAM
+from bench.simulator.violation import require
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody
 from loyalty.program import Program
 
@@ -15,7 +18,6 @@ FIGURE = re.compile(
 )
 DEBT = re.compile(r"Next (?P<points>\d+) points cover your return")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-FRESH = timedelta(seconds=60)
 
 
 def figures(text: str) -> dict[str, int]:
@@ -47,39 +49,30 @@ def check_slip(
     if not member:
         require(not said, f"{where} has no member and says {said}")
         return
-    match entry.body:
-        case SaleBody(awarded=awarded, redeemed=redeemed):
-            earned, used = awarded, redeemed
-        case ClaimBody(awarded=awarded):
-            earned, used = awarded, 0
-        case ReturnBody(taken=taken, restored=restored):
-            earned, used = -taken, -restored
-        case _:
-            raise AssertionError(f"an entry of kind {entry.kind} has a receipt")
+    earned, used = _earned_and_used(entry)
     heard = memory.heard.get(member)
-    known = as_of = 0
+    known, as_of = 0, ""
     if heard is not None:
         item = heard.item
         known = sum(part.points for part in item.points if today < part.expires_on) - item.debt
         since = memory.since(member, item.includes)
         points = known + since
         told = datetime.fromisoformat(item.as_of).astimezone(PROGRAM.zone)
-        as_of = f"Balance {told.day} {MONTHS[told.month - 1]} {told:%H:%M}"  # type: ignore[assignment]
+        as_of = f"Balance {told.day} {MONTHS[told.month - 1]} {told:%H:%M}"
     else:
         points = since = memory.own_balance(member, today)
     expected = {"This sale" if earned >= 0 else "Taken back": earned}
     if used:
         expected["Used" if used > 0 else "Given back"] = -used
     earlier = since - earned + used
-    is_current = "New balance" in said
-    if is_current:
+    if "New balance" in said:
         require(
-            fed_ago is not None and fed_ago < FRESH, f"{where} says New balance; head office was heard {fed_ago} ago"
+            fed_ago is not None and fed_ago < ONLINE, f"{where} says New balance; head office was heard {fed_ago} ago"
         )
         require(acknowledged >= number - 1, f"{where} says New balance, but not all before it had been sent")
         expected["New balance"] = points
     elif heard is not None:
-        expected[str(as_of)] = known
+        expected[as_of] = known
         expected["Earned here since" if earlier >= 0 else "Used here since"] = earlier
     else:
         expected["Earned at this till before"] = earlier
@@ -97,3 +90,15 @@ def check_slip(
         everything = heard.known_there | {one.hash for one in memory.journal}
         truth = facts.net(everything)[member]
         require(points == truth, f"{where} comes to {points} points in all; what happened comes to {truth}")
+
+
+def _earned_and_used(entry: Entry) -> tuple[int, int]:
+    match entry.body:
+        case SaleBody(awarded=awarded, redeemed=redeemed):
+            return awarded, redeemed
+        case ClaimBody(awarded=awarded):
+            return awarded, 0
+        case ReturnBody(taken=taken, restored=restored):
+            return -taken, -restored
+        case _:
+            raise AssertionError(f"an entry of kind {entry.kind} has a receipt")

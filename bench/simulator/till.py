@@ -6,20 +6,21 @@ Beside it stands its host, the shop's own software, whose memory no accident her
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bench.simulator.disks import Disk, PowerCut, store_class
-from bench.simulator.facts import Heard, Memory
+from bench.simulator.disks import Disk, PowerCut, copy_database, store_class
+from bench.simulator.memory import Memory, Page
 from bench.simulator.network import Wire
 from drivers.escpos import Profile
 from drivers.printer import Outcome, Verdict
 from drivers.status import PrinterStatus
 from ledger.identifiers import RandomBytes
-from ledger.wire import MemberLookup, RenewItem
+from ledger.wire import MemberLookup
 from loyalty.sale import Return, Sale
 from offline_store.errors import StoreError
 from offline_store.store import FILE, KEY, Store
@@ -107,7 +108,6 @@ class Asked:
     redeem: int
     number: int = 0
     reference: str = ""
-    quote_id: str = ""
 
 
 @dataclass
@@ -145,22 +145,31 @@ class Till:
         self.paper = Paper(self.disk, lambda kind: fault(f"{label}: {kind}"))
         self.memory = Memory()
         self.terminal_name = ""
+        """Set once it is retired."""
         self.image: tuple[Path, Memory] | None = None
         self.is_copied = False
         """Whether another disk has been this till too: its printer's table may be older than its paper."""
-        self.fed: tuple[datetime, int] | None = None
-        """When its feed last arrived, and the version of head office's books then."""
+        self.fed_at: datetime | None = None
+        """When its feed last arrived."""
         self.heard_at: datetime | None = None
         """When head office's last answer arrived."""
-        self.pages: list[tuple[str, int, int, int, list[Heard | RenewItem]]] = []
-        """Pages that arrived and may have been applied: channel, server epoch, from position, to position, what."""
+        self.pages: list[Page] = []
+        """Pages that have arrived since its file was last looked at."""
         self.wire: Wire
 
     def clock(self) -> datetime:
         return self.now() + self.skew
 
-    def create(self) -> None:
-        """Gives the prepared folder a name and a key of its own."""
+    def draw_from(self, draw: random.Random) -> None:
+        """From now on `draw` decides what its wire and its printer do."""
+        self.wire.draw = self.paper.draw = draw
+
+    def create(self, template: Path) -> None:
+        """A file copied from `template`, which is made first where there is none, with a name and a key of its own."""
+        if not template.exists():
+            _make(template)
+        self.folder.mkdir()
+        shutil.copy(template / FILE, self.folder / FILE)
         store_class(self.disk).create(self.folder, random_bytes=self.random_bytes).close()
 
     def start(self) -> None:
@@ -181,6 +190,12 @@ class Till:
         self.disk.disarm()
         self.start()
 
+    def retire(self) -> None:
+        """Off for good; what it was called is kept."""
+        self.terminal_name = self.setting("terminal")
+        self.disk.disarm()
+        self.stop()
+
     @property
     def sync(self) -> Sync:
         assert self.terminal.sync is not None
@@ -191,8 +206,15 @@ class Till:
         return str(row[0]) if row else default
 
     def copy_folder(self, target: Path) -> None:
-        from bench.simulator.disks import copy_database
-
         target.mkdir(exist_ok=True)
         copy_database(self.folder / FILE, target / FILE)
         (target / KEY).write_bytes((self.folder / KEY).read_bytes())
+
+
+def _make(template: Path) -> None:
+    """A till's file with its tables and without a name; `Store.create` makes one of it."""
+    Store.create(template).close()
+    with sqlite3.connect(template / FILE) as file:
+        file.execute("DELETE FROM setting")
+    file.close()
+    (template / KEY).unlink()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import bench.simulator
 from bench.simulator import shoppers
 from bench.simulator.hazards import HAZARDS, NAMES, Hazards
 from bench.simulator.running import clean_up, run_seed, run_seeds
 from bench.simulator.slips import figures
-from bench.simulator.world import ACTIONS, LIFE
+from bench.simulator.steps import ACTIONS, LIFE
 
 SEEDS = 200
 STEPS = 8
@@ -91,6 +94,12 @@ def test_other_seeds_do_something_else() -> None:
 
 def test_every_accident_that_is_an_action_has_one() -> None:
     assert {name for name, hazard in HAZARDS.items() if hazard.weight} | set(LIFE) == set(ACTIONS)
+
+
+def test_the_list_of_files_is_whole() -> None:
+    named = re.findall(r"^    (\w+\.py) ", bench.simulator.__doc__ or "", re.MULTILINE)
+    there = [path.name for path in Path(bench.simulator.__file__).parent.glob("[!_]*.py")]
+    assert sorted(named) == sorted(there)
 
 
 def test_an_unknown_hazard_is_refused() -> None:
