@@ -64,7 +64,9 @@ def add_members(file: Path, count: int) -> None:
 def know(file: Path, people: list[tuple[str, str]]) -> None:
     """Makes a file know the members of another: (card, member)."""
     with _in_a_hurry(file) as db:
-        db.executemany("INSERT INTO member (member, joined_on) VALUES (?, '2020-01-01')", sorted((m,) for _, m in people))
+        db.executemany(
+            "INSERT INTO member (member, joined_on) VALUES (?, '2020-01-01')", sorted((m,) for _, m in people)
+        )
         db.executemany("INSERT INTO card (card, member) VALUES (?, ?)", sorted(people))
 
 

@@ -103,14 +103,15 @@ class FeedRequest(msgspec.Struct, frozen=True):
     epoch: str = ""
 
 
-class ExpiringPoints(msgspec.Struct, frozen=True):
+# A shop's first feed is a million of these two, which refer to nothing that refers back: the collector need not look at them.
+class ExpiringPoints(msgspec.Struct, frozen=True, gc=False):
     """Points of a member that expire on the same day."""
 
     expires_on: str
     points: int
 
 
-class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True):
+class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True, gc=False):
     """A member as head office knows them, at `as_of` (UTC).
 
     `includes` is the number of this terminal's last entry that the figures include; the till adds its later ones.

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 
@@ -14,6 +15,7 @@ from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
 from offline_store.journal import number_of, record
 from offline_store.moment import Moment
 
+_encoder = msgspec.json.Encoder()
 _points = msgspec.json.Decoder(list[ExpiringPoints])
 
 SENT_AGAIN_BEFORE = 500
@@ -121,8 +123,9 @@ def balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
         "SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ? AND number > ?",
         (member, includes),
     ).fetchone()
-    expiring = Counter({part.expires_on: part.points for part in spendable})
-    expiring.update(_used_since(db, member, includes))
+    expiring = {part.expires_on: part.points for part in spendable}
+    for day, change in _used_since(db, member, includes).items():
+        expiring[day] = expiring.get(day, 0) + change
     soonest = min((day for day, left in expiring.items() if left > 0 and today < day), default="")
     known = sum(part.points for part in spendable) - debt
     return Balance(known, since, as_of, soonest, expiring[soonest] if soonest else 0)
@@ -191,18 +194,18 @@ def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
         "ON CONFLICT (member) DO UPDATE SET as_of = excluded.as_of, includes = excluded.includes, "
         "points = excluded.points, debt = excluded.debt, merged_into = excluded.merged_into, "
         "initials = iif(?, initials, excluded.initials)",
-        sorted(
+        (
             (
                 item.member,
                 item.as_of,
                 item.includes,
-                msgspec.json.encode(item.points).decode(),
+                _encoder.encode(item.points).decode(),
                 item.debt,
                 item.initials,
                 item.merged_into,
                 item.member in waiting,
             )
-            for item in items
+            for item in sorted(items, key=attrgetter("member"))
         ),
     )
     db.executemany(
@@ -219,12 +222,19 @@ def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
 def _those_in(db: sqlite3.Connection, table: str, names: Sequence[str]) -> set[str]:
     """Which of these members have a row in `table`."""
     found: set[str] = set()
+    if not is_any(db, table):
+        return found
     for start in range(0, len(names), 500):
         some = names[start : start + 500]
         marks = ", ".join("?" * len(some))
         rows = db.execute(f"SELECT member FROM {table} WHERE member IN ({marks})", some)  # noqa: S608 - marks only
         found.update(member for (member,) in rows)
     return found
+
+
+def is_any(db: sqlite3.Connection, table: str = "member") -> bool:
+    """Whether a table has rows; a till that has never been fed knows no members."""
+    return db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608 - our own names only
 
 
 def waiting_details(db: sqlite3.Connection) -> list[MemberDetails]:
