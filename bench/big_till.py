@@ -61,6 +61,15 @@ def add_members(file: Path, count: int) -> None:
         db.execute("INSERT INTO card (card, member) SELECT card, member FROM person ORDER BY card")
 
 
+def know(file: Path, people: list[tuple[str, str]]) -> None:
+    """Makes a file know the members of another: (card, member)."""
+    with _in_a_hurry(file) as db:
+        db.executemany(
+            "INSERT INTO member (member, joined_on) VALUES (?, '2020-01-01')", sorted((m,) for _, m in people)
+        )
+        db.executemany("INSERT INTO card (card, member) VALUES (?, ?)", sorted(people))
+
+
 def multiply(file: Path, entries: int, *, pos_till: str = "1") -> None:
     """Repeats the sales of a till's file until it has so many entries, of as many more members as there would be."""
     with _in_a_hurry(file) as db:

@@ -26,6 +26,7 @@ def new_terminal(random_bytes: RandomBytes) -> str:
 
 
 _CHECKED = ALPHABET.upper()
+_DIGIT = {character: digit for digit, character in enumerate(_CHECKED)}
 
 
 def _check_character(text: str) -> str:
@@ -34,13 +35,12 @@ def _check_character(text: str) -> str:
     """
     total = 0
     for character in text:
-        total = _times_x(total) ^ _CHECKED.index(character)
-    return _CHECKED[_times_x(total)]
+        total = _TIMES_X[total] ^ _DIGIT[character]
+    return _CHECKED[_TIMES_X[total]]
 
 
-def _times_x(value: int) -> int:
-    """Times x modulo x⁵ + x² + 1, the bits being the coefficients."""
-    return (value << 1) ^ (0b100101 if value & 16 else 0)
+_TIMES_X = [(value << 1) ^ (0b100101 if value & 16 else 0) for value in range(32)]
+"""Each element times x modulo x⁵ + x² + 1, the bits being the coefficients."""
 
 
 def receipt_reference(terminal: str, number: int) -> str:

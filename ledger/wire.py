@@ -104,7 +104,8 @@ class FeedRequest(msgspec.Struct, frozen=True):
     epoch: str = ""
 
 
-class ExpiringPoints(msgspec.Struct, frozen=True, omit_defaults=True):
+# A shop's first feed is a million of these two, which refer to nothing that refers back: the collector need not look at them.
+class ExpiringPoints(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Points of a member that expire on the same day; those of a `usable_from` cannot be spent before that day."""
 
     expires_on: str
@@ -112,7 +113,7 @@ class ExpiringPoints(msgspec.Struct, frozen=True, omit_defaults=True):
     usable_from: str = ""
 
 
-class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True):
+class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True, gc=False):
     """A member as head office knows them, at `as_of` (UTC).
 
     `includes` is the number of this terminal's last entry that the figures include; the till adds its later ones.

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 
@@ -14,9 +15,24 @@ from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
 from offline_store.journal import number_of, record
 from offline_store.moment import Moment
 
+_encoder = msgspec.json.Encoder()
 _points = msgspec.json.Decoder(list[ExpiringPoints])
 
 SENT_AGAIN_BEFORE = 500
+
+_OWN_LOTS = """
+SELECT coalesce(sum(held + elsewhere), 0),
+    coalesce(sum(held + elsewhere) FILTER (WHERE expires_on > ?1), 0),
+    coalesce(min(expires_on) FILTER (WHERE expires_on > ?1 AND held + elsewhere > 0), '')
+FROM lot WHERE member = ?2
+"""
+"""What a member's lots have in them, what of it can still be spent today (?1), and the soonest day on which any of that ends."""
+
+_POSTED = """
+SELECT coalesce(sum(amount), 0), coalesce(sum(amount) FILTER (WHERE account = 'granted'), 0)
+FROM posting WHERE member = ? AND account IN ('available', 'granted', 'escrow', 'owed')
+"""
+"""All that moved a member's balance here, and what of it is in the account `granted`."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +41,8 @@ class Balance:
 
     `known` is head office's figure of `as_of` (UTC; '' if it never told), less what has expired since; `since` is what this
     till has recorded afterwards. `next_expiry` and `expiring` are the soonest day and how many points end then, less what was
-    redeemed of them here since.
+    redeemed of them here since. `granted`: what head office, which never told of this member, has granted here; no figure
+    above has it, and it is negative, as its account is.
     """
 
     known: int
@@ -33,6 +50,7 @@ class Balance:
     as_of: str
     next_expiry: str
     expiring: int
+    granted: int = 0
 
     @property
     def points(self) -> int:
@@ -105,8 +123,9 @@ def balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
         "SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ? AND number > ?",
         (member, includes),
     ).fetchone()
-    expiring = Counter({part.expires_on: part.points for part in spendable})
-    expiring.update(_used_since(db, member, includes))
+    expiring = {part.expires_on: part.points for part in spendable}
+    for day, change in _used_since(db, member, includes).items():
+        expiring[day] = expiring.get(day, 0) + change
     soonest = min((day for day, left in expiring.items() if left > 0 and today < day), default="")
     known = sum(part.points for part in spendable) - debt
     return Balance(known, since, as_of, soonest, expiring[soonest] if soonest else 0)
@@ -127,19 +146,19 @@ def _used_since(db: sqlite3.Connection, member: str, number: int) -> Counter[str
 
 
 def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
-    """A till that never heard of this member from head office has its own lots to go by."""
-    lots = db.execute(
-        "SELECT expires_on, sum(held + elsewhere) FROM lot WHERE member = ? AND expires_on > ? "
-        "GROUP BY expires_on HAVING sum(held + elsewhere) > 0 ORDER BY expires_on",
-        (member, today),
-    ).fetchall()
-    (everything,) = db.execute(
-        "SELECT coalesce(sum(held + elsewhere), 0) FROM lot WHERE member = ?", (member,)
-    ).fetchone()
-    (posted,) = db.execute("SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ?", (member,)).fetchone()
+    """A till that never heard of this member from head office has its own lots to go by.
+
+    A faithful customer has hundreds of rows here, so each table is gone through once, and nothing is sorted.
+    """
+    everything, spendable, soonest = db.execute(_OWN_LOTS, (today, member)).fetchone()
+    posted, granted = db.execute(_POSTED, (member,)).fetchone()
     owed = posted - everything
-    soonest = lots[0] if lots else ("", 0)
-    return Balance(0, sum(points for _, points in lots) + owed, "", soonest[0], soonest[1])
+    expiring = 0
+    if soonest:
+        (expiring,) = db.execute(
+            "SELECT sum(held + elsewhere) FROM lot WHERE member = ? AND expires_on = ?", (member, soonest)
+        ).fetchone()
+    return Balance(0, spendable + owed, "", soonest, expiring, granted)
 
 
 def apply_items(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem]) -> None:
@@ -175,18 +194,18 @@ def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
         "ON CONFLICT (member) DO UPDATE SET as_of = excluded.as_of, includes = excluded.includes, "
         "points = excluded.points, debt = excluded.debt, merged_into = excluded.merged_into, "
         "initials = iif(?, initials, excluded.initials)",
-        sorted(
+        (
             (
                 item.member,
                 item.as_of,
                 item.includes,
-                msgspec.json.encode(item.points).decode(),
+                _encoder.encode(item.points).decode(),
                 item.debt,
                 item.initials,
                 item.merged_into,
                 item.member in waiting,
             )
-            for item in items
+            for item in sorted(items, key=attrgetter("member"))
         ),
     )
     db.executemany(
@@ -203,12 +222,19 @@ def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
 def _those_in(db: sqlite3.Connection, table: str, names: Sequence[str]) -> set[str]:
     """Which of these members have a row in `table`."""
     found: set[str] = set()
+    if not is_any(db, table):
+        return found
     for start in range(0, len(names), 500):
         some = names[start : start + 500]
         marks = ", ".join("?" * len(some))
         rows = db.execute(f"SELECT member FROM {table} WHERE member IN ({marks})", some)  # noqa: S608 - marks only
         found.update(member for (member,) in rows)
     return found
+
+
+def is_any(db: sqlite3.Connection, table: str = "member") -> bool:
+    """Whether a table has rows; a till that has never been fed knows no members."""
+    return db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608 - our own names only
 
 
 def waiting_details(db: sqlite3.Connection) -> list[MemberDetails]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from loyalty.days import business_day
 from loyalty.program import Program
@@ -26,12 +27,12 @@ class Moment:
     acknowledged: int
     since: datetime
 
-    @property
+    @cached_property
     def local(self) -> datetime:
         """The shop's wall clock."""
         return self.now.astimezone(self.program.zone).replace(tzinfo=None)
 
-    @property
+    @cached_property
     def today(self) -> str:
         """The programme's day."""
         return business_day(self.local, self.program.day_starts_at)

@@ -77,13 +77,7 @@ def spendable_here(
     `known` is the member's balance where the caller has read it already.
     """
     known = known or members.balance(db, member, today)
-    balance = known.points
-    if not known.as_of:
-        # Of a member whom head office never told of, this till's own figure leaves out what it was granted.
-        (granted,) = db.execute(
-            "SELECT coalesce(sum(amount), 0) FROM posting WHERE member = ? AND account = 'granted'", (member,)
-        ).fetchone()
-        balance -= granted
+    balance = known.points - known.granted
     rules = program.offline
     floor = 0
     if rules.policy == "floor_limit" and not is_online:

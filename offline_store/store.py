@@ -43,6 +43,8 @@ GROUP = 64
 """The most functions that share one COMMIT."""
 CHECKPOINT_EVERY = 400
 """Transactions after which the WAL is checkpointed even if the till is never idle."""
+CACHE_KIB = 32 * 1024
+"""The most memory for pages of the file. A transaction that changes more of them writes some several times."""
 
 
 class _Job(Generic[T]):
@@ -258,6 +260,7 @@ class Store:
                     connection.execute("PRAGMA journal_mode = WAL")
                     connection.execute("PRAGMA synchronous = FULL")
                     connection.execute("PRAGMA wal_autocheckpoint = 0")
+                    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                     connection.execute(
                         "PRAGMA foreign_keys = OFF"
                     )  # numbers are made in the same transaction; verify checks

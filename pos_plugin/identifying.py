@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,8 +10,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
-from offline_store import members, settings
-from offline_store.moment import moment
+from offline_store import members
+from offline_store.moment import Moment, moment
 from offline_store.store import Store
 
 IDENTIFIED_S = 900
@@ -61,11 +62,13 @@ class Identifying:
             member = self._look_up_phone(scan)
             if member is None:
                 return Identified("unknown card", message="Nobody has joined with this phone number.")
-            return self._identified(member, "", can_redeem=False)
+            with self._store.read() as db:
+                return _identified(db, moment(db, self._clock()), member, "", can_redeem=False)
         with self._store.read() as db:
-            rules = settings.program_in_force(db).cards.rules
+            at = moment(db, self._clock())
             member = members.member_of_card(db, scan) if scan else None
-        reading = member_card(rules, scan, symbology)
+            known = _identified(db, at, member, scan, can_redeem=True) if member else None
+        reading = member_card(at.program.cards.rules, scan, symbology)
         if isinstance(reading, DamagedMemberCode):
             return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
         if member is None and isinstance(reading, MemberCard):
@@ -77,22 +80,12 @@ class Identifying:
             return Identified("item", code=scan)
         with self._lock:
             self._forget_old()
+            self._cards_read.pop(member, None)  # so that the book stays in the order of reading
             self._cards_read[member] = (scan, self._clock())
-        return self._identified(member, scan, can_redeem=True)
-
-    def _identified(self, member: str, card: str, *, can_redeem: bool) -> Identified:
-        with self._store.read() as db:
-            balance = members.balance(db, member, moment(db, self._clock()).today)
-            initials = members.initials_of(db, member)
-        return Identified(
-            "member",
-            member=member,
-            card=masked(card) if card else "",
-            initials=initials,
-            can_redeem=can_redeem,
-            balance=balance.points,
-            as_of=balance.as_of,
-        )
+        if known is None:  # head office has just told of them
+            with self._store.read() as db:
+                known = _identified(db, moment(db, self._clock()), member, scan, can_redeem=True)
+        return known
 
     def card_read(self, member: str) -> str:
         """The card with which the member was identified here just now, or "" if none was."""
@@ -102,4 +95,18 @@ class Identifying:
 
     def _forget_old(self) -> None:
         since = self._clock() - timedelta(seconds=IDENTIFIED_S)
-        self._cards_read = {member: read for member, read in self._cards_read.items() if read[1] > since}
+        while self._cards_read and (oldest := next(iter(self._cards_read.items())))[1][1] <= since:
+            del self._cards_read[oldest[0]]
+
+
+def _identified(db: sqlite3.Connection, at: Moment, member: str, card: str, *, can_redeem: bool) -> Identified:
+    balance = members.balance(db, member, at.today)
+    return Identified(
+        "member",
+        member=member,
+        card=masked(card) if card else "",
+        initials=members.initials_of(db, member),
+        can_redeem=can_redeem,
+        balance=balance.points,
+        as_of=balance.as_of,
+    )

@@ -181,11 +181,10 @@ def local(program: Program, utc: str) -> datetime:
 
 def columns(left: str, right: str, width: int) -> str:
     """`left` and `right` at the two edges; where both do not fit, the left side is cut."""
-    room = width - display_columns(right) - (1 if right else 0)
-    if display_columns(left) > room:
-        while left and display_columns(left) > room:
-            left = left[:-1]
-    return left + " " * (width - display_columns(left) - display_columns(right)) + right if right else left
+    taken = display_columns(right) + (1 if right else 0)
+    while left and display_columns(left) > width - taken:
+        left = left[:-1]
+    return f"{left}{' ' * (width - display_columns(left) - display_columns(right))}{right}" if right else left
 
 
 def wrapped(text: str, width: int) -> list[str]:
