@@ -16,7 +16,7 @@ from loyalty.program import Program
 from loyalty.sale import Sale
 from loyalty.standing import Effects, History, Profile, Standing, periods
 from loyalty.surprise import Luck, counted_at
-from loyalty.words import Reason, money, said
+from loyalty.words import Money, Reason, said
 
 EVERYTHING = Goods()
 NOBODY = Standing()
@@ -194,5 +194,5 @@ def _paid(program: Program, sale: Sale) -> dict[str, int]:
 
 def _base_reason(program: Program, points: int, amount_minor: int) -> Reason:
     earn, unit = program.earn, program.unit
-    values = {"points": unit.said(earn.points), "amount": money(earn.per_minor), "paid": money(amount_minor)}
-    return Reason(points, "{points} per {amount} on {paid}", values)
+    values = {"points": unit.counted(earn.points), "amount": Money(earn.per_minor), "paid": Money(amount_minor)}
+    return Reason(points, "{points} per {amount} on {paid}", {**values})

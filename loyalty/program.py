@@ -21,7 +21,7 @@ from loyalty.reward import Benefit, Price, Redeem, Reward
 from loyalty.surprise import Surprise
 from loyalty.tiers import Ladder, Membership, Tier, Tiers
 from loyalty.toml_table import Count, Table, TomlError, checked, read_toml
-from loyalty.words import Words, said
+from loyalty.words import Counted, Words, said
 
 
 class ProgramError(TomlError):
@@ -92,12 +92,9 @@ class Unit(Table):
     one: Words = "point"
     many: Words = "points"
 
-    def said(self, points: int) -> str | dict[str, str]:
-        """So many of it, in every language that the file has."""
-        words = said(self.one if points in (1, -1) else self.many)
-        if isinstance(words, str):
-            return f"{points} {words}"
-        return {language: f"{points} {text}" for language, text in words.items()}
+    def counted(self, points: int) -> Counted:
+        """So many of it, as a value of a text."""
+        return Counted(points, said(self.one), said(self.many))
 
 
 class Referral(Table):
