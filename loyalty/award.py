@@ -16,7 +16,7 @@ from loyalty.program import Program
 from loyalty.sale import Sale
 from loyalty.standing import Effects, History, Profile, Standing, periods
 from loyalty.surprise import Luck, counted_at
-from loyalty.words import Money, Reason, said
+from loyalty.words import Money, Reason, Value, said
 
 EVERYTHING = Goods()
 NOBODY = Standing()
@@ -150,7 +150,7 @@ def _more(
     found: list[Earned] = []
     tier = program.tier_named(standing.tier)
     if tier and tier.times != 1000 and (extra := base * (tier.times - 1000) // 1000):
-        values = {"tier": said(tier.title), "times": f"{tier.times / 1000:g}"}
+        values: dict[str, Value] = {"tier": said(tier.title), "times": f"{tier.times / 1000:g}"}
         found.append(Earned(tier.name, extra, Reason(extra, "{tier}: {times} times", values), {}))
     found += [one for rule in program.accrual if (one := earned(rule, program.earn, basket, standing))]
     referral = program.referral
@@ -194,5 +194,9 @@ def _paid(program: Program, sale: Sale) -> dict[str, int]:
 
 def _base_reason(program: Program, points: int, amount_minor: int) -> Reason:
     earn, unit = program.earn, program.unit
-    values = {"points": unit.counted(earn.points), "amount": Money(earn.per_minor), "paid": Money(amount_minor)}
-    return Reason(points, "{points} per {amount} on {paid}", {**values})
+    values: dict[str, Value] = {
+        "points": unit.counted(earn.points),
+        "amount": Money(earn.per_minor),
+        "paid": Money(amount_minor),
+    }
+    return Reason(points, "{points} per {amount} on {paid}", values)
