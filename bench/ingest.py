@@ -17,7 +17,7 @@ from bench.outbox import Outbox, filled_till, now
 from central_server import apply
 from central_server.office import Office
 
-ENTRIES = 5_000
+ENTRIES = 20_000
 ROUNDS = 3
 
 
