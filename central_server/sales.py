@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select, update
 
 from central_server import schema
-from central_server.books import AT_ONCE, Books, Settlement
-from central_server.database import add, among, keep
+from central_server.books import Books, Settlement
+from central_server.database import AT_ONCE, add, among, keep
 from central_server.documents import content
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody, read_entry
 from loyalty.returns import left_at_least, reversed_so_far
@@ -40,6 +40,8 @@ class SaleDocument:
     def following(self, kind: str) -> list[Entry]:
         """Returns or claims, in an order that the entries themselves say, so that it is the same whichever till was heard
         first."""
+        if not self.follow_ups:
+            return []
         entries = [entry for _, entry in self.follow_ups.values() if entry.kind == kind]
         return sorted(entries, key=lambda one: (one.envelope.occurred_at, one.envelope.terminal, one.number, one.hash))
 
@@ -63,7 +65,7 @@ class Sales:
                 select(table.document, table.hash, table.content).where(
                     table.shop == shop, among(connection, table.document, names[start : start + AT_ONCE])
                 )
-            ):
+            ).all():
                 self._filed[shop, document] = entry_hash, content_hash
         wanted = sorted({name for name in sales if (shop, name) not in self._sales})
         for start in range(0, len(wanted), AT_ONCE):
@@ -77,7 +79,7 @@ class Sales:
             select(sale.document, sale.terminal, sale.member, sale.claim, sale.taken, sale.restored, inbox.data)
             .join_from(schema.sale, schema.inbox, (inbox.terminal == sale.terminal) & (inbox.hash == sale.hash))
             .where(inbox.number == sale.number, sale.shop == shop, among(connection, sale.document, documents))
-        ):
+        ).all():
             one = self._sales[shop, row.document]
             one.terminal, one.member, one.claim = row.terminal, row.member, row.claim
             one.taken, one.restored, one.entry, one.is_stored = row.taken, row.restored, read_entry(row.data), True
@@ -87,7 +89,7 @@ class Sales:
                 schema.follow_up, schema.inbox, (inbox.terminal == follow.terminal) & (inbox.hash == follow.hash)
             )
             .where(inbox.number == follow.number, follow.shop == shop, among(connection, follow.sale, documents))
-        ):
+        ).all():
             entry = read_entry(found.data)
             self._sales[shop, found.sale].follow_ups[entry.hash] = found.terminal, entry
 

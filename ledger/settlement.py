@@ -38,7 +38,10 @@ class MemberBook:
     graced: set[str] = field(default_factory=set)
 
     def at(self, place: Place) -> Counter[str]:
-        return self.lots.setdefault(place, Counter())
+        box = self.lots.get(place)
+        if box is None:
+            box = self.lots[place] = Counter()
+        return box
 
     def balance(self, place: Place) -> int:
         return sum(self.lots.get(place, Counter()).values())
