@@ -45,7 +45,7 @@ class Earn(Table):
     Under `minimum_minor` nothing is earned. Points can be spent `vest_days` after they were earned.
     """
 
-    points: Count = 1
+    points: int = Field(default=1, ge=0, le=1_000_000)
     per_minor: Count = 100
     tax: Literal["included", "excluded"] = "included"
     discounts: Literal["after", "before"] = "after"

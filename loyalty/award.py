@@ -88,7 +88,8 @@ def award(
     counts: dict[str, int] = {}
     if sale.total_minor >= earn.minimum_minor:
         base = rate(earn, amount)
-        found.append(Earned("", base, _base_reason(program, base, amount), {}))
+        if earn.points:
+            found.append(Earned("", base, _base_reason(program, base, amount), {}))
         found += _more(program, basket, base, standing, only)
         if luck and program.surprise and amount > 0 and not program.surprise.fails(sale, standing):
             counts[counted_at(standing.terminal)] = 1
