@@ -122,6 +122,7 @@ class Ladder:
     def __init__(self, rules: Tiers, tiers: Sequence[Tier]) -> None:
         self.rules = rules
         self.earned = [tier for tier in tiers if not tier.is_paid]
+        self._thresholds = [tier.threshold for tier in self.earned]
         self._ranks = {tier.name: rank for rank, tier in enumerate(tiers)}
 
     def on(self, history: History, day: str) -> TierStanding:
@@ -152,7 +153,10 @@ class Ladder:
 
     def _supported(self, amount: int) -> int:
         """The highest tier whose threshold this meets; -1 for none."""
-        return max((level for level, tier in enumerate(self.earned) if amount >= tier.threshold), default=-1)
+        level = len(self._thresholds) - 1
+        while level >= 0 and amount < self._thresholds[level]:
+            level -= 1
+        return level
 
     def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
         rules, level, ends = self.rules, -1, FOR_EVER
