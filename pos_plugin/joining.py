@@ -34,7 +34,7 @@ def join(checkout: Checkout, card: str = "", *, name: str = "", phone: str = "")
     the card is somebody's already. Nothing is recorded then.
     """
     with checkout.store.read() as db:
-        rules = settings.program_in_force(db).cards.rules
+        rules = settings.program_in_force(db, checkout.clock()).cards.rules
         sealing_key, phone_key = settings.get(db, "sealing_key"), settings.get(db, "phone_key")
     if not card:
         card = new_card_number(rules, lambda count: "".join(str(secrets.randbelow(10)) for _ in range(count)))

@@ -6,6 +6,7 @@ here since stand apart, and no figure merges the two.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,10 +16,11 @@ from loyalty.days import day_before
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.sale import Sale
-from loyalty.words import Reason, counted, money
+from loyalty.words import Reason, counted, in_language, money
 from offline_store.members import Balance
+from pos_plugin.pricing import Priced, reward_named
+from pos_plugin.quotes import TierShown
 
-SOON_DAYS = 30
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -55,12 +57,16 @@ def sale_receipt(
     sale: Sale,
     *,
     reference: str,
-    redeemed_minor: int,
     points: PointsShown | None,
     could_have_earned: int,
+    priced: Priced,
+    tier: TierShown | None = None,
     is_training: bool = False,
 ) -> Document:
-    """The receipt of a sale. Without a member it says what could have been earned, and how to claim it."""
+    """The receipt of a sale. Without a member it says what could have been earned, and how to claim it.
+
+    What members' prices and a discount paid with points take off a line stands below it: its tax falls with it.
+    """
     width = layout.width_columns
     blocks = _heading(layout, sale.sold_at, is_training=is_training)
     for line in sale.lines:
@@ -68,15 +74,23 @@ def sale_receipt(
         if line.quantity_milli not in (0, 1000):
             name = f"{quantity(line.quantity_milli)} x {name}"
         blocks.append(Text(columns(name, money(line.amount_minor), width)))
+        if off := priced.off.lines.get(line.line_id):
+            blocks.append(Text(columns("  member price", money(-off), width)))
+        if share := priced.taken.get(line.line_id):
+            blocks.append(Text(columns("  off with points", money(-share), width)))
     blocks.append(Text("-" * width))
-    if redeemed_minor:
-        blocks.append(Text(columns("Subtotal", money(sale.total_minor), width)))
-        blocks.append(Text(columns("Paid with points", money(-redeemed_minor), width)))
-    due = money(sale.total_minor - redeemed_minor)
-    blocks.append(Text(columns(f"TOTAL {sale.currency}", due, width), bold=True))
+    reward = reward_named(program, priced.reward)
+    if priced.redeemed_minor:
+        paid = in_language(reward.title) if reward else "Paid with points"
+        blocks.append(Text(columns("Subtotal", money(priced.paid.total_minor), width)))
+        blocks.append(Text(columns(paid, money(-priced.redeemed_minor), width)))
+    blocks.append(Text(columns(f"TOTAL {sale.currency}", money(priced.due_minor), width), bold=True))
     blocks.append(Feed())
     if points is not None:
-        blocks += points_block(program, points, width)
+        blocks += points_block(program, points, width, explained_if_several(priced.award.reasons))
+        if reward and not priced.redeemed_minor:
+            blocks += [Text(line) for line in wrapped(f"For your points: {in_language(reward.title)}", width)]
+        blocks += _beside_points(program, priced, tier, width)
     elif could_have_earned and program.claim.within_days and not is_training:
         blocks += [
             Text(line)
@@ -129,8 +143,22 @@ def claim_receipt(
     return _ended(blocks, layout, reference)
 
 
-def points_block(program: Program, shown: PointsShown, width: int) -> list[Block]:
-    """The member's points. Signs always; the date is the last day on which points can be used."""
+def _beside_points(program: Program, priced: Priced, tier: TierShown | None, width: int) -> list[Block]:
+    """What the sale did beside moving points: when they can be used, the tier, what goes to charity."""
+    lines: list[str] = []
+    if priced.award.points and priced.award.usable_from:
+        lines.append(f"This sale's points: use from {date_words(priced.award.usable_from)}")
+    if tier is not None:
+        until = f" until {date_words(tier.ends)}" if tier.ends else ""
+        lines += [f"{tier.title}{until}", *([tier.text] if tier.text else [])]
+    if priced.effects.donated_minor:
+        charity = program.giving.chosen(priced.effects.charity).title if program.giving else priced.effects.charity
+        lines.append(f"{money(priced.effects.donated_minor)} goes to {in_language(charity)}")
+    return [Text(line) for text in lines for line in wrapped(text, width)]
+
+
+def points_block(program: Program, shown: PointsShown, width: int, reasons: Sequence[str] = ()) -> list[Block]:
+    """The member's points. Signs always; the date is the last day on which points can be used. `reasons` explain the sale's."""
     balance = shown.balance
     lines = [Text(columns("POINTS", f"Card {masked(shown.card)}" if shown.card else "", width), bold=True)]
     if shown.is_current:
@@ -148,22 +176,34 @@ def points_block(program: Program, shown: PointsShown, width: int) -> list[Block
         earlier = balance.since - shown.earned + shown.used
         lines.append(Text(columns("Earned at this till before", f"{earlier:+d}", width)))
     lines.append(Text(columns("This sale" if shown.earned >= 0 else "Taken back", f"{shown.earned:+d}", width)))
+    lines += [Text(columns(f"  {text}", points, width)) for text, points in (one.rsplit(": ", 1) for one in reasons)]
     if shown.used:
         lines.append(Text(columns("Used" if shown.used > 0 else "Given back", f"{-shown.used:+d}", width)))
     if balance.points < 0 and (shown.is_current or not balance.as_of):
         lines += [Text(line) for line in wrapped(f"Next {-balance.points} points cover your return", width)]
     elif not shown.is_current and not shown.is_online:
         lines.append(Text(columns("Can use here today", str(shown.spendable_here), width)))
-    elif shown.is_current and balance.expiring and _is_soon(shown.today, balance):
-        last = datetime.fromisoformat(day_before(balance.next_expiry))
-        day = f"{last.day} {MONTHS[last.month - 1]} {last.year}"
-        lines.append(Text(f"Use {balance.expiring} pts by {day}"))
+    elif shown.is_current and balance.expiring and _is_soon(program, shown.today, balance):
+        lines.append(Text(f"Use {balance.expiring} pts by {date_words(day_before(balance.next_expiry))}"))
     return list(lines)
 
 
 def explained(reasons: tuple[Reason, ...]) -> list[str]:
     """The award in lines a customer understands."""
     return [f"{reason.text}: {reason.points:+d}" for reason in reasons]
+
+
+def explained_if_several(reasons: tuple[Reason, ...]) -> list[str]:
+    """The rate alone explains itself: it stands where the shop says how its programme goes."""
+    return explained(reasons) if len(reasons) > 1 else []
+
+
+def date_words(day: str) -> str:
+    """
+    >>> date_words("2026-11-21")
+    '21 Nov 2026'
+    """
+    return f"{int(day[8:])} {MONTHS[int(day[5:7]) - 1]} {day[:4]}"
 
 
 def quantity(milli: int) -> str:
@@ -197,8 +237,9 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _is_soon(today: str, balance: Balance) -> bool:
-    return (date.fromisoformat(balance.next_expiry) - date.fromisoformat(today)).days <= SOON_DAYS
+def _is_soon(program: Program, today: str, balance: Balance) -> bool:
+    days = (date.fromisoformat(balance.next_expiry) - date.fromisoformat(today)).days
+    return days <= program.expire.warn_days
 
 
 def _heading(layout: Layout, at: str, *, is_training: bool = False) -> list[Block]:

@@ -128,7 +128,7 @@ def sale_times(terminal: Terminal, asked: QuoteAsked) -> tuple[str, str]:
     Recorded ones come first so that a host that leaves them out can ask again and still means the same sale.
     """
     with terminal.store.read() as db:
-        program = settings.program_in_force(db)
+        program = settings.program_in_force(db, terminal.clock())
         known = journal.find(db, document_name("sale", asked.till, asked.sale_ref))
         now = terminal.checkout.moment(db).local
     recorded = known.body.sale if known is not None and isinstance(known.body, SaleBody) else None

@@ -12,9 +12,11 @@ from ledger.entry import Slice
 from ledger.wire import GrantItem
 from loyalty.program import Program, read_program
 from loyalty.sale import LineItem, Return, Sale
+from loyalty.standing import Standing
 from offline_store import journal
 from offline_store.members import Balance
 from pos_plugin.claims import claim
+from pos_plugin.pricing import priced
 from pos_plugin.receipts import Layout, PointsShown, columns, points_block, sale_receipt, wrapped
 from pos_plugin.returns import take_back, void
 
@@ -127,9 +129,9 @@ def test_a_whole_receipt_without_a_member_says_what_could_have_been_earned() -> 
         Layout(32, ("Corner shop",), ("Thank you",)),
         sale,
         reference="7K3M2P-17-6",
-        redeemed_minor=0,
         points=None,
         could_have_earned=27,
+        priced=priced(PROGRAM, sale, "", Standing()),
     )
     assert receipt.text() == (
         "Corner shop\n2026-11-21 18:05\n3 x Tea                    20.49\n1.25 x A cheese with a nam  5.00\n".replace(
