@@ -25,7 +25,7 @@ TOLD = datetime(2026, 11, 19, 17, 5, tzinfo=UTC).isoformat()  # 18:05 in Berlin
 
 
 def block(shown: PointsShown, width: int = 32, program: Program = PROGRAM) -> str:
-    return "\n".join(line.text for line in points_block(program, shown, width))  # type: ignore[union-attr]
+    return "\n".join(line.text for line in points_block(program, shown, Layout(width)))  # type: ignore[union-attr]
 
 
 def shown(balance: Balance, earned: int = 27, used: int = 100, here: int = 120, *, is_current: bool) -> PointsShown:
