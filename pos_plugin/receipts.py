@@ -21,7 +21,20 @@ from offline_store.members import Balance
 from pos_plugin.pricing import Priced, reward_named
 from pos_plugin.quotes import TierShown
 
-MONTHS = tuple(map(text, ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")))
+MONTHS = (
+    text("Jan"),
+    text("Feb"),
+    text("Mar"),
+    text("Apr"),
+    text("May"),
+    text("Jun"),
+    text("Jul"),
+    text("Aug"),
+    text("Sep"),
+    text("Oct"),
+    text("Nov"),
+    text("Dec"),
+)
 
 
 @dataclass(frozen=True)
