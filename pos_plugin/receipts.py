@@ -216,7 +216,7 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
         lines.append(Text(columns(say("Can use here today"), str(shown.spendable_here))))
     elif shown.is_current and balance.expiring and _is_soon(program, shown.today, balance):
         last = date_words(day_before(balance.next_expiry), layout.language)
-        lines.append(Text(say("Use {points} pts by {day}", points=balance.expiring, day=last)))
+        lines += layout.wrapped(say("Use {points} pts by {day}", points=balance.expiring, day=last))
     return lines
 
 
