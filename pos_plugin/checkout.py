@@ -39,7 +39,7 @@ from pos_plugin import pricing
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.identifying import Identifying
 from pos_plugin.pricing import Priced
-from pos_plugin.quotes import Completed, Connection, Offer, OpenQuote, Quote, Rejected, differs, require_sane
+from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
 from pos_plugin.receipts import Layout, PointsShown, explained, sale_receipt
 
 log = logging.getLogger("pos_plugin")
@@ -84,7 +84,7 @@ class Checkout:
         recorded: Callable[[], None] = lambda: None,
         operators: Mapping[str, str] | None = None,
     ) -> None:
-        """`operators`: which member an operator is, where they are one."""
+        """`operators`: the card or member reference of each operator who is a member."""
         self.store = store
         self.layout = layout
         self.clock = clock
@@ -167,7 +167,7 @@ class Checkout:
     def require_not_own(self, db: sqlite3.Connection, operator: str, member: str) -> None:
         """Raises Conflict where the member is the operator who rings the sale."""
         own = self._operators.get(operator)
-        if own and members.current(db, own) == member:
+        if own and member in (members.member_of_card(db, own), members.current(db, own)):
             raise Conflict(
                 "OWN_CARD",
                 "A cashier's own card does not count on sales that they ring. Nothing was recorded.",
@@ -220,7 +220,7 @@ class Checkout:
             redeemed_minor=result.redeemed_minor,
             due_minor=result.due_minor,
             earn_points=earned.points,
-            earn=list(earned.reasons),
+            earn=[Explained(reason.points, reason.text) for reason in earned.reasons],
             offers=self._offers(asked, card, balance, spendable, is_online=online),
             rejected=rejected,
             balance=balance.points,

@@ -13,6 +13,7 @@ from ledger.identifiers import new_reference, read_receipt_reference, receipt_re
 from loyalty.award import award
 from loyalty.returns import left_of
 from loyalty.sale import document_name
+from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
 from pos_plugin import pricing
 from pos_plugin.checkout import Checkout, points_shown, written
@@ -114,7 +115,7 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
         operator=operator,
         usable_from=earned.usable_from if lot else "",
         extends_to=earned.extends_to,
-        effects=earned.effects,
+        effects=earned.effects or NO_EFFECTS,
     )
     stays = lot and checkout.stays_here(at, program, sale.sold_at, earned.usable_from)
     esc = {lot: earned.points} if stays else {}

@@ -35,6 +35,9 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 
 [page]
 # port = 8350
+
+[operators]
+# members = { "1" = "2900000000018" }          # an operator's own card does not count on sales that they ring
 """
 
 
@@ -81,12 +84,19 @@ class PageSettings(Table):
     port: int = Field(default=8350, ge=0, le=65_535)
 
 
+class OperatorSettings(Table):
+    """`members`: for each operator who is a member, their card or member reference."""
+
+    members: dict[str, str] = Field(default={}, max_length=1000)
+
+
 class Config(Table):
     shop: Shop = Shop()
     printer: PrinterSettings = PrinterSettings()
     scanner: ScannerSettings = ScannerSettings()
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
+    operators: OperatorSettings = OperatorSettings()
 
     @property
     def layout(self) -> Layout:

@@ -6,6 +6,7 @@ The same computation makes a quote and, from what is known by then, the commit.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loyalty.award import Award, award, standing_of
@@ -14,10 +15,10 @@ from loyalty.redeem import worth_minor
 from loyalty.returns import Sold
 from loyalty.reward import NOTHING_OFF, ON_THE_SALE, Off, Reward, after, member_prices, off, shared, why_not
 from loyalty.sale import Sale
-from loyalty.standing import Effects, Standing, total
+from loyalty.standing import NO_EFFECTS, Effects, Standing, total
 from loyalty.surprise import Luck
 from loyalty.tiers import TierStanding
-from loyalty.words import counted, in_language, money
+from loyalty.words import Words, counted, in_language, money
 from offline_store import histories
 from offline_store.histories import Known
 from offline_store.moment import Moment
@@ -123,10 +124,7 @@ def priced(
         redeemed_minor = worth_minor(program, redeem)
         taken = line_shares(program, Sold(paid, 0, redeem, redeemed_minor), "")
     earned = award(program, paid, redeemed_minor, standing, luck)
-    if effects:
-        effects = total([earned.effects, effects])
-    else:
-        effects = earned.effects
+    effects = (total([earned.effects, effects]) if effects else earned.effects) or NO_EFFECTS
     name = wanted.name if wanted else ""
     return Priced(standing, paid, off_prices, redeem, redeemed_minor, name, taken, earned, effects)
 
@@ -235,6 +233,15 @@ def _much(program: Program, amount: int) -> str:
 
 def benefits(program: Program, sale: Sale, standing: Standing) -> list[str]:
     """What the member has without points: by tier, and by whatever else holds for this sale."""
+    return _benefits(program, standing, [one.title for one in program.benefit if not one.fails(sale, standing)])
+
+
+def benefits_of(program: Program, standing: Standing, day: str, at: str) -> list[str]:
+    """As `benefits`, without a sale."""
+    holds = [one.title for one in program.benefit if not one.fails_on(day, at, standing)]
+    return _benefits(program, standing, holds)
+
+
+def _benefits(program: Program, standing: Standing, titles: Sequence[Words]) -> list[str]:
     tier = program.tier_named(standing.tier)
-    titles = [one.title for one in program.benefit if not one.fails(sale, standing)]
     return [in_language(title) for title in ((*tier.benefits, *titles) if tier else titles)]

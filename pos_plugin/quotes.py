@@ -10,7 +10,6 @@ import msgspec
 from loyalty.program import Program
 from loyalty.sale import Sale
 from loyalty.standing import Standing
-from loyalty.words import Reason
 from pos_plugin.errors import BadRequest, Conflict
 
 MAX_SALE_BYTES = 128 * 1024
@@ -41,6 +40,13 @@ class Offer(msgspec.Struct, frozen=True):
     reward: str = ""
     title: str = ""
     missing_points: int = 0
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """So many of the points that a sale earns, and for what."""
+
+    points: int
+    text: str
 
 
 class TierShown(msgspec.Struct, frozen=True):
@@ -83,7 +89,7 @@ class Quote(msgspec.Struct, frozen=True):
     redeemed_minor: int
     due_minor: int
     earn_points: int
-    earn: list[Reason]
+    earn: list[Explained]
     offers: list[Offer]
     rejected: list[Rejected]
     balance: int

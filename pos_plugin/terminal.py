@@ -115,6 +115,7 @@ class Terminal:
             look_up_card=self._look_up_card,
             look_up_phone=self._look_up_phone,
             recorded=lambda: self.recorded("sale"),
+            operators=config.operators.members,
         )
 
     @classmethod
