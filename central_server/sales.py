@@ -11,8 +11,11 @@ from central_server import schema
 from central_server.books import AT_ONCE, Books, Settlement
 from central_server.database import add, among, keep
 from central_server.documents import content
+from central_server.histories import NOTHING_UNDONE, Undone
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody, read_entry
+from loyalty.award import award
 from loyalty.returns import left_at_least, reversed_so_far
+from loyalty.standing import negative, total
 
 Key = tuple[str, str]
 """A shop and a document in it."""
@@ -184,7 +187,9 @@ class Sales:
         if not own:
             return borne
         backs = one.following("return")
-        taken, restored = self._totals(one, backs) if backs else (0, 0)
+        taken, restored, undone = self._totals(one, backs) if backs else (0, 0, NOTHING_UNDONE)
+        if backs:
+            books.histories.undo(own, *one.key, one.entry.envelope.business_day, undone)
         more_taken, more_restored = taken - one.taken, restored - one.restored
         if not esc and not more_taken and not more_restored:
             return borne
@@ -213,7 +218,12 @@ class Sales:
         self.claimed(one, claim)
         book = settlement.book(claim.member)
         if body.awarded:
-            book.expires_on[body.lot] = body.expires_on
+            book.award(body.lot, body.expires_on, body.usable_from)
+        if body.extends_to:
+            book.keep_alive(claim.envelope.business_day, body.extends_to)
+        assert one.entry is not None
+        bought_on = one.entry.envelope.business_day
+        self.books.histories.add(self.books.who(claim.member), body.effects, bought_on, sales=1)
         settlement.says(claim.member, issued=-body.awarded)
         book.settle(place, esc, awarded={body.lot: body.awarded} if body.awarded else {})
 
@@ -225,7 +235,8 @@ class Sales:
         assert isinstance(body, SaleBody | ClaimBody)
         return body.awarded, body.lot
 
-    def _totals(self, one: SaleDocument, backs: Iterable[Entry]) -> tuple[int, int]:
+    def _totals(self, one: SaleDocument, backs: Iterable[Entry]) -> tuple[int, int, Undone]:
+        """What these returns take and restore in all, and what they take out of the member's history."""
         assert one.entry is not None
         body = one.entry.body
         assert isinstance(body, SaleBody)
@@ -235,13 +246,21 @@ class Sales:
             assert isinstance(claim, ClaimBody)
             was = was._replace(awarded=claim.awarded, standing=claim.standing, effects=claim.effects)
         returned = [back.body for back in backs if isinstance(back.body, ReturnBody)]
+        left = left_at_least(was.sale, [back.back for back in returned])
+        sales = 0 if left.total_minor else -1
         program = self.books.office.program(self.books.connection, body.program)
         if program is None:
             # Rules that head office never saw: what the tills found, but no more than there was.
             taken, restored = sum(back.taken for back in returned), sum(back.restored for back in returned)
-            return min(was.awarded, taken), min(was.redeemed, restored)
-        back = reversed_so_far(program, was, left_at_least(was.sale, [back.back for back in returned]))
-        return back.taken_points, back.restored_points
+            effects = total(back.effects for back in returned) if sales == 0 else negative(was.effects)
+            return min(was.awarded, taken), min(was.redeemed, restored), Undone(effects, sales)
+        back = reversed_so_far(program, was, left)
+        effects = back.effects
+        if one.claim and sales == 0 and was.effects:
+            # A claim awards what was left of the sale then, and not the whole of it.
+            kept = award(program, left, 0, was.standing).effects
+            effects = total([kept, negative(was.effects)])
+        return back.taken_points, back.restored_points, Undone(effects, sales)
 
     def _restored_lots(self, one: SaleDocument, more: int) -> dict[str, int]:
         """The lots that the sale spent, in its own order, after those that have come back already."""
