@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from central_server import schema
-from central_server.database import among, keep
+from central_server.database import add_if_new, among, keep
 from ledger.entry import ClaimBody, Entry, Envelope, GiveBody, ReturnBody, SaleBody
 
 
@@ -56,7 +56,10 @@ def conflicting(connection: Connection, shop: str, terminal: str, new: Iterable[
         if one.envelope.document
     ]
     # Sorted, so that two terminals of a shop never wait for each other in a circle.
-    keep(connection, table, sorted(rows, key=lambda row: str(row["document"])))
+    rows.sort(key=lambda row: str(row["document"]))
+    if add_if_new(connection, table, rows):
+        return set()
+    keep(connection, table, rows)
     names = {str(row["document"]) for row in rows}
     found = connection.execute(
         select(table.c.document, table.c.content).where(

@@ -20,9 +20,6 @@ from ledger.entry import Entry, GiveBody
 OWN = ""
 """The shop under which head office files its own documents."""
 
-ACTIVITIES = ("join", "reload", "activity")
-"""What a member did; all else was given to them, and does not count as something that they did."""
-
 
 def post(books: Books, settlement: Settlement, entry: Entry, body: GiveBody) -> None:
     """What a give does beside moving points, and the days of its lot."""
@@ -32,7 +29,7 @@ def post(books: Books, settlement: Settlement, entry: Entry, body: GiveBody) -> 
     if body.extends_to:
         book.keep_alive(day, body.extends_to)
     settlement.says(entry.member, issued=-body.points)
-    books.histories.add(books.who(entry.member), body.effects, day, is_activity=body.why in ACTIVITIES)
+    books.histories.add(books.who(entry.member), body.effects, day, is_activity=bool(body.extends_to))
 
 
 def give(books: Books, member: str, body: GiveBody, document: str, *, day: str = "", occurred_at: str = "") -> bool:

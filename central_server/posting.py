@@ -366,11 +366,9 @@ def _check_days(*days: str) -> None:
 
 
 def _check_sale(sale: Sale) -> None:
-    amounts = [
-        sale.total_minor,
-        *(line.amount_minor for line in sale.lines),
-        *(line.quantity_milli for line in sale.lines),
-    ]
+    amounts = [sale.total_minor]
+    for line in sale.lines:
+        amounts += line.amount_minor, line.quantity_milli
     if min(amounts) < 0 or max(amounts) > 10**15:
         raise ValueError("it has an amount or a quantity below zero, or beyond reason")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select, update
 
 from central_server import schema
-from central_server.books import AT_ONCE, Books, Settlement
-from central_server.database import add, among, keep
+from central_server.books import Books, Settlement
+from central_server.database import AT_ONCE, add, among, keep
 from central_server.documents import content
 from central_server.histories import NOTHING_UNDONE, Undone
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody, read_entry
@@ -43,6 +43,8 @@ class SaleDocument:
     def following(self, kind: str) -> list[Entry]:
         """Returns or claims, in an order that the entries themselves say, so that it is the same whichever till was heard
         first."""
+        if not self.follow_ups:
+            return []
         entries = [entry for _, entry in self.follow_ups.values() if entry.kind == kind]
         return sorted(entries, key=lambda one: (one.envelope.occurred_at, one.envelope.terminal, one.number, one.hash))
 
@@ -66,7 +68,7 @@ class Sales:
                 select(table.document, table.hash, table.content).where(
                     table.shop == shop, among(connection, table.document, names[start : start + AT_ONCE])
                 )
-            ):
+            ).all():
                 self._filed[shop, document] = entry_hash, content_hash
         wanted = sorted({name for name in sales if (shop, name) not in self._sales})
         for start in range(0, len(wanted), AT_ONCE):
@@ -80,7 +82,7 @@ class Sales:
             select(sale.document, sale.terminal, sale.member, sale.claim, sale.taken, sale.restored, inbox.data)
             .join_from(schema.sale, schema.inbox, (inbox.terminal == sale.terminal) & (inbox.hash == sale.hash))
             .where(inbox.number == sale.number, sale.shop == shop, among(connection, sale.document, documents))
-        ):
+        ).all():
             one = self._sales[shop, row.document]
             one.terminal, one.member, one.claim = row.terminal, row.member, row.claim
             one.taken, one.restored, one.entry, one.is_stored = row.taken, row.restored, read_entry(row.data), True
@@ -90,7 +92,7 @@ class Sales:
                 schema.follow_up, schema.inbox, (inbox.terminal == follow.terminal) & (inbox.hash == follow.hash)
             )
             .where(inbox.number == follow.number, follow.shop == shop, among(connection, follow.sale, documents))
-        ):
+        ).all():
             entry = read_entry(found.data)
             self._sales[shop, found.sale].follow_ups[entry.hash] = found.terminal, entry
 
@@ -246,21 +248,20 @@ class Sales:
             assert isinstance(claim, ClaimBody)
             was = was._replace(awarded=claim.awarded, standing=claim.standing, effects=claim.effects)
         returned = [back.body for back in backs if isinstance(back.body, ReturnBody)]
-        left = left_at_least(was.sale, [back.back for back in returned])
-        sales = 0 if left.total_minor else -1
         program = self.books.office.program(self.books.connection, body.program)
         if program is None:
             # Rules that head office never saw: what the tills found, but no more than there was.
             taken, restored = sum(back.taken for back in returned), sum(back.restored for back in returned)
-            effects = total(back.effects for back in returned) if sales == 0 else negative(was.effects)
-            return min(was.awarded, taken), min(was.redeemed, restored), Undone(effects, sales)
-        back = reversed_so_far(program, was, left)
-        effects = back.effects
-        if one.claim and sales == 0 and was.effects:
-            # A claim awards what was left of the sale then, and not the whole of it.
-            kept = award(program, left, 0, was.standing).effects
-            effects = total([kept, negative(was.effects)])
-        return back.taken_points, back.restored_points, Undone(effects, sales)
+            is_all = sum(back.returned_minor for back in returned) >= was.sale.total_minor
+            effects = negative(was.effects) if is_all else total(back.effects for back in returned)
+            return min(was.awarded, taken), min(was.redeemed, restored), Undone(effects, -1 if is_all else 0)
+        back = reversed_so_far(program, was, left_at_least(was.sale, [back.back for back in returned]))
+        is_all, effects = back.returned_minor >= was.sale.total_minor, back.effects
+        if one.claim and was.effects:
+            # A claim awards what was left of the sale by then: what has been taken back is less by what it never had.
+            whole = award(program, was.sale, was.redeemed_minor, was.standing).effects
+            effects = negative(was.effects) if is_all else total([effects, whole, negative(was.effects)])
+        return back.taken_points, back.restored_points, Undone(effects, -1 if is_all else 0)
 
     def _restored_lots(self, one: SaleDocument, more: int) -> dict[str, int]:
         """The lots that the sale spent, in its own order, after those that have come back already."""

@@ -43,7 +43,10 @@ class MemberBook:
     alive: dict[str, str] = field(default_factory=dict)
 
     def at(self, place: Place) -> Counter[str]:
-        return self.lots.setdefault(place, Counter())
+        box = self.lots.get(place)
+        if box is None:
+            box = self.lots[place] = Counter()
+        return box
 
     def balance(self, place: Place) -> int:
         return sum(self.lots.get(place, Counter()).values())

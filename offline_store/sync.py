@@ -46,6 +46,7 @@ from ledger.wire import (
     enrolment_message,
     pack,
 )
+from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
 from offline_store import journal, members, rights, settings
 from offline_store.moment import moment
@@ -514,6 +515,10 @@ def _require_sound(item: FeedItem) -> None:
     if isinstance(item, MemberItem):
         _moment(item.as_of)
         days = [part.expires_on for part in item.points]
+        days += [part.usable_from for part in item.points if part.usable_from]
+        days += [*item.history.qualifying, *(day for of_tier in item.history.paid.values() for day in of_tier)]
+        if item.profile.birthday and not is_month_day(item.profile.birthday):
+            raise Nonsense("Head office sent a birthday that is none.", hint="It was not taken over.")
     elif isinstance(item, GrantItem):
         days = [part.expires_on for part in item.slices]
         are_above_0 = all(part.points > 0 for part in item.slices)

@@ -79,7 +79,8 @@ class Checkout:
 
         Raises BadRequest or Conflict with one clear message; nothing is reserved then.
         """
-        with self.store.read() as db:
+        # One quote at a time reads: threads of one interpreter that read at once only take it from each other.
+        with self._lock, self.store.read() as db:
             at = self.moment(db)
             program, today = at.program, at.today
             require_sane(sale, program, redeem_points)
@@ -96,7 +97,7 @@ class Checkout:
         with self._fetching_for(member):
             if wanted:
                 self.store.settle()  # a release that began before this quote is over, and what is counted here is left
-            missing = wanted - self._spendable(program, sale.document, member, today)
+            missing = wanted - self._spendable(program, sale.document, member, today)[0] if wanted else 0
             why = ""
             if missing > 0 and self.connection().is_online and not training:
                 why = self._fetch_rights(member, missing)
@@ -131,10 +132,8 @@ class Checkout:
     ) -> Quote:
         """`redeemed`: what the sale has redeemed already, where it is recorded and asked for once more. `why` no more could be
         fetched, in head office's words."""
-        spendable = self._spendable(program, sale.document, member, today)
+        spendable, balance = self._spendable(program, sale.document, member, today)
         why = why or ("Another open sale counts on some of them." if self._reserved(sale.document, member) else "")
-        with self.store.read() as db:
-            balance = members.balance(db, member, today) if member else Balance(0, 0, "", "", 0)
         online = self.connection().is_online
         usable = spendable
         if online and not why and wanted <= spendable:
@@ -171,7 +170,7 @@ class Checkout:
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
         )
-        for quote_id in [key for key, other in self._quotes.items() if other.sale.document == sale.document]:
+        for quote_id in [key for key, other in self._quotes.items() if other.is_of(sale)]:
             del self._quotes[quote_id]
         self._quotes[quote.quote_id] = OpenQuote(quote, sale, program, member, card, redeem, ends_at)
         return quote
@@ -365,13 +364,15 @@ class Checkout:
         """The programme's day now, by this till's clock or the last server time, whichever is later."""
         return self.moment(db).today
 
-    def _spendable(self, program: Program, document: str, member: str, today: str) -> int:
-        """What the member can spend here now, less what other open quotes have reserved."""
+    def _spendable(self, program: Program, document: str, member: str, today: str) -> tuple[int, Balance]:
+        """What the member can spend here now, less what other open quotes have reserved, and the balance it is part of."""
         if not member:
-            return 0
+            return 0, Balance(0, 0, "", "", 0)
+        is_online = self.connection().is_online
         with self.store.read() as db:
-            points = rights.spendable_here(db, program, member, today, is_online=self.connection().is_online).points
-        return max(0, points - self._reserved(document, member))
+            balance = members.balance(db, member, today)
+            points = rights.spendable_here(db, program, member, today, is_online=is_online, known=balance).points
+        return max(0, points - self._reserved(document, member)), balance
 
     def _reserved(self, document: str, member: str) -> int:
         """What other open quotes than this sale's count on."""

@@ -103,6 +103,9 @@ class OpenQuote:
     redeem: int
     ends_at: datetime
 
+    def is_of(self, sale: Sale) -> bool:
+        return (self.sale.till, self.sale.sale_ref) == (sale.till, sale.sale_ref)
+
     @property
     def reserved(self) -> int:
         return 0 if self.quote.training else self.redeem

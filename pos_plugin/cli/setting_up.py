@@ -154,7 +154,7 @@ def backfill(
 
     from offline_store.store import Store
     from pos_plugin.backfill import backfill as record
-    from pos_plugin.backfill import read_rows
+    from pos_plugin.sales_file import read_rows
 
     with (
         Store.open(store) as till,

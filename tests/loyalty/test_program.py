@@ -59,8 +59,8 @@ def test_a_programmes_id_names_exactly_its_text() -> None:
         ("points = 2", "points = 2.0", "line 8: earn.points must be a whole number, not 2.0"),  # even a whole float
         ("points = 2", 'points = "2"', "line 8: earn.points must be a whole number, not '2'"),
         ("points = 2", "points = true", "line 8: earn.points must be a whole number, not True"),
-        ("points = 2", "points = 0", "line 8: earn.points: Input should be greater than or equal to 1"),
-        ("points = 2", "points = -1", "line 8: earn.points: Input should be greater than or equal to 1"),
+        ("points = 2", "points = -1", "line 8: earn.points: Input should be greater than or equal to 0"),
+        ("per_minor = 100", "per_minor = 0", "line 9: earn.per_minor: Input should be greater than or equal to 1"),
         ("points = 2", "points = 99999999999999999999", "line 8: earn.points: Input should be less than or equal to"),
         ('currency = "EUR"', "", "currency is missing"),
         ('currency = "EUR"', 'currency = "eur"', "line 3: currency: String should match pattern"),
