@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from central_server import profiles, schema
+from central_server import profiles, schema, surprises
 from central_server.channels import FORFEIT, PROGRAM, RECALL, RENEW, grants_of, members_of
 from central_server.histories import for_a_till, read_history
 from central_server.office import Office
@@ -27,6 +27,7 @@ from ledger.wire import (
     RenewItem,
 )
 from loyalty.standing import NO_HISTORY, NO_PROFILE
+from loyalty.surprise import terminal_key
 
 MAX_ITEMS = 1000
 
@@ -79,13 +80,22 @@ def _page(
     keys = [row.item for row in rows]
     items: list[FeedItem]
     if channel == PROGRAM:
-        found = office.program(connection)
-        items = [ProgramItem(found.text)] if found else []
+        items = list(_programs(office, connection, terminal))
     elif channel == grants_of(terminal):
         items = list(_rights(connection, terminal, keys))
     else:
         items = list(_members(office, connection, terminal, keys, included))
     return FeedChannel(int(rows[-1].position), items, more)
+
+
+def _programs(office: Office, connection: Connection, terminal: str) -> Iterable[FeedItem]:
+    """The programme in force, and then those to come: a till that has them in time needs no network when they take effect."""
+    found = office.program(connection)
+    programs = [*([found] if found else []), *office.programs_to_come(connection)]
+    drawing = surprises.seed_of(office, connection, programs)
+    key = terminal_key(drawing, terminal).hex() if drawing else ""
+    for program in programs:
+        yield ProgramItem(program.text, key)
 
 
 def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[FeedItem]:

@@ -7,7 +7,7 @@ balances that is read twice. A document of its own is filed under no shop.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, select
 
@@ -15,7 +15,7 @@ from central_server import schema
 from central_server.books import Books, Origin, Settlement
 from central_server.database import add, among
 from central_server.documents import content
-from ledger.entry import Entry, GiveBody
+from ledger.entry import Entry, GiveBody, read_entry
 
 OWN = ""
 """The shop under which head office files its own documents."""
@@ -68,6 +68,18 @@ def known(connection: Connection, documents: Iterable[str]) -> dict[str, int]:
             )
         )
         found.update((document, int(number)) for document, number in rows)
+    return found
+
+
+def points_of(connection: Connection, numbers: Mapping[str, int]) -> dict[str, int]:
+    """What head office's own entries gave, by their documents; `numbers` are theirs in its journal."""
+    journal, found = schema.journal.c, dict[str, int]()
+    wanted = sorted(numbers.values())
+    for start in range(0, len(wanted), 500):
+        for data in connection.scalars(select(journal.data).where(journal.number.in_(wanted[start : start + 500]))):
+            entry = read_entry(data)
+            if isinstance(entry.body, GiveBody):
+                found[entry.envelope.document] = entry.body.points
     return found
 
 
