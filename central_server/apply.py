@@ -16,6 +16,7 @@ from central_server import grants, schema
 from central_server.books import Books, Origin
 from central_server.database import is_entrys_fault, keep
 from central_server.documents import content
+from central_server.histories import forget_vested
 from central_server.office import Office
 from central_server.posting import EntryPosting, InboxRow, note_of
 from central_server.sales import Sales, sale_named_by
@@ -183,6 +184,7 @@ def expire_due(office: Office, limit: int = 500) -> int:
             with books.settling(origin, [], cause="expired") as settlement:
                 settlement.book(member).expire()
         books.flush()
+        forget_vested(connection, books.today)
         return len(due)
 
     return office.database.write(work)

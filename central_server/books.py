@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from central_server import channels, schema
+from central_server import channels, profiles, schema
 from central_server.database import AT_ONCE, add, among, keep, put
+from central_server.histories import Histories
 from central_server.office import Office
 from ledger.entry import Body, Draft, Entry, MergeBody, SettleBody, entry
 from ledger.keys import merge_message
@@ -146,12 +147,14 @@ class Books:
         self._risks_changed: set[tuple[str, str]] = set()
         self._floor: dict[tuple[str, str], tuple[int, str]] = {}
         self._is_floor_owed = connection.execute(select(owed.c.member).limit(1)).first() is not None
+        self.histories = Histories(connection, self.today)
 
     def flush(self) -> None:
         """Stores all that was done; call last before COMMIT. The shops hear of whoever has changed."""
         self._store_members()
         self._store_journal()
         self._store_holdings()
+        self.histories.store(self._open)
         self._store_limits()
         channels.announce_members(self.connection, self._changed)
         self._changed.clear()
@@ -192,6 +195,7 @@ class Books:
             ).all():
                 book, stored = self._open[member], self._stored[member]
                 book.debt, book.loss = stored.debt, stored.loss = int(debt), int(loss)
+            self.histories.prefetch(part, self._open)
             if self._is_forfeited:
                 table = schema.forfeited
                 for row in self.connection.execute(select(table).where(among(self.connection, table.c.member, part))):
@@ -229,6 +233,10 @@ class Books:
         self.changed(who)
         return who
 
+    def is_known(self, member: str) -> bool:
+        """Whether there is such a member by now."""
+        return self.who(member) in self._about
+
     def load(self, member: str) -> MemberBook:
         if member not in self._open:
             self.prefetch([member])
@@ -243,7 +251,7 @@ class Books:
         """A lot heard of before its award gets the expiry of one awarded that day, until the award says better."""
         for lot in lots:
             if lot not in book.expires_on:
-                book.expires_on[lot] = months_after(business_day, self.program.expire.months)
+                book.expect(lot, months_after(business_day, self.program.expire.months))
 
     # -- rights given up for lost, and spent without cover --------------------------------------------------------------
 
@@ -490,6 +498,7 @@ class Books:
         for lot, day in source.expires_on.items():
             target.expires_on.setdefault(lot, day)
         target.graced |= source.graced
+        target.usable_from |= source.usable_from
         for place, box in source.lots.items():
             for lot, points in list(box.items()):
                 source.put(place, lot, -points)
@@ -530,9 +539,15 @@ class Books:
             if about_old.merged_into == old:
                 about_old.merged_into = into
         self._about[old].merged_into = into
+        profiles.merge(connection, old, into)
+        self.histories.merge(old, into)
+        spans = [*source.alive.items(), *target.alive.items()]
         del self._open[old], self._stored[old]
         with self.settling(origin, []) as settlement:
-            settlement.book(into).repay()
+            book = settlement.book(into)
+            for day, to in spans:
+                book.keep_alive(day, to)
+            book.repay()
 
 
 def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from central_server import schema
 from central_server.database import add_if_new, among, keep
-from ledger.entry import ClaimBody, Entry, Envelope, ReturnBody, SaleBody
+from ledger.entry import ClaimBody, Entry, Envelope, GiveBody, ReturnBody, SaleBody
 
 
 def content(entry: Entry) -> str:
@@ -23,6 +23,9 @@ def content(entry: Entry) -> str:
             what = [entry.member, back, sold]
         case ClaimBody(sale=sold):
             what = [entry.member, sold]
+        case GiveBody(why=why, points=points, about=about, program=program):
+            # What a programme gives may be computed from another standing at another till; what a person gives is what it is.
+            what = [entry.member, why, about, 0 if program else points]
         case body:
             what = [entry.member, body]
     return hashlib.sha256(msgspec.json.encode([entry.kind, what])).hexdigest()
