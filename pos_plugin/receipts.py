@@ -15,7 +15,7 @@ from loyalty.card import masked
 from loyalty.days import day_before
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
-from loyalty.sale import Sale
+from loyalty.sale import LineItem, Sale
 from loyalty.words import Reason, counted, in_language, money
 from offline_store.members import Balance
 from pos_plugin.pricing import Priced, reward_named
@@ -65,25 +65,27 @@ def sale_receipt(
 ) -> Document:
     """The receipt of a sale. Without a member it says what could have been earned, and how to claim it.
 
-    What members' prices and a discount paid with points take off a line stands below it: its tax falls with it.
+    What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
+    tax, below the sum of it.
     """
     width = layout.width_columns
     blocks = _heading(layout, sale.sold_at, is_training=is_training)
     for line in sale.lines:
-        name = line.name or line.sku or line.line_id
+        name = name_of(line)
         if line.quantity_milli not in (0, 1000):
             name = f"{quantity(line.quantity_milli)} x {name}"
         blocks.append(Text(columns(name, money(line.amount_minor), width)))
         if off := priced.off.lines.get(line.line_id):
             blocks.append(Text(columns("  member price", money(-off), width)))
-        if share := priced.taken.get(line.line_id):
-            blocks.append(Text(columns("  off with points", money(-share), width)))
     blocks.append(Text("-" * width))
     reward = reward_named(program, priced.reward)
     if priced.redeemed_minor:
         paid = in_language(reward.title) if reward else "Paid with points"
         blocks.append(Text(columns("Subtotal", money(priced.paid.total_minor), width)))
         blocks.append(Text(columns(paid, money(-priced.redeemed_minor), width)))
+        shares = [(name_of(line), priced.taken[line.line_id]) for line in sale.lines if line.line_id in priced.taken]
+        if len(sale.lines) > 1:
+            blocks += [Text(columns(f"  of it {name}", money(share), width)) for name, share in shares]
     blocks.append(Text(columns(f"TOTAL {sale.currency}", money(priced.due_minor), width), bold=True))
     blocks.append(Feed())
     if points is not None:
@@ -141,6 +143,10 @@ def claim_receipt(
     blocks.append(Feed())
     blocks += points_block(program, points, width)
     return _ended(blocks, layout, reference)
+
+
+def name_of(line: LineItem) -> str:
+    return line.name or line.sku or line.line_id
 
 
 def _beside_points(program: Program, priced: Priced, tier: TierShown | None, width: int) -> list[Block]:
