@@ -70,13 +70,14 @@ def sale_receipt(
     """
     width = layout.width_columns
     blocks = _heading(layout, sale.sold_at, is_training=is_training)
+    off = priced.off.lines
     for line in sale.lines:
         name = name_of(line)
         if line.quantity_milli not in (0, 1000):
             name = f"{quantity(line.quantity_milli)} x {name}"
         blocks.append(Text(columns(name, money(line.amount_minor), width)))
-        if off := priced.off.lines.get(line.line_id):
-            blocks.append(Text(columns("  member price", money(-off), width)))
+        if off and line.line_id in off:
+            blocks.append(Text(columns("  member price", money(-off[line.line_id]), width)))
     blocks.append(Text("-" * width))
     reward = reward_named(program, priced.reward)
     if priced.redeemed_minor:
