@@ -30,10 +30,11 @@ FROM lot WHERE member = ?2
 """What a member's lots have in them, what of it can still be spent today (?1), and the soonest day on which any of that ends."""
 
 _POSTED = """
-SELECT coalesce(sum(amount), 0), coalesce(sum(amount) FILTER (WHERE account = 'granted'), 0)
-FROM posting WHERE member = ? AND account IN ('available', 'granted', 'escrow', 'owed')
+SELECT coalesce(sum(amount), 0), coalesce(sum(amount) FILTER (WHERE account = 'granted'), 0),
+    (SELECT coalesce(sum(points), 0) FROM vesting WHERE member = ?1 AND usable_from > ?2)
+FROM posting WHERE member = ?1 AND account IN ('available', 'granted', 'escrow', 'owed')
 """
-"""All that moved a member's balance here, and what of it is in the account `granted`."""
+"""All that moved a member's (?1) balance here, what of it is in `granted`, and what cannot be spent yet today (?2)."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
     return Balance(known, since, as_of, soonest, expiring[soonest] if soonest else 0, vesting=vesting)
 
 
-def _vesting(db: sqlite3.Connection, member: str, today: str, after: int = 0) -> int:
+def _vesting(db: sqlite3.Connection, member: str, today: str, after: int) -> int:
     """Points awarded here after entry `after` that cannot be spent yet."""
     (points,) = db.execute(
         "SELECT coalesce(sum(points), 0) FROM vesting WHERE member = ? AND usable_from > ? AND number > ?",
@@ -173,14 +174,14 @@ def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
     A faithful customer has hundreds of rows here, so each table is gone through once, and nothing is sorted.
     """
     everything, spendable, soonest = db.execute(_OWN_LOTS, (today, member)).fetchone()
-    posted, granted = db.execute(_POSTED, (member,)).fetchone()
+    posted, granted, vesting = db.execute(_POSTED, (member, today)).fetchone()
     owed = posted - everything
     expiring = 0
     if soonest:
         (expiring,) = db.execute(
             "SELECT sum(held + elsewhere) FROM lot WHERE member = ? AND expires_on = ?", (member, soonest)
         ).fetchone()
-    return Balance(0, spendable + owed, "", soonest, expiring, granted, _vesting(db, member, today))
+    return Balance(0, spendable + owed, "", soonest, expiring, granted, vesting)
 
 
 def apply_items(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem]) -> None:

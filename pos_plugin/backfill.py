@@ -17,11 +17,14 @@ import msgspec
 from ledger.entry import MAX_ENTRY_BYTES, Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference
 from ledger.wire import MemberDetails
-from loyalty.award import award
+from loyalty.award import NOBODY, award
 from loyalty.sale import Sale
-from offline_store import journal, members
+from loyalty.standing import NO_EFFECTS, Standing
+from offline_store import histories, journal, members
+from offline_store.histories import Known
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
+from pos_plugin import pricing
 from pos_plugin.sales_file import MOST_LINES, Row, RowRefused, sale_of
 
 SALES_A_COMMIT = 500
@@ -102,7 +105,8 @@ class _Batch:
         report.sales += 1
         try:
             sale = sale_of(rows, self._program)
-            earned = award(self._program, sale)
+            who, standing = self._before(rows[0].member, sale.business_day)
+            earned = award(self._program, sale, 0, standing)
             if earned.points > MOST_POINTS or len(msgspec.json.encode(sale)) > MAX_ENTRY_BYTES - ENVELOPE_BYTES:
                 raise RowRefused(rows[0].line, "the sale is larger than a journal entry can be.")
         except RowRefused as refused:
@@ -115,15 +119,23 @@ class _Batch:
             return
         member = self._member(rows[0].member, sale.business_day) if rows[0].member else ""
         lot = new_reference(self._random_bytes) if member and earned.points else ""
-        body = SaleBody(
-            sale,
-            self._program.id,
-            awarded=earned.points if member else 0,
-            lot=lot,
-            expires_on=earned.expires_on if lot else "",
-        )
+        body = SaleBody(sale, self._program.id)
+        if member:
+            body = SaleBody(
+                sale,
+                self._program.id,
+                standing=standing,
+                awarded=earned.points,
+                lot=lot,
+                expires_on=earned.expires_on if lot else "",
+                usable_from=earned.usable_from if lot else "",
+                extends_to=earned.extends_to,
+                effects=earned.effects or NO_EFFECTS,
+            )
         draft = Draft(body, sale.document, sale.sold_at, sale.business_day, member=member)
         journal.record(self._db, self._at.who, draft, self._at.recorded_at)
+        if member:
+            histories.keep(self._db, member, who)
         report.recorded += 1
         report.points += body.awarded
 
@@ -140,6 +152,14 @@ class _Batch:
         else:
             report.left_out += 1
             report.problem(line, f"{name} is recorded already, with other content; it stays as it was.")
+
+    def _before(self, card: str, day: str) -> tuple[Known, Standing]:
+        """What is known by now of whoever has this card, if the programme asks; also of who joins with this very sale."""
+        if not card or not pricing.looks_back(self._program):
+            return Known(), NOBODY
+        member = members.member_of_card(self._db, card) or ""
+        known = pricing.known_of(self._db, self._program, member)
+        return known, pricing.standing_at(self._db, self._at, self._program, member, day, known)
 
     def _member(self, card: str, day: str) -> str:
         member = members.member_of_card(self._db, card)

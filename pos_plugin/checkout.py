@@ -295,6 +295,8 @@ class Checkout:
                 if known is None:
                     raise
                 completed = self._again(db, known, open_quote)
+        for note in open_quote.quote.notes:
+            log.info("sale %s, operator %s: %s", open_quote.sale.document, open_quote.sale.operator or "-", note)
         with self._lock:
             self._quotes.pop(quote_id, None)
             ends_at = self.clock() + timedelta(seconds=QUOTE_LIFE_S)
@@ -362,11 +364,9 @@ class Checkout:
             histories.keep(db, member, known)
         if key:
             db.execute("INSERT INTO request (key, number) VALUES (?, ?)", (key, new.number))
-        for note in one.quote.notes:
-            log.warning("entry %d, operator %s: %s", new.number, sale.operator or "-", note)
         document = self._receipt(db, at, new, one, result, known, connection)
         receipts.keep(db, new.number, encode_document(document))
-        return _completed(new, program, document.text())
+        return _completed(new, body, result.paid.total_minor, result.taken, document.text())
 
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
         """Whether points awarded now can be spent at this till before head office has heard of them."""
@@ -387,10 +387,9 @@ class Checkout:
         program, day, earned = one.program, new.envelope.business_day, result.award.points
         if one.member:
             shown = points_shown(db, at, program, new, one.member, one.card, earned, one.redeem, connection)
-            history = known.history.plus(result.effects, day, sales=1)
-            tier = (
-                pricing.tier_shown(program, standing_of(program, history, known.profile, day)) if program.tier else None
-            )
+            if program.tier:
+                history = known.history.plus(result.effects, day, sales=1)
+                tier = pricing.tier_shown(program, standing_of(program, history, known.profile, day))
         return sale_receipt(
             program,
             self.layout,
@@ -412,7 +411,7 @@ class Checkout:
             one.reward,
         ):
             raise differs(one.sale)
-        return _completed(known, settings.program(db, body.program), _receipt_text(db, known))
+        return _completed_before(db, known)
 
     def _committed_before(self, number: int | None, key: str) -> Completed:
         with self.store.read() as db:
@@ -421,7 +420,7 @@ class Checkout:
                 number = row[0] if row else None
             known = journal.read(db, number) if number is not None else None
             if known is not None and isinstance(known.body, SaleBody):
-                return _completed(known, settings.program(db, known.body.program), _receipt_text(db, known))
+                return _completed_before(db, known)
         raise Unknown(
             "QUOTE_UNKNOWN",
             "This quote has ended. Nothing more was recorded.",
@@ -591,10 +590,16 @@ def points_shown(
     )
 
 
-def _completed(known: Entry, program: Program, text: str) -> Completed:
+def _completed_before(db: sqlite3.Connection, known: Entry) -> Completed:
     body = known.body
     if not isinstance(body, SaleBody):
         raise ValueError(f"entry {known.number} is no sale")
+    sold = body.sold
+    taken = pricing.line_shares(settings.program(db, body.program), sold, body.reward)
+    return _completed(known, body, sold.sale.total_minor, taken, _receipt_text(db, known))
+
+
+def _completed(known: Entry, body: SaleBody, paid_minor: int, taken: dict[str, int], text: str) -> Completed:
     return Completed(
         till=body.sale.till,
         sale_ref=body.sale.sale_ref,
@@ -604,12 +609,12 @@ def _completed(known: Entry, program: Program, text: str) -> Completed:
         total_minor=body.sale.total_minor,
         redeem_points=body.redeemed,
         redeemed_minor=body.redeemed_minor,
-        due_minor=body.sold.sale.total_minor - body.redeemed_minor,
+        due_minor=paid_minor - body.redeemed_minor,
         earned_points=body.awarded,
         receipt_text=text,
         reward=body.reward,
         off=body.off,
-        taken=pricing.line_shares(program, body.sold, body.reward),
+        taken=taken,
         usable_from=body.usable_from,
     )
 

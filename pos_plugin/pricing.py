@@ -25,6 +25,7 @@ from offline_store.moment import Moment
 from pos_plugin.quotes import Offer, TierShown
 
 MOST_IN_REACH = 3
+_NO_LINES: dict[str, int] = {}
 
 
 _looking_back: dict[str, bool] = {}
@@ -115,16 +116,17 @@ def priced(
     """The sale under this standing. What is redeemed has been found possible before."""
     paid, off_prices = with_member_prices(program, sale, member, standing)
     wanted = reward_named(program, reward) if redeem else None
-    effects = Effects(counts=off_prices.counts)
+    beside = Effects(counts=off_prices.counts) if off_prices.counts else NO_EFFECTS
+    redeemed_minor, taken = 0, _NO_LINES
     if wanted is not None:
         by_reward = off(wanted, paid, standing)
         redeemed_minor, taken = by_reward.minor, by_reward.lines
-        effects = total([effects, _beside(program, wanted, standing, by_reward)])
-    else:
+        beside = total([beside, _beside(program, wanted, standing, by_reward)])
+    elif redeem:
         redeemed_minor = worth_minor(program, redeem)
         taken = line_shares(program, Sold(paid, 0, redeem, redeemed_minor), "")
     earned = award(program, paid, redeemed_minor, standing, luck)
-    effects = (total([earned.effects, effects]) if effects else earned.effects) or NO_EFFECTS
+    effects = (earned.effects if beside is NO_EFFECTS else total([earned.effects, beside])) or NO_EFFECTS
     name = wanted.name if wanted else ""
     return Priced(standing, paid, off_prices, redeem, redeemed_minor, name, taken, earned, effects)
 

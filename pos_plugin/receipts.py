@@ -15,7 +15,7 @@ from loyalty.card import masked
 from loyalty.days import day_before
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
-from loyalty.sale import Sale
+from loyalty.sale import LineItem, Sale
 from loyalty.words import Money, Reason, Value, in_language, money, said, say, text, translated
 from offline_store.members import Balance
 from pos_plugin.pricing import Priced, reward_named
@@ -91,25 +91,30 @@ def sale_receipt(
 ) -> Document:
     """The receipt of a sale. Without a member it says what could have been earned, and how to claim it.
 
-    What members' prices and a discount paid with points take off a line stands below it: its tax falls with it.
+    What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
+    tax, below the sum of it.
     """
     say, columns = layout.say, layout.columns
     blocks = _heading(layout, sale.sold_at, is_training=is_training)
+    off = priced.off.lines
     for line in sale.lines:
-        name = line.name or line.sku or line.line_id
+        name = name_of(line)
         if line.quantity_milli not in (0, 1000):
             name = f"{quantity(line.quantity_milli)} x {name}"
         blocks.append(Text(columns(name, layout.money(line.amount_minor))))
-        if off := priced.off.lines.get(line.line_id):
-            blocks.append(Text(columns("  " + say("member price"), layout.money(-off))))
-        if share := priced.taken.get(line.line_id):
-            blocks.append(Text(columns("  " + say("off with points"), layout.money(-share))))
+        if off and line.line_id in off:
+            blocks.append(Text(columns("  " + say("member price"), layout.money(-off[line.line_id]))))
     blocks.append(Text("-" * layout.width_columns))
     reward = reward_named(program, priced.reward)
     if priced.redeemed_minor:
         paid = in_language(reward.title, layout.language) if reward else say("Paid with points")
         blocks.append(Text(columns(say("Subtotal"), layout.money(priced.paid.total_minor))))
         blocks.append(Text(columns(paid, layout.money(-priced.redeemed_minor))))
+        shares = [(name_of(line), priced.taken[line.line_id]) for line in sale.lines if line.line_id in priced.taken]
+        if len(sale.lines) > 1:
+            blocks += [
+                Text(columns("  " + say("of it {name}", name=name), layout.money(share))) for name, share in shares
+            ]
     total = say("TOTAL {currency}", currency=sale.currency)
     blocks.append(Text(columns(total, layout.money(priced.due_minor)), bold=True))
     blocks.append(Feed())
@@ -166,6 +171,10 @@ def claim_receipt(
     blocks.append(Feed())
     blocks += points_block(program, points, layout)
     return _ended(blocks, layout, reference)
+
+
+def name_of(line: LineItem) -> str:
+    return line.name or line.sku or line.line_id
 
 
 def _beside_points(program: Program, priced: Priced, tier: TierShown | None, layout: Layout) -> list[Block]:

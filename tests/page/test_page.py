@@ -409,3 +409,47 @@ def test_words_of_the_books_are_never_shown() -> None:
     for part in files("pos_plugin").joinpath("page").iterdir():
         words = re.findall(r"escrow|\bgrants?\b|\brights\b|verdict|\bparked\b|\bdebts?\b", part.read_text().lower())
         assert words == [], part.name
+
+
+CLUB = """
+[[tier]]
+name = "gold"
+title = "Gold"
+from = 100000
+benefits = ["Free coffee"]
+
+[[reward]]
+name = "two-off"
+title = "2.00 off"
+points = 40
+kind = "money"
+value_minor = 200
+
+[[reward]]
+name = "big"
+title = "A hamper"
+points = 60
+kind = "gift"
+
+[[price]]
+name = "members"
+title = "Members' price"
+percent = 10
+"""
+
+
+def test_the_cashier_sees_tier_and_rewards_and_takes_one_with_a_tap(till: Till) -> None:
+    program = read_program(preset("points") + CLUB)
+    till.terminal.store.write(lambda db: settings.use_program(db, program, "2026-01-01T00:00:00+00:00"))
+    till.earn(50)
+    till.tap("Sourdough loaf", "Olive oil")  # 13.19
+    till.terminal.scanned(CARD)
+    till.see("#due", "€11.88")  # 0.42 and 0.89 are 10 %, rounded down line by line
+    till.see("#standing", "Member · 950.00 to Gold")
+    reward = till.page.get_by_role("button", name="2.00 off")
+    reward.click()
+    till.see("#due", "€9.88")
+    assert till.page.get_by_role("button", name="A hamper").is_disabled()
+    till.see("#rewards", "2.00 off40 pointsA hamper10 points more")
+    till.page.get_by_role("button", name="Complete").click()
+    till.see("#receipt-title", "Sale completed")

@@ -439,3 +439,18 @@ def test_the_command_ends_with_status_1_where_something_was_left_out(folder: Pat
     assert as_json.exit_code == 1
     told = json.loads(as_json.stdout)
     assert (told["already"], told["left_out"], len(told["problems"])) == (1, 1, 1)
+
+
+def test_sales_of_the_past_raise_a_member_in_the_order_of_the_file(tmp_path: Path) -> None:
+    gold = preset("points") + '\n[[tier]]\nname = "gold"\ntitle = "Gold"\nfrom = 10000\ntimes = 2\n'
+    folder = tmp_path / "tiers"
+    with Store.create(folder) as store:
+        store.write(lambda db: settings.use_program(db, read_program(gold), NOON.isoformat()))
+    rows = [f"t1,{n},2026-01-{n:02}T17:45:00,C1,tea,drinks,1,{2500 if n < 7 else 1000}" for n in range(1, 9)]
+    read(folder, csv_file(folder, *rows))
+    with Store.open_for_reading(folder) as opened, opened.read() as db:
+        found = [journal.find(db, f"sale/t1/{n}") for n in range(1, 9)]
+        assert verify(db).problems == []
+    awarded = [one.body.awarded for one in found if one and isinstance(one.body, SaleBody)]
+    # 100.00 are reached with the fourth; from the fifth on each counts twice.
+    assert awarded == [25, 25, 25, 25, 50, 50, 20, 20]

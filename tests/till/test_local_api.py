@@ -363,7 +363,7 @@ def test_a_sale_is_printed_and_the_state_says_so(serve) -> None:
         ({"business_day": "21.11.2026"}, "business_day must be a day like 2026-11-21"),
         ({"redeem": [{"kind": "points", "points": 1.5}]}, "redeem[0].points must be a whole number of points"),
         ({"redeem": [{"kind": "points", "points": -1}]}, "redeem[0].points must be 0 or more"),
-        ({"redeem": [{"kind": "stamps", "points": 1}]}, "redeem[0].kind must be 'points', not \"stamps\""),
+        ({"redeem": [{"kind": "stamps", "points": 1}]}, "redeem[0].kind must be 'points' or 'reward', not \"stamps\""),
         ({"redeem": {}}, "redeem must be a list, not {}"),
         ({"training": 1}, "training must be true or false, not 1"),
         ({"totl_minor": 5}, "there is no field totl_minor; did you mean total_minor?"),

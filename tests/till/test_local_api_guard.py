@@ -82,6 +82,7 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/claims"),
     ("POST", "/v1/members"),
     ("GET", "/v1/members/m"),
+    ("POST", "/v1/activities"),
     ("POST", "/v1/receipts/r/reprint"),
     ("GET", "/v1/receipts/r"),
     ("GET", "/v1/receipts/r.png"),
