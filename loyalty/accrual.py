@@ -140,19 +140,16 @@ class Basket:
         excluded = earn.excluded
         self._lines = [line for line in sale.lines if not excluded.has(line)] if excluded else sale.lines
         self._whole = sum(line.amount_minor for line in sale.lines)
-        is_counted_as_paid = earn.tax == "included" and earn.discounts == "after"
-        self._is_plain = not sale.lines or (is_counted_as_paid and len(self._lines) == len(sale.lines))
 
     def amount(self, *goods: Goods) -> int:
         """What was paid for lines that are all of these. What points paid, and what came off the whole sale, falls on all
         lines alike."""
-        total, (of_money, of_all) = self.sale.total_minor, self._share
-        if self._is_plain and all(one.is_everything for one in goods):
-            return total * of_money // of_all
-        if not self._whole:
-            return 0
+        total, whole, (of_money, of_all) = self.sale.total_minor, self._whole, self._share
+        on_top = max(0, total - whole) if all(one.is_everything for one in goods) else 0
+        if not whole:
+            return on_top * of_money // of_all
         picked = sum(self._counts(line) for line in self._picked(goods))
-        return picked * min(total, self._whole) * of_money // (self._whole * of_all)
+        return (picked * min(total, whole) + on_top * whole) * of_money // (whole * of_all)
 
     def units(self, *goods: Goods) -> int:
         milli = sum(line.quantity_milli for line in self._picked(goods))

@@ -37,7 +37,7 @@ class Award(msgspec.Struct, frozen=True):
     usable_from: str = ""
     extends_to: str = ""
     rules: frozenset[str] = frozenset()
-    """The names of the rules that gave points beside the rate."""
+    """The names of the rules that gave something beside the rate."""
 
 
 def standing_of(
@@ -127,7 +127,7 @@ def _award_of(
     reasons += [one.reason for one in found]
     if points < whole:
         reasons.append(Reason(points - whole, "No more than the programme gives in this time", {}))
-    paid = _paid(program, sale, standing, reasons)
+    paid = _paid(program, sale, standing, reasons, only)
     effects = Effects(
         qualifies=_qualifies(program, found, points, amount),
         counts=counts | paid.counts,
@@ -135,7 +135,8 @@ def _award_of(
         donated_minor=program.giving.donated_minor(amount) if program.giving else 0,
         charity=program.giving.chosen(standing.charity).name if program.giving else "",
     )
-    rules = frozenset(one.name for one in found if one.name)
+    tried = [name for name in paid.paid if "/" in name]
+    rules = frozenset([one.name for one in found if one.name] + tried)
     return _award(program, points, reasons, effects, day, standing, rules)
 
 
@@ -226,7 +227,9 @@ def _qualifies(program: Program, found: Sequence[Earned], points: int, amount_mi
             return 1 if amount_minor > 0 else 0
 
 
-def _paid(program: Program, sale: Sale, standing: Standing, reasons: list[Reason]) -> Effects:
+def _paid(
+    program: Program, sale: Sale, standing: Standing, reasons: list[Reason], only: frozenset[str] | None
+) -> Effects:
     """What this sale buys of memberships: so many months for each piece of an article, or its trial, once.
 
     A return of the article gives the months back; the trial can be had again then.
@@ -240,9 +243,11 @@ def _paid(program: Program, sale: Sale, standing: Standing, reasons: list[Reason
         if not plan.is_for(standing):
             reasons.append(Reason(0, "{plan} is not for everybody: show who you are", {"plan": said(plan.title)}))
             continue
-        free = [line for line in sold if plan.trial_days and not line.amount_minor]
+        trial = trial_of(plan.tier)
+        # Less than a cent may be left of what was paid for; that makes it no trial.
+        free = [line for line in sold if plan.trial_days and not line.amount_minor and (only is None or trial in only)]
         if free and plan.may_try(standing):
-            paid[trial_of(plan.tier)], counts[plan.trial_key] = plan.trial_days, 1
+            paid[trial], counts[plan.trial_key] = plan.trial_days, 1
         pieces = sum(line.quantity_milli for line in sold if line not in free) // 1000
         if pieces:
             paid[plan.tier] = paid.get(plan.tier, 0) + pieces * plan.months

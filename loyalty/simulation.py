@@ -21,10 +21,10 @@ from loyalty.program import Program
 from loyalty.redeem import most_redeemable, worth_minor
 from loyalty.reward import NOTHING_OFF, ON_THE_SALE, Off, Reward, after, member_prices, off, why_not
 from loyalty.sale import Sale
-from loyalty.standing import NO_HISTORY, Effects, History, Profile, Standing
+from loyalty.standing import NO_HISTORY, Effects, Profile, Standing
 from loyalty.surprise import Luck, terminal_key
 from loyalty.tiers import paid_until
-from loyalty.words import in_language, said
+from loyalty.words import in_language
 
 HANDED_OVER = ("delivery", "early access", "gift")
 """Kinds of reward whose cost the programme does not say."""
@@ -297,8 +297,9 @@ class Simulation:
         is_first = not member.history.sales
         member.history = member.history.plus(effects, day, sales=1)
         referral = program.referral
-        if referral and member.referrer and sale.total_minor >= max(1, referral.minimum_minor):
-            if referral.on == "every purchase" or (referral.on == "first purchase" and is_first):
+        if referral and sale.total_minor >= max(1, referral.minimum_minor):
+            is_thanked = referral.on == "every purchase" or (referral.on == "first purchase" and is_first)
+            if is_thanked and member.referrer:
                 self._thank(member, day)
 
     def _redeem(self, member: _Member, sale: Sale, standing: Standing) -> tuple[Off, int]:
@@ -345,7 +346,7 @@ class Simulation:
         for reason in reasons:
             points, values = reason.points, reason.values  # type: ignore[attr-defined]
             if points:
-                name = values.get("rule") or values.get("tier") or ("the rate" if "paid" in values else "other")
+                name = values.get("rule") or values.get("tier") or ("the rate" if "paid" in values else "other rules")
                 self._sources[name if isinstance(name, str) else in_language(name)] += points
 
     # -- months and ends
@@ -410,7 +411,7 @@ class Simulation:
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
     def _drawn(self, percent: int, *what: str) -> bool:
-        return 0 < percent and (percent >= 100 or self._draw(*what) % 100 < percent)
+        return percent > 0 and (percent >= 100 or self._draw(*what) % 100 < percent)
 
 
 STATED = ("money", "coupon", "gift card", "donation")

@@ -159,17 +159,27 @@ class Ladder:
         return level
 
     def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
-        rules, level, ends = self.rules, -1, FOR_EVER
-        for day in (*counted.days, today):
-            while ends < day:
-                level, ends = self._after(counted, level, ends)
-            amount = self._in_window(counted, day)
-            reached = self._supported(amount)
-            if reached > level:
-                level, ends = reached, rules.last_day(day)
-            elif level >= 0 and rules.window == "calendar year" and amount >= self.earned[level].to_keep:
-                ends = max(ends, rules.last_day(day))
+        level, ends = -1, FOR_EVER
+        for day in counted.days:
+            level, ends = self._risen(counted, day, *self._lived_to(counted, day, level, ends))
+            is_of_a_year = level >= 0 and self.rules.window == "calendar year"
+            # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
+            if is_of_a_year and self._in_window(counted, day) >= self.earned[level].to_keep:
+                ends = max(ends, self._last_day(level, day))
+        return self._risen(counted, today, *self._lived_to(counted, today, level, ends))
+
+    def _lived_to(self, counted: _Counted, day: str, level: int, ends: str) -> tuple[int, str]:
+        while ends < day:
+            level, ends = self._after(counted, level, ends)
         return level, ends
+
+    def _risen(self, counted: _Counted, day: str, level: int, ends: str) -> tuple[int, str]:
+        reached = self._supported(self._in_window(counted, day))
+        return (reached, self._last_day(reached, day)) if reached > level else (level, ends)
+
+    def _last_day(self, level: int, day: str) -> str:
+        """Of a tier that was reached or kept on this day. One that asks for nothing is kept for ever."""
+        return self.rules.last_day(day) if self.earned[level].to_keep else FOR_EVER
 
     def _after(self, counted: _Counted, level: int, ended: str) -> tuple[int, str]:
         """What follows on a tier whose last day was `ended`."""
@@ -178,8 +188,8 @@ class Ladder:
         amount = self._in_window(counted, start if rules.lasts == "end of year" else ended)
         if amount < self.earned[level].to_keep and rules.downgrade != "none":
             level = level - 1 if rules.downgrade == "one" else min(level - 1, self._supported(amount))
-        if level < 0:
-            return -1, FOR_EVER
+        if level < 0 or not self.earned[level].to_keep:
+            return level, FOR_EVER
         return level, rules.last_day(start) if rules.lasts == "months" else f"{start[:4]}-12-31"
 
 

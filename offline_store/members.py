@@ -94,14 +94,16 @@ def initials_of(db: sqlite3.Connection, member: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def join(db: sqlite3.Connection, at: Moment, details: MemberDetails, initials: str, day: str = "") -> Entry:
+def join(
+    db: sqlite3.Connection, at: Moment, details: MemberDetails, initials: str, day: str = "", referrer: str = ""
+) -> Entry:
     """A new member: the reference in the journal, cards beside it, the rest in the outbox until head office has it.
 
     `day` is the day of joining, if not today. sqlite3.IntegrityError where a card is somebody's already.
     """
     joined_on = day or at.today
     occurred_at = f"{day}T00:00:00" if day else at.occurred_at
-    draft = Draft(JoinBody(), f"join/{details.member}", occurred_at, joined_on, member=details.member)
+    draft = Draft(JoinBody(referrer), f"join/{details.member}", occurred_at, joined_on, member=details.member)
     new = record(db, at.who, draft, at.recorded_at)
     db.execute(
         "INSERT INTO member (member, joined_on, initials) VALUES (?, ?, ?)", (details.member, joined_on, initials)
@@ -283,7 +285,14 @@ def send_again(db: sqlite3.Connection, after: int) -> None:
         joined = read_entry(data)
         cards = cards_of(db, current(db, joined.member))
         if cards:
-            details = MemberDetails(joined.member, cards, joined.envelope.recorded_at)
+            profile = histories.of(db, joined.member).profile
+            details = MemberDetails(
+                joined.member,
+                cards,
+                joined.envelope.recorded_at,
+                birthday=profile.birthday,
+                charity=profile.charity,
+            )
             db.execute(
                 "INSERT INTO member_outbox (member, details) VALUES (?, ?) ON CONFLICT (member) DO NOTHING",
                 (joined.member, msgspec.json.encode(details).decode()),

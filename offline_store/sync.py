@@ -12,6 +12,7 @@ of an answer, and an acknowledgement counts only where it names the hash of an e
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -418,8 +419,10 @@ class Sync:
                         self._begin_anew(db, "forfeited")
                         at = moment(db, self._clock())
                 case ProgramItem():
+                    settings.put(db, "surprise_key", item.surprise_key)
                     try:
                         settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
+                        at = moment(db, self._clock())
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")
         members.apply_items(db, at, told)
@@ -522,5 +525,7 @@ def _require_sound(item: FeedItem) -> None:
     elif isinstance(item, GrantItem):
         days = [part.expires_on for part in item.slices]
         are_above_0 = all(part.points > 0 for part in item.slices)
+    elif isinstance(item, ProgramItem) and re.fullmatch("([0-9a-f]{2})*", item.surprise_key) is None:
+        raise Nonsense("Head office sent a key that is none.", hint="It was not taken over.")
     if not are_above_0 or not all(map(_is_day, days)):
         raise Nonsense("Head office sent points with a day or a number that is none.", hint="They were not taken over.")

@@ -115,6 +115,7 @@ class Terminal:
             look_up_card=self._look_up_card,
             look_up_phone=self._look_up_phone,
             recorded=lambda: self.recorded("sale"),
+            operators=config.operators.members,
         )
 
     @classmethod
@@ -260,7 +261,11 @@ class Terminal:
             return Enquiry(
                 members.balance(db, member, today),
                 rights.spendable_here(
-                    db, settings.program_in_force(db), member, today, is_online=self.connection().is_online
+                    db,
+                    settings.program_in_force(db, self.clock()),
+                    member,
+                    today,
+                    is_online=self.connection().is_online,
                 ).points,
                 members.cards_of(db, member),
                 moved,
@@ -298,7 +303,7 @@ class Terminal:
         """Everything the page shows that is not the sale itself."""
         with self.store.read() as db:
             who, shop = journal.identity(db), settings.get(db, "shop")
-            program = settings.program_in_force(db)
+            program = settings.program_in_force(db, self.clock())
             last, _ = journal.head(db)
             acknowledged = int(settings.get(db, "acknowledged", "0"))
             seen = settings.get(db, "server_time")

@@ -17,11 +17,11 @@ import pytest
 from ledger.entry import Slice
 from ledger.lots import spendable, spent
 from loyalty.accrual import Limit, within
-from loyalty.award import award, gift, standing_of
+from loyalty.award import award, gift, recognised, standing_of
 from loyalty.program import preset, preset_names, read_program
 from loyalty.redeem import most_redeemable, worth_minor
 from loyalty.returns import Sold, reversal
-from loyalty.reward import NOTHING_OFF, Off, after, member_prices, off, why_not
+from loyalty.reward import NOTHING_OFF, Off, after, effects_of, member_prices, off, why_not
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
 from loyalty.standing import NO_HISTORY, Effects, Profile, total
 from loyalty.surprise import Luck, terminal_key
@@ -183,15 +183,16 @@ class Member:
         return 0, []
 
     def _thanked(self, day, colleague, points):
-        """The rule's limits count what the colleague gave, so theirs is the standing; the points are the member's."""
+        """The allowance is counted with the colleague who gives; the points are the member's."""
         theirs = self.colleagues.get(colleague, NO_HISTORY)
         standing = standing_of(self.program, theirs, Profile(), day)
-        given = gift(
-            self.program, "activity", day, f"{day}T12:00:00", standing, amount_minor=int(points), activity="thanks"
-        )
+        given = self.program.recognition.given(int(points), standing, day)
+        if given.refused:
+            return 0, [f"{colleague} cannot: {given.refused}"]
         self.colleagues[colleague] = theirs.plus(given.effects, day)
-        self._earns(f"thanks/{colleague}/{day}", given)
-        return given.points, said(given.reasons)
+        thanks = recognised(self.program, int(points), day, standing)
+        self._earns(f"thanks/{colleague}/{day}", thanks)
+        return thanks.points, said(thanks.reasons)
 
     def _friend(self, day):
         referral, counts = self.program.referral, self.history.counts
@@ -280,13 +281,14 @@ class Member:
         for name, change in changes.items():
             self.lots[name].points += change
         earned = award(program, sale, taken.minor, standing, self.luck)
-        effects = total([earned.effects, Effects(counts=cheaper.counts), Effects(counts=taken.counts)])
+        rewarded = [effects_of(wanted, standing, taken)] if wanted and used else []
+        effects = total([earned.effects, Effects(counts=cheaper.counts), *rewarded])
         self.history = self.history.plus(effects, day, sales=1)
         self._earns(day, earned)
         sold = Sold(sale, earned.points, used, taken.minor, standing, effects)
         self.sales[day] = Bought(sold, day, changes)
         receipt += said(earned.reasons)
-        if effects.donated_minor:
+        if program.giving and effects.donated_minor:
             receipt.append(
                 f"For {in_language(program.giving.chosen(effects.charity).title)}: {money(effects.donated_minor)}"
             )
