@@ -149,14 +149,15 @@ class Office:
             schema.program,
             [{"program": program.id, "text": program.text, "kept_at": self.time()}],
         )
-        now, coming = self._in_force(connection)
-        coming = [name for name in coming if name != program.id]
+        now, waiting = self._in_force(connection)
+        coming = [name for name in waiting if name != program.id]
         if now and not self._is_in_effect(program):
             coming.append(program.id)
         else:
             now = program.id
-        rows = [{"name": "program", "value": now}, {"name": COMING, "value": " ".join(coming)}]
-        put(connection, schema.setting, rows)
+        put(connection, schema.setting, [{"name": "program", "value": now}])
+        if coming or self._setting(connection, COMING):
+            put(connection, schema.setting, [{"name": COMING, "value": " ".join(coming)}])
         channels.announce(connection, channels.PROGRAM, [program.id])
 
     def program(self, connection: Connection, program_id: str = "") -> Program | None:

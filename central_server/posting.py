@@ -93,6 +93,7 @@ class EntryPosting:
                 self._merge(body)
             case JoinBody() as body:
                 if body.referrer:
+                    self.sales.flush()  # what was bought is looked for in the tables
                     referrals.joined(self.books, self.shop, entry, body.referrer)
             case HelloBody():
                 pass
@@ -172,12 +173,11 @@ class EntryPosting:
                 book = settlement.book(entry.member)
                 if body.awarded:
                     book.award(body.lot, body.expires_on, body.usable_from)
+                bought_on = body.sale.business_day
                 if body.extends_to:
-                    book.keep_alive(entry.envelope.business_day, body.extends_to)
+                    book.keep_alive(bought_on, body.extends_to)
                 self.books.expect_lots(book, self.esc, entry.envelope.business_day)
-                self.books.histories.add(
-                    self.books.who(entry.member), body.effects, entry.envelope.business_day, sales=1
-                )
+                self.books.histories.add(self.books.who(entry.member), body.effects, bought_on, sales=1)
                 settlement.says(entry.member, issued=-body.awarded, redeemed=body.redeemed)
                 awarded = {body.lot: body.awarded} if body.awarded else {}
                 self._settle(book, entry.member, self.esc, awarded=awarded, outgoing=body.redeemed)

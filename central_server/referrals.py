@@ -1,4 +1,7 @@
-"""Who brought a friend is rewarded once the friend has joined, or bought; whichever of the two is heard of first."""
+"""Who brought a friend is rewarded once the friend has joined, or bought; whichever of the two is heard of first.
+
+Where a programme rewards only so many friends a year, those count that head office heard of first.
+"""
 
 from __future__ import annotations
 
@@ -99,12 +102,13 @@ def _bought_before(books: Books, friend: str) -> list[tuple[str, Sale, str]]:
         except EntryUnreadable:
             continue
         if isinstance(body, ClaimBody):
-            claimed = books.connection.scalar(
-                select(inbox.data)
+            claimed = books.connection.execute(
+                select(inbox.data, sale.member)
                 .join_from(schema.sale, schema.inbox, (inbox.terminal == sale.terminal) & (inbox.hash == sale.hash))
                 .where(inbox.number == sale.number, sale.shop == shop, sale.document == body.sale)
-            )
-            body = read_entry(claimed).body if claimed else body
+            ).one_or_none()
+            if claimed is not None and books.who(claimed.member) == friend:
+                body = read_entry(claimed.data).body
         if isinstance(body, SaleBody):
             found.append((shop, body.sale, body.program))
     return found

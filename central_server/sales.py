@@ -40,6 +40,13 @@ class SaleDocument:
     def is_known(self) -> bool:
         return self.entry is not None
 
+    @property
+    def bought_on(self) -> str:
+        """The trading day of the sale, whichever till brought it."""
+        assert self.entry is not None
+        assert isinstance(self.entry.body, SaleBody)
+        return self.entry.body.sale.business_day
+
     def following(self, kind: str) -> list[Entry]:
         """Returns or claims, in an order that the entries themselves say, so that it is the same whichever till was heard
         first."""
@@ -191,7 +198,7 @@ class Sales:
         backs = one.following("return")
         taken, restored, undone = self._totals(one, backs) if backs else (0, 0, NOTHING_UNDONE)
         if backs:
-            books.histories.undo(own, *one.key, one.entry.envelope.business_day, undone)
+            books.histories.undo(own, *one.key, one.bought_on, undone)
         more_taken, more_restored = taken - one.taken, restored - one.restored
         if not esc and not more_taken and not more_restored:
             return borne
@@ -223,9 +230,7 @@ class Sales:
             book.award(body.lot, body.expires_on, body.usable_from)
         if body.extends_to:
             book.keep_alive(claim.envelope.business_day, body.extends_to)
-        assert one.entry is not None
-        bought_on = one.entry.envelope.business_day
-        self.books.histories.add(self.books.who(claim.member), body.effects, bought_on, sales=1)
+        self.books.histories.add(self.books.who(claim.member), body.effects, one.bought_on, sales=1)
         settlement.says(claim.member, issued=-body.awarded)
         book.settle(place, esc, awarded={body.lot: body.awarded} if body.awarded else {})
 
