@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run test check replay sim bench lint clean
+.PHONY: setup run words test check replay sim bench lint clean
 
 setup: $(READY)
 
@@ -19,6 +19,12 @@ $(READY): pyproject.toml constraints.txt
 
 run: setup
 	@exec $(BIN)/pos-plugin demo
+
+# The catalogues in step with the texts of the product; then translate what is empty in loyalty/locale/*/LC_MESSAGES/*.po.
+words: setup
+	@$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword Reason:2 --keyword say:1 --keyword translated:1 --keyword text:1 --no-location --omit-header --sort-output --output loyalty/locale/pos-plugin.pot loyalty pos_plugin
+	@for language in tr de fr es; do $(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --input loyalty/locale/pos-plugin.pot --domain pos-plugin --output-dir loyalty/locale --locale $$language --init-missing || exit 1; done
+	@$(BIN)/pybabel --quiet compile --use-fuzzy --domain pos-plugin --directory loyalty/locale
 
 # What every change must pass, on a bare machine: under five minutes.
 test: setup lint

@@ -59,6 +59,14 @@ from pos_plugin.terminal import Terminal
 DOCS = Path(__file__).parent
 CARD = "2900000000018"
 PROGRAM = read_program(preset("points"))
+SURVEY = """
+[[accrual]]
+name = "survey"
+title = "Survey"
+on = "activity"
+activity = "survey"
+points = 20
+"""
 
 
 class Clock:
@@ -88,7 +96,8 @@ def till(folder: Path) -> Iterator[Terminal]:
     """A till without a network that has sold to somebody who had left the card at home, and twice to a member."""
     clock = Clock()
     store = Store.create(folder, random_bytes=chance(2026))
-    store.write(lambda db: settings.use_program(db, PROGRAM, (clock() - timedelta(days=1)).isoformat()))
+    program = read_program(preset("points") + SURVEY)
+    store.write(lambda db: settings.use_program(db, program, (clock() - timedelta(days=1)).isoformat()))
     config = Config(shop=Shop(header=["Corner Shop"], footer=["Thank you"]))
     with Terminal(store, config, clock=clock, random_bytes=chance(7)) as terminal:
         checkout = terminal.checkout

@@ -19,6 +19,10 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+BASE = "base"
+"""What a condition calls those who are in no tier."""
+
+
 class Excluded(Table):
     """Lines that do not count: any of these products, categories or tags; `marked_down`, those with a discount of their own."""
 
@@ -72,7 +76,8 @@ class Condition(Table):
     """When a rule applies; what is not named does not matter, and all that is named must hold.
 
     `hours` are shop-local, `"14:00-17:00"` is up to 16:59 and `"22:00-02:00"` goes past midnight; `starts` and `ends` are the
-    first and the last trading day.
+    first and the last trading day. `minimum_minor` is of the whole sale, before points pay. Of `tiers`, `base` is nobody's
+    tier: those below the first.
     """
 
     tiers: Names = []
@@ -126,7 +131,7 @@ class Condition(Table):
             return "starts"
         if self.ends and day > self.ends:
             return "ends"
-        if self.tiers and standing.tier not in self.tiers:
+        if self.tiers and (standing.tier or BASE) not in self.tiers:
             return "tiers"
         if self.segments and not any(segment in self.segments for segment in standing.segments):
             return "segments"

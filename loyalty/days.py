@@ -108,6 +108,17 @@ def is_month_day(text: str) -> bool:
         return False
 
 
+def is_local_time(text: str) -> bool:
+    """
+    >>> is_local_time("2026-12-01T04:00"), is_local_time("2026-12-01"), is_local_time("2026-12-01T04:00+01:00")
+    (True, False, False)
+    """
+    try:
+        return datetime.fromisoformat(text).isoformat().startswith(text) and len(text) >= len("2026-12-01T04:00")
+    except ValueError:
+        return False
+
+
 def days_after(day: str, days: int) -> str:
     """
     >>> days_after("2026-12-25", 14)

@@ -13,16 +13,19 @@ from ledger.entry import (
     ClaimBody,
     Draft,
     Entry,
+    GiveBody,
     OpenBody,
     ReleaseBody,
     ReturnBody,
     SaleBody,
+    Slice,
     TakeBody,
     entry,
     read_entry,
 )
 from ledger.postings import postings
 from loyalty.sale import document_name
+from offline_store import histories
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def head(db: sqlite3.Connection) -> tuple[int, str]:
 
 
 def record(db: sqlite3.Connection, who: Identity, draft: Draft, recorded_at: str) -> Entry:
-    """Writes the next entry, its document, its postings and what it does to the lots, in the caller's transaction.
+    """Writes the next entry, its document, its postings and what it does to lots and history, in the caller's transaction.
 
     sqlite3.IntegrityError where the document exists, or a lot would be overspent: nothing of it stays then.
     """
@@ -62,6 +65,7 @@ def record(db: sqlite3.Connection, who: Identity, draft: Draft, recorded_at: str
             [(move.member, new.number, move.commodity, move.account, move.amount) for move in moves],
         )
     _change_lots(db, new)
+    histories.add(db, new, is_posted=bool(moves))
     return new
 
 
@@ -80,12 +84,13 @@ def _change_lots(db: sqlite3.Connection, new: Entry) -> None:
                     "INSERT INTO floor_spent (member, number, points) VALUES (?, ?, ?)",
                     (member, new.number, new.body.floor),
                 )
+            _keep_alive(db, new)
             if awarded:
-                here = esc.get(lot, 0)
-                db.execute(
-                    "INSERT INTO lot (member, lot, expires_on, held, elsewhere) VALUES (?, ?, ?, ?, ?)",
-                    (member, lot, expires_on, here, awarded - here),
-                )
+                _add_lot(db, new, Slice(lot, awarded, expires_on), new.body.usable_from)
+        case GiveBody(points=points, lot=lot, expires_on=expires_on, usable_from=usable_from):
+            _keep_alive(db, new)
+            if points > 0:
+                _add_lot(db, new, Slice(lot, points, expires_on), usable_from)
         case ReturnBody(taken=taken, lot=lot):
             for changed, change in esc.items():
                 _change_held(db, member, changed, change)
@@ -93,6 +98,9 @@ def _change_lots(db: sqlite3.Connection, new: Entry) -> None:
             db.execute(
                 "UPDATE lot SET elsewhere = max(0, elsewhere - ?) WHERE member = ? AND lot = ?",
                 (taken - out_of_escrow, member, lot),
+            )
+            db.execute(
+                "UPDATE vesting SET points = max(0, points - ?) WHERE member = ? AND lot = ?", (taken, member, lot)
             )
         case ReleaseBody():
             _release(db, dict.fromkeys(esc, member), esc)
@@ -105,6 +113,29 @@ def _change_lots(db: sqlite3.Connection, new: Entry) -> None:
             )
         case _:
             pass
+
+
+def _add_lot(db: sqlite3.Connection, new: Entry, whole: Slice, usable_from: str) -> None:
+    here = new.envelope.esc.get(whole.lot, 0)
+    db.execute(
+        "INSERT INTO lot (member, lot, expires_on, held, elsewhere) VALUES (?, ?, ?, ?, ?)",
+        (new.member, whole.lot, whole.expires_on, here, whole.points - here),
+    )
+    if usable_from:
+        db.execute(
+            "INSERT INTO vesting (member, lot, number, usable_from, points) VALUES (?, ?, ?, ?, ?)",
+            (new.member, whole.lot, new.number, usable_from, whole.points),
+        )
+
+
+def _keep_alive(db: sqlite3.Connection, new: Entry) -> None:
+    """All of the member's lots that had not expired on the entry's day live at least until the day that it extends them to."""
+    extends_to = histories.extension(new)
+    if extends_to:
+        db.execute(
+            "UPDATE lot SET expires_on = ?1 WHERE member = ?2 AND expires_on < ?1 AND expires_on > ?3",
+            (extends_to, new.member, new.envelope.business_day),
+        )
 
 
 def _change_held(db: sqlite3.Connection, member: str, lot: str, change: int) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from ledger.entry import Draft, Entry, JoinBody, MergeBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
+from offline_store import histories
 from offline_store.journal import number_of, record
 from offline_store.moment import Moment
 
@@ -42,7 +43,7 @@ class Balance:
     `known` is head office's figure of `as_of` (UTC; '' if it never told), less what has expired since; `since` is what this
     till has recorded afterwards. `next_expiry` and `expiring` are the soonest day and how many points end then, less what was
     redeemed of them here since. `granted`: what head office, which never told of this member, has granted here; no figure
-    above has it, and it is negative, as its account is.
+    above has it, and it is negative, as its account is. `vesting`: what of the points cannot be spent yet.
     """
 
     known: int
@@ -51,6 +52,7 @@ class Balance:
     next_expiry: str
     expiring: int
     granted: int = 0
+    vesting: int = 0
 
     @property
     def points(self) -> int:
@@ -92,14 +94,16 @@ def initials_of(db: sqlite3.Connection, member: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def join(db: sqlite3.Connection, at: Moment, details: MemberDetails, initials: str, day: str = "") -> Entry:
+def join(
+    db: sqlite3.Connection, at: Moment, details: MemberDetails, initials: str, day: str = "", referrer: str = ""
+) -> Entry:
     """A new member: the reference in the journal, cards beside it, the rest in the outbox until head office has it.
 
     `day` is the day of joining, if not today. sqlite3.IntegrityError where a card is somebody's already.
     """
     joined_on = day or at.today
     occurred_at = f"{day}T00:00:00" if day else at.occurred_at
-    draft = Draft(JoinBody(), f"join/{details.member}", occurred_at, joined_on, member=details.member)
+    draft = Draft(JoinBody(referrer), f"join/{details.member}", occurred_at, joined_on, member=details.member)
     new = record(db, at.who, draft, at.recorded_at)
     db.execute(
         "INSERT INTO member (member, joined_on, initials) VALUES (?, ?, ?)", (details.member, joined_on, initials)
@@ -118,17 +122,35 @@ def balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
     if row is None or not row[0]:
         return _own_balance(db, member, today)
     as_of, includes, points, debt = row
-    spendable = [part for part in _points.decode(points) if today < part.expires_on]
+    day, extends_to = histories.kept_alive(db, member, includes)
+    parts = [
+        (max(part.expires_on, extends_to) if day < part.expires_on else part.expires_on, part)
+        for part in _points.decode(points)
+    ]
+    spendable = [(day, part) for day, part in parts if today < day]
     (since,) = db.execute(
         "SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ? AND number > ?",
         (member, includes),
     ).fetchone()
-    expiring = {part.expires_on: part.points for part in spendable}
+    expiring: Counter[str] = Counter()
+    for day, part in spendable:
+        expiring[day] += part.points
     for day, change in _used_since(db, member, includes).items():
-        expiring[day] = expiring.get(day, 0) + change
+        expiring[day] += change
     soonest = min((day for day, left in expiring.items() if left > 0 and today < day), default="")
-    known = sum(part.points for part in spendable) - debt
-    return Balance(known, since, as_of, soonest, expiring[soonest] if soonest else 0)
+    known = sum(part.points for _, part in spendable) - debt
+    vesting = sum(part.points for _, part in spendable if today < part.usable_from)
+    vesting += _vesting(db, member, today, includes)
+    return Balance(known, since, as_of, soonest, expiring[soonest] if soonest else 0, vesting=vesting)
+
+
+def _vesting(db: sqlite3.Connection, member: str, today: str, after: int = 0) -> int:
+    """Points awarded here after entry `after` that cannot be spent yet."""
+    (points,) = db.execute(
+        "SELECT coalesce(sum(points), 0) FROM vesting WHERE member = ? AND usable_from > ? AND number > ?",
+        (member, today, after),
+    ).fetchone()
+    return int(points)
 
 
 def _used_since(db: sqlite3.Connection, member: str, number: int) -> Counter[str]:
@@ -158,7 +180,7 @@ def _own_balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
         (expiring,) = db.execute(
             "SELECT sum(held + elsewhere) FROM lot WHERE member = ? AND expires_on = ?", (member, soonest)
         ).fetchone()
-    return Balance(0, spendable + owed, "", soonest, expiring, granted)
+    return Balance(0, spendable + owed, "", soonest, expiring, granted, _vesting(db, member, today))
 
 
 def apply_items(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem]) -> None:
@@ -208,6 +230,9 @@ def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
             for item in sorted(items, key=attrgetter("member"))
         ),
     )
+    known = _those_in(db, "history", names)
+    told = (histories.Told(one.member, one.includes, one.history, one.profile) for one in items)
+    histories.hear(db, [one for one in told if one.member in known or one.says_something], waiting)
     db.executemany(
         "INSERT INTO card (card, member) VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET member = excluded.member",
         sorted({card: item.member for item in items for card in item.cards}.items()),
@@ -260,7 +285,14 @@ def send_again(db: sqlite3.Connection, after: int) -> None:
         joined = read_entry(data)
         cards = cards_of(db, current(db, joined.member))
         if cards:
-            details = MemberDetails(joined.member, cards, joined.envelope.recorded_at)
+            profile = histories.of(db, joined.member).profile
+            details = MemberDetails(
+                joined.member,
+                cards,
+                joined.envelope.recorded_at,
+                birthday=profile.birthday,
+                charity=profile.charity,
+            )
             db.execute(
                 "INSERT INTO member_outbox (member, details) VALUES (?, ?) ON CONFLICT (member) DO NOTHING",
                 (joined.member, msgspec.json.encode(details).decode()),

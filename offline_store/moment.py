@@ -19,13 +19,16 @@ from offline_store.journal import Identity
 @dataclass(frozen=True)
 class Moment:
     """`now` is the till's clock, but never earlier than the last server time it saw. `acknowledged` is the number of the last
-    entry that head office has. `since` is when this till was made, or last started where the caller knows."""
+    entry that head office has. `since` is when this till was made, or last started where the caller knows. With
+    `surprise_key`, in hex, it draws for surprises; '' where head office gave none."""
 
     who: Identity
     program: Program
     now: datetime
     acknowledged: int
     since: datetime
+    shop: str = ""
+    surprise_key: str = ""
 
     @cached_property
     def local(self) -> datetime:
@@ -57,10 +60,13 @@ def moment(db: sqlite3.Connection, clock: datetime, started_at: datetime | None 
     known = settings.every(db)
     seen = known.get("server_time")
     made_at = datetime.fromisoformat(known.get("made_at", "0001-01-02T00:00:00+00:00"))
+    now = max(clock, datetime.fromisoformat(seen)) if seen else clock
     return Moment(
         who=Identity(known["terminal"], known["epoch"]),
-        program=settings.program(db, known["program"]),
-        now=max(clock, datetime.fromisoformat(seen)) if seen else clock,
+        program=settings.in_force(db, known, now),
+        now=now,
         acknowledged=int(known.get("acknowledged", "0")),
         since=max(made_at, started_at) if started_at else made_at,
+        shop=known.get("shop", ""),
+        surprise_key=known.get("surprise_key", ""),
     )

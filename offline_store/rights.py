@@ -138,7 +138,8 @@ def count_takes(db: sqlite3.Connection, acknowledged: int) -> None:
         for part in _slices.decode(slices):
             db.execute(
                 "INSERT INTO lot (member, lot, expires_on, held, elsewhere) VALUES (?, ?, ?, ?, 0) "
-                "ON CONFLICT (member, lot) DO UPDATE SET held = held + excluded.held, expires_on = excluded.expires_on, "
+                "ON CONFLICT (member, lot) DO UPDATE SET held = held + excluded.held, "
+                "expires_on = max(expires_on, excluded.expires_on), "
                 "elsewhere = max(0, elsewhere - excluded.held)",
                 (member, part.lot, part.expires_on, part.points),
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from datetime import datetime
 
 from loyalty.program import Program, read_program
 
@@ -24,17 +26,58 @@ def every(db: sqlite3.Connection) -> dict[str, str]:
 
 
 def use_program(db: sqlite3.Connection, program: Program, since: str) -> None:
-    """Makes `program` the one in force from `since` (UTC). Earlier ones stay: returns are computed under the sale's own."""
+    """Takes a programme over at `since` (UTC): it is in force at once, or from the shop-local time at which it takes effect.
+
+    Earlier ones stay: what was quoted or sold under them goes on under them.
+    """
     db.execute(
         "INSERT INTO program (id, text, since) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (program.id, program.text, since),
     )
-    put(db, "program", program.id)
+    now = datetime.fromisoformat(since)
+    known = every(db)
+    coming = [one for one in _coming(known) if one[1] != program.id]
+    if "program" in known:
+        # Whatever has taken effect by now is what this one comes after.
+        put(db, "program", in_force(db, known, now).id)
+        coming = [one for one in coming if one[0] > _local(one[1], now, db)]
+    if program.effective > _local_of(program, now) and "program" in known:
+        coming.append((program.effective, program.id))
+    else:
+        put(db, "program", program.id)
+    put(db, "programs_to_come", json.dumps(coming))
     db.execute("INSERT INTO setting (name, value) VALUES ('made_at', ?) ON CONFLICT (name) DO NOTHING", (since,))
 
 
-def program_in_force(db: sqlite3.Connection) -> Program:
-    return program(db, get(db, "program"))
+def in_force(db: sqlite3.Connection, known: dict[str, str], now: datetime) -> Program:
+    """The newest programme whose time has come, of the settings `known`."""
+    newest = known["program"]
+    for effective, name in _coming(known):  # in the order of their times, and of those alike in that of their coming
+        if effective <= _local(name, now, db):
+            newest = name
+    return program(db, newest)
+
+
+def program_in_force(db: sqlite3.Connection, clock: datetime) -> Program:
+    """The programme in force by the till's clock, or by the last server time where that is later. KeyError if there is none."""
+    known = every(db)
+    seen = known.get("server_time")
+    return in_force(db, known, max(clock, datetime.fromisoformat(seen)) if seen else clock)
+
+
+def _coming(known: dict[str, str]) -> list[tuple[str, str]]:
+    """Programmes that take effect later than they came: (shop-local time, id)."""
+    text = known.get("programs_to_come", "[]")
+    return [] if text == "[]" else sorted(((at, name) for at, name in json.loads(text)), key=lambda one: one[0])
+
+
+def _local(program_id: str, now: datetime, db: sqlite3.Connection) -> str:
+    return _local_of(program(db, program_id), now)
+
+
+def _local_of(program: Program, now: datetime) -> str:
+    """The wall clock of the programme's shops, as programmes write it."""
+    return now.astimezone(program.zone).replace(tzinfo=None).isoformat(timespec="minutes")
 
 
 def program(db: sqlite3.Connection, program_id: str) -> Program:

@@ -12,6 +12,7 @@ of an answer, and an acknowledgement counts only where it names the hash of an e
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -46,6 +47,7 @@ from ledger.wire import (
     enrolment_message,
     pack,
 )
+from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
 from offline_store import journal, members, rights, settings
 from offline_store.moment import moment
@@ -417,8 +419,10 @@ class Sync:
                         self._begin_anew(db, "forfeited")
                         at = moment(db, self._clock())
                 case ProgramItem():
+                    settings.put(db, "surprise_key", item.surprise_key)
                     try:
                         settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
+                        at = moment(db, self._clock())
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")
         members.apply_items(db, at, told)
@@ -514,8 +518,14 @@ def _require_sound(item: FeedItem) -> None:
     if isinstance(item, MemberItem):
         _moment(item.as_of)
         days = [part.expires_on for part in item.points]
+        days += [part.usable_from for part in item.points if part.usable_from]
+        days += [*item.history.qualifying, *(day for of_tier in item.history.paid.values() for day in of_tier)]
+        if item.profile.birthday and not is_month_day(item.profile.birthday):
+            raise Nonsense("Head office sent a birthday that is none.", hint="It was not taken over.")
     elif isinstance(item, GrantItem):
         days = [part.expires_on for part in item.slices]
         are_above_0 = all(part.points > 0 for part in item.slices)
+    elif isinstance(item, ProgramItem) and re.fullmatch("([0-9a-f]{2})*", item.surprise_key) is None:
+        raise Nonsense("Head office sent a key that is none.", hint="It was not taken over.")
     if not are_above_0 or not all(map(_is_day, days)):
         raise Nonsense("Head office sent points with a day or a number that is none.", hint="They were not taken over.")

@@ -1,4 +1,4 @@
-"""Proof that a till's file is whole: the chain, the postings, the lots, the documents."""
+"""Proof that a till's file is whole: the chain, the postings, the lots, the histories, the documents."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ from dataclasses import dataclass
 import msgspec
 
 from ledger.chain import breaks
-from ledger.entry import ClaimBody, Entry, EntryUnreadable, OpenBody, ReturnBody, SaleBody, Slice, TakeBody, read_entry
+from ledger.entry import (
+    ClaimBody,
+    Entry,
+    EntryUnreadable,
+    GiveBody,
+    OpenBody,
+    ReturnBody,
+    SaleBody,
+    Slice,
+    TakeBody,
+    read_entry,
+)
 from ledger.postings import MEMBER_ACCOUNTS, postings
-from offline_store import journal, settings
+from offline_store import histories, journal, settings
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,8 @@ def verify(db: sqlite3.Connection, progress: Callable[[int], None] = lambda numb
     totals: Counter[str] = Counter()
     sums: Counter[tuple[str, str]] = Counter()
     lots: Counter[str] = Counter()
-    unlike: dict[tuple[str, str], str] = {}
+    unlike: set[str] = set()
+    history = histories.Sums(db)
     pending = {number for (number,) in db.execute("SELECT number FROM pending_take")}
 
     def seen(rows: Iterable[tuple[int, str, bytes]]) -> Iterator[tuple[int, str, bytes]]:
@@ -72,13 +84,16 @@ def verify(db: sqlite3.Connection, progress: Callable[[int], None] = lambda numb
             for lot, change in read.envelope.esc.items():
                 owner = read.body.owners.get(lot, "") if isinstance(read.body, OpenBody) else read.member
                 lots[owner] += change * hash(lot)
-            if number not in pending:
-                _compare_expiries(db, read, unlike)
+            history.add(read)
+            if number not in pending and _is_unlike(db, read):
+                unlike.add(read.member)
         if ahead is not None:
             problems.append(f"posting of entry {ahead[0]}, which is not there")
 
     problems += [found.what for found in breaks(seen(journal.every(db)))]
-    problems += unlike.values()
+    for member in sorted(unlike):
+        problems += _wrong_expiries(db, member, pending)
+    problems += history.wrong()
     problems += _wrong_lots(db, sums, lots)
     number, head = journal.head(db)
     (documents,) = db.execute("SELECT count(*) FROM document").fetchone()
@@ -119,23 +134,43 @@ def _wrong_lots(db: sqlite3.Connection, sums: Counter[tuple[str, str]], lots: Co
             yield f"member {member}: the points held here are of other lots than the journal says"
 
 
-def _compare_expiries(db: sqlite3.Connection, read: Entry, unlike: dict[tuple[str, str], str]) -> None:
-    """Keeps in `unlike` the lots whose day here is not the one that the last entry naming them says.
-
-    A grant may bring a later day than the award: points that came back late have had their grace.
-    """
+def _is_unlike(db: sqlite3.Connection, read: Entry) -> bool:
+    """Whether a lot that an entry brings is kept here until another day than the entry says."""
     for lot, expires_on in _expiries(read).items():
         row = db.execute("SELECT expires_on FROM lot WHERE member = ? AND lot = ?", (read.member, lot)).fetchone()
-        unlike.pop((read.member, lot), None)
         if row is not None and row[0] != expires_on:
-            what = f"entry {read.number}: lot {lot} expires on {expires_on}, here it is kept until {row[0]}"
-            unlike[read.member, lot] = what
+            return True
+    return False
+
+
+def _wrong_expiries(db: sqlite3.Connection, member: str, pending: set[int]) -> Iterator[str]:
+    """The member's lots whose day here is not the one that follows from all of the member's entries.
+
+    A grant may bring a later day than the award: points that came back late have had their grace. And what a member does may
+    keep all of their points alive.
+    """
+    expected: dict[str, tuple[str, int]] = {}
+    for read in histories.entries_of(db, member):
+        extends_to, day = histories.extension(read), read.envelope.business_day
+        for lot, (expires_on, _) in expected.items():
+            if day < expires_on < extends_to:
+                expected[lot] = extends_to, read.number
+        for lot, expires_on in _expiries(read).items() if read.number not in pending else ():
+            expected[lot] = max((expires_on, read.number), expected.get(lot, ("", 0)))
+    for lot, kept in db.execute("SELECT lot, expires_on FROM lot WHERE member = ? ORDER BY lot", (member,)).fetchall():
+        expires_on, number = expected.get(lot, (kept, 0))
+        if kept != expires_on:
+            yield f"entry {number}: lot {lot} expires on {expires_on}, here it is kept until {kept}"
 
 
 def _expiries(read: Entry) -> dict[str, str]:
     """The lots that an entry brings, each with its expiry."""
     match read.body:
-        case SaleBody(lot=lot, expires_on=expires_on) | ClaimBody(lot=lot, expires_on=expires_on):
+        case (
+            SaleBody(lot=lot, expires_on=expires_on)
+            | ClaimBody(lot=lot, expires_on=expires_on)
+            | GiveBody(lot=lot, expires_on=expires_on)
+        ):
             return {lot: expires_on} if lot else {}
         case TakeBody(slices=slices):
             return {part.lot: part.expires_on for part in slices}
@@ -154,9 +189,14 @@ def balances_as_of(
         if number % 2000 == 0:
             progress(number)
         read = read_entry(data)
-        expires_on.update(_expiries(read))
+        for lot, last in _expiries(read).items():
+            expires_on[lot] = max(last, expires_on.get(lot, ""))
         if read.envelope.business_day <= day:
-            _follow(read, lots.setdefault(read.member, Counter()), owed)
+            of_member = lots.setdefault(read.member, Counter())
+            if extends_to := histories.extension(read):
+                alive = [lot for lot in of_member if read.envelope.business_day < expires_on[lot]]
+                expires_on.update({lot: max(extends_to, expires_on[lot]) for lot in alive})
+            _follow(read, of_member, owed)
     balances: Counter[str] = Counter()
     for member, of_member in lots.items():
         if member:
@@ -176,6 +216,10 @@ def _follow(read: Entry, lots: Counter[str], owed: Counter[str]) -> None:
                     lots[spent] += change
             if isinstance(read.body, SaleBody):
                 owed[read.member] -= read.body.floor
+        case GiveBody(points=points, lot=lot) if points > 0:
+            lots[lot] += points
+        case GiveBody(points=points):
+            owed[read.member] += points
         case ReturnBody(taken=taken, lot=lot, restored=restored):
             own = min(taken, lots[lot]) if lot else 0
             if own:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator
 
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, profile
-from pos_plugin import claims, joining, returns
+from pos_plugin import activities, claims, joining, returns
 from pos_plugin.errors import BadRequest, Conflict
 from pos_plugin.local_api import lookups, requests
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
@@ -69,7 +69,9 @@ def _add_sales(app: FastAPI, terminal: Terminal) -> None:
     @app.post("/v1/quotes")
     def quote(asked: requests.QuoteAsked) -> Response:
         sale = asked.sale(*lookups.sale_times(terminal, asked))
-        return answer(checkout.quote(sale, asked.member, asked.redeem_points, training=asked.training))
+        return answer(
+            checkout.quote(sale, asked.member, asked.redeem_points, reward=asked.reward, training=asked.training)
+        )
 
     @app.post("/v1/quotes/{quote_id}/commit")
     def commit(quote_id: RefInPath, request: Request) -> Response:
@@ -115,9 +117,32 @@ def _add_members(app: FastAPI, terminal: Terminal) -> None:
 
     @app.post("/v1/members")
     def join(asked: requests.JoinAsked) -> Response:
-        joined = joining.join(terminal.checkout, asked.card, name=asked.name, phone=asked.phone)
+        joined = joining.join(
+            terminal.checkout,
+            asked.card,
+            name=asked.name,
+            phone=asked.phone,
+            birthday=asked.birthday,
+            charity=asked.charity,
+            referrer=asked.referrer,
+            operator=asked.operator,
+        )
         terminal.recorded("members")
         return answer(joined)
+
+    @app.post("/v1/activities")
+    def activity(asked: requests.ActivityAsked) -> Response:
+        done = activities.record(
+            terminal.checkout,
+            asked.till,
+            asked.ref,
+            asked.member,
+            activity=asked.activity,
+            reload_minor=asked.reload_minor or 0,
+            operator=asked.operator,
+        )
+        terminal.recorded("members")
+        return answer(done)
 
     @app.get("/v1/members/{member}")
     def enquiry(member: RefInPath) -> Response:

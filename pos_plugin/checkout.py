@@ -7,11 +7,13 @@ Reservations end with the commit, a newer quote of the same sale, or after `QUOT
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -20,24 +22,49 @@ from drivers.document import Document, decode_document, encode_document
 from ledger.entry import Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference, receipt_reference
 from ledger.lots import spent
-from loyalty.award import Award, award
+from loyalty.award import standing_of
 from loyalty.program import Program
 from loyalty.redeem import most_redeemable, points_needed, worth_minor
+from loyalty.reward import Reward, why_not
 from loyalty.sale import Sale
 from loyalty.standing import Standing
 from loyalty.words import counted, money
-from offline_store import journal, members, receipts, rights, settings
+from offline_store import histories, journal, members, receipts, rights, settings
 from offline_store.errors import CommitUnknown
+from offline_store.histories import Known
 from offline_store.members import Balance
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
-from pos_plugin.errors import Conflict, Unknown
+from pos_plugin import pricing
+from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.identifying import Identifying
-from pos_plugin.quotes import Completed, Connection, Offer, OpenQuote, Quote, Rejected, differs, require_sane
+from pos_plugin.pricing import Priced
+from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
 from pos_plugin.receipts import Layout, PointsShown, explained, sale_receipt
+
+log = logging.getLogger("pos_plugin")
 
 QUOTE_LIFE_S = 900
 """After so many seconds without a commit a quote ends, and what it had reserved is free again."""
+
+OFTEN = 5
+"""So many sales of one member in a shift, at this till, are worth a word to the cashier."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a quote is asked for, and what is known by then. `recorded` is the sale where it stands already."""
+
+    program: Program
+    sale: Sale
+    member: str
+    redeem_points: int
+    reward: Reward | None
+    standing: Standing
+    paid: Sale
+    today: str
+    recorded: SaleBody | None
+    notes: list[str]
 
 
 class Checkout:
@@ -55,7 +82,9 @@ class Checkout:
         look_up_card: Callable[[str], str | None] = lambda card: None,
         look_up_phone: Callable[[str], str | None] = lambda phone: None,
         recorded: Callable[[], None] = lambda: None,
+        operators: Mapping[str, str] | None = None,
     ) -> None:
+        """`operators`: the card or member reference of each operator who is a member."""
         self.store = store
         self.layout = layout
         self.clock = clock
@@ -67,6 +96,7 @@ class Checkout:
         self.identify = cards.identify
         self.card_read = cards.card_read
         self._recorded = recorded
+        self._operators = operators or {}
         self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
         self._fetching: Counter[str] = Counter()
@@ -74,35 +104,75 @@ class Checkout:
 
     # -- quote
 
-    def quote(self, sale: Sale, member: str = "", redeem_points: int = 0, *, training: bool = False) -> Quote:
-        """What this sale would earn and can take. A second quote of a sale replaces the first.
+    def quote(
+        self, sale: Sale, member: str = "", redeem_points: int = 0, *, reward: str = "", training: bool = False
+    ) -> Quote:
+        """What this sale would earn and can take: points, or a reward by its name. A second quote of a sale replaces the first.
 
         Raises BadRequest or Conflict with one clear message; nothing is reserved then.
         """
-        with self.store.read() as db:
-            at = self.moment(db)
-            program, today = at.program, at.today
-            require_sane(sale, program, redeem_points)
-            recorded = self._recorded_before(db, sale)
-            if recorded is not None:
-                program = settings.program(db, recorded.program)
-            if member:
-                self._require_member(db, member)
-                member = members.current(db, member)
         rejected: list[Rejected] = []
+        # One quote at a time reads: threads of one interpreter that read at once only take it from each other.
+        with self._lock, self.store.read() as db:
+            asked = self._asked(db, sale, member, redeem_points, reward, rejected)
         wanted = 0
-        if redeem_points and recorded is None:
-            wanted = self._wanted(program, sale, member, redeem_points, rejected)
+        if (redeem_points or reward) and asked.recorded is None:
+            wanted = self._wanted(asked, rejected)
+        program, member, today = asked.program, asked.member, asked.today
         with self._fetching_for(member):
             if wanted:
                 self.store.settle()  # a release that began before this quote is over, and what is counted here is left
-            missing = wanted - self._spendable(program, sale.document, member, today)
+            missing = wanted - self._spendable(program, sale.document, member, today)[0] if wanted else 0
             why = ""
             if missing > 0 and self.connection().is_online and not training:
                 why = self._fetch_rights(member, missing)
             with self._lock:  # what is free is counted and reserved in one go
-                redeemed = recorded.redeemed if recorded is not None and redeem_points else None
-                return self._quote(program, sale, member, wanted, redeemed, rejected, today, why, training=training)
+                return self._quote(asked, wanted, rejected, why, training=training)
+
+    def _asked(
+        self, db: sqlite3.Connection, sale: Sale, member: str, points: int, reward: str, rejected: list[Rejected]
+    ) -> _Asked:
+        at = self.moment(db)
+        program = at.program
+        require_sane(sale, program, points)
+        if points and reward:
+            raise BadRequest(
+                "REDEEM_TWICE", "A sale takes points or one reward, not both.", hint="Ask for one of them."
+            )
+        recorded = self._recorded_before(db, sale)
+        if member:
+            self._require_member(db, member)
+            member = members.current(db, member)
+            self.require_not_own(db, sale.operator, member)
+        if recorded is not None:
+            program, standing = settings.program(db, recorded.program), recorded.standing
+        else:
+            known = pricing.known_of(db, program, member)
+            standing = pricing.standing_at(db, at, program, member, sale.business_day, known)
+        wanted = pricing.reward_named(program, reward)
+        if reward and wanted is None:
+            rejected.append(Rejected("REWARD_UNKNOWN", f"This programme has no reward {reward[:64]}."))
+        paid, _ = pricing.with_member_prices(program, sale, member, standing)
+        notes = [] if recorded or not member else self._notes(db, sale, member)
+        return _Asked(program, sale, member, points, wanted, standing, paid, at.today, recorded, notes)
+
+    def _notes(self, db: sqlite3.Connection, sale: Sale, member: str) -> list[str]:
+        """A word to the cashier where one member buys again and again in a shift: whose card is it?"""
+        last = histories.last_sales(db, member, OFTEN - 1)
+        times = 1 + sum((one.sale.business_day, one.sale.shift) == (sale.business_day, sale.shift) for one in last)
+        if times < OFTEN:
+            return []
+        return [f"This member has bought {OFTEN} times or more in this shift. See that it is their own card."]
+
+    def require_not_own(self, db: sqlite3.Connection, operator: str, member: str) -> None:
+        """Raises Conflict where the member is the operator who rings the sale."""
+        own = self._operators.get(operator)
+        if own and member in (members.member_of_card(db, own), members.current(db, own)):
+            raise Conflict(
+                "OWN_CARD",
+                "A cashier's own card does not count on sales that they ring. Nothing was recorded.",
+                hint="Let a colleague ring this sale, or sell without the card.",
+            )
 
     @contextmanager
     def _fetching_for(self, member: str) -> Iterator[None]:
@@ -116,37 +186,28 @@ class Checkout:
                 self._fetching[member] -= 1
                 self._fetching += Counter()  # forgets those at nought
 
-    def _quote(
-        self,
-        program: Program,
-        sale: Sale,
-        member: str,
-        wanted: int,
-        redeemed: int | None,
-        rejected: list[Rejected],
-        today: str,
-        why: str,
-        *,
-        training: bool,
-    ) -> Quote:
-        """`redeemed`: what the sale has redeemed already, where it is recorded and asked for once more. `why` no more could be
-        fetched, in head office's words."""
-        spendable = self._spendable(program, sale.document, member, today)
+    def _quote(self, asked: _Asked, wanted: int, rejected: list[Rejected], why: str, *, training: bool) -> Quote:
+        """`why` no more could be fetched, in head office's words."""
+        program, sale, member, recorded = asked.program, asked.sale, asked.member, asked.recorded
+        spendable, balance = self._spendable(program, sale.document, member, asked.today)
         why = why or ("Another open sale counts on some of them." if self._reserved(sale.document, member) else "")
-        with self.store.read() as db:
-            balance = members.balance(db, member, today) if member else Balance(0, 0, "", "", 0)
         online = self.connection().is_online
         usable = spendable
         if online and not why and wanted <= spendable:
-            usable = max(spendable, balance.points)  # what is not held here is fetched once it is asked for
+            # What is not held here is fetched once it is asked for.
+            usable = max(spendable, balance.points - balance.vesting)
         text = spendable_text(program, usable, balance, why, is_online=online) if member else ""
         if wanted > spendable:
             rejected.append(Rejected("NOT_SPENDABLE_HERE", text))
-        redeem = most_redeemable(program, sale.total_minor, min(wanted, spendable)) if wanted else 0
-        if redeemed is not None:
-            redeem = redeemed
-        redeemed_minor = worth_minor(program, redeem)
-        earned = award(program, sale, redeemed_minor)
+        redeem, reward = 0, asked.reward.name if asked.reward else ""
+        if recorded is not None:
+            redeem = recorded.redeemed if asked.redeem_points or reward else 0
+        elif wanted and reward:
+            redeem = wanted if wanted <= spendable else 0
+        elif wanted:
+            redeem = most_redeemable(program, asked.paid.total_minor, min(wanted, spendable))
+        result = pricing.priced(program, sale, member, asked.standing, redeem=redeem, reward=reward)
+        earned = result.award
         card = self.card_read(member)
         ends_at = self.clock().astimezone(UTC) + timedelta(seconds=QUOTE_LIFE_S)
         quote = Quote(
@@ -156,11 +217,11 @@ class Checkout:
             member=member,
             total_minor=sale.total_minor,
             redeem_points=redeem,
-            redeemed_minor=redeemed_minor,
-            due_minor=sale.total_minor - redeemed_minor,
+            redeemed_minor=result.redeemed_minor,
+            due_minor=result.due_minor,
             earn_points=earned.points,
-            earn=list(earned.reasons),
-            offers=self._offers(program, sale, member, card, balance, spendable, is_online=online),
+            earn=[Explained(reason.points, reason.text) for reason in earned.reasons],
+            offers=self._offers(asked, card, balance, spendable, is_online=online),
             rejected=rejected,
             balance=balance.points,
             as_of=balance.as_of,
@@ -170,10 +231,20 @@ class Checkout:
             receipt_lines=explained(earned.reasons) if member else [],
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
+            reward=result.reward,
+            off=result.off.lines,
+            taken=result.taken,
+            usable_from=earned.usable_from if member and earned.points else "",
+            tier=pricing.tier_shown(program, asked.standing) if member else None,
+            benefits=pricing.benefits(program, result.paid, asked.standing) if member else [],
+            donated_minor=result.effects.donated_minor if member else 0,
+            notes=asked.notes,
         )
-        for quote_id in [key for key, other in self._quotes.items() if other.sale.document == sale.document]:
+        for quote_id in [key for key, other in self._quotes.items() if other.is_of(sale)]:
             del self._quotes[quote_id]
-        self._quotes[quote.quote_id] = OpenQuote(quote, sale, program, member, card, redeem, ends_at)
+        self._quotes[quote.quote_id] = OpenQuote(
+            quote, sale, program, member, card, redeem, ends_at, result.reward, result.terms, asked.standing
+        )
         return quote
 
     def drop(self, quote_id: str) -> None:
@@ -232,9 +303,9 @@ class Checkout:
         return completed
 
     def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str) -> Completed:
-        known = journal.find(db, one.sale.document)
-        if known is not None:
-            return self._again(db, known, one)
+        stands = journal.find(db, one.sale.document)
+        if stands is not None:
+            return self._again(db, stands, one)
         if key and (row := db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()):
             raise Conflict(
                 "IDEMPOTENCY_KEY_REUSED",
@@ -254,31 +325,53 @@ class Checkout:
                     "The points are no longer at this till. Nothing was recorded.",
                     hint="Quote the sale again; it says what can be used.",
                 )
-        redeemed_minor = worth_minor(program, one.redeem)
-        earned = award(program, sale, redeemed_minor)
+        known = pricing.known_of(db, program, member)
+        standing = pricing.standing_at(db, at, program, member, sale.business_day, known)
+        luck = pricing.luck_of(at, program, member)
+        result = pricing.priced(program, sale, member, standing, redeem=one.redeem, reward=one.reward, luck=luck)
+        reward, earned = pricing.reward_named(program, one.reward), result.award
+        if result.terms != one.terms or (reward and why_not(reward, result.paid, standing, one.redeem)):
+            raise Conflict(
+                "TERMS_CHANGED",
+                "What is to pay has changed since this sale was quoted. Nothing was recorded.",
+                hint="Quote the sale again; it says what can be had now.",
+            )
         connection = self.connection()
         floor = max(0, one.redeem - sum(part.points for part in held)) if member else 0
         esc: dict[str, int] = spent(held, one.redeem - floor) if member and one.redeem else {}
-        body = SaleBody(sale, program.id, redeemed=one.redeem, redeemed_minor=redeemed_minor, floor=floor)
+        body = SaleBody(sale, program.id, redeemed=one.redeem, redeemed_minor=result.redeemed_minor, floor=floor)
         if member:
             lot = new_reference(self.random_bytes) if earned.points else ""
-            stays = not connection.is_online and program.offline.policy != "online_only"
-            if lot and stays and not at.is_late(sale.sold_at):
+            if lot and self.stays_here(at, program, sale.sold_at, earned.usable_from):
                 esc[lot] = earned.points
             body = msgspec.structs.replace(
                 body,
-                standing=standing(db),
+                standing=standing,
                 awarded=earned.points,
                 lot=lot,
                 expires_on=earned.expires_on if lot else "",
+                usable_from=earned.usable_from if lot else "",
+                extends_to=earned.extends_to,
+                reward=one.reward,
+                off=result.off.lines,
+                effects=result.effects,
             )
         draft = Draft(body, sale.document, sale.sold_at, sale.business_day, member=member, esc=esc)
         new = journal.record(db, at.who, draft, at.recorded_at)
+        if member:
+            histories.keep(db, member, known)
         if key:
             db.execute("INSERT INTO request (key, number) VALUES (?, ?)", (key, new.number))
-        document = self._receipt(db, at, new, one, earned, connection)
+        for note in one.quote.notes:
+            log.warning("entry %d, operator %s: %s", new.number, sale.operator or "-", note)
+        document = self._receipt(db, at, new, one, result, known, connection)
         receipts.keep(db, new.number, encode_document(document))
-        return _completed(new, document.text())
+        return _completed(new, program, document.text())
+
+    def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
+        """Whether points awarded now can be spent at this till before head office has heard of them."""
+        is_alone = not self.connection().is_online and program.offline.policy != "online_only"
+        return is_alone and not usable_from and not at.is_late(sold_at)
 
     def _receipt(
         self,
@@ -286,32 +379,40 @@ class Checkout:
         at: Moment,
         new: Entry,
         one: OpenQuote,
-        earned: Award,
+        result: Priced,
+        known: Known,
         connection: Connection,
     ) -> Document:
-        shown = None
+        shown = tier = None
+        program, day, earned = one.program, new.envelope.business_day, result.award.points
         if one.member:
-            shown = points_shown(db, at, one.program, new, one.member, one.card, earned.points, one.redeem, connection)
+            shown = points_shown(db, at, program, new, one.member, one.card, earned, one.redeem, connection)
+            history = known.history.plus(result.effects, day, sales=1)
+            tier = (
+                pricing.tier_shown(program, standing_of(program, history, known.profile, day)) if program.tier else None
+            )
         return sale_receipt(
-            one.program,
+            program,
             self.layout,
             one.sale,
             reference=receipt_reference(new.envelope.terminal, new.number),
-            redeemed_minor=worth_minor(one.program, one.redeem),
             points=shown,
-            could_have_earned=0 if one.member else earned.points,
+            could_have_earned=0 if one.member else earned,
+            priced=result,
+            tier=tier,
         )
 
     def _again(self, db: sqlite3.Connection, known: Entry, one: OpenQuote) -> Completed:
         """The result of a sale that stands already, or Conflict where it stands with other content."""
         body = known.body
-        if not isinstance(body, SaleBody) or (body.sale, known.member, body.redeemed) != (
+        if not isinstance(body, SaleBody) or (body.sale, known.member, body.redeemed, body.reward) != (
             one.sale,
             one.member,
             one.redeem,
+            one.reward,
         ):
             raise differs(one.sale)
-        return _completed(known, _receipt_text(db, known))
+        return _completed(known, settings.program(db, body.program), _receipt_text(db, known))
 
     def _committed_before(self, number: int | None, key: str) -> Completed:
         with self.store.read() as db:
@@ -319,8 +420,8 @@ class Checkout:
                 row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
                 number = row[0] if row else None
             known = journal.read(db, number) if number is not None else None
-            if known is not None:
-                return _completed(known, _receipt_text(db, known))
+            if known is not None and isinstance(known.body, SaleBody):
+                return _completed(known, settings.program(db, known.body.program), _receipt_text(db, known))
         raise Unknown(
             "QUOTE_UNKNOWN",
             "This quote has ended. Nothing more was recorded.",
@@ -334,9 +435,11 @@ class Checkout:
             self.layout,
             one.sale,
             reference="",
-            redeemed_minor=one.quote.redeemed_minor,
             points=None,
             could_have_earned=0,
+            priced=pricing.priced(
+                one.program, one.sale, one.member, one.standing, redeem=one.redeem, reward=one.reward
+            ),
             is_training=True,
         )
         self.drop(one.quote.quote_id)
@@ -354,6 +457,10 @@ class Checkout:
             earned_points=quote.earn_points,
             receipt_text=document.text(),
             training=True,
+            reward=quote.reward,
+            off=quote.off,
+            taken=quote.taken,
+            usable_from=quote.usable_from,
         )
 
     # -- what both need
@@ -365,13 +472,15 @@ class Checkout:
         """The programme's day now, by this till's clock or the last server time, whichever is later."""
         return self.moment(db).today
 
-    def _spendable(self, program: Program, document: str, member: str, today: str) -> int:
-        """What the member can spend here now, less what other open quotes have reserved."""
+    def _spendable(self, program: Program, document: str, member: str, today: str) -> tuple[int, Balance]:
+        """What the member can spend here now, less what other open quotes have reserved, and the balance it is part of."""
         if not member:
-            return 0
+            return 0, Balance(0, 0, "", "", 0)
+        is_online = self.connection().is_online
         with self.store.read() as db:
-            points = rights.spendable_here(db, program, member, today, is_online=self.connection().is_online).points
-        return max(0, points - self._reserved(document, member))
+            balance = members.balance(db, member, today)
+            points = rights.spendable_here(db, program, member, today, is_online=is_online, known=balance).points
+        return max(0, points - self._reserved(document, member)), balance
 
     def _reserved(self, document: str, member: str) -> int:
         """What other open quotes than this sale's count on."""
@@ -381,7 +490,9 @@ class Checkout:
                 one.reserved for one in self._quotes.values() if one.member == member and one.sale.document != document
             )
 
-    def _wanted(self, program: Program, sale: Sale, member: str, points: int, rejected: list[Rejected]) -> int:
+    def _wanted(self, asked: _Asked, rejected: list[Rejected]) -> int:
+        """How many points the sale would take if they are to be had here."""
+        program, member = asked.program, asked.member
         if not member:
             rejected.append(Rejected("NO_MEMBER", "Scan the member's card first."))
             return 0
@@ -390,22 +501,33 @@ class Checkout:
                 Rejected("CARD_NOT_READ", "To use points, scan the card itself; a phone number or name will not do.")
             )
             return 0
-        most = most_redeemable(program, sale.total_minor, points)
-        if most < points and points_needed(program, sale.total_minor) < points:
+        reward, points, total_minor = asked.reward, asked.redeem_points, asked.paid.total_minor
+        if reward is not None:
+            failed = why_not(reward, asked.paid, asked.standing, reward.points)
+            if failed:
+                rejected.append(Rejected("REWARD_NOT_NOW", pricing.refusal(program, reward, failed)))
+            return 0 if failed else reward.points
+        if not program.redeem.points:
+            if points:
+                rejected.append(Rejected("ONLY_REWARDS", "Points buy rewards in this programme, no money off."))
+            return 0
+        most = most_redeemable(program, total_minor, points)
+        if most < points and points_needed(program, total_minor) < points:
             rejected.append(Rejected("MORE_THAN_TOTAL", f"This sale can take at most {counted(most)}."))
         return most
 
-    def _offers(
-        self, program: Program, sale: Sale, member: str, card: str, balance: Balance, spendable: int, *, is_online: bool
-    ) -> list[Offer]:
+    def _offers(self, asked: _Asked, card: str, balance: Balance, spendable: int, *, is_online: bool) -> list[Offer]:
         """What could be redeemed: offline what is held here; online all that head office says the member has."""
-        if not member or not card:
+        program, paid = asked.program, asked.paid
+        if not asked.member or not card:
             return []
-        points = most_redeemable(program, sale.total_minor, max(spendable, balance.points) if is_online else spendable)
-        if points <= 0:
-            return []
-        worth = worth_minor(program, points)
-        return [Offer(points, worth, f"{money(worth)} off for {counted(points)}")]
+        usable = max(spendable, balance.points - balance.vesting) if is_online else spendable
+        points = most_redeemable(program, paid.total_minor, usable)
+        offers = []
+        if points > 0:
+            worth = worth_minor(program, points)
+            offers.append(Offer(points, worth, f"{money(worth)} off for {counted(points)}"))
+        return offers + pricing.reward_offers(program, paid, asked.standing, usable)
 
     def _recorded_before(self, db: sqlite3.Connection, sale: Sale) -> SaleBody | None:
         """The sale as it stands in the journal; None where it is new, Conflict where it stands with other content."""
@@ -469,13 +591,7 @@ def points_shown(
     )
 
 
-def standing(db: sqlite3.Connection) -> Standing:
-    """What this till knows of members when it computes an award."""
-    row = db.execute("SELECT position FROM feed_position WHERE channel BETWEEN 'members/' AND 'members0'").fetchone()
-    return Standing(int(row[0]) if row else 0)
-
-
-def _completed(known: Entry, text: str) -> Completed:
+def _completed(known: Entry, program: Program, text: str) -> Completed:
     body = known.body
     if not isinstance(body, SaleBody):
         raise ValueError(f"entry {known.number} is no sale")
@@ -488,9 +604,13 @@ def _completed(known: Entry, text: str) -> Completed:
         total_minor=body.sale.total_minor,
         redeem_points=body.redeemed,
         redeemed_minor=body.redeemed_minor,
-        due_minor=body.sale.total_minor - body.redeemed_minor,
+        due_minor=body.sold.sale.total_minor - body.redeemed_minor,
         earned_points=body.awarded,
         receipt_text=text,
+        reward=body.reward,
+        off=body.off,
+        taken=pricing.line_shares(program, body.sold, body.reward),
+        usable_from=body.usable_from,
     )
 
 

@@ -13,8 +13,10 @@ from ledger.identifiers import new_reference, read_receipt_reference, receipt_re
 from loyalty.award import award
 from loyalty.returns import left_of
 from loyalty.sale import document_name
+from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
-from pos_plugin.checkout import Checkout, points_shown, standing, written
+from pos_plugin import pricing
+from pos_plugin.checkout import Checkout, points_shown, written
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.receipts import claim_receipt
 
@@ -97,19 +99,26 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     left = left_of(sale, returned)
     if returned and not left.total_minor:
         raise Conflict("SALE_RETURNED", "All of this sale has come back. There are no points to add.")
-    earned = award(program, left)
+    checkout.require_not_own(db, sale.operator, member)
+    # As of the sale's own day. Nothing is drawn: who claims chooses whose sale it is.
+    who = pricing.known_of(db, program, member)
+    standing = pricing.standing_at(db, at, program, member, sale.business_day, who)
+    earned = award(program, left, 0, standing)
     lot = new_reference(checkout.random_bytes) if earned.points else ""
-    stays = not checkout.connection().is_online and program.offline.policy != "online_only"
     body = ClaimBody(
         sale.document,
         program.id,
-        standing=standing(db),
+        standing=standing,
         awarded=earned.points,
         lot=lot,
         expires_on=earned.expires_on if lot else "",
         operator=operator,
+        usable_from=earned.usable_from if lot else "",
+        extends_to=earned.extends_to,
+        effects=earned.effects or NO_EFFECTS,
     )
-    esc = {lot: earned.points} if lot and stays and not at.is_late(sale.sold_at) else {}
+    stays = lot and checkout.stays_here(at, program, sale.sold_at, earned.usable_from)
+    esc = {lot: earned.points} if stays else {}
     draft = Draft(body, claim_document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)
     shown = points_shown(

@@ -211,7 +211,7 @@ def _program(till: _Till) -> Iterator[Finding]:
         return
     with till.store.read() as db:
         try:
-            program = settings.program_in_force(db)
+            program = settings.program_in_force(db, datetime.now(UTC))
         except KeyError:
             do = f"pos-plugin init was interrupted: make the till anew, in another folder than {till.folder}."
             yield Finding("Programme", False, "this till has no programme", do)

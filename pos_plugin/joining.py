@@ -13,10 +13,16 @@ import msgspec
 from ledger.identifiers import new_reference
 from ledger.keys import phone_hash, seal
 from ledger.wire import MemberDetails
+from loyalty.award import gift, standing_of
 from loyalty.card import MemberCard, member_card, new_card_number
-from offline_store import members, settings
+from loyalty.days import is_month_day
+from loyalty.sale import document_name
+from loyalty.standing import NO_HISTORY, Profile
+from offline_store import histories, members, settings
+from offline_store.moment import Moment
+from pos_plugin.activities import give
 from pos_plugin.checkout import Checkout
-from pos_plugin.errors import BadRequest, Conflict
+from pos_plugin.errors import BadRequest, Conflict, Unknown
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -25,16 +31,29 @@ class Joined(msgspec.Struct, frozen=True):
     member: str
     card: str
     initials: str
+    points: int = 0
 
 
-def join(checkout: Checkout, card: str = "", *, name: str = "", phone: str = "") -> Joined:
-    """A new member with this card, or with a new number where none is given.
+def join(
+    checkout: Checkout,
+    card: str = "",
+    *,
+    name: str = "",
+    phone: str = "",
+    birthday: str = "",
+    charity: str = "",
+    referrer: str = "",
+    operator: str = "",
+) -> Joined:
+    """A new member with this card, or with a new number where none is given; what the programme gives for joining is theirs.
 
-    Raises BadRequest where the code is no card of this programme, or where personal fields cannot be sealed yet; Conflict where
-    the card is somebody's already. Nothing is recorded then.
+    `birthday` is month and day, `charity` a name of the programme's, `referrer` the card or reference of who brought them.
+    Raises BadRequest where one of these is none of this programme, or where personal fields cannot be sealed yet; Unknown
+    where nobody knows the referrer here; Conflict where the card is somebody's already. Nothing is recorded then.
     """
     with checkout.store.read() as db:
-        rules = settings.program_in_force(db).cards.rules
+        program = checkout.moment(db).program
+        rules = program.cards.rules
         sealing_key, phone_key = settings.get(db, "sealing_key"), settings.get(db, "phone_key")
     if not card:
         card = new_card_number(rules, lambda count: "".join(str(secrets.randbelow(10)) for _ in range(count)))
@@ -50,20 +69,60 @@ def join(checkout: Checkout, card: str = "", *, name: str = "", phone: str = "")
             "Name and phone number can be taken once this till has been connected to head office.",
             hint="Join with the card alone; the rest can be added later.",
         )
+    if birthday and not is_month_day(birthday):
+        raise BadRequest("BIRTHDAY", f"{birthday[:20]} is no month and day.", hint="Write it like 03-31.")
+    charities = [one.name for one in program.giving.charities] if program.giving else []
+    if charity and charity not in charities:
+        raise BadRequest(
+            "CHARITY_UNKNOWN",
+            f"This programme gives nothing to {charity[:64]}.",
+            hint=f"Choose one of these: {', '.join(charities) or 'there is none'}.",
+        )
     sealed = seal(sealing_key, msgspec.json.encode({"name": name, "phone": phone})) if name or phone else ""
     initials = "".join(f"{word[0].upper()}." for word in name.split()[:3])
     member = new_reference(checkout.random_bytes)
 
-    def work(db: sqlite3.Connection) -> None:
+    def work(db: sqlite3.Connection) -> int:
         if members.member_of_card(db, card) is not None:
             raise Conflict("CARD_TAKEN", "Somebody has joined with this card already.", hint="Scan it to see.")
         at = checkout.moment(db)
-        members.join(db, at, MemberDetails(member, [card], at.recorded_at, sealed), initials)
+        brought_by = _referrer(db, referrer)
+        details = MemberDetails(member, [card], at.recorded_at, sealed, birthday, charity)
+        members.join(db, at, details, initials, referrer=brought_by)
+        profile = Profile(birthday=birthday, is_referred=bool(brought_by), charity=charity)
+        histories.know(db, member, profile)
         if phone:
             db.execute(
                 "INSERT INTO phone (phone_hash, member) VALUES (?, ?) ON CONFLICT (phone_hash) DO NOTHING",
                 (phone_hash(phone_key, phone), member),
             )
+        return _welcome(checkout, db, at, member, profile, brought_by, operator)
 
-    checkout.store.write(work)
-    return Joined(member, card, initials)
+    points = checkout.store.write(work)
+    return Joined(member, card, initials, points)
+
+
+def _referrer(db: sqlite3.Connection, referrer: str) -> str:
+    """The member who brought somebody, by card or reference; '' for nobody."""
+    if not referrer:
+        return ""
+    found = members.member_of_card(db, referrer) or members.current(db, referrer)
+    if db.execute("SELECT 1 FROM member WHERE member = ?", (found,)).fetchone() is None:
+        raise Unknown(
+            "REFERRER_UNKNOWN",
+            "Who brought this member is not known here. Nothing was recorded.",
+            hint="Scan that member's card, or join without.",
+        )
+    return found
+
+
+def _welcome(
+    checkout: Checkout, db: sqlite3.Connection, at: Moment, member: str, profile: Profile, about: str, operator: str
+) -> int:
+    """What the programme gives for joining, in an entry of its own; answers how many points."""
+    standing = standing_of(at.program, NO_HISTORY, profile, at.today, shop=at.shop, terminal=at.who.terminal)
+    earned = gift(at.program, "join", at.today, at.occurred_at, standing)
+    if earned.points or earned.effects:
+        document = document_name("gift", "join", member)
+        give(checkout, db, at, document, member, "join", about, earned, standing, operator)
+    return earned.points

@@ -9,7 +9,7 @@ import msgspec
 
 from loyalty.program import Program
 from loyalty.sale import Sale
-from loyalty.words import Reason
+from loyalty.standing import Standing
 from pos_plugin.errors import BadRequest, Conflict
 
 MAX_SALE_BYTES = 128 * 1024
@@ -29,11 +29,39 @@ class Connection:
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """What this sale can take: up to `points` points, which take `worth_minor` off the total."""
+    """What this sale can take: up to `points` points, which take `worth_minor` off the total; or a `reward` for so many.
+
+    Of a reward that is nearly in reach, `missing_points` are missing. One that takes nothing off is handed over.
+    """
 
     points: int
     worth_minor: int
     text: str
+    reward: str = ""
+    title: str = ""
+    missing_points: int = 0
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """So many of the points that a sale earns, and for what."""
+
+    points: int
+    text: str
+
+
+class TierShown(msgspec.Struct, frozen=True):
+    """A member's tier, "" below the first, with its last day, "" where it has none; and what is missing to the next.
+
+    `missing` counts what the programme's tiers do: minor units, points or visits; `text` says it.
+    """
+
+    tier: str
+    title: str
+    ends: str = ""
+    next: str = ""
+    next_title: str = ""
+    missing: int = 0
+    text: str = ""
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -47,6 +75,9 @@ class Quote(msgspec.Struct, frozen=True):
     """What committing the sale would do. Nothing is recorded yet; `redeem_points` are reserved until `expires_at` (UTC).
 
     `spendable_text` says how many of the member's points can be used here now and why no more, for the cashier to read out.
+    `off` is what members' prices take off, by line, `taken` what the redemption takes off each line (nothing where points are a
+    tender). `usable_from` is the first day on which what is earned can be spent, "" for at once. `notes` are for the cashier
+    alone. Surprises are drawn by the commit, and no quote tells of them.
     """
 
     quote_id: str
@@ -58,7 +89,7 @@ class Quote(msgspec.Struct, frozen=True):
     redeemed_minor: int
     due_minor: int
     earn_points: int
-    earn: list[Reason]
+    earn: list[Explained]
     offers: list[Offer]
     rejected: list[Rejected]
     balance: int
@@ -69,6 +100,14 @@ class Quote(msgspec.Struct, frozen=True):
     receipt_lines: list[str]
     expires_at: str
     training: bool
+    reward: str = ""
+    off: dict[str, int] = {}
+    taken: dict[str, int] = {}
+    usable_from: str = ""
+    tier: TierShown | None = None
+    benefits: list[str] = []
+    donated_minor: int = 0
+    notes: list[str] = []
 
 
 class Completed(msgspec.Struct, frozen=True):
@@ -86,13 +125,17 @@ class Completed(msgspec.Struct, frozen=True):
     earned_points: int
     receipt_text: str
     training: bool = False
+    reward: str = ""
+    off: dict[str, int] = {}
+    taken: dict[str, int] = {}
+    usable_from: str = ""
 
 
 @dataclass
 class OpenQuote:
     """An open quote with what the commit needs, under the programme that was quoted.
 
-    `reserved` points of the member are not for other quotes; training reserves none.
+    `reserved` points of the member are not for other quotes; training reserves none. `terms` decided what is to pay.
     """
 
     quote: Quote
@@ -102,6 +145,12 @@ class OpenQuote:
     card: str
     redeem: int
     ends_at: datetime
+    reward: str
+    terms: tuple[dict[str, int], int]
+    standing: Standing
+
+    def is_of(self, sale: Sale) -> bool:
+        return (self.sale.till, self.sale.sale_ref) == (sale.till, sale.sale_ref)
 
     @property
     def reserved(self) -> int:

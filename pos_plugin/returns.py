@@ -11,6 +11,7 @@ from ledger.entry import ClaimBody, Draft, Entry, ReturnBody, SaleBody
 from ledger.identifiers import receipt_reference
 from loyalty.returns import ReturnRefused, left_of, reversal
 from loyalty.sale import Return, document_name
+from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
 from pos_plugin.checkout import Checkout, points_shown, written
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
@@ -122,7 +123,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         returned_minor=result.returned_minor,
         operator=operator,
         shift=shift,
-        effects=result.effects,
+        effects=result.effects or NO_EFFECTS,
     )
     draft = Draft(body, back.document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)

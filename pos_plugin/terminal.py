@@ -50,6 +50,7 @@ SYNC_EVERY_S = 5.0
 SYNC_SLOWEST_S = 15.0
 ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
+CHECKPOINT_EVERY_S = 5.0
 RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
 
@@ -114,6 +115,7 @@ class Terminal:
             look_up_card=self._look_up_card,
             look_up_phone=self._look_up_phone,
             recorded=lambda: self.recorded("sale"),
+            operators=config.operators.members,
         )
 
     @classmethod
@@ -259,7 +261,11 @@ class Terminal:
             return Enquiry(
                 members.balance(db, member, today),
                 rights.spendable_here(
-                    db, settings.program_in_force(db), member, today, is_online=self.connection().is_online
+                    db,
+                    settings.program_in_force(db, self.clock()),
+                    member,
+                    today,
+                    is_online=self.connection().is_online,
                 ).points,
                 members.cards_of(db, member),
                 moved,
@@ -297,7 +303,7 @@ class Terminal:
         """Everything the page shows that is not the sale itself."""
         with self.store.read() as db:
             who, shop = journal.identity(db), settings.get(db, "shop")
-            program = settings.program_in_force(db)
+            program = settings.program_in_force(db, self.clock())
             last, _ = journal.head(db)
             acknowledged = int(settings.get(db, "acknowledged", "0"))
             seen = settings.get(db, "server_time")
@@ -438,6 +444,6 @@ class Terminal:
             scanner.close()
 
     def _checkpoint(self) -> None:
-        """The WAL is emptied in quiet moments, so that no sale has to wait for it."""
-        while not self._stop.wait(30.0):
+        """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""
+        while not self._stop.wait(CHECKPOINT_EVERY_S):
             self.store.checkpoint()

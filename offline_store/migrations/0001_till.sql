@@ -55,6 +55,13 @@ END;
 CREATE VIEW movement AS
     SELECT member, number, amount FROM posting WHERE account IN ('available', 'granted', 'escrow', 'owed');
 
+-- Entries of a member that moved no points but may count for something: with those in `posting`, all of the member's.
+CREATE TABLE unposted (
+    member TEXT NOT NULL,
+    number INTEGER NOT NULL REFERENCES entry,
+    PRIMARY KEY (member, number)
+) STRICT, WITHOUT ROWID;
+
 -- Lots this till knows of. `held` can be spent here and nowhere else; `elsewhere` is awarded or released to head office.
 CREATE TABLE lot (
     member TEXT NOT NULL,
@@ -62,6 +69,16 @@ CREATE TABLE lot (
     expires_on TEXT NOT NULL,
     held INTEGER NOT NULL CHECK (held >= 0),
     elsewhere INTEGER NOT NULL CHECK (elsewhere >= 0),
+    PRIMARY KEY (member, lot)
+) STRICT, WITHOUT ROWID;
+
+-- Points awarded here that cannot be spent before a day. They lie with head office, and count in the balance.
+CREATE TABLE vesting (
+    member TEXT NOT NULL,
+    lot TEXT NOT NULL,
+    number INTEGER NOT NULL REFERENCES entry,
+    usable_from TEXT NOT NULL,
+    points INTEGER NOT NULL CHECK (points >= 0),
     PRIMARY KEY (member, lot)
 ) STRICT, WITHOUT ROWID;
 
@@ -110,6 +127,25 @@ CREATE TABLE member (
     debt INTEGER NOT NULL DEFAULT 0,
     initials TEXT NOT NULL DEFAULT '',
     merged_into TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- What members ever did, as sums (JSON, '' is nothing): `told` by head office, `own` what this journal's entries after the one
+-- that it `includes` up to the entry `upto` add up to. `profile`: who they are.
+CREATE TABLE history (
+    member TEXT PRIMARY KEY,
+    includes INTEGER NOT NULL DEFAULT 0,
+    told TEXT NOT NULL DEFAULT '',
+    profile TEXT NOT NULL DEFAULT '',
+    own TEXT NOT NULL DEFAULT '',
+    upto INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- The entry that keeps all of a member's points alive for longest, where the programme extends them.
+CREATE TABLE kept_alive (
+    member TEXT PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES entry,
+    day TEXT NOT NULL,
+    extends_to TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Few have become another, and most questions only ask whether one has.

@@ -30,7 +30,7 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     from pos_plugin import doctor
 
     with Store.open_for_reading(store) as till, till.read() as db:
-        who, program = journal.identity(db), settings.program_in_force(db)
+        who, program = journal.identity(db), settings.program_in_force(db, datetime.now(UTC))
         last, _ = journal.head(db)
         acknowledged = int(settings.get(db, "acknowledged", "0"))
         (members,) = db.execute("SELECT count(*) FROM member").fetchone()
@@ -149,7 +149,9 @@ def member(
             raise Unknown("ACCOUNT_INVALID", "Nobody known here has this card.", hint="Check the number.")
         day = moment(db, datetime.now(UTC)).today
         balance = members.balance(db, found, day)
-        here = rights.spendable_here(db, settings.program_in_force(db), found, day, is_online=True).points
+        here = rights.spendable_here(
+            db, settings.program_in_force(db, datetime.now(UTC)), found, day, is_online=True
+        ).points
         moved = [
             (entry.envelope.business_day, entry.kind, points) for entry, points in members.movements(db, found, 20)
         ]

@@ -17,6 +17,7 @@ from loyalty.sale import document_name
 from offline_store import journal, members, receipts, settings
 from pos_plugin.errors import Unknown
 from pos_plugin.local_api.requests import QuoteAsked
+from pos_plugin.pricing import benefits_of, known_of, line_shares, standing_at, tier_shown
 from pos_plugin.terminal import Terminal
 
 
@@ -76,7 +77,10 @@ def sale_answer(terminal: Terminal, till: str, sale_ref: str) -> dict[str, Any]:
         claim = journal.find(db, document_name("claim", till, sale_ref))
     body, claimed = known.body, claim.body if claim else None
     backs = [one.body for one in came_back if isinstance(one.body, ReturnBody)]
-    left = left_of(body.sale, [one.back for one in backs])
+    sold = body.sold
+    left = left_of(sold.sale, [one.back for one in backs])
+    with terminal.store.read() as db:
+        taken = line_shares(settings.program(db, body.program), sold, body.reward)
     terminal_name = known.envelope.terminal
     return {
         "reference": receipt_reference(terminal_name, known.number),
@@ -86,7 +90,10 @@ def sale_answer(terminal: Terminal, till: str, sale_ref: str) -> dict[str, Any]:
         "earned_points": claimed.awarded if isinstance(claimed, ClaimBody) else body.awarded,
         "redeem_points": body.redeemed,
         "redeemed_minor": body.redeemed_minor,
-        "due_minor": body.sale.total_minor - body.redeemed_minor,
+        "reward": body.reward,
+        "off": body.off,
+        "taken": taken,
+        "due_minor": sold.sale.total_minor - body.redeemed_minor,
         "returns": [
             {
                 "return_ref": one.back.return_ref,
@@ -108,6 +115,8 @@ def member_answer(terminal: Terminal, member: str) -> dict[str, Any]:
     with terminal.store.read() as db:
         member = members.current(db, member)
         initials = members.initials_of(db, member)
+        at = terminal.checkout.moment(db)
+        standing = standing_at(db, at, at.program, member, at.today, known_of(db, at.program, member))
     known = terminal.enquiry(member)
     return {
         "member": member,
@@ -118,6 +127,9 @@ def member_answer(terminal: Terminal, member: str) -> dict[str, Any]:
         "expiring": known.balance.expiring,
         "next_expiry": known.balance.next_expiry,
         "spendable_here": known.spendable_here,
+        "vesting": known.balance.vesting,
+        "tier": tier_shown(at.program, standing),
+        "benefits": benefits_of(at.program, standing, at.today, at.occurred_at),
         "movements": known.movements,
     }
 
@@ -128,7 +140,7 @@ def sale_times(terminal: Terminal, asked: QuoteAsked) -> tuple[str, str]:
     Recorded ones come first so that a host that leaves them out can ask again and still means the same sale.
     """
     with terminal.store.read() as db:
-        program = settings.program_in_force(db)
+        program = settings.program_in_force(db, terminal.clock())
         known = journal.find(db, document_name("sale", asked.till, asked.sale_ref))
         now = terminal.checkout.moment(db).local
     recorded = known.body.sale if known is not None and isinstance(known.body, SaleBody) else None

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from loyalty.days import is_month_day
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
 
 MOST_LINES = 500
+MOST_TAGS = 16
 MOST_MINOR = 10**12
 MOST_POINTS = 10**9
 LONGEST_KEY = 128
@@ -67,6 +69,12 @@ def _day(text: str) -> str:
     return _plausible(day.isoformat(), day.year)
 
 
+def _month_day(text: str) -> str:
+    if text and not is_month_day(text):
+        raise ValueError("must be a month and a day like 03-31")
+    return text
+
+
 def _plausible(text: str, year: int) -> str:
     if year not in _YEARS:
         raise ValueError(f"must be in a year from {_YEARS.start} to {_YEARS.stop - 1}")
@@ -106,11 +114,22 @@ class Line(Asked):
     sku: Word = ""
     name: Name = ""
     category: Word = ""
+    tags: Annotated[list[Word], Field(max_length=MOST_TAGS)] = []
+    discount_minor: Annotated[int, Field(ge=0, le=MOST_MINOR)] = 0
 
 
 class Redeem(Asked):
-    kind: Literal["points"]
-    points: Annotated[int, Field(ge=0, le=MOST_POINTS)]
+    """So many points as money off, or a reward by its name in the programme."""
+
+    kind: Literal["points", "reward"]
+    points: Annotated[int, Field(ge=0, le=MOST_POINTS)] = 0
+    name: Word = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Redeem:
+        if (self.kind == "reward") != bool(self.name) or (self.kind == "reward" and self.points):
+            raise ValueError("name goes with kind reward, and points with kind points")
+        return self
 
 
 class QuoteAsked(Asked):
@@ -129,9 +148,19 @@ class QuoteAsked(Asked):
     business_day: Annotated[str, AfterValidator(_day)] | None = None
     training: bool = False
 
+    @model_validator(mode="after")
+    def _one_reward(self) -> QuoteAsked:
+        if sum(part.kind == "reward" for part in self.redeem) > 1:
+            raise ValueError("redeem names more than one reward; a sale takes one")
+        return self
+
     @property
     def redeem_points(self) -> int:
         return sum(part.points for part in self.redeem)
+
+    @property
+    def reward(self) -> str:
+        return next((part.name for part in self.redeem if part.kind == "reward"), "")
 
     def sale(self, sold_at: str, business_day: str) -> Sale:
         return Sale(
@@ -150,6 +179,8 @@ class QuoteAsked(Asked):
                     sku=line.sku,
                     name=line.name,
                     category=line.category,
+                    tags=tuple(line.tags),
+                    discount_minor=line.discount_minor,
                 )
                 for line in self.lines
             ),
@@ -206,6 +237,27 @@ class JoinAsked(Asked):
     card: Word = ""
     name: Name = ""
     phone: Word = ""
+    birthday: Annotated[str, AfterValidator(_month_day)] = ""
+    charity: Word = ""
+    referrer: Word = ""
+    operator: Word = ""
+
+
+class ActivityAsked(Asked):
+    """Something that a member did and that is no sale: an activity of the shop's own by its name, or a reload."""
+
+    till: Ref
+    ref: Ref
+    member: Word
+    activity: Word = ""
+    reload_minor: Annotated[int, Field(ge=1, le=MOST_MINOR)] | None = None
+    operator: Word = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ActivityAsked:
+        if bool(self.activity) == (self.reload_minor is not None):
+            raise ValueError("an activity is named by activity, or is a reload of reload_minor")
+        return self
 
 
 class PrintSettled(Asked):

@@ -1,7 +1,7 @@
 // The member of the sale: who, what they have, what this sale earns and can take.
 
 import { post } from "./api.js";
-import { $, asOf, fill, h, money, points, signed } from "./dom.js";
+import { $, asOf, day, fill, h, keepsFocus, money, points, signed } from "./dom.js";
 import { openJoin } from "./join.js";
 import { state } from "./live.js";
 import { question, say, warn } from "./say.js";
@@ -93,6 +93,7 @@ function attached() {
       h("h2", {}, h("span", { class: "initials", "aria-hidden": "true" }, who.initials || "★"), h("span", { id: "who" }, who.card ? `Card ${who.card}` : who.initials || "Found by phone")),
       h("button", { type: "button", class: "quiet", "aria-label": "Remove the member from this sale", onclick: () => model.attach(null) }, "Remove")),
     h("div", { class: "balance" }, h("strong", { id: "balance" }), h("span", { class: "dim", id: "as-of" }), h("span", { class: "dim", id: "spendable" })),
+    h("div", { class: "standing", id: "standing" }),
     h("p", { class: "earn" }, h("span", { id: "earn", class: "plus" }), h("span", { id: "earn-text" })),
     h("div", { class: "redeem", id: "redeem" },
       h("label", { for: "wanted" }, "Use points"),
@@ -100,12 +101,15 @@ function attached() {
       h("input", { id: "wanted", type: "text", inputmode: "numeric", maxlength: "9", autocomplete: "off", value: "0",
         oninput: (event) => { const count = Number.parseInt(event.target.value, 10); model.want(Number.isSafeInteger(count) && count > 0 ? count : 0); } }),
       h("button", { type: "button", id: "use-all", class: "secondary accent", onclick: () => useAll() }, h("span", { id: "use-all-text" }), h("kbd", {}, "F8"))),
+    h("div", { class: "rewards", id: "rewards" }),
     h("p", { class: "sum-line", id: "sum-line" }),
   ];
 }
 
+const pointsOffer = () => sale.quote?.offers.find((one) => !one.reward);
+
 export function useAll() {
-  const most = sale.quote?.offers[0]?.points ?? 0;
+  const most = pointsOffer()?.points ?? 0;
   if (!most) return;
   model.want(sale.wanted === most ? 0 : most);
 }
@@ -115,7 +119,7 @@ function update() {
   const balance = quote?.member ? quote.balance : (who.balance ?? 0);
   const used = quote?.redeem_points ?? 0;
   const earned = quote?.member ? quote.earn_points : 0;
-  const most = quote?.offers[0]?.points ?? 0;
+  const most = pointsOffer()?.points ?? 0;
   $("#balance").textContent = points(balance);
   $("#as-of").textContent = asOf(quote?.member ? quote.as_of : who.as_of, state?.network.online);
   $("#spendable").textContent = quote?.member && sale.member.can_redeem ? quote.spendable_text : "";
@@ -131,13 +135,36 @@ function update() {
   $("#use-all-text").textContent = most && sale.wanted === most ? "Use none" : most ? `Use all ${most}` : "Use all";
   $("#redeem-text").textContent = redeemText(quote, most, used);
   $("#redeem-text").classList.toggle("refused", Boolean(quote?.rejected.length));
+  fill($("#standing"), standing(quote));
+  fill($("#rewards"), (quote?.offers ?? []).filter((one) => one.reward).map(rewardButton));
   $("#sum-line").textContent = quote ? `${balance} ${signed(earned)} ${used ? `${signed(-used)} ` : ""}= ${points(balance + earned - used)}` : "";
+}
+
+// The tier and the way to the next, what the member has without points, and a word to the cashier.
+function standing(quote) {
+  if (!quote?.member) return [];
+  const { tier, benefits, notes } = quote;
+  const until = tier?.ends ? ` until ${day(tier.ends)}` : "";
+  return [
+    tier ? h("p", {}, h("b", {}, tier.title), until, tier.text ? h("span", { class: "dim" }, ` · ${tier.text}`) : null) : null,
+    benefits.length ? h("p", { class: "dim" }, benefits.join(" · ")) : null,
+    ...notes.map((note) => h("p", { class: "refused", role: "status" }, note)),
+  ];
+}
+
+// What can be had, to be taken with a tap; what is nearly in reach says what is missing.
+function rewardButton(one) {
+  const isChosen = sale.reward === one.reward;
+  return h("button", {
+    type: "button", class: "secondary", "data-key": `reward ${one.reward}`, "aria-pressed": String(isChosen), disabled: one.missing_points > 0,
+    ...keepsFocus, onclick: () => model.choose(one.reward),
+  }, h("span", {}, one.title), h("span", { class: "dim" }, one.missing_points ? `${points(one.missing_points)} more` : points(one.points)));
 }
 
 function redeemText(quote, most, used) {
   if (quote?.rejected.length) return quote.rejected.map((one) => one.text).join(" ");
   if (used) return `${points(used)} take ${money(quote.redeemed_minor)} off.`;
-  if (most) return `All of them take ${money(quote.offers[0].worth_minor)} off.`;
+  if (most) return `All of them take ${money(pointsOffer().worth_minor)} off.`;
   if (quote?.member && !sale.member.can_redeem) return "To use points, scan the card itself.";
   return quote?.member ? "None can be used on this sale." : "";
 }

@@ -7,7 +7,7 @@ import { state } from "./live.js";
 import { lookUpForm } from "./member_panel.js";
 import { warn } from "./say.js";
 
-const KINDS = { sale: "Sale", return: "Return", claim: "Points added later", join: "Joined" };
+const KINDS = { sale: "Sale", return: "Return", claim: "Points added later", join: "Joined", give: "Points given" };
 let pendingCard = "";
 
 export function start() {
@@ -39,6 +39,8 @@ function draw(one) {
       h("div", {}, h("strong", {}, points(one.balance)), h("span", { class: "dim" }, asOf(one.as_of, state?.network.online)),
         h("span", { class: "dim" }, usableHere(one.spendable_here, one.balance, state?.network.online)))),
     h("p", { class: "dim" }, one.cards.map((card) => `Card ${card}`).join(", "), one.expiring ? ` · ${one.expiring} to use by ${lastDay}` : ""),
+    one.tier ? h("p", {}, h("b", {}, one.tier.title), one.tier.ends ? ` until ${day(one.tier.ends)}` : "", one.tier.text ? h("span", { class: "dim" }, ` · ${one.tier.text}`) : null) : null,
+    one.benefits.length ? h("p", { class: "dim" }, one.benefits.join(" · ")) : null,
     h("h2", {}, "Last at this till"),
     one.movements.length
       ? h("ul", { class: "movements" }, one.movements.map((move) =>

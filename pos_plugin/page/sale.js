@@ -20,7 +20,7 @@ export function whenChanged(handler) { changed = handler; }
 function fresh() {
   const now = new Date().toISOString().replace(/\D/g, "").slice(0, 14);
   const random = crypto.getRandomValues(new Uint16Array(1))[0].toString(36).padStart(4, "0").toUpperCase();
-  return { ref: `P${now}-${random}`, key: crypto.randomUUID(), lines: [], nextLine: 1, member: null, wanted: 0, quote: null, trouble: null, isCompleting: false, stuck: null };
+  return { ref: `P${now}-${random}`, key: crypto.randomUUID(), lines: [], nextLine: 1, member: null, wanted: 0, reward: "", quote: null, trouble: null, isCompleting: false, stuck: null };
 }
 
 function kept() {
@@ -65,11 +65,20 @@ export function count(lineId, by) {
 export function attach(member) {
   sale.member = member;
   sale.wanted = 0;
+  sale.reward = "";
   touch();
 }
 
 export function want(points) {
   sale.wanted = points;
+  sale.reward = "";
+  touch();
+}
+
+// One reward a sale, and no points beside it; asked for again, it is taken off again.
+export function choose(reward) {
+  sale.reward = sale.reward === reward ? "" : reward;
+  sale.wanted = 0;
   touch();
 }
 
@@ -125,7 +134,7 @@ function body() {
   });
   return {
     till: sale.till, sale_ref: sale.ref, currency: sale.currency, total_minor: total(), lines, member: sale.member?.member ?? "",
-    redeem: sale.wanted ? [{ kind: "points", points: sale.wanted }] : [], operator: sale.operator, training: sale.training,
+    redeem: sale.reward ? [{ kind: "reward", name: sale.reward }] : sale.wanted ? [{ kind: "points", points: sale.wanted }] : [], operator: sale.operator, training: sale.training,
   };
 }
 

@@ -77,17 +77,20 @@ function drawSums() {
   const { quote } = sale;
   const whole = model.total();
   const used = quote?.redeemed_minor ?? 0;
+  const off = Object.values(quote?.off ?? {}).reduce((sum, minor) => sum + minor, 0);
+  const due = money(Math.max(0, whole - off - used));
   const isOld = sale.lines.length > 0 && !model.isSettled();
   fill($("#sums"),
     h("dl", { class: isOld ? "old" : "" },
       h("div", {}, h("dt", {}, "Subtotal"), h("dd", {}, money(whole))),
+      off ? h("div", { class: "used" }, h("dt", {}, "Members' prices"), h("dd", {}, money(-off))) : null,
       h("div", { class: used ? "used" : "dim" }, h("dt", {}, "Paid with points"), h("dd", {}, used ? money(-used) : money(0))),
-      h("div", { class: "due" }, h("dt", {}, "To pay"), h("dd", { id: "due" }, money(Math.max(0, whole - used))))),
+      h("div", { class: "due" }, h("dt", {}, "To pay"), h("dd", { id: "due" }, due))),
     sale.stuck ? stuck(sale.stuck) : sale.trouble ? h("p", { class: "trouble" }, sale.trouble.sentence) : null);
   const button = $("#complete");
   button.disabled = sale.isCompleting || !sale.lines.length;
   $("#complete-text").textContent = sale.isCompleting ? "Recording…" : sale.stuck ? "Try again" : sale.training ? "Complete (training)" : "Complete";
-  $("#complete-due").textContent = money(Math.max(0, whole - used));
+  $("#complete-due").textContent = due;
 }
 
 // The till does not take the sale: selling goes on, and the customer loses nothing. Without a clear answer nothing is claimed.

@@ -62,8 +62,8 @@ def test_a_programmes_id_names_exactly_its_text() -> None:
         ("points = 2", "points = 2.0", "line 8: earn.points must be a whole number, not 2.0"),  # even a whole float
         ("points = 2", 'points = "2"', 'line 8: earn.points must be a whole number, not "2"'),
         ("points = 2", "points = true", "line 8: earn.points must be a whole number, not true"),
-        ("points = 2", "points = 0", "line 8: earn.points must be 1 or more, not 0"),
-        ("points = 2", "points = -1", "line 8: earn.points must be 1 or more, not -1"),
+        ("points = 2", "points = -1", "line 8: earn.points must be 0 or more, not -1"),
+        ("per_minor = 100", "per_minor = 0", "line 9: earn.per_minor must be 1 or more, not 0"),
         ("points = 2", "points = 99999999999999999999", "line 8: earn.points must be 1000000 or less"),
         ('currency = "EUR"', "", "currency is missing"),
         ('currency = "EUR"', 'currency = "eur"', "line 3: currency must be three capital letters"),
