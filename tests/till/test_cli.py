@@ -26,6 +26,7 @@ COMMANDS = [
     "enroll",
     "verify",
     "reprint",
+    "audit",
     "backfill",
     "members",
     "member",
@@ -337,7 +338,7 @@ def test_verify_ends_with_status_1_where_the_journal_was_changed(run: Run, till:
 
 def test_a_programme_is_checked_whole(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
-    file.write_text('name = "own"\ncurency = "SEK"\n[earn]\npoints = 0\n')
+    file.write_text('name = "own"\ncurency = "SEK"\n[earn]\npoints = -1\n')
     told = run("program", "check", file)
     assert told.status == 1
     assert is_clear(told)

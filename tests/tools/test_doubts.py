@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loyalty.doubts import doubts
-from loyalty.program import preset, preset_names, read_program
+from loyalty.program import ProgramError, preset, preset_names, read_program
 
 SOUND = """\
 name = "sound"
@@ -35,15 +35,6 @@ points = 400
 kind = "money"
 value_minor = 500
 """
-MEMBERSHIP = """\
-[[membership]]
-name = "m"
-title = "M"
-tier = "gld"
-sku = "1"
-price_minor = 1
-months = 1
-"""
 TODAY = "2026-11-22"
 
 
@@ -67,8 +58,6 @@ def test_no_preset_is_doubted(name: str) -> None:
     ("was", "becomes", "doubt"),
     [
         # tiers
-        ("from = 500", "from = 50", 'line 14: tier "gold" comes after "silver" but takes less'),
-        ("from = 500", "from = 100", 'line 14: tier "silver" cannot be reached: "gold" takes as much'),
         ("times = 1.5", "times = 0.5", 'line 15: tier "gold" earns less than "silver" below it'),
         ("times = 1.5", "keep = 501", 'line 15: tier "gold": keeping it takes 501, reaching it only 500'),
         ("from = 500", "paid = true", 'line 14: nobody can reach tier "gold": it is paid, and no membership sells it'),
@@ -79,21 +68,13 @@ def test_no_preset_is_doubted(name: str) -> None:
         ),
         # words that are not there
         ('["student"]', '["studnt"]', 'line 20: accrual "tea": [segments] has no "studnt"; did you mean student?'),
-        (
-            'segments = ["student"]',
-            'segments = ["student"]\ntiers = ["glod"]',
-            'there is no tier "glod"; did you mean gold?',
-        ),
         ('student = "Student"', 'student = "Student"\nother = "Other"', 'line 5: segment "other" is used by no rule'),
         # names
-        ('name = "five"', 'name = "tea"', 'line 22: reward "tea" has the name of another accrual'),
-        ('name = "gold"', 'name = "silver"', 'line 12: there are two tier tables named "silver"'),
         # what gives more than it takes
         ("points = 400", "points = 4", 'line 24: reward "five" gives 5.00 for points that take 4.00 to earn'),
         ("points = 400", "points = 501", 'line 24: reward "five" gives less than the same points as money'),
         ('kind = "money"\nvalue_minor = 500', 'kind = "product"', 'reward "five" gives one piece of anything'),
         ('kind = "money"\nvalue_minor = 500', 'kind = "percent"\npercent = 100', "gives the whole sale for nothing"),
-        ('kind = "money"', 'kind = "donation"', "there is no [giving] that names a charity"),
         (
             "value_minor = 500",
             'value_minor = 500\nlimits = [{ points = 399, per = "day" }]',
@@ -135,7 +116,6 @@ def test_a_doubt_is_named_with_its_line(was: str, becomes: str, doubt: str) -> N
         ('[referral]\nfriend_points = 100\non = "every purchase"\n', "every purchase of a friend gives points worth 1.25"),
         ('[surprise]\ntitle = "x"\npoints = 5\nmean = 10\nat_least_every = 11\n', "% of the wins come after exactly 11 sales"),
         ('[surprise]\ntitle = "x"\npoints = 5\nmean = 10\nat_least_every = 30\n', ""),
-        (MEMBERSHIP, 'line 30: membership "m": there is no tier "gld"; did you mean gold?'),
     ],
 )  # fmt: skip
 def test_a_doubt_about_what_is_added(more: str, doubt: str) -> None:
@@ -143,3 +123,24 @@ def test_a_doubt_about_what_is_added(more: str, doubt: str) -> None:
     assert (found == []) == (not doubt)
     assert any(doubt in one for one in found) or not doubt
     assert len(found) <= 2
+
+
+def test_a_charity_that_stands_twice_is_doubted() -> None:
+    text = '[giving]\npercent = 1\ncharities = [{ name = "sea", title = "A" },\n{ name = "sea", title = "B" }]\n'
+    assert doubts(read_program(SOUND + text), TODAY) == ['line 30: there are two charities named "sea"']
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "problem"),
+    [
+        ('name = "five"', 'name = "tea"', "line 22: tea names 2 rules, which would be counted as one"),
+        ('name = "gold"', 'name = "silver"', "line 12: silver names 2 tiers"),
+        ("from = 500", "from = 50", "line 14: tier gold is reached from 50, which is not more than silver"),
+        ("from = 500", "from = 100", "line 14: tier gold is reached from 100, which is not more than silver"),
+        ('segments = ["student"]', 'tiers = ["glod"]', "line 20: tea: there is no tier glod; did you mean gold?"),
+    ],
+)
+def test_what_cannot_work_together_is_a_problem_with_its_line(was: str, becomes: str, problem: str) -> None:
+    with pytest.raises(ProgramError) as refused:
+        read_program(SOUND.replace(was, becomes))
+    assert any(one.startswith(problem) for one in refused.value.problems)

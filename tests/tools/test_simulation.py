@@ -209,3 +209,12 @@ def test_points_are_never_created_nor_lost() -> None:
         behaviour=Behaviour(redeem_percent=40, redeem_from_minor=50),
     )
     assert again == outcome
+
+
+def test_a_stock_and_a_budget_end_for_all_members_together() -> None:
+    rule = REWARDS.split("[[reward]]")[0] + "[[reward]]" + REWARDS.split("[[reward]]")[2] + "stock = 1\n"
+    rule += '[[accrual]]\nname = "hello"\ntitle = "Hello"\npoints = 100\nbudget_points = 300\n'
+    sales = [(member, sale(day, 1000)) for day in ("2026-01-10", "2026-01-11") for member in ("anna", "ben", "carl")]
+    outcome = simulated(rule, *sales)
+    assert outcome.rewards == {"large": 1}
+    assert outcome.sources["Hello"] == 300
