@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
 from loyalty.accrual import Accrual, Limit
-from loyalty.conditions import WEEKDAYS, Condition, Goods
+from loyalty.conditions import BASE, WEEKDAYS, Condition, Goods
 from loyalty.days import days_after
 from loyalty.expiry import Expire
 from loyalty.program import Program
 from loyalty.reward import Reward
 from loyalty.toml_lines import Path, lines_of
-from loyalty.toml_table import line_of
+from loyalty.toml_table import line_of, near
 from loyalty.words import money
 
 Doubt = tuple[Path, str]
@@ -50,22 +49,6 @@ def _conditions(program: Program) -> Iterator[tuple[Path, Condition, str]]:
 
 
 def _names(program: Program) -> Iterator[Doubt]:
-    seen: dict[str, str] = {"earn": "[earn]", "surprise": "[surprise]", "referral": "[referral]"}
-    for key in ("accrual", "reward", "price"):
-        for number, rule in enumerate(getattr(program, key)):
-            if rule.name in seen:
-                yield (
-                    (key, number, "name"),
-                    f'{key} "{rule.name}" has the name of {seen[rule.name]}: their limits are counted as one',
-                )
-            seen.setdefault(rule.name, f"another {key}")
-    for key in ("tier", "membership"):
-        names = [one.name for one in getattr(program, key)]
-        yield from (
-            ((key, number, "name"), f'there are two {key} tables named "{name}"')
-            for number, name in enumerate(names)
-            if name in names[:number]
-        )
     charities = [one.name for one in program.giving.charities] if program.giving else []
     for number, name in enumerate(charities):
         if name in charities[:number]:
@@ -73,25 +56,22 @@ def _names(program: Program) -> Iterator[Doubt]:
 
 
 def _unknown_words(program: Program) -> Iterator[Doubt]:
-    tiers = [tier.name for tier in program.tier]
+    tiers = [BASE, *(tier.name for tier in program.tier)]
     used: set[str] = set()
     for path, rule, called in _conditions(program):
         used |= {*rule.segments}
         for number, tier in enumerate(rule.tiers):
-            if tier and tier not in tiers:
-                yield (*path, "tiers", number), f'{called}: there is no tier "{tier}"{_near(tier, tiers)}'
+            if tier not in tiers:
+                yield (*path, "tiers", number), f'{called}: there is no tier "{tier}"{near(tier, tiers)}'
         for number, segment in enumerate(rule.segments):
             if segment not in program.segments:
-                told = _near(segment, program.segments)
+                told = near(segment, program.segments)
                 yield (*path, "segments", number), f'{called}: [segments] has no "{segment}"{told}'
     for place, plan in enumerate(program.membership):
         used |= {*plan.segments}
-        if plan.tier not in tiers:
-            told = _near(plan.tier, tiers)
-            yield ("membership", place, "tier"), f'membership "{plan.name}": there is no tier "{plan.tier}"{told}'
         for number, segment in enumerate(plan.segments):
             if segment not in program.segments:
-                told = _near(segment, program.segments)
+                told = near(segment, program.segments)
                 yield (
                     ("membership", place, "segments", number),
                     f'membership "{plan.name}": [segments] has no "{segment}"{told}',
@@ -101,23 +81,9 @@ def _unknown_words(program: Program) -> Iterator[Doubt]:
             yield ("segments", segment), f'segment "{segment}" is used by no rule'
 
 
-def _near(word: str, words: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def _tiers(program: Program) -> Iterator[Doubt]:
     rules, places = program.tiers, [*enumerate(program.tier)]
     earned = [(number, tier) for number, tier in places if not tier.is_paid]
-    for (_, lower), (number, tier) in pairwise(earned):
-        if tier.threshold < lower.threshold:
-            yield (
-                ("tier", number, "from"),
-                f'tier "{tier.name}" comes after "{lower.name}" but takes less: "{lower.name}" is never reached. '
-                "Write the lowest tier first",
-            )
-        elif tier.threshold == lower.threshold:
-            yield ("tier", number, "from"), f'tier "{lower.name}" cannot be reached: "{tier.name}" takes as much'
     for (_, lower), (number, tier) in pairwise(places):
         if tier.times < lower.times:
             yield ("tier", number, "times"), f'tier "{tier.name}" earns less than "{lower.name}" below it'
@@ -143,8 +109,6 @@ def _tiers(program: Program) -> Iterator[Doubt]:
                 ("tier", number, "paid"),
                 f'nobody can reach tier "{tier.name}": it is paid, and no membership sells it',
             )
-        if not tier.is_paid and tier.name in sold:
-            yield ("tier", number), f'tier "{tier.name}" is sold by a membership, but is not paid = true'
         if tier.is_paid and (tier.threshold or tier.keep is not None):
             yield ("tier", number), f'tier "{tier.name}" is paid: from and keep are never asked for'
     places_of_skus = {plan.sku: number for number, plan in reversed([*enumerate(program.membership)])}
@@ -176,7 +140,7 @@ def _rules(program: Program) -> Iterator[Doubt]:
         if rule.on not in OF_A_SALE and (not rule.goods.is_everything or rule.per == "unit"):
             yield path, f'{called}: its occasion ({rule.on}) has no goods; goods and per = "unit" do nothing'
         first = [tier.name for tier in program.tier if not tier.threshold or tier.is_paid]
-        if rule.on in ("join", "first purchase") and rule.tiers and not {*rule.tiers} & {*first, ""}:
+        if rule.on in ("join", "first purchase") and rule.tiers and not {*rule.tiers} & {*first, BASE}:
             yield (*path, "tiers"), f"{called} can never apply: at a {rule.on} nobody has such a tier yet"
         if rule.on in OF_A_SALE and (word := _never_counts(program, rule.goods)):
             yield (*path, "goods"), f'{called} can never apply to "{word}": except under [earn] takes it out'
@@ -262,8 +226,6 @@ def _giving_back(program: Program) -> Iterator[Doubt]:
             and reward.goods.is_everything
         ):
             yield (*path, "percent"), f"{called} gives the whole sale for nothing: name goods or most_minor"
-        if reward.kind == "donation" and program.giving is None:
-            yield (*path, "kind"), f"{called} is a donation, but there is no [giving] that names a charity"
         for place, limit in enumerate(reward.limits):
             if limit.points and limit.points < reward.points:
                 yield (
@@ -341,7 +303,9 @@ def _added(rules: Sequence[Accrual]) -> int:
 
 
 def _milli_points(program: Program) -> int:
-    """Points that the rate gives for one minor unit, in thousandths."""
+    """Points that the rate gives for one minor unit, in thousandths; 0 where it does not go by what was paid."""
+    if program.earn.per != "amount":
+        return 0
     return program.earn.points * 1000 // program.earn.per_minor
 
 

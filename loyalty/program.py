@@ -26,7 +26,8 @@ from loyalty.recognition import RECOGNITION, Recognition
 from loyalty.reward import Benefit, Price, Redeem, Reward
 from loyalty.surprise import Surprise
 from loyalty.tiers import Ladder, Membership, Tier, Tiers
-from loyalty.toml_table import Count, Table, TomlError, checked, read_toml
+from loyalty.toml_lines import Path
+from loyalty.toml_table import Count, Placed, Table, TomlError, checked, near, read_toml
 from loyalty.words import Counted, Words, said
 
 
@@ -177,42 +178,53 @@ class Program(Table):
     def _each_its_own(self) -> Program:
         """Names under which something is counted stand once; tiers rise; what is named, exists."""
         problems = [*self._shared_names(), *self._unknown_tiers()]
-        earned = [tier for tier in self.tier if not tier.is_paid]
+        earned = [(number, tier) for number, tier in enumerate(self.tier) if not tier.is_paid]
         problems += [
-            f"tier {upper.name} is reached from {upper.threshold}, which is not more than {lower.name}: write the lowest first"
-            for lower, upper in pairwise(earned)
+            (
+                ("tier", number, "from"),
+                f"tier {upper.name} is reached from {upper.threshold}, which is not more than {lower.name}: "
+                "write the lowest first",
+            )
+            for (_, lower), (number, upper) in pairwise(earned)
             if upper.threshold <= lower.threshold
         ]
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Placed(problems)
         return self
 
-    @property
-    def _rules(self) -> list[Accrual | Reward | Price]:
-        return [*self.accrual, *self.reward, *self.price]
+    def _rules(self) -> Iterator[tuple[Path, Accrual | Reward | Price]]:
+        yield from ((("accrual", number), rule) for number, rule in enumerate(self.accrual))
+        yield from ((("reward", number), rule) for number, rule in enumerate(self.reward))
+        yield from ((("price", number), rule) for number, rule in enumerate(self.price))
 
-    def _shared_names(self) -> Iterator[str]:
-        counted = Counter(one.name for one in self._rules)
-        counted.update(plan.name for plan in self.membership)
+    def _shared_names(self) -> Iterator[tuple[Path, str]]:
+        """Told of where a name stands last."""
+        named: list[tuple[Path, str]] = [(path, rule.name) for path, rule in self._rules()]
+        named += [(("membership", number), plan.name) for number, plan in enumerate(self.membership)]
+        counted, places = Counter(name for _, name in named), {name: (*path, "name") for path, name in named}
         for name, count in counted.items():
             if name in (EARN, RECOGNITION, REFERRAL, SURPRISE):
-                yield f"{name} is what the programme itself counts under; call the rule otherwise"
+                yield places[name], f"{name} is what the programme itself counts under; call the rule otherwise"
             elif count > 1:
-                yield f"{name} names {count} rules, which would be counted as one"
+                yield places[name], f"{name} names {count} rules, which would be counted as one"
+        tiers: dict[str, Path] = {tier.name: ("tier", number, "name") for number, tier in enumerate(self.tier)}
         for name, count in Counter(tier.name for tier in self.tier).items():
             if count > 1 or name == BASE:
-                yield f"{name} names {count} tiers" if count > 1 else f"{BASE} names whoever is in no tier"
+                yield tiers[name], f"{name} names {count} tiers" if count > 1 else f"{BASE} names whoever is in no tier"
 
-    def _unknown_tiers(self) -> Iterator[str]:
+    def _unknown_tiers(self) -> Iterator[tuple[Path, str]]:
         known = {BASE, *(tier.name for tier in self.tier)}
         paid = {tier.name for tier in self.tier if tier.is_paid}
-        for rule in self._rules:
-            for name in rule.tiers:
+        for path, rule in self._rules():
+            for number, name in enumerate(rule.tiers):
                 if name not in known:
-                    yield f"{rule.name}: there is no tier {name}"
-        for plan in self.membership:
+                    yield (*path, "tiers", number), f"{rule.name}: there is no tier {name}{near(name, known)}"
+        for number, plan in enumerate(self.membership):
             if plan.tier not in paid:
-                yield f"{plan.name} sells {plan.tier}, which is no tier with paid = true"
+                yield (
+                    ("membership", number, "tier"),
+                    f"{plan.name} sells {plan.tier}, which is no tier with paid = true{near(plan.tier, paid)}",
+                )
 
     @cached_property
     def id(self) -> str:

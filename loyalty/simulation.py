@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -170,6 +170,12 @@ class Simulation:
         self._used: set[str] = set()
         self._surprises = 0
         self._donated: Counter[str] = Counter()
+        self._budgets = {
+            f"{rule.name}/points/ever": rule.budget_points for rule in program.accrual if rule.budget_points
+        }
+        self._budgets |= {f"{reward.name}/uses/ever": reward.stock for reward in program.reward if reward.stock}
+        self._given: Counter[str] = Counter()
+        self._gone: tuple[str, ...] = ()
         self._knows_birthdays = any(rule.birthday for _, rule in _conditions(program))
 
     def sell(self, sale: Sale, card: str) -> None:
@@ -274,6 +280,8 @@ class Simulation:
     def _buy(self, member: _Member, card: str, sale: Sale) -> None:
         program, now, day = self._program, self._now, sale.business_day
         standing = standing_of(program, member.history, member.profile, day, terminal=sale.till)
+        if self._gone:
+            standing = msgspec.structs.replace(standing, gone=self._gone)
         prices = member_prices(program.price, sale, standing) if program.price else NOTHING_OFF
         if prices.lines:
             sale = after(sale, prices)
@@ -294,6 +302,8 @@ class Simulation:
         effects = earned.effects
         if prices.counts or taken.counts:
             effects = msgspec.structs.replace(effects, counts=effects.counts | prices.counts | taken.counts)
+        if self._budgets:
+            self._count_budgets(effects.counts)
         is_first = not member.history.sales
         member.history = member.history.plus(effects, day, sales=1)
         referral = program.referral
@@ -326,6 +336,8 @@ class Simulation:
         self._now.redeemed += points
         self._now.redeemed_minor += worth
         self._rewards[name] += 1
+        if any(reward.name == name and reward.kind == "donation" for reward in program.reward):
+            self._donated[standing.charity or "for points"] += worth
         is_on_the_sale = not name or bool(comes_off.lines)
         return comes_off, worth if is_on_the_sale else 0
 
@@ -341,6 +353,14 @@ class Simulation:
         if points:
             self._sources[source] += points
             self._now.issued += points
+
+    def _count_budgets(self, counts: Mapping[str, int]) -> None:
+        """What all members together had of a budget or a stock; what is used up is gone from the next sale on."""
+        for key in counts.keys() & self._budgets.keys():
+            self._given[key] += counts[key]
+            name = key.split("/")[0]
+            if self._given[key] >= self._budgets[key] and name not in self._gone:
+                self._gone = (*self._gone, name)
 
     def _count_reasons(self, reasons: tuple[object, ...]) -> None:
         for reason in reasons:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from typing import Annotated, Any, TypeVar, get_args
@@ -25,6 +25,14 @@ class TomlError(Exception):
     def __init__(self, source: str, problems: list[str]) -> None:
         super().__init__(f"{source}: " + "; ".join(problems))
         self.source = source
+        self.problems = problems
+
+
+class Placed(ValueError):
+    """Several things that are wrong in a table with tables in it, each with its place."""
+
+    def __init__(self, problems: Sequence[tuple[Path, str]]) -> None:
+        super().__init__("; ".join(what for _, what in problems))
         self.problems = problems
 
 
@@ -84,6 +92,12 @@ def _problems(model: type[Table], tables: dict[str, Any], text: str, error: Vali
     told: set[Path] = set()
     found: list[tuple[int, str]] = []
     for problem in error.errors():
+        placed = problem.get("ctx", {}).get("error")
+        if isinstance(placed, Placed):
+            for place, what in placed.problems:
+                number = line_of(lines, (*problem["loc"], *place)) or 0
+                found.append((number, f"line {number}: {what}" if number else what))
+            continue
         path = _in_the_file(problem["loc"], tables, is_missing=problem["type"] == "missing")
         is_of_a_choice = len(path) < len(problem["loc"])  # several ways to write it, and none fits: said once
         if is_of_a_choice and any(path[:length] in told for length in range(1, len(path) + 1)):
@@ -193,6 +207,12 @@ def _shown(written: Any) -> str:
         return "a table" if isinstance(written, dict) else "a list"
     shown = f'"{written}"' if isinstance(written, str) else str(written)
     return shown if len(shown) <= 60 else f"{shown[:56]} ..."
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """The end of a sentence about a word that is none of these: which it probably was meant to be."""
+    found = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _choices(expected: str) -> list[str]:

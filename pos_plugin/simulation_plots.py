@@ -37,7 +37,12 @@ def picture(outcomes: Sequence[Outcome]) -> bytes:
     with _matplotlib().rc_context(STYLE):
         out = BytesIO()
         _figure(outcomes).savefig(out, format="png", dpi=110)
-    return out.getvalue()
+    from PIL import Image
+
+    small = BytesIO()  # a few colours are enough, and a third of the bytes
+    with Image.open(out) as drawn:
+        drawn.convert("RGB").quantize(64).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def page(outcomes: Sequence[Outcome], behaviour: Behaviour) -> str:
@@ -158,6 +163,7 @@ def _tiers(axis: Any, outcome: Outcome, where: str) -> None:
     axis.stackplot(places, counts, labels=[*names.values()], colors=shades[: len(names)], alpha=0.85)
     axis.set_title(f"Members{' by tier' if outcome.tiers else ''} at the end of each month{where}")
     if outcome.tiers:
+        axis.set_ylim(0, 1.15 * max((month.members for month in outcome.months), default=1))
         axis.legend(frameon=False, loc="upper left", ncols=3)
 
 
