@@ -139,6 +139,7 @@ class Basket:
         self._share = share
         excluded = earn.excluded
         self._lines = [line for line in sale.lines if not excluded.has(line)] if excluded else sale.lines
+        self._amounts = [self._counts(line) for line in self._lines]
         self._whole = sum(line.amount_minor for line in sale.lines)
 
     def amount(self, *goods: Goods) -> int:
@@ -148,11 +149,12 @@ class Basket:
         on_top = max(0, total - whole) if all(one.is_everything for one in goods) else 0
         if not whole:
             return on_top * of_money // of_all
-        picked = sum(self._counts(line) for line in self._picked(goods))
+        narrow = [one for one in goods if not one.is_everything]
+        picked = sum(self._picked(narrow, self._amounts) if narrow else self._amounts)
         return (picked * min(total, whole) + on_top * whole) * of_money // (whole * of_all)
 
     def units(self, *goods: Goods) -> int:
-        milli = sum(line.quantity_milli for line in self._picked(goods))
+        milli = sum(self._picked(goods, [line.quantity_milli for line in self._lines]))
         return milli * self._share.of_money // (1000 * self._share.of_all)
 
     def at_rate(self, goods: Goods) -> int:
@@ -166,9 +168,12 @@ class Basket:
             case _:
                 return earn.points if self.amount(goods, earn.goods) > 0 else 0
 
-    def _picked(self, goods: Sequence[Goods]) -> Iterable[LineItem]:
-        narrow = [one for one in goods if not one.is_everything]
-        return [line for line in self._lines if all(one.has(line) for one in narrow)] if narrow else self._lines
+    def _picked(self, goods: Sequence[Goods], amounts: Sequence[int]) -> Iterable[int]:
+        pairs = zip(self._lines, amounts, strict=True)
+        if len(goods) == 1:
+            has = goods[0].has
+            return [amount for line, amount in pairs if has(line)]
+        return [amount for line, amount in pairs if all(one.has(line) for one in goods)]
 
     def _counts(self, line: LineItem) -> int:
         minor = line.amount_minor

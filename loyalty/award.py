@@ -127,7 +127,7 @@ def _award_of(
     reasons += [one.reason for one in found]
     if points < whole:
         reasons.append(Reason(points - whole, "No more than the programme gives in this time", {}))
-    paid = _paid(program, sale, standing, reasons, only)
+    paid, tried = _paid(program, sale, standing, reasons, only)
     effects = Effects(
         qualifies=_qualifies(program, found, points, amount),
         counts=counts | paid.counts,
@@ -135,7 +135,6 @@ def _award_of(
         donated_minor=program.giving.donated_minor(amount) if program.giving else 0,
         charity=program.giving.chosen(standing.charity).name if program.giving else "",
     )
-    tried = [name for name in paid.paid if "/" in name]
     rules = frozenset([one.name for one in found if one.name] + tried)
     return _award(program, points, reasons, effects, day, standing, rules)
 
@@ -229,11 +228,13 @@ def _qualifies(program: Program, found: Sequence[Earned], points: int, amount_mi
 
 def _paid(
     program: Program, sale: Sale, standing: Standing, reasons: list[Reason], only: frozenset[str] | None
-) -> Effects:
+) -> tuple[Effects, list[str]]:
     """What this sale buys of memberships: so many months for each piece of an article, or its trial, once.
 
-    A return of the article gives the months back; the trial can be had again then.
+    A return of the article gives the months back; the trial can be had again then. Answers with it which lines were trials:
+    less than a cent may be left of a line that was paid for, and that makes it none.
     """
+    tried: list[str] = []
     paid: dict[str, int] = {}
     counts: dict[str, int] = {}
     for plan in program.membership:
@@ -243,15 +244,16 @@ def _paid(
         if not plan.is_for(standing):
             reasons.append(Reason(0, "{plan} is not for everybody: show who you are", {"plan": said(plan.title)}))
             continue
-        trial = trial_of(plan.tier)
-        # Less than a cent may be left of what was paid for; that makes it no trial.
-        free = [line for line in sold if plan.trial_days and not line.amount_minor and (only is None or trial in only)]
-        if free and plan.may_try(standing):
-            paid[trial], counts[plan.trial_key] = plan.trial_days, 1
+        trials = {f"{trial_of(plan.tier)}/{line.line_id}": line for line in sold if not line.amount_minor}
+        trials = {name: line for name, line in trials.items() if plan.trial_days and (only is None or name in only)}
+        if trials and plan.may_try(standing):
+            paid[trial_of(plan.tier)], counts[plan.trial_key] = plan.trial_days, 1
+        tried += trials
+        free = list(trials.values())
         pieces = sum(line.quantity_milli for line in sold if line not in free) // 1000
         if pieces:
             paid[plan.tier] = paid.get(plan.tier, 0) + pieces * plan.months
-    return Effects(paid=paid, counts=counts)
+    return Effects(paid=paid, counts=counts), tried
 
 
 def _base_reason(program: Program, points: int, basket: Basket) -> Reason:

@@ -117,12 +117,16 @@ class TierStanding(NamedTuple):
 
 
 class Ladder:
-    """The tiers of a programme, lowest first, and what they make of a history."""
+    """The tiers of a programme, lowest first, and what they make of a history.
+
+    When the window of a day starts is kept: it is asked for each day on which a member did something, and days are few.
+    """
 
     def __init__(self, rules: Tiers, tiers: Sequence[Tier]) -> None:
         self.rules = rules
         self.earned = [tier for tier in tiers if not tier.is_paid]
         self._thresholds = [tier.threshold for tier in self.earned]
+        self._starts: dict[str, str] = {}
         self._ranks = {tier.name: rank for rank, tier in enumerate(tiers)}
 
     def on(self, history: History, day: str) -> TierStanding:
@@ -149,7 +153,10 @@ class Ladder:
         return self._ranks.get(name, -1)
 
     def _in_window(self, counted: _Counted, day: str) -> int:
-        return counted.between(self.rules.window_start(day), day)
+        start = self._starts.get(day)
+        if start is None:
+            start = self._starts[day] = self.rules.window_start(day)
+        return counted.between(start, day)
 
     def _supported(self, amount: int) -> int:
         """The highest tier whose threshold this meets; -1 for none."""
@@ -160,22 +167,18 @@ class Ladder:
 
     def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
         level, ends = -1, FOR_EVER
-        for day in counted.days:
-            level, ends = self._risen(counted, day, *self._lived_to(counted, day, level, ends))
-            is_of_a_year = level >= 0 and self.rules.window == "calendar year"
-            # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
-            if is_of_a_year and self._in_window(counted, day) >= self.earned[level].to_keep:
+        is_of_a_year = self.rules.window == "calendar year"
+        for day in (*counted.days, today):
+            while ends < day:
+                level, ends = self._after(counted, level, ends)
+            amount = self._in_window(counted, day)
+            reached = self._supported(amount)
+            if reached > level:
+                level, ends = reached, self._last_day(reached, day)
+            elif is_of_a_year and level >= 0 and counted.has(day) and amount >= self.earned[level].to_keep:
+                # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
                 ends = max(ends, self._last_day(level, day))
-        return self._risen(counted, today, *self._lived_to(counted, today, level, ends))
-
-    def _lived_to(self, counted: _Counted, day: str, level: int, ends: str) -> tuple[int, str]:
-        while ends < day:
-            level, ends = self._after(counted, level, ends)
         return level, ends
-
-    def _risen(self, counted: _Counted, day: str, level: int, ends: str) -> tuple[int, str]:
-        reached = self._supported(self._in_window(counted, day))
-        return (reached, self._last_day(reached, day)) if reached > level else (level, ends)
 
     def _last_day(self, level: int, day: str) -> str:
         """Of a tier that was reached or kept on this day. One that asks for nothing is kept for ever."""
@@ -198,7 +201,11 @@ class _Counted:
 
     def __init__(self, amounts: Mapping[str, int], last: str) -> None:
         self.days = sorted(day for day in amounts if day <= last)
+        self._amounts = amounts
         self._sums = [0, *accumulate(amounts[day] for day in self.days)]
+
+    def has(self, day: str) -> bool:
+        return day in self._amounts
 
     def between(self, first: str, last: str) -> int:
         return self._sums[bisect_right(self.days, last)] - self._sums[bisect_left(self.days, first)]

@@ -5,9 +5,12 @@ Drawn from a `random.Random`, so that hypothesis can steer it and two processes 
 
 from __future__ import annotations
 
+import os
 from datetime import date, timedelta
 from random import Random
 from typing import Any
+
+from hypothesis import settings
 
 from loyalty.program import Program, read_program
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
@@ -18,6 +21,11 @@ SKUS = ("tea", "cake", "bread", "card", "pass")
 TIERS = ("silver", "gold", "platinum")
 SEGMENTS = ("student", "coach")
 DAY_ONE = date(2024, 1, 1)
+
+
+def many(examples: int) -> settings:
+    """So many examples of a property; a few where each of thousands of mutants has to be found out."""
+    return settings(max_examples=min(examples, 40) if os.environ.get("MUTANT_UNDER_TEST") else examples, deadline=None)
 
 
 def toml(tables: dict[str, Any]) -> str:

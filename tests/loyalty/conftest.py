@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 if os.environ.get("MUTANT_UNDER_TEST"):
     settings.register_profile(
         "mutants",
-        max_examples=60,
+        max_examples=40,
         phases=(Phase.explicit, Phase.generate),
         derandomize=True,
         database=None,

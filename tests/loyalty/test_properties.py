@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
-from any_programme import history, profile, program, returns, rules, sale
-from hypothesis import given, settings
+from any_programme import history, many, profile, program, returns, rules, sale
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.entry import Slice
@@ -69,7 +69,7 @@ def summed(parts: list[Reversal]) -> Reversal:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@many(400)
 @given(seeds)
 def test_no_return_creates_points_and_all_of_them_together_take_back_what_there_was(seed: int) -> None:
     random = Random(seed)
@@ -90,7 +90,7 @@ def test_no_return_creates_points_and_all_of_them_together_take_back_what_there_
     assert everything.effects == total([negative(sold.effects)])
 
 
-@settings(max_examples=300, deadline=None)
+@many(300)
 @given(seeds)
 def test_any_split_and_any_order_of_returns_equals_the_whole(seed: int) -> None:
     random = Random(seed)
@@ -108,7 +108,7 @@ def test_any_split_and_any_order_of_returns_equals_the_whole(seed: int) -> None:
     assert reversed_so_far(rules, sold, left_at_least(sold.sale, shuffled)) == in_one
 
 
-@settings(max_examples=300, deadline=None)
+@many(300)
 @given(seeds)
 def test_what_is_left_earns_less_with_every_return_and_never_more_than_the_sale(seed: int) -> None:
     random = Random(seed)
@@ -127,7 +127,7 @@ def test_what_is_left_earns_less_with_every_return_and_never_more_than_the_sale(
         assert less.effects.donated_minor <= more.effects.donated_minor
 
 
-@settings(max_examples=200, deadline=None)
+@many(200)
 @given(seeds)
 def test_an_award_computed_twice_is_equal_and_its_reasons_add_up_to_it(seed: int) -> None:
     rules, sold, earned = sold_by_chance(Random(seed))
@@ -140,7 +140,7 @@ def test_an_award_computed_twice_is_equal_and_its_reasons_add_up_to_it(seed: int
     assert (same, other) == (sold, earned)
 
 
-@settings(max_examples=200, deadline=None)
+@many(200)
 @given(seeds)
 def test_no_limit_of_the_programme_is_passed_by_sales_one_after_the_other(seed: int) -> None:
     random = Random(seed)
@@ -161,7 +161,7 @@ def test_no_limit_of_the_programme_is_passed_by_sales_one_after_the_other(seed: 
             assert given_by["day"] <= limit.points
 
 
-@settings(max_examples=200, deadline=None)
+@many(200)
 @given(st.lists(st.tuples(seeds, st.booleans()), max_size=6), seeds)
 def test_a_history_knows_no_order_and_what_is_taken_back_never_was(done: list[tuple[int, bool]], order: int) -> None:
     things = []

@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from any_programme import rules
-from hypothesis import given, settings
+from any_programme import many, rules
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty.program import ProgramError
@@ -258,7 +258,7 @@ def ladders(draw: st.DrawFn) -> tuple[Ladder, dict[str, int], str]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@many(200)
 @given(ladders())
 def test_a_tier_is_what_a_person_with_a_calendar_finds(case: tuple[Ladder, dict[str, int], str]) -> None:
     rules_, qualifying, today = case
@@ -266,7 +266,7 @@ def test_a_tier_is_what_a_person_with_a_calendar_finds(case: tuple[Ladder, dict[
     assert on(rules_, qualifying, today)[:2] == by_hand(rules_, known, today)
 
 
-@settings(max_examples=200, deadline=None)
+@many(200)
 @given(ladders())
 def test_a_tier_never_jumps_over_a_threshold_that_it_did_not_meet(case: tuple[Ladder, dict[str, int], str]) -> None:
     rules_, qualifying, today = case
@@ -277,7 +277,7 @@ def test_a_tier_never_jumps_over_a_threshold_that_it_did_not_meet(case: tuple[La
         assert max(met) >= needed
 
 
-@settings(max_examples=100, deadline=None)
+@many(100)
 @given(ladders(), st.integers(0, 2**32))
 def test_a_tier_does_not_depend_on_the_order_in_which_sales_are_heard(
     case: tuple[Ladder, dict[str, int], str], order: int
