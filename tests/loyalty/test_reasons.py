@@ -6,7 +6,7 @@ import pytest
 
 from loyalty.program import Unit, preset_names
 from loyalty.sale import Return, Sale, document_name
-from loyalty.words import Reason, counted, in_language, said
+from loyalty.words import Reason, counted, in_language, said, say
 
 TITLE = {"de": "Doppelt", "tr": "İki kat"}
 
@@ -33,14 +33,11 @@ def test_the_text_of_a_reason_is_english_where_nothing_else_is_asked() -> None:
 
 
 def test_one_is_one_and_all_else_are_many() -> None:
-    assert [counted(points) for points in (0, 1, 2, -1)] == ["0 points", "1 point", "2 points", "-1 points"]
+    assert [counted(points) for points in (0, 1, 2, -1)] == ["0 points", "1 point", "2 points", "-1 point"]
     star = Unit(one={"en": "star", "de": "Stern"}, many={"en": "stars", "de": "Sterne"})
-    assert [star.said(points) for points in (1, -1, 0)] == [
-        {"en": "1 star", "de": "1 Stern"},
-        {"en": "-1 star", "de": "-1 Stern"},
-        {"en": "0 stars", "de": "0 Sterne"},
-    ]
-    assert Unit().said(2) == "2 points"
+    assert [say("{n}", "de", n=star.counted(points)) for points in (1, -1, 0)] == ["1 Stern", "-1 Stern", "0 Sterne"]
+    assert [say("{n}", "en", n=star.counted(points)) for points in (1, -1, 0)] == ["1 star", "-1 star", "0 stars"]
+    assert say("{n}", n=Unit().counted(2)) == "2 points"
 
 
 def test_a_document_is_named_by_what_it_is_and_no_two_have_one_name() -> None:
