@@ -9,15 +9,15 @@ import signal
 import sys
 from typing import Any
 
-NAMES = ("backfill", "checkout", "concurrent", "members", "feed", "drain", "ingest", "tamper")
-SIZED = ("checkout", "members", "feed", "drain", "ingest")
+NAMES = ("backfill", "checkout", "concurrent", "members", "feed", "drain", "ingest", "tamper", "program")
+SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Ratios measured side by side in one run.")
     parser.add_argument("name", choices=NAMES)
-    parser.add_argument("--entries", type=int, help=f"How many entries or members: {', '.join(SIZED)}.")
+    parser.add_argument("--entries", type=int, help=f"How many entries, members or baskets: {', '.join(SIZED)}.")
     parser.add_argument("--json", action="store_true", help="End with one line of JSON.")
     asked = parser.parse_args()
     if asked.entries and asked.name not in SIZED:

@@ -10,6 +10,7 @@ The outbox is real: joins and five-line sales by `Checkout`, awards kept in the 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import subprocess
@@ -22,12 +23,14 @@ from pathlib import Path
 
 import msgspec
 
+from bench.beside import folder
 from bench.checkout import Ours
-from bench.postgres import new_database
-from central_server import app, enrolment, serving
+from bench.postgres import new_database, postgres
+from central_server import app, enrolment, inbox, serving
 from central_server.office import Office
-from ledger.keys import SigningKey
-from ledger.wire import BatchReply
+from ledger.entry import entry_hash
+from ledger.keys import SigningKey, batch_message
+from ledger.wire import MAX_BATCH_ENTRIES, Batch, BatchReply, Enrolment, MemberDetails, enrolment_message
 from loyalty.program import preset
 from offline_store import journal
 from offline_store.store import Store
@@ -52,6 +55,14 @@ def fill(folder: Path, entries: int) -> None:
     till.store.close()
 
 
+@contextmanager
+def filled_till(entries: int) -> Iterator[tuple[Path, Head]]:
+    """The folder of a till with so many entries, and a PostgreSQL for the head offices that are to hear of it."""
+    with folder() as place, postgres() as server:
+        fill(place / "filled", entries)
+        yield place / "filled", Head(server, place)
+
+
 class Head:
     """Head offices, each new, on one PostgreSQL."""
 
@@ -71,8 +82,13 @@ class Head:
         (folder / "office.json").write_bytes(msgspec.json.encode({**about, "database": url}))
         return folder
 
-    def dsn(self, office: Path) -> str:
-        return f"host={self._server} user=pos dbname={office.name.replace('-', '_')}"
+    def copied(self, office: Path) -> float:
+        """Rows a second of the peer, for what this head office has recorded."""
+        peer = Copied(f"host={self._server} user=pos dbname={office.name.replace('-', '_')}")
+        peer.copy()
+        seconds = peer.copy()
+        peer.close()
+        return peer.rows / seconds
 
 
 @contextmanager
@@ -90,16 +106,24 @@ def served(office: Path, *, record_only: bool) -> Iterator[str]:
 
 
 class TimedLink(HttpLink):
-    """Notes when head office had acknowledged entry `last`: what a step does after that is not the drain."""
+    """Notes when head office had acknowledged entry `last`, and how long it took to tell of cards and names, one request each:
+    neither that nor what a step does afterwards is the drain."""
 
     last = 0
     acknowledged_at = 0.0
+    details_s = 0.0
 
     def send(self, batch: bytes) -> BatchReply:
         reply = super().send(batch)
         if reply.head_number >= self.last and not self.acknowledged_at:
             self.acknowledged_at = time.perf_counter()
         return reply
+
+    def details(self, details: MemberDetails) -> None:
+        start = time.perf_counter()
+        super().details(details)
+        if not self.acknowledged_at:
+            self.details_s += time.perf_counter() - start
 
 
 class Draining:
@@ -120,15 +144,48 @@ class Draining:
 
     def drain(self) -> float:
         """Seconds until head office had acknowledged all that stood in the journal."""
-        self.link.last, self.link.acknowledged_at = self.last, 0.0
+        self.link.last, self.link.acknowledged_at, self.link.details_s = self.last, 0.0, 0.0
         start = time.perf_counter()
         while not self.link.acknowledged_at:
             self.sync.step(lambda member: True)
-        return self.link.acknowledged_at - start
+        return self.link.acknowledged_at - start - self.link.details_s
 
     def close(self) -> None:
         self.link.close()
         self.store.close()
+
+
+class Outbox:
+    """What a filled till would send to this head office: signed batches, made beforehand."""
+
+    def __init__(self, filled: Path, office: Office) -> None:
+        self._office = office
+        store = Store.open(filled)
+        with store.read() as db:
+            who = journal.identity(db)
+            self.last, _ = journal.head(db)
+            entries = [data for _, _, data in journal.after(db, 0, self.last)]
+        key = SigningKey(store.secret_key())
+        store.close()
+        code = enrolment.new_code(office, SHOP)
+        proof = key.sign(enrolment_message(code, who.terminal, key.public))
+        request = Enrolment(code, who.terminal, who.epoch, key.public, proof)
+        enrolment.enroll(office, enrolment.WrongCodes(), request)
+        self._batches: list[Batch] = []
+        for start in range(0, self.last, MAX_BATCH_ENTRIES):
+            part = entries[start : start + MAX_BATCH_ENTRIES]
+            message = batch_message(who.terminal, who.epoch, start + len(part), entry_hash(part[-1]))
+            self._batches.append(Batch(who.terminal, who.epoch, part, key.sign(message)))
+        gc.freeze()  # as a served head office does: what is loaded by now is not looked through again and again
+
+    def record(self) -> float:
+        """Seconds until head office, in this process, has recorded all of it."""
+        start = time.perf_counter()
+        for batch in self._batches:
+            reply = inbox.record(self._office, batch)
+        seconds = time.perf_counter() - start
+        assert reply.head_number == self.last
+        return seconds
 
 
 class Copied:
@@ -140,7 +197,8 @@ class Copied:
         self._connection = psycopg.connect(dsn, autocommit=True)
         execute = self._connection.execute
         execute("CREATE TABLE copied (LIKE inbox INCLUDING ALL)")
-        (self.rows,) = execute("SELECT count(*) FROM inbox").fetchone() or (0,)
+        counted = execute("SELECT count(*) FROM inbox").fetchone()
+        self.rows = int(counted[0]) if counted else 0
         self._parts: list[bytes] = []
         for start in range(0, self.rows, COPIED_AT_ONCE):
             query = f"COPY (SELECT * FROM inbox ORDER BY number OFFSET {start} LIMIT {COPIED_AT_ONCE}) TO STDOUT (FORMAT binary)"

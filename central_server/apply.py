@@ -16,12 +16,13 @@ from central_server import grants, schema
 from central_server.books import Books, Origin
 from central_server.database import is_entrys_fault, keep
 from central_server.documents import content
+from central_server.histories import forget_vested
 from central_server.office import Office
 from central_server.posting import EntryPosting, InboxRow, note_of
 from central_server.sales import Sales, sale_named_by
 from ledger.entry import Entry, EntryUnreadable, read_entry
 
-CHUNK = 1000
+CHUNK = 2000
 """Entries in one transaction: many, because each COMMIT waits for the disk; few, because grants wait for the ledger."""
 
 AT_RECORD = ("take", "merge")
@@ -74,6 +75,8 @@ def _apply_chunk(office: Office, limit: int, unfit: Mapping[str, list[str]], con
         select(inbox)
         .join_from(inbox, branch, (branch.c.terminal == inbox.c.terminal) & (branch.c.branch == inbox.c.branch))
         .where(branch.c.applied_number < branch.c.head_number, inbox.c.number > branch.c.applied_number)
+        # A branch counts without gaps, so nothing further on can be among the first: it need not be read and sorted.
+        .where(inbox.c.number <= branch.c.applied_number + limit)
         .order_by(inbox.c.terminal, inbox.c.number)
         .limit(limit)
     ).all()
@@ -181,6 +184,7 @@ def expire_due(office: Office, limit: int = 500) -> int:
             with books.settling(origin, [], cause="expired") as settlement:
                 settlement.book(member).expire()
         books.flush()
+        forget_vested(connection, books.today)
         return len(due)
 
     return office.database.write(work)

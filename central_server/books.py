@@ -7,7 +7,6 @@ and account, what all terminals posted and what the server posted add up to what
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from central_server import channels, schema
-from central_server.database import add, among, keep, put
+from central_server import channels, profiles, schema
+from central_server.database import AT_ONCE, add, among, keep, put
+from central_server.histories import Histories
 from central_server.office import Office
 from ledger.entry import Body, Draft, Entry, MergeBody, SettleBody, entry
 from ledger.keys import merge_message
@@ -28,9 +28,6 @@ from loyalty.program import Program
 
 MOST_POINTS = 10**12
 """More than any honest entry moves; what is above is a mistake or an attack, and is quarantined."""
-
-AT_ONCE = 500
-"""The most keys that one query looks for."""
 
 
 class Origin(NamedTuple):
@@ -71,14 +68,25 @@ class _AtRisk:
     borne: int = 0
 
 
-def accounts(book: MemberBook) -> Counter[str]:
+_NO_RISK = _AtRisk()
+
+Amounts = dict[str, int]
+"""Account → points. Not a Counter: these are made and added several times for every entry, and a dict does that in a third of
+the time."""
+
+
+def accounts(book: MemberBook) -> Amounts:
     """A book's totals by ledger account."""
-    totals: Counter[str] = Counter()
+    totals = {"owed": -book.debt, "loss": -book.loss}
     for (place, _), box in book.lots.items():
-        totals[place] += sum(box.values())
-    totals["owed"] -= book.debt
-    totals["loss"] -= book.loss
+        if box:
+            totals[place] = totals.get(place, 0) + sum(box.values())
     return totals
+
+
+def _add(totals: Amounts, more: Mapping[str, int], times: int = 1) -> None:
+    for account, amount in more.items():
+        totals[account] = totals.get(account, 0) + times * amount
 
 
 class Settlement:
@@ -86,9 +94,9 @@ class Settlement:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self.before: dict[str, Counter[str]] = {}
-        self.truth: dict[str, Counter[str]] = {}
-        self.said: dict[str, Counter[str]] = {}
+        self.before: dict[str, Amounts] = {}
+        self.truth: dict[str, Amounts] = {}
+        self.said: dict[str, Amounts] = {}
 
     def book(self, member: str) -> MemberBook:
         member = self._books.who(member)
@@ -98,12 +106,15 @@ class Settlement:
         return book
 
     def says(self, member: str, **moves: int) -> None:
-        self.truth.setdefault(self._books.who(member), Counter()).update(moves)
+        _add(self.truth.setdefault(self._books.who(member), {}), moves)
 
     def explains(self, own: Entry) -> None:
         """An entry of head office's own that says part of what is being done."""
-        for posting in postings(own):
-            self.said.setdefault(self._books.who(posting.member), Counter())[posting.account] += posting.amount
+        self.posted(postings(own))
+
+    def posted(self, moves: Iterable[Posting]) -> None:
+        for move in moves:
+            _add(self.said.setdefault(self._books.who(move.member), {}), {move.account: move.amount})
 
 
 class Books:
@@ -136,12 +147,14 @@ class Books:
         self._risks_changed: set[tuple[str, str]] = set()
         self._floor: dict[tuple[str, str], tuple[int, str]] = {}
         self._is_floor_owed = connection.execute(select(owed.c.member).limit(1)).first() is not None
+        self.histories = Histories(connection, self.today)
 
     def flush(self) -> None:
         """Stores all that was done; call last before COMMIT. The shops hear of whoever has changed."""
         self._store_members()
         self._store_journal()
         self._store_holdings()
+        self.histories.store(self._open)
         self._store_limits()
         channels.announce_members(self.connection, self._changed)
         self._changed.clear()
@@ -164,14 +177,14 @@ class Books:
                 select(holding.member, holding.place, holding.branch, holding.lot, holding.points).where(
                     among(self.connection, holding.member, part)
                 )
-            ):
+            ).all():
                 self._open[member].at((place, branch))[name] = points
                 self._stored[member].lots[(place, branch), name] = points
             for member, name, day, is_graced in self.connection.execute(
                 select(lot.member, lot.lot, lot.expires_on, lot.is_graced).where(
                     among(self.connection, lot.member, part)
                 )
-            ):
+            ).all():
                 book = self._open[member]
                 book.expires_on[name] = day
                 if is_graced:
@@ -179,9 +192,10 @@ class Books:
                 self._stored[member].expires_on[name] = day, is_graced
             for member, debt, loss in self.connection.execute(
                 select(about.member, about.debt, about.loss).where(among(self.connection, about.member, part))
-            ):
+            ).all():
                 book, stored = self._open[member], self._stored[member]
                 book.debt, book.loss = stored.debt, stored.loss = int(debt), int(loss)
+            self.histories.prefetch(part, self._open)
             if self._is_forfeited:
                 table = schema.forfeited
                 for row in self.connection.execute(select(table).where(among(self.connection, table.c.member, part))):
@@ -204,9 +218,10 @@ class Books:
 
     def who(self, member: str) -> str:
         """The member that this reference has become; merges are resolved when posting, never when receiving."""
-        if member not in self._about and member not in self._strangers:
-            self._fetch_about([member])
         about = self._about.get(member)
+        if about is None and member not in self._strangers:
+            self._fetch_about([member])
+            about = self._about.get(member)
         return about.merged_into or member if about else member
 
     def know(self, member: str, shop: str, joined_at: str = "") -> str:
@@ -217,6 +232,10 @@ class Books:
         self._shops.add((who, shop))
         self.changed(who)
         return who
+
+    def is_known(self, member: str) -> bool:
+        """Whether there is such a member by now."""
+        return self.who(member) in self._about
 
     def load(self, member: str) -> MemberBook:
         if member not in self._open:
@@ -232,7 +251,7 @@ class Books:
         """A lot heard of before its award gets the expiry of one awarded that day, until the award says better."""
         for lot in lots:
             if lot not in book.expires_on:
-                book.expires_on[lot] = months_after(business_day, self.program.expire.months)
+                book.expect(lot, months_after(business_day, self.program.expire.months))
 
     # -- rights given up for lost, and spent without cover --------------------------------------------------------------
 
@@ -265,8 +284,10 @@ class Books:
                 risk.points = 0
 
     def _at_risk(self, member: str, branch: str) -> _AtRisk:
+        if not self._is_forfeited:
+            return _NO_RISK
         self.load(self.who(member))
-        return self._forfeited.get((self.who(member), branch), _AtRisk())
+        return self._forfeited.get((self.who(member), branch), _NO_RISK)
 
     def _risk(self, member: str, branch: str) -> _AtRisk:
         key = self.who(member), branch
@@ -285,9 +306,8 @@ class Books:
     def settling(self, origin: Origin, posted: Iterable[Posting], cause: str = "") -> Iterator[Settlement]:
         """Posts an entry as it stands (`posted`), and on leaving what head office found different, in its own journal."""
         settlement = Settlement(self)
+        settlement.posted(posted)
         said = settlement.said
-        for posting in posted:
-            said.setdefault(self.who(posting.member), Counter())[posting.account] += posting.amount
         for member, moves in said.items():
             settlement.book(member)
             if sum(moves.values()):
@@ -296,9 +316,9 @@ class Books:
         yield settlement
         for member in sorted(settlement.before):
             actual = accounts(self._open[member])
-            actual.subtract(settlement.before[member])
-            actual.update(settlement.truth.get(member, {}))
-            actual.subtract(said.get(member, {}))
+            _add(actual, settlement.before[member], -1)
+            _add(actual, settlement.truth.get(member, {}))
+            _add(actual, said.get(member, {}), -1)
             differs = {account: amount for account, amount in sorted(actual.items()) if amount}
             if differs:
                 why = cause or f"{origin.terminal}/{origin.number}/{origin.hash}"
@@ -316,9 +336,9 @@ class Books:
             prev=self._head,
             recorded_at=self.office.time(),
         )
-        moves: Counter[str] = Counter()
+        moves: Amounts = {}
         for posting in postings(own):
-            moves[posting.account] += posting.amount
+            _add(moves, {posting.account: posting.amount})
         if sum(moves.values()):
             raise ValueError(f"head office's own postings do not add up to zero: {dict(moves)}")
         self._own.append(own)
@@ -389,7 +409,9 @@ class Books:
     def _store_holdings(self) -> None:
         gone: list[dict[str, object]] = []
         held: list[dict[str, object]] = []
+        newly_held: list[dict[str, object]] = []
         lots: list[dict[str, object]] = []
+        new_lots: list[dict[str, object]] = []
         owing: list[dict[str, object]] = []
         for member, book in self._open.items():
             stored = self._stored[member]
@@ -397,15 +419,19 @@ class Books:
             if now != stored.lots:
                 for (place, branch), lot in stored.lots.keys() - now.keys():
                     gone.append({"key_member": member, "key_place": place, "key_branch": branch, "key_lot": lot})
-                for ((place, branch), lot), points in now.items():
-                    if stored.lots.get(((place, branch), lot)) != points:
-                        held.append({"member": member, "place": place, "branch": branch, "lot": lot, "points": points})
+                for held_at, points in now.items():
+                    if (was := stored.lots.get(held_at)) != points:
+                        (place, branch), lot = held_at
+                        row = {"member": member, "place": place, "branch": branch, "lot": lot, "points": points}
+                        (newly_held if was is None else held).append(row)
                 stored.lots = now
             for lot, day in book.expires_on.items():
                 about = day, lot in book.graced
-                if stored.expires_on.get(lot) != about:
+                known = stored.expires_on.get(lot)
+                if known != about:
                     stored.expires_on[lot] = about
-                    lots.append({"member": member, "lot": lot, "expires_on": day, "is_graced": about[1]})
+                    row = {"member": member, "lot": lot, "expires_on": day, "is_graced": about[1]}
+                    (new_lots if known is None else lots).append(row)
             if (book.debt, book.loss) != (stored.debt, stored.loss):
                 stored.debt, stored.loss = book.debt, book.loss
                 owing.append({"key_member": member, "new_debt": book.debt, "new_loss": book.loss})
@@ -414,7 +440,9 @@ class Books:
             key = [table.c[name] == bindparam(f"key_{name}") for name in ("member", "place", "branch", "lot")]
             self.connection.execute(delete(table).where(*key), gone)
         put(self.connection, table, held)
+        add(self.connection, table, newly_held)
         put(self.connection, schema.lot, lots)
+        add(self.connection, schema.lot, new_lots)
         if owing:
             self.connection.execute(
                 update(about_table)
@@ -470,6 +498,7 @@ class Books:
         for lot, day in source.expires_on.items():
             target.expires_on.setdefault(lot, day)
         target.graced |= source.graced
+        target.usable_from |= source.usable_from
         for place, box in source.lots.items():
             for lot, points in list(box.items()):
                 source.put(place, lot, -points)
@@ -510,9 +539,15 @@ class Books:
             if about_old.merged_into == old:
                 about_old.merged_into = into
         self._about[old].merged_into = into
+        profiles.merge(connection, old, into)
+        self.histories.merge(old, into)
+        spans = [*source.alive.items(), *target.alive.items()]
         del self._open[old], self._stored[old]
         with self.settling(origin, []) as settlement:
-            settlement.book(into).repay()
+            book = settlement.book(into)
+            for day, to in spans:
+                book.keep_alive(day, to)
+            book.repay()
 
 
 def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, select, update
 
 from central_server import schema
-from central_server.database import keep, put
+from central_server.database import AT_ONCE, among, keep, put
 
 PROGRAM = "program"
 
@@ -53,9 +53,9 @@ def announce_members(connection: Connection, members: Iterable[str]) -> None:
     seen = schema.member_shop.c
     changed = sorted(set(members))
     by_shop: dict[str, list[str]] = {}
-    for start in range(0, len(changed), 500):
-        part = changed[start : start + 500]
-        for member, shop in connection.execute(select(seen.member, seen.shop).where(seen.member.in_(part))):
+    for start in range(0, len(changed), AT_ONCE):
+        known = among(connection, seen.member, changed[start : start + AT_ONCE])
+        for member, shop in connection.execute(select(seen.member, seen.shop).where(known)).all():
             by_shop.setdefault(shop, []).append(member)
     for shop in sorted(by_shop):
         announce(connection, members_of(shop), sorted(by_shop[shop]))

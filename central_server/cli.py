@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from central_server import desk_cli
+from central_server.cli_basics import AsJson, Folder, Yes, counting, now, opened, print_json, refusals, stop
 
 if TYPE_CHECKING:
     from central_server.office import Office
@@ -28,66 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Folder = Annotated[Path, typer.Option("--dir", help="The folder of this head office.", file_okay=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-
-FOUND = ("SCHEMA_OLDER", "SCHEMA_NEWER", "DATABASE_RESTORED", "BACKUP_DAMAGED", "BACKUP_UNWRITABLE", "RESTORE_FAILED")
-"""Codes that name a problem found (status 1); the others are wrong use (status 2)."""
-
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _stop(message: str, hint: str = "", status: int = 1) -> NoReturn:
-    print(f"pos-central: {message}" + (f" {hint}" if hint else ""), file=sys.stderr)
-    raise typer.Exit(status)
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What a person can put right is one line; wrong use is told apart from a problem found."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from central_server.errors import CentralError
-    from loyalty.program import ProgramError
-
-    try:
-        yield
-    except CentralError as error:
-        _stop(str(error), error.hint, status=1 if error.code in FOUND else 2)
-    except ProgramError as error:
-        _stop("\n  ".join([f"{error.source} cannot be used:", *error.problems]), status=2)
-    except SQLAlchemyError as error:
-        _stop(f"the database does not answer ({type(error).__name__}).", "Is it running, and its address right?")
-    except OSError as error:
-        about = f"{error.filename}: " if error.filename else ""
-        _stop(f"{about}{error.strerror or type(error).__name__}.", "May this user write there, and has the disk room?")
-
-
-@contextmanager
-def _office(folder: Path) -> Iterator[Office]:
-    from central_server.files import in_use
-    from central_server.office import Office, read_office_file
-
-    with _refusals():
-        read_office_file(folder)
-        with in_use(folder):
-            office = Office.open(folder, _now, os.urandom)
-            try:
-                yield office
-            finally:
-                office.close()
-
-
-def _print_json(answer: object) -> None:
-    import msgspec
-
-    print(msgspec.json.encode(answer).decode())
 
 
 @app.command()
@@ -102,18 +45,25 @@ def init(
     ] = None,
 ) -> None:
     """Makes a head office. Run again: adds shops, puts a programme in force, brings the tables up to date."""
+    from central_server import surprises
     from central_server.files import in_use
     from central_server.office import Office
 
     try:
         text = program.read_text(encoding="utf-8") if program else ""
     except (OSError, UnicodeDecodeError) as error:
-        _stop(f"the programme {program} cannot be read ({type(error).__name__}).", status=2)
-    with _refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
+        stop(f"the programme {program} cannot be read ({type(error).__name__}).", status=2)
+    with refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
         try:
-            Office.init(folder, _now, os.urandom, url=database, program_text=text, shops=shop or []).close()
+            office = Office.init(folder, now, os.urandom, url=database, program_text=text, shops=shop or [])
+            try:
+                hashed = surprises.bind_in_force(office)
+            finally:
+                office.close()
         except ImportError:
-            _stop("the server's part is not installed.", "pip install 'pos-plugin[server]'", status=2)
+            stop("the server's part is not installed.", "pip install 'pos-plugin[server]'", status=2)
+    if hashed:
+        print(f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is {hashed}")
     print(f"Head office is ready in {folder}. Keep this folder safe: its keys are what the tills trust.")
     print(f"Next: pos-central serve --dir {folder}")
 
@@ -125,11 +75,11 @@ def enroll_code(
     """Makes a one-time code for one till, good for a day. Type it there: pos-plugin enroll."""
     from central_server import enrolment
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         code = enrolment.new_code(office, shop)
         until = office.later(enrolment.VALID_S)
     if as_json:
-        _print_json({"code": code, "shop": shop, "expires_at": until})
+        print_json({"code": code, "shop": shop, "expires_at": until})
     else:
         print(f"{code}   for one till of {shop}, until {until[:16].replace('T', ' ')} UTC")
 
@@ -142,7 +92,7 @@ def revoke(
     """A till was stolen, or its key may be known: from now on nothing of it is taken."""
     from central_server import enrolment
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         enrolment.revoke(office, terminal)
     print(f"Till {terminal} is revoked. A new one enrols with a code: pos-central enroll-code")
 
@@ -152,7 +102,7 @@ def erase(folder: Folder, card: Annotated[str, typer.Argument(help="The member's
     """Forgets a member's name, phone number and cards, here and at the tills; the journals stay whole."""
     from central_server import members
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         members.erase(office, members.of_card(office, card))
     print("Name, phone number and cards are forgotten. Backups made before still have them.")
 
@@ -166,10 +116,10 @@ def list_members(
     """Every card with its balance: points that can still be spent, less what is owed."""
     from central_server import report
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         balances = report.balances(office)
     if as_json:
-        _print_json(balances)
+        print_json(balances)
         return
     if csv:
         print("card,balance")
@@ -182,10 +132,10 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     """How far each till has been heard, and what a person should look at."""
     from central_server import report
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         now = report.status(office)
     if as_json:
-        _print_json(now)
+        print_json(now)
         return
     print(
         f"Head office {now.server}, server epoch {now.server_epoch}: {now.recorded} entries recorded, "
@@ -212,10 +162,10 @@ def verify(folder: Folder, as_json: AsJson = False) -> None:
     """Checks that every journal is whole, every balance the sum of its postings, and every point accounted for."""
     from central_server import report
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         found = list(report.problems(office))
     if as_json:
-        _print_json({"sound": not found, "problems": found})
+        print_json({"sound": not found, "problems": found})
     else:
         print("\n".join(found) or "Sound: every journal is whole, every balance is the sum of its postings.")
     if found:
@@ -231,10 +181,10 @@ def notes(
     """What a person should look at, newest first. Nothing waits for it, and nothing was refused."""
     from central_server import report
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         found = report.notes(office, last)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for one in found:
         when = one.noted_at[:16].replace("T", " ")
@@ -255,12 +205,12 @@ def find(
 
     read = read_receipt_reference(reference)
     if read is None:
-        _stop(f"{reference} is mistyped.", "It stands at the end of the receipt, such as 7K3M2P-17-6.", status=2)
+        stop(f"{reference} is mistyped.", "It stands at the end of the receipt, such as 7K3M2P-17-6.", status=2)
     terminal, number = read
-    with _office(folder) as office:
+    with opened(folder) as office:
         found = report.find(office, terminal, number)
     if as_json:
-        _print_json(found)
+        print_json(found)
     for one in () if as_json else found:
         fork = f", on the fork {one.branch}: this till's disk was copied or put back" if one.is_fork else ""
         print(f"Entry {one.number} of till {one.terminal} in {one.shop}{fork}")
@@ -277,7 +227,7 @@ def find(
             print(f"  {note}")
     if not found:
         if not as_json:
-            _stop(
+            stop(
                 f"head office has no entry {number} of till {terminal}.",
                 "Either that till has not sent it yet, or its disk died before it could; the receipt is the evidence.",
             )
@@ -294,10 +244,10 @@ def backup(
     """Writes the whole database to one file, also beside a running server. The folder's keys are not in it."""
     from central_server import restoring
 
-    with _office(folder) as office, _counting("Writing", as_json) as told:
+    with opened(folder) as office, counting("Writing", as_json) as told:
         rows = restoring.backup(office, file, told)
     if as_json:
-        _print_json({"file": str(file), "rows": rows, "bytes": file.stat().st_size})
+        print_json({"file": str(file), "rows": rows, "bytes": file.stat().st_size})
     else:
         print(f"{rows:,} rows are in {file}. Keep it on another machine, beside a copy of the folder's keys (*.key).")
 
@@ -317,11 +267,11 @@ def restore(
     """Puts a backup in the place of the database. Stop the servers first; the database before is left as it is."""
     from central_server import restoring
 
-    with _refusals(), _counting("Restoring", as_json) as told:
+    with refusals(), counting("Restoring", as_json) as told:
         try:
-            office = restoring.restore(folder, file, _now, os.urandom, url=database, progress=told)
+            office = restoring.restore(folder, file, now, os.urandom, url=database, progress=told)
         except ImportError:
-            _stop("the server's part is not installed.", "pip install 'pos-plugin[server]'", status=2)
+            stop("the server's part is not installed.", "pip install 'pos-plugin[server]'", status=2)
     _tell_restored(office, as_json)
 
 
@@ -330,21 +280,21 @@ def restored(folder: Folder, as_json: AsJson = False) -> None:
     """Something else put the database, or this whole machine, back to an earlier state. Safe to run in doubt."""
     from central_server import restoring
 
-    with _refusals():
-        office = restoring.declare_restored(folder, _now, os.urandom)
+    with refusals():
+        office = restoring.declare_restored(folder, now, os.urandom)
     _tell_restored(office, as_json)
 
 
 def _tell_restored(office: Office, as_json: bool) -> None:
     from central_server import report
 
-    with _refusals():
+    with refusals():
         try:
             awaited = report.awaited(office)
         finally:
             office.close()
     if as_json:
-        _print_json({"server_epoch": office.server_epoch, "awaited": awaited})
+        print_json({"server_epoch": office.server_epoch, "awaited": awaited})
         return
     tills = len({one.terminal for one in awaited})
     print(
@@ -366,13 +316,13 @@ def call_roll(
     """After a restore: the tills that have not been heard yet. Until then no points are granted; sales go on."""
     from central_server import report, roll_call
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         gone = [one for one in report.awaited(office) if one.terminal == without] if without else []
         if without:
             roll_call.excuse(office, without)
         waiting = report.awaited(office)
     if as_json:
-        _print_json({"awaited": waiting, "gone_on_without": gone})
+        print_json({"awaited": waiting, "gone_on_without": gone})
     else:
         if gone:
             points = sum(one.at_stake for one in gone)
@@ -403,7 +353,7 @@ def forfeit(
     """A till is lost: the points that lie there are the members' again. What it spent all the same is the shop's loss."""
     from central_server import forfeits
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         points = forfeits.lying_at(office, terminal)
         if not yes:
             print(
@@ -414,7 +364,7 @@ def forfeit(
             typer.confirm("Is this till lost for good?", abort=True, err=True)
         points = forfeits.forfeit(office, terminal)
     if as_json:
-        _print_json({"terminal": terminal, "points": points})
+        print_json({"terminal": terminal, "points": points})
     else:
         print(
             f"{points:,} points are the members' again. If {terminal} comes back, it gives up what it held and starts anew."
@@ -428,10 +378,10 @@ def write_off(
     """What a member owes (points taken back that were spent already) becomes the shop's loss."""
     from central_server import forfeits, members
 
-    with _office(folder) as office:
+    with opened(folder) as office:
         points = forfeits.write_off(office, members.of_card(office, card))
     if as_json:
-        _print_json({"card": card, "points": points})
+        print_json({"card": card, "points": points})
     else:
         print(f"{points:,} points were written off." if points else "This member owes nothing.")
 
@@ -440,22 +390,10 @@ def _ago(heard_at: str) -> str:
     """How long ago a till last sent entries."""
     if not heard_at:
         return "never heard"
-    minutes = max(0, round((_now() - datetime.fromisoformat(heard_at)).total_seconds() / 60))
+    minutes = max(0, round((now() - datetime.fromisoformat(heard_at)).total_seconds() / 60))
     if minutes < 120:
         return f"heard {minutes} min ago"
     return f"heard {minutes // 60} h ago" if minutes < 48 * 60 else f"heard {minutes // 1440} days ago"
-
-
-@contextmanager
-def _counting(what: str, is_quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Shows on the terminal how many rows have been done."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn(what), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_quiet) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda rows: bar.update(task, completed=rows)
 
 
 @app.command()
@@ -471,23 +409,26 @@ def serve(
 ) -> None:
     """Serves the tills until Ctrl-C or SIGTERM."""
     if bool(tls_cert) != bool(tls_key):
-        _stop("--tls-cert and --tls-key go together.", status=2)
+        stop("--tls-cert and --tls-key go together.", status=2)
     for file in (tls_cert, tls_key):
         if file is not None and not file.is_file():
-            _stop(f"there is no file {file}.", status=2)
+            stop(f"there is no file {file}.", status=2)
     if host not in LOOPBACK and not tls_cert and not behind_proxy:
-        _stop(
+        stop(
             f"{host} is reached from outside, and there is no TLS.",
             "Give --tls-cert and --tls-key, or name the proxy that does TLS: --behind-proxy NAME.",
             status=2,
         )
-    with _office(folder) as office:
+    with opened(folder) as office:
         from central_server.serving import PortTaken, serve_until_stopped
 
         try:
             serve_until_stopped(office, host, port, tls_cert, tls_key)
         except PortTaken as taken:
-            _stop(str(taken), "Is head office running already? Otherwise choose another --port.")
+            stop(str(taken), "Is head office running already? Otherwise choose another --port.")
+
+
+desk_cli.add_to(app)
 
 
 def main() -> None:

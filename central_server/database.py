@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -144,9 +145,19 @@ Rows = Sequence[Mapping[str, Any]]
 def add(connection: Connection, table: Table, rows: Rows) -> None:
     """Inserts rows; one that is there under the same key is an IntegrityError."""
     if rows and connection.dialect.name == "postgresql":
-        _insert_arrays(connection, table, rows, "")
+        _copy(connection, table, rows)
     elif rows:
         connection.execute(insert(table), [dict(row) for row in rows])
+
+
+def add_if_new(connection: Connection, table: Table, rows: Rows) -> bool:
+    """Inserts rows, and answers True; or, where a key of them is there already or comes twice, none of them."""
+    try:
+        with connection.begin_nested():
+            add(connection, table, rows)
+    except IntegrityError:
+        return False
+    return True
 
 
 def keep(connection: Connection, table: Table, rows: Rows) -> None:
@@ -175,12 +186,35 @@ def put(connection: Connection, table: Table, rows: Rows) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), [dict(row) for row in rows])
 
 
+AT_ONCE = 2000
+"""The most values that one query looks for."""
+
+
 def among(connection: Connection, column: Column[Any], values: Collection[str]) -> ColumnElement[bool]:
     """Whether a text column is one of many values. PostgreSQL gets them as one: a thousand parameters cost it and us more
     than the rows they find."""
     if connection.dialect.name == "postgresql":
         return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(Text)))
     return column.in_(values)
+
+
+def _copy(connection: Connection, table: Table, rows: Rows) -> None:
+    """Rows in PostgreSQL's binary form, without a statement that would be planned for them."""
+    import psycopg
+
+    names = tuple(rows[0])
+    cells = itemgetter(*names)
+    statement = f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT binary)"
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            copy.set_types([table.c[name].type.compile(_POSTGRESQL).lower() for name in names])
+            for row in rows:
+                copy.write_row(cells(row))
+    except psycopg.Error as error:
+        # As every other statement raises it: who calls knows SQLAlchemy's errors only.
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
 
 
 def _insert_arrays(connection: Connection, table: Table, rows: Rows, on_conflict: str) -> None:

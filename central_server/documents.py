@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from central_server import schema
-from central_server.database import among, keep
-from ledger.entry import ClaimBody, Entry, Envelope, ReturnBody, SaleBody
+from central_server.database import add_if_new, among, keep
+from ledger.entry import ClaimBody, Entry, Envelope, GiveBody, ReturnBody, SaleBody
 
 
 def content(entry: Entry) -> str:
@@ -23,6 +23,9 @@ def content(entry: Entry) -> str:
             what = [entry.member, back, sold]
         case ClaimBody(sale=sold):
             what = [entry.member, sold]
+        case GiveBody(why=why, points=points, about=about, program=program):
+            # What a programme gives may be computed from another standing at another till; what a person gives is what it is.
+            what = [entry.member, why, about, 0 if program else points]
         case body:
             what = [entry.member, body]
     return hashlib.sha256(msgspec.json.encode([entry.kind, what])).hexdigest()
@@ -53,7 +56,10 @@ def conflicting(connection: Connection, shop: str, terminal: str, new: Iterable[
         if one.envelope.document
     ]
     # Sorted, so that two terminals of a shop never wait for each other in a circle.
-    keep(connection, table, sorted(rows, key=lambda row: str(row["document"])))
+    rows.sort(key=lambda row: str(row["document"]))
+    if add_if_new(connection, table, rows):
+        return set()
+    keep(connection, table, rows)
     names = {str(row["document"]) for row in rows}
     found = connection.execute(
         select(table.c.document, table.c.content).where(

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from central_server import schema
+from central_server import profiles, schema, surprises
 from central_server.channels import FORFEIT, PROGRAM, RECALL, RENEW, grants_of, members_of
+from central_server.histories import for_a_till, read_history
 from central_server.office import Office
 from ledger.entry import Slice
 from ledger.wire import (
@@ -25,6 +26,8 @@ from ledger.wire import (
     RecallItem,
     RenewItem,
 )
+from loyalty.standing import NO_HISTORY, NO_PROFILE
+from loyalty.surprise import terminal_key
 
 MAX_ITEMS = 1000
 
@@ -77,13 +80,22 @@ def _page(
     keys = [row.item for row in rows]
     items: list[FeedItem]
     if channel == PROGRAM:
-        found = office.program(connection)
-        items = [ProgramItem(found.text)] if found else []
+        items = list(_programs(office, connection, terminal))
     elif channel == grants_of(terminal):
         items = list(_rights(connection, terminal, keys))
     else:
-        items = list(_members(office, connection, keys, included))
+        items = list(_members(office, connection, terminal, keys, included))
     return FeedChannel(int(rows[-1].position), items, more)
+
+
+def _programs(office: Office, connection: Connection, terminal: str) -> Iterable[FeedItem]:
+    """The programme in force, and then those to come: a till that has them in time needs no network when they take effect."""
+    found = office.program(connection)
+    programs = [*([found] if found else []), *office.programs_to_come(connection)]
+    drawing = surprises.seed_of(office, connection, programs)
+    key = terminal_key(drawing, terminal).hex() if drawing else ""
+    for program in programs:
+        yield ProgramItem(program.text, key)
 
 
 def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[FeedItem]:
@@ -112,8 +124,11 @@ def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[
             )
 
 
-def _members(office: Office, connection: Connection, keys: list[str], included: int) -> Iterable[MemberItem]:
-    as_of = office.time()
+def _members(
+    office: Office, connection: Connection, terminal: str, keys: list[str], included: int
+) -> Iterable[MemberItem]:
+    as_of, today, program = office.time(), office.today(connection), office.program(connection)
+    assert program is not None, "init puts a programme in force"
 
     def rows_of(statement_of: object) -> dict[str, list[Row[tuple[object, ...]]]]:
         found: dict[str, list[Row[tuple[object, ...]]]] = {}
@@ -127,26 +142,37 @@ def _members(office: Office, connection: Connection, keys: list[str], included: 
     phones = rows_of(select(schema.phone).where(schema.phone.c.member.in_(keys)))
     people = rows_of(select(schema.person).where(schema.person.c.member.in_(keys)))
     held = rows_of(
-        select(holding.member, holding.points, lot.expires_on)
+        select(holding.member, holding.lot, holding.points, lot.expires_on)
         .join_from(schema.holding, schema.lot, (lot.member == holding.member) & (lot.lot == holding.lot))
         .where(holding.member.in_(keys), holding.place != "expired")
     )
+    later, past = schema.vesting.c, schema.member_history.c
+    vesting = {
+        (row.member, row.lot): row.usable_from
+        for row in connection.execute(select(schema.vesting).where(later.member.in_(keys), later.usable_from > today))
+    }
+    histories = rows_of(select(past.member, past.history).where(past.member.in_(keys)))
+    profiles_of = profiles.of(connection, keys)
     for key in keys:
         (about,) = members[key]
-        points: Counter[str] = Counter()
+        points: Counter[tuple[str, str]] = Counter()
         for row in held.get(key, []):
-            points[row.expires_on] += row.points
+            points[row.expires_on, vesting.get((key, row.lot), "")] += row.points
         name = people[key][0].name if key in people else ""
         yield MemberItem(
             member=key,
             cards=[row.card for row in cards.get(key, [])],
             as_of=as_of,
             includes=included,
-            points=[ExpiringPoints(day, points[day]) for day in sorted(points)],
+            points=[ExpiringPoints(day, points[day, since], since) for day, since in sorted(points)],
             debt=about.debt,
             phone_hashes=sorted(row.phone_hash for row in phones.get(key, [])),
             merged_into=about.merged_into,
             merge=about.merge,
             merge_signature=about.merge_signature,
             initials="".join(f"{part[0].upper()}." for part in name.split()[:3]),
+            history=for_a_till(read_history(histories[key][0].history), program, today, terminal)
+            if key in histories
+            else NO_HISTORY,
+            profile=profiles_of[key].profile if key in profiles_of else NO_PROFILE,
         )

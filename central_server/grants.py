@@ -15,7 +15,7 @@ from central_server.office import Office
 from ledger.entry import GrantBody, Slice
 from ledger.identifiers import new_reference
 from ledger.keys import grant_message
-from ledger.settlement import MemberBook
+from ledger.settlement import AVAILABLE, MemberBook
 from ledger.wire import GrantReply, GrantRequest
 
 MOST_GRANTED = 10**9
@@ -146,7 +146,8 @@ def keep_standing(books: Books, seen: Mapping[str, tuple[str, str]]) -> None:
         book = books.load(books.who(member))
         places = _places(book)
         here = places.pop(f"{terminal}/{epoch}", 0)
-        everything = book.balance(("available", "")) + here + sum(places.values())
+        there = sum(book.at(AVAILABLE)[lot] for lot in book.spendable())
+        everything = there + here + sum(places.values())
         share = min(everything * rules.share_percent // 100, rules.share_points)
         if here > 2 * share:
             channels.announce(books.connection, channels.grants_of(terminal), [f"{channels.RECALL}{books.who(member)}"])

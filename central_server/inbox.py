@@ -6,11 +6,10 @@ of its own that begins empty. Nothing that a terminal has signed is refused, unl
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, case, insert, select, update
 
 from central_server import schema
 from central_server.apply import AT_RECORD, book_at_record
@@ -19,7 +18,7 @@ from central_server.database import add, keep
 from central_server.documents import Filed, conflicting
 from central_server.errors import Refused
 from central_server.notes import note_row
-from central_server.office import Office, utc_text
+from central_server.office import Office
 from ledger.entry import GENESIS, Entry, EntryUnreadable, Envelope, HelloBody, entry_hash, read_entry, read_envelope
 from ledger.keys import batch_message, is_signed
 from ledger.wire import Batch, BatchReply, Outcome, Recorded
@@ -94,19 +93,29 @@ def _again(office: Office, connection: Connection, batch: Batch, hashes: list[st
         first = read_envelope(batch.entries[0]).number
     except EntryUnreadable:
         return None
-    known = _known(connection, batch.terminal, first, first + len(hashes) - 1, set(hashes))
-    rows = [known[entry] for entry in hashes if entry in known]
-    places = [(row.hash, row.number) for row in rows]
-    follows = all(row.prev == before.hash for before, row in pairwise(rows))
-    if places != [(entry, number) for number, entry in enumerate(hashes, start=first)] or not follows:
+    inbox, branch = schema.inbox.c, schema.branch.c
+    here = inbox.terminal == batch.terminal
+    last = first + len(hashes) - 1
+    wanted = set(hashes)
+    rows = connection.execute(
+        select(inbox.number, inbox.hash, inbox.prev)
+        .where(here, inbox.number >= first, inbox.number <= last)
+        .order_by(inbox.number)
+    ).all()
+    found = [(number, entry, prev) for number, entry, prev in rows if entry in wanted]
+    if len(found) != len(hashes):
         return None
-    row = rows[-1]
-    branch = schema.branch.c
+    before = [found[0][2], *hashes[:-1]]
+    if found != list(zip(range(first, last + 1), hashes, before, strict=True)):
+        return None
     is_fork = connection.scalar(
-        select(branch.is_fork).where(branch.terminal == batch.terminal, branch.branch == (row.opens or row.branch))
+        select(branch.is_fork)
+        .join_from(schema.inbox, schema.branch, branch.terminal == inbox.terminal)
+        .where(here, inbox.number == last, inbox.hash == hashes[-1])
+        .where(branch.branch == case((inbox.opens == "", inbox.branch), else_=inbox.opens))
     )
-    results = [Recorded(number, "already recorded") for _, number in places]
-    return BatchReply(office.server_epoch, office.time(), row.hash, row.number, results, is_fork=bool(is_fork))
+    results = [Recorded(number, "already recorded") for number in range(first, last + 1)]
+    return BatchReply(office.server_epoch, office.time(), hashes[-1], last, results, is_fork=bool(is_fork))
 
 
 def _known(
@@ -240,18 +249,18 @@ def _clock_notes(office: Office, connection: Connection, terminal: str, new: lis
     How long ago it is says nothing: a till that was offline sends what it recorded then. Nothing else follows from it either:
     entries are ordered by number and arrival, never by a till's clock.
     """
-    latest, earliest = office.later(CLOCK_TOLERANCE_S), ""
+    tolerated = timedelta(seconds=CLOCK_TOLERANCE_S)
+    latest, earliest = office.now() + tolerated, datetime.min.replace(tzinfo=UTC)
     for one in new:
         if one.envelope is None:
             continue
         try:
-            at = datetime.fromisoformat(one.envelope.recorded_at)
-            recorded_at, before = utc_text(at), utc_text(at - timedelta(seconds=CLOCK_TOLERANCE_S))
+            recorded_at = datetime.fromisoformat(one.envelope.recorded_at).astimezone(UTC)
+            if earliest <= recorded_at <= latest:
+                earliest = recorded_at - tolerated
+                continue
         except (ValueError, OverflowError):
-            recorded_at = before = ""
-        if earliest <= recorded_at <= latest and recorded_at:
-            earliest = before
-            continue
+            pass
         table = schema.note.c
         since = office.later(-CLOCK_NOTED_EVERY_S)
         told = select(table.code).where(table.terminal == terminal, table.code == "clock", table.noted_at > since)

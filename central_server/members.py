@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
 
-from central_server import channels, schema
+from central_server import channels, profiles, schema
 from central_server.books import Books, Origin
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
@@ -17,6 +17,7 @@ from central_server.roster import Event
 from ledger.identifiers import new_reference
 from ledger.keys import phone_hash, unseal
 from ledger.wire import MemberDetails, MemberFound, MemberLookup
+from loyalty.days import is_month_day
 
 MAX_CARDS = 20
 MAX_FIELD = 200
@@ -55,6 +56,7 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
         keep(connection, schema.card, [{"card": card, "member": member} for card in details.cards])
         if personal is not None:
             _keep_person(connection, office, member, personal)
+        profiles.change(connection, member, birthday=details.birthday, charity=details.charity)
         books.changed(member)
         books.flush()
         return member
@@ -120,7 +122,7 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     keep(connection, schema.member, [row])
     table = schema.member
     connection.execute(update(table).where(table.c.member == member).values(erased_at=office.time()))
-    for personal in (schema.person, schema.phone, schema.card):
+    for personal in (schema.person, schema.profile, schema.phone, schema.card):
         connection.execute(delete(personal).where(personal.c.member == member))
     channels.announce_members(connection, [member])
 
@@ -142,6 +144,10 @@ def _check(details: MemberDetails) -> None:
             f"A member has a reference and at most {MAX_CARDS} cards, each of 1 to 64 characters.",
             status=422,
         )
+    if (details.birthday and not is_month_day(details.birthday)) or not details.charity.isprintable():
+        raise Refused("DETAILS_UNFIT", "A birthday is a month and a day, such as 03-31.", status=422)
+    if len(details.charity) > MAX_FIELD:
+        raise Refused("DETAILS_UNFIT", f"A charity's name has at most {MAX_FIELD} characters.", status=422)
 
 
 def _opened(office: Office, sealed: str) -> Personal:

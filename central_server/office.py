@@ -27,6 +27,7 @@ Now = Callable[[], datetime]
 
 SECRETS = ("signing", "sealing", "nonce", "phone")
 MAX_SHOP_NAME = 40
+COMING = "programs_to_come"
 
 
 class OfficeFile(msgspec.Struct, frozen=True):
@@ -139,24 +140,59 @@ class Office:
         return utc_text(self.now() + timedelta(seconds=seconds))
 
     def put_program(self, connection: Connection, program: Program) -> None:
-        """Puts a programme in force and tells every till."""
+        """Takes a programme over and tells every till: in force at once, or from the shop-local time at which it takes effect.
+
+        Whatever has taken effect by now is what this one comes after.
+        """
         keep(
             connection,
             schema.program,
             [{"program": program.id, "text": program.text, "kept_at": self.time()}],
         )
-        put(connection, schema.setting, [{"name": "program", "value": program.id}])
+        now, waiting = self._in_force(connection)
+        coming = [name for name in waiting if name != program.id]
+        if now and not self._is_in_effect(program):
+            coming.append(program.id)
+        else:
+            now = program.id
+        put(connection, schema.setting, [{"name": "program", "value": now}])
+        if coming or self._setting(connection, COMING):
+            put(connection, schema.setting, [{"name": COMING, "value": " ".join(coming)}])
         channels.announce(connection, channels.PROGRAM, [program.id])
 
     def program(self, connection: Connection, program_id: str = "") -> Program | None:
         """The programme of that id, or the one in force; None for an id that head office never saw."""
-        wanted = program_id or self._setting(connection, "program") or ""
+        wanted = program_id or self._in_force(connection)[0]
         if wanted not in self._programs:
             found = connection.scalar(select(schema.program.c.text).where(schema.program.c.program == wanted))
             if found is None:
                 return None
             self._programs[wanted] = read_program(found)
         return self._programs[wanted]
+
+    def programs_to_come(self, connection: Connection) -> list[Program]:
+        """Those that have been published and are not in force yet, the next one first."""
+        found = [self.program(connection, name) for name in self._in_force(connection)[1]]
+        return [one for one in found if one is not None]
+
+    def _in_force(self, connection: Connection) -> tuple[str, list[str]]:
+        """The id of the programme in force, '' for none, and those of the programmes to come, in the order of their times."""
+        table = schema.setting.c
+        rows = connection.execute(select(table.name, table.value).where(table.name.in_(["program", COMING])))
+        known: dict[str, str] = dict(rows.all())
+        now, waiting = known.get("program", ""), known.get(COMING, "").split()
+        if not waiting:
+            return now, []
+        programs = [one for name in waiting if (one := self.program(connection, name)) is not None]
+        # Of those alike in their time, the one published last is the later one.
+        programs.sort(key=lambda one: one.effective)
+        due = [one.id for one in programs if self._is_in_effect(one)]
+        return (due[-1] if due else now), [one.id for one in programs if one.id not in due]
+
+    def _is_in_effect(self, program: Program) -> bool:
+        return program.effective <= self.now().astimezone(program.zone).replace(tzinfo=None).isoformat(
+            timespec="seconds"
+        )
 
     def today(self, connection: Connection) -> str:
         """The programme's day at this moment."""

@@ -11,7 +11,7 @@ from datetime import date
 
 from sqlalchemy import Row, select
 
-from central_server import schema
+from central_server import gives, referrals, schema
 from central_server.books import Books, Origin, Settlement
 from central_server.database import keep
 from central_server.notes import note_row
@@ -22,6 +22,7 @@ from ledger.entry import (
     Entry,
     EntryUnreadable,
     Envelope,
+    GiveBody,
     HelloBody,
     JoinBody,
     MergeBody,
@@ -79,6 +80,8 @@ class EntryPosting:
                 self._return(entry, body)
             case ClaimBody() as body:
                 self._claim(entry, body)
+            case GiveBody() as body:
+                self._give(entry, body)
             case TakeBody() as body:
                 self._take(entry, body)
             case ReleaseBody():
@@ -88,7 +91,11 @@ class EntryPosting:
                 self._open(entry, body)
             case MergeBody() as body:
                 self._merge(body)
-            case JoinBody() | HelloBody():
+            case JoinBody() as body:
+                if body.referrer:
+                    self.sales.flush()  # what was bought is looked for in the tables
+                    referrals.joined(self.books, self.shop, entry, body.referrer)
+            case HelloBody():
                 pass
             case _:
                 raise ValueError(f"a terminal does not write entries of kind {entry.kind}")
@@ -154,6 +161,7 @@ class EntryPosting:
         _check_sale(body.sale)
         if body.awarded:
             _check_lot(body.lot, body.expires_on)
+        _check_days(body.usable_from, body.extends_to)
         if body.awarded < 0 or not 0 <= body.floor <= body.redeemed:
             raise ValueError("it awards or redeems less than nothing")
         repeated = self.sales.is_repeated(self.shop, entry)
@@ -164,8 +172,12 @@ class EntryPosting:
             if entry.member:
                 book = settlement.book(entry.member)
                 if body.awarded:
-                    book.expires_on[body.lot] = body.expires_on
+                    book.award(body.lot, body.expires_on, body.usable_from)
+                bought_on = body.sale.business_day
+                if body.extends_to:
+                    book.keep_alive(bought_on, body.extends_to)
                 self.books.expect_lots(book, self.esc, entry.envelope.business_day)
+                self.books.histories.add(self.books.who(entry.member), body.effects, bought_on, sales=1)
                 settlement.says(entry.member, issued=-body.awarded, redeemed=body.redeemed)
                 awarded = {body.lot: body.awarded} if body.awarded else {}
                 self._settle(book, entry.member, self.esc, awarded=awarded, outgoing=body.redeemed)
@@ -179,10 +191,13 @@ class EntryPosting:
             if claim is not None and not entry.member:
                 self.sales.award_claim(settlement, sold, claim, "", {})
             self.sales.settle_returns(settlement, sold)
+        if sold.member:
+            referrals.bought(self.books, self.shop, sold.member, body.sale, body.program)
 
     def _claim(self, entry: Entry, body: ClaimBody) -> None:
         if body.awarded:
             _check_lot(body.lot, body.expires_on)
+        _check_days(body.usable_from, body.extends_to)
         if body.awarded < 0:
             raise ValueError("it awards less than nothing")
         sold = self.sales.sale(self.shop, body.sale)
@@ -202,6 +217,9 @@ class EntryPosting:
             else:
                 self.sales.award_claim(settlement, sold, entry, self.place, self.esc)
                 self.sales.settle_returns(settlement, sold)
+        sale = sold.entry.body if sold.entry is not None and sold.claim == entry.hash else None
+        if isinstance(sale, SaleBody):
+            referrals.bought(self.books, self.shop, entry.member, sale.sale, sale.program)
 
     def _return(self, entry: Entry, body: ReturnBody) -> None:
         if body.sale != body.back.sale_document or entry.envelope.document != body.back.document:
@@ -220,6 +238,28 @@ class EntryPosting:
                 bears = self.books.forfeited(entry.member, self.place) if entry.member else 0
                 borne = self.sales.settle_returns(settlement, sold, self.place, self.esc, entry.member, bears)
                 self._bear(entry.member, borne)
+
+    def _give(self, entry: Entry, body: GiveBody) -> None:
+        if body.points > 0:
+            _check_lot(body.lot, body.expires_on)
+        _check_days(body.usable_from, body.extends_to)
+        if body.points > 0 and any(change < 0 for change in self.esc.values()):
+            raise ValueError("it gives points and takes rights")
+        repeated = self.sales.is_repeated(self.shop, entry)
+        with self.books.settling(self.origin, postings(entry)) as settlement:
+            if repeated:
+                self._settle_rights(settlement, entry)
+                return
+            book = settlement.book(entry.member)
+            self.books.expect_lots(book, self.esc, entry.envelope.business_day)
+            gives.post(self.books, settlement, entry, body)
+            self._settle(
+                book,
+                entry.member,
+                self.esc,
+                awarded={body.lot: body.points} if body.points > 0 else {},
+                outgoing=max(0, -body.points),
+            )
 
     # -- rights ----------------------------------------------------------------------------------------------------------
 
@@ -319,12 +359,16 @@ def _check_lot(lot: str, expires_on: str) -> None:
         raise ValueError("a lot of it has no usable name")
 
 
+def _check_days(*days: str) -> None:
+    for day in days:
+        if day and date.fromisoformat(day).isoformat() != day:
+            raise ValueError("it writes a day otherwise than year, month and day")
+
+
 def _check_sale(sale: Sale) -> None:
-    amounts = [
-        sale.total_minor,
-        *(line.amount_minor for line in sale.lines),
-        *(line.quantity_milli for line in sale.lines),
-    ]
+    amounts = [sale.total_minor]
+    for line in sale.lines:
+        amounts += line.amount_minor, line.quantity_milli
     if min(amounts) < 0 or max(amounts) > 10**15:
         raise ValueError("it has an amount or a quantity below zero, or beyond reason")
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, select, update
 
 from central_server import schema
-from central_server.books import AT_ONCE, Books, Settlement
-from central_server.database import add, among, keep
+from central_server.books import Books, Settlement
+from central_server.database import AT_ONCE, add, among, keep
 from central_server.documents import content
+from central_server.histories import NOTHING_UNDONE, Undone
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody, read_entry
+from loyalty.award import award
 from loyalty.returns import left_at_least, reversed_so_far
+from loyalty.standing import negative, total
 
 Key = tuple[str, str]
 """A shop and a document in it."""
@@ -37,9 +40,18 @@ class SaleDocument:
     def is_known(self) -> bool:
         return self.entry is not None
 
+    @property
+    def bought_on(self) -> str:
+        """The trading day of the sale, whichever till brought it."""
+        assert self.entry is not None
+        assert isinstance(self.entry.body, SaleBody)
+        return self.entry.body.sale.business_day
+
     def following(self, kind: str) -> list[Entry]:
         """Returns or claims, in an order that the entries themselves say, so that it is the same whichever till was heard
         first."""
+        if not self.follow_ups:
+            return []
         entries = [entry for _, entry in self.follow_ups.values() if entry.kind == kind]
         return sorted(entries, key=lambda one: (one.envelope.occurred_at, one.envelope.terminal, one.number, one.hash))
 
@@ -63,7 +75,7 @@ class Sales:
                 select(table.document, table.hash, table.content).where(
                     table.shop == shop, among(connection, table.document, names[start : start + AT_ONCE])
                 )
-            ):
+            ).all():
                 self._filed[shop, document] = entry_hash, content_hash
         wanted = sorted({name for name in sales if (shop, name) not in self._sales})
         for start in range(0, len(wanted), AT_ONCE):
@@ -77,7 +89,7 @@ class Sales:
             select(sale.document, sale.terminal, sale.member, sale.claim, sale.taken, sale.restored, inbox.data)
             .join_from(schema.sale, schema.inbox, (inbox.terminal == sale.terminal) & (inbox.hash == sale.hash))
             .where(inbox.number == sale.number, sale.shop == shop, among(connection, sale.document, documents))
-        ):
+        ).all():
             one = self._sales[shop, row.document]
             one.terminal, one.member, one.claim = row.terminal, row.member, row.claim
             one.taken, one.restored, one.entry, one.is_stored = row.taken, row.restored, read_entry(row.data), True
@@ -87,7 +99,7 @@ class Sales:
                 schema.follow_up, schema.inbox, (inbox.terminal == follow.terminal) & (inbox.hash == follow.hash)
             )
             .where(inbox.number == follow.number, follow.shop == shop, among(connection, follow.sale, documents))
-        ):
+        ).all():
             entry = read_entry(found.data)
             self._sales[shop, found.sale].follow_ups[entry.hash] = found.terminal, entry
 
@@ -184,7 +196,9 @@ class Sales:
         if not own:
             return borne
         backs = one.following("return")
-        taken, restored = self._totals(one, backs) if backs else (0, 0)
+        taken, restored, undone = self._totals(one, backs) if backs else (0, 0, NOTHING_UNDONE)
+        if backs:
+            books.histories.undo(own, *one.key, one.bought_on, undone)
         more_taken, more_restored = taken - one.taken, restored - one.restored
         if not esc and not more_taken and not more_restored:
             return borne
@@ -213,7 +227,10 @@ class Sales:
         self.claimed(one, claim)
         book = settlement.book(claim.member)
         if body.awarded:
-            book.expires_on[body.lot] = body.expires_on
+            book.award(body.lot, body.expires_on, body.usable_from)
+        if body.extends_to:
+            book.keep_alive(claim.envelope.business_day, body.extends_to)
+        self.books.histories.add(self.books.who(claim.member), body.effects, one.bought_on, sales=1)
         settlement.says(claim.member, issued=-body.awarded)
         book.settle(place, esc, awarded={body.lot: body.awarded} if body.awarded else {})
 
@@ -225,7 +242,8 @@ class Sales:
         assert isinstance(body, SaleBody | ClaimBody)
         return body.awarded, body.lot
 
-    def _totals(self, one: SaleDocument, backs: Iterable[Entry]) -> tuple[int, int]:
+    def _totals(self, one: SaleDocument, backs: Iterable[Entry]) -> tuple[int, int, Undone]:
+        """What these returns take and restore in all, and what they take out of the member's history."""
         assert one.entry is not None
         body = one.entry.body
         assert isinstance(body, SaleBody)
@@ -239,9 +257,16 @@ class Sales:
         if program is None:
             # Rules that head office never saw: what the tills found, but no more than there was.
             taken, restored = sum(back.taken for back in returned), sum(back.restored for back in returned)
-            return min(was.awarded, taken), min(was.redeemed, restored)
+            is_all = sum(back.returned_minor for back in returned) >= was.sale.total_minor
+            effects = negative(was.effects) if is_all else total(back.effects for back in returned)
+            return min(was.awarded, taken), min(was.redeemed, restored), Undone(effects, -1 if is_all else 0)
         back = reversed_so_far(program, was, left_at_least(was.sale, [back.back for back in returned]))
-        return back.taken_points, back.restored_points
+        is_all, effects = back.returned_minor >= was.sale.total_minor, back.effects
+        if one.claim and was.effects:
+            # A claim awards what was left of the sale by then: what has been taken back is less by what it never had.
+            whole = award(program, was.sale, was.redeemed_minor, was.standing).effects
+            effects = negative(was.effects) if is_all else total([effects, whole, negative(was.effects)])
+        return back.taken_points, back.restored_points, Undone(effects, -1 if is_all else 0)
 
     def _restored_lots(self, one: SaleDocument, more: int) -> dict[str, int]:
         """The lots that the sale spent, in its own order, after those that have come back already."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration: the only version of the tables that this program serves."""
 
 metadata = MetaData(
@@ -250,6 +250,21 @@ forfeited = Table(
     _number("borne"),
 )
 """Points given back to a member although the till given up for lost may have spent them; what the shop has borne of it."""
+
+member_history = Table("member_history", metadata, _key("member"), _text("history"), _text("alive"))
+"""What a member did, as sums that know no order (`loyalty.standing.History`, JSON), and the spans of days in which something
+kept all their points alive (`MemberBook.alive`, JSON)."""
+
+profile = Table(
+    "profile", metadata, _key("member"), _text("birthday"), _text("segments"), _text("charity"), _text("referrer")
+)
+"""What rules may ask of a person, beside the ledger and erased with them. `segments`: name → last day, JSON."""
+
+vesting = Table("vesting", metadata, _key("member"), _key("lot"), _text("usable_from"))
+"""Lots that cannot be spent yet; a row goes when its day has come."""
+
+undone = Table("undone", metadata, _key("shop"), _key("document"), _text("undone"))
+"""What the returns of a sale took out of its member's history (`central_server.histories.Undone`, JSON)."""
 
 floor_owed = Table("floor_owed", metadata, _key("member"), _key("terminal"), _number("number"), _text("hash"))
 """The last entry by which a member spent on a till's floor limit, until nothing of it is owed and the limit is renewed."""

@@ -65,9 +65,14 @@ def postings(entry: Entry) -> list[Posting]:
             kept_here = esc.get(lot, 0)
             moves = {"issued": -awarded, "available": awarded - kept_here, "escrow": kept_here}
         case GiveBody(points=points, lot=lot):
-            kept_here = esc.get(lot, 0)
-            to_available = max(0, points) - kept_here
-            moves = {"issued": -points, "available": to_available, "escrow": kept_here, "owed": min(0, points)}
+            kept_here = esc.get(lot, 0) if points > 0 else 0
+            out_of_escrow = -sum(change for change in esc.values() if change < 0)
+            moves = {
+                "issued": -points,
+                "available": max(0, points) - kept_here,
+                "escrow": kept_here - out_of_escrow,
+                "owed": min(0, points) + out_of_escrow,
+            }
         case ReturnBody(taken=taken, restored=restored):
             out_of_escrow = -sum(change for change in esc.values() if change < 0)
             into_escrow = sum(change for change in esc.values() if change > 0)

@@ -27,6 +27,9 @@ class MemberBook:
 
     `today` and `grace_until` are head office's day and the day until which a lot can be spent that comes back late; `graced`
     are the lots that have had this grace, which is given once.
+
+    `usable_from` names the lots that cannot be spent before a day. `alive` are spans of days, first day → the day after the
+    last, that keep points alive: whatever had not expired on the first lives to their end. They never overlap.
     """
 
     lots: dict[Place, Counter[str]] = field(default_factory=dict)
@@ -36,9 +39,14 @@ class MemberBook:
     today: str = ""
     grace_until: str = ""
     graced: set[str] = field(default_factory=set)
+    usable_from: dict[str, str] = field(default_factory=dict)
+    alive: dict[str, str] = field(default_factory=dict)
 
     def at(self, place: Place) -> Counter[str]:
-        return self.lots.setdefault(place, Counter())
+        box = self.lots.get(place)
+        if box is None:
+            box = self.lots[place] = Counter()
+        return box
 
     def balance(self, place: Place) -> int:
         return sum(self.lots.get(place, Counter()).values())
@@ -51,6 +59,50 @@ class MemberBook:
             raise ValueError(f"{place} would hold {box[lot]} points of lot {lot}")
         if not box[lot]:
             del box[lot]
+
+    def expect(self, lot: str, expires_on: str) -> None:
+        """A lot that is heard of before its award ends on this day, until the award says better."""
+        if lot not in self.expires_on:
+            self.expires_on[lot] = self._lives_to(expires_on)
+
+    def award(self, lot: str, expires_on: str, usable_from: str = "") -> None:
+        """The days of a lot as its award says them."""
+        self.expires_on[lot] = self._lives_to(expires_on)
+        if usable_from:
+            self.usable_from[lot] = usable_from
+
+    def keep_alive(self, day: str, to: str) -> None:
+        """Something done on `day` keeps alive to `to` whatever had not expired by then, also what is heard of later.
+
+        Spans that overlap become one: who was alive in the first lives to the end of the last. So it does not matter in which
+        order they are heard of, and a lot that has expired here meanwhile comes back.
+        """
+        if to <= day:
+            return
+        for start, end in list(self.alive.items()):
+            if start < to and day < end:
+                del self.alive[start]
+                day, to = min(day, start), max(to, end)
+        self.alive[day] = to
+        for lot, expires_on in self.expires_on.items():
+            if day < expires_on < to:
+                self.expires_on[lot] = to
+        expired = self.at(EXPIRED)
+        for lot in [lot for lot in expired if self.today < self.expires_on[lot]]:
+            points = expired[lot]
+            self.put(EXPIRED, lot, -points)
+            self.put(AVAILABLE, lot, points)
+
+    def _lives_to(self, expires_on: str) -> str:
+        return next((end for start, end in self.alive.items() if start < expires_on < end), expires_on)
+
+    def spendable(self) -> list[str]:
+        """The available lots that can be spent today, soonest expiry first."""
+        return [
+            lot
+            for lot in self.soonest_first(self.at(AVAILABLE))
+            if self.today < self.expires_on[lot] and self.usable_from.get(lot, "") <= self.today
+        ]
 
     def come_back(self, lot: str, points: int) -> None:
         """Points that were away are the member's again. A lot that expired meanwhile gets its grace, once."""
@@ -146,9 +198,9 @@ class MemberBook:
     def grant(self, branch: str, points: int) -> dict[str, int]:
         """Moves up to `points` spendable points from available to what is granted to `branch`; answers lot → points."""
         granted: dict[str, int] = {}
-        for _, lot in self.available():
+        for lot in self.spendable():
             use = min(points, self.at(AVAILABLE)[lot])
-            if use > 0 and self.today < self.expires_on[lot]:
+            if use > 0:
                 self.put(AVAILABLE, lot, -use)
                 self.put(("granted", branch), lot, use)
                 granted[lot] = use

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -13,14 +14,16 @@ from loyalty.standing import Standing, periods
 from loyalty.toml_table import Count, Milli, Table
 from loyalty.words import Reason, Words, said
 
+EARN, REFERRAL, SURPRISE = "earn", "referral", "surprise"
+"""Names under which the product itself counts; no rule is called so."""
 Points = Field(default=0, ge=0, le=1_000_000)
 
 
 class Limit(Table):
     """At most so many points, or so many uses, for each member and period."""
 
-    points: int | None = Field(default=None, ge=1, le=1_000_000)
-    uses: int | None = Field(default=None, ge=1, le=1_000_000)
+    points: int | None = Field(default=None, ge=1, le=10**12)
+    uses: int | None = Field(default=None, ge=1, le=10**12)
     per: Literal["sale", "day", "week", "month", "year", "ever"] = "sale"
 
     @model_validator(mode="after")
@@ -38,15 +41,20 @@ class Limit(Table):
 
 
 class Earn(Table):
-    """`points` for each whole `per_minor` of what was paid, rounded down once a sale.
+    """The rate: `points` for each whole `per_minor` of what was paid for these goods; or for each `unit`, or each `visit` (sale).
 
-    What counts: the total with its tax or without, after the discounts of its lines or before, less the goods after `except`.
-    Of a sale that is paid with points in part, what was paid otherwise earns (`part`), or all of it (`all`), or nothing.
-    Under `minimum_minor` nothing is earned. Points can be spent `vest_days` after they were earned.
+    Rounded down once a sale. `points = 0` has no rate: only accrual rules give any. What counts: the total with its tax or
+    without, after the discounts of its lines or before, less the goods after `except`, which no rule looks at. Of a sale that
+    is paid with points in part, what was paid otherwise earns (`part`), or all of it (`all`), or nothing; units likewise. What
+    a sale comes to above its lines (a tip, a delivery) counts where all goods do. A till that tells no lines tells no taxes
+    and no goods: its total counts as it stands. A sale under `minimum_minor` earns nothing, and its amount still counts
+    towards a tier. `limits` hold for all that sales earn together. Points can be spent `vest_days` after they were earned.
     """
 
-    points: Count = 1
+    points: int = Field(default=1, ge=0, le=1_000_000)
+    per: Literal["amount", "unit", "visit"] = "amount"
     per_minor: Count = 100
+    goods: Goods = Goods()
     tax: Literal["included", "excluded"] = "included"
     discounts: Literal["after", "before"] = "after"
     paid_with_points: Literal["part", "all", "nothing"] = "part"
@@ -60,7 +68,12 @@ class Accrual(Condition):
     """More points, when something holds: `times` the rate, or `points` for each sale, unit or `per_minor` of these goods.
 
     `on` what: each `sale`, the `first purchase`, somebody's `join`, a `reload` of stored value, or an `activity` of the
-    shop's own by its name. An `exclusive` rule is used alone; points that do not count `for_tier` are spent like any other.
+    shop's own by its name. With an `exclusive` rule no other rule is used, nor the tier's multiplier; the rate always is, and
+    of several exclusive ones that which gives most. Multipliers add up: 2 times and 1.5 times the rate is 2.5 times.
+    Points that do not count `for_tier` are spent like any other.
+
+    `budget_points` are all that the rule gives to all members together. A till cannot know that offline: it stops once head
+    office has told it that the budget is spent, so the budget can be passed by what tills give until they hear of it.
     """
 
     name: Name
@@ -73,6 +86,7 @@ class Accrual(Condition):
     per: Literal["sale", "unit", "amount"] = "sale"
     per_minor: int = Field(default=0, ge=0, le=10**9)
     limits: list[Limit] = []
+    budget_points: int = Field(default=0, ge=0, le=10**12)
     exclusive: bool = False
     for_tier: bool = True
 
@@ -90,34 +104,76 @@ class Accrual(Condition):
             raise ValueError('activity goes with on = "activity", and only with it')
         return self
 
+    @cached_property
+    def bounds(self) -> list[Limit]:
+        """The limits and the budget: whatever all members get is at least what one of them does."""
+        return limits_and(self.limits, Limit(points=self.budget_points, per="ever") if self.budget_points else None)
+
+
+class Share(NamedTuple):
+    """So many of so many parts of a sale were paid with money, and not with points."""
+
+    of_money: int
+    of_all: int
+
+
+def paid_share(earn: Earn, total_minor: int, redeemed_minor: int) -> Share:
+    """How much of a sale counts of which points paid so much."""
+    if earn.paid_with_points == "all" or not redeemed_minor:
+        return Share(1, 1)
+    if earn.paid_with_points == "nothing" or redeemed_minor >= total_minor:
+        return Share(0, 1)
+    return Share(total_minor - redeemed_minor, total_minor)
+
 
 class Basket:
-    """A sale as it counts: which lines, at which amounts, and how much of it was paid with money."""
+    """A sale as it counts: which lines, at which amounts, and which share of it was paid with money.
 
-    def __init__(self, earn: Earn, sale: Sale, redeemed_minor: int) -> None:
+    Shares are kept as they are and rounded down once, at the end: rounded on the way, what is left of a sale after a return
+    could earn more than the sale did.
+    """
+
+    def __init__(self, earn: Earn, sale: Sale, share: Share) -> None:
         self.sale = sale
         self._earn = earn
-        paid = max(0, sale.total_minor - redeemed_minor)
-        if earn.paid_with_points == "all":
-            paid = sale.total_minor
-        elif earn.paid_with_points == "nothing" and redeemed_minor:
-            paid = 0
-        self.paid_minor = paid
-        self._lines = [line for line in sale.lines if not (earn.excluded and earn.excluded.has(line))]
+        self._share = share
+        excluded = earn.excluded
+        self._lines = [line for line in sale.lines if not excluded.has(line)] if excluded else sale.lines
+        self._amounts = [self._counts(line) for line in self._lines]
         self._whole = sum(line.amount_minor for line in sale.lines)
-        self._is_plain = len(self._lines) == len(sale.lines) and earn.tax == "included" and earn.discounts == "after"
 
-    def amount(self, goods: Goods) -> int:
-        """What was paid for these goods. What points paid, and what came off the whole sale, falls on all lines alike."""
-        if goods.is_everything and self._is_plain:
-            return self.paid_minor
-        if not self._whole:
-            return 0
-        picked = sum(self._counts(line) for line in self._lines if goods.has(line))
-        return picked * self.paid_minor // self._whole
+    def amount(self, *goods: Goods) -> int:
+        """What was paid for lines that are all of these. What points paid, and what came off the whole sale, falls on all
+        lines alike."""
+        total, whole, (of_money, of_all) = self.sale.total_minor, self._whole, self._share
+        on_top = max(0, total - whole) if all(one.is_everything for one in goods) else 0
+        if not whole:
+            return on_top * of_money // of_all
+        narrow = [one for one in goods if not one.is_everything]
+        picked = sum(self._picked(narrow, self._amounts) if narrow else self._amounts)
+        return (picked * min(total, whole) + on_top * whole) * of_money // (whole * of_all)
 
-    def units(self, goods: Goods) -> int:
-        return sum(line.quantity_milli for line in self._lines if goods.has(line)) // 1000
+    def units(self, *goods: Goods) -> int:
+        milli = sum(self._picked(goods, [line.quantity_milli for line in self._lines]))
+        return milli * self._share.of_money // (1000 * self._share.of_all)
+
+    def at_rate(self, goods: Goods) -> int:
+        """Points at the rate, for those of these goods that the rate counts."""
+        earn = self._earn
+        match earn.per:
+            case "amount":
+                return rate(earn, self.amount(goods, earn.goods))
+            case "unit":
+                return self.units(goods, earn.goods) * earn.points
+            case _:
+                return earn.points if self.amount(goods, earn.goods) > 0 else 0
+
+    def _picked(self, goods: Sequence[Goods], amounts: Sequence[int]) -> Iterable[int]:
+        pairs = zip(self._lines, amounts, strict=True)
+        if len(goods) == 1:
+            has = goods[0].has
+            return [amount for line, amount in pairs if has(line)]
+        return [amount for line, amount in pairs if all(one.has(line) for one in goods)]
 
     def _counts(self, line: LineItem) -> int:
         minor = line.amount_minor
@@ -147,14 +203,14 @@ def rate(earn: Earn, amount_minor: int) -> int:
     return max(0, amount_minor) // earn.per_minor * earn.points
 
 
-def earned(rule: Accrual, earn: Earn, basket: Basket, standing: Standing) -> Earned | None:
+def earned(rule: Accrual, basket: Basket, standing: Standing) -> Earned | None:
     """What a rule adds to this sale; None where it does not apply, or where its limits leave nothing."""
     if rule.on not in ("sale", "first purchase") or (rule.on == "first purchase" and standing.sales > 0):
         return None
     if rule.fails(basket.sale, standing):
         return None
     if rule.times:
-        points = rate(earn, basket.amount(rule.goods)) * (rule.times - 1000) // 1000
+        points = basket.at_rate(rule.goods) * (rule.times - 1000) // 1000
     elif rule.per == "amount":
         points = basket.amount(rule.goods) // rule.per_minor * rule.points
     elif rule.per == "unit":
@@ -173,7 +229,9 @@ def given(rule: Accrual, day: str, at: str, standing: Standing, amount_minor: in
 
 
 def limited(rule: Accrual, points: int, day: str, standing: Standing) -> Earned | None:
-    points, counts = within(rule.limits, rule.name, points, day, standing)
+    if points <= 0 or rule.name in standing.gone:
+        return None
+    points, counts = within(rule.bounds, rule.name, points, day, standing)
     if points <= 0:
         return None
     return Earned(
@@ -182,18 +240,28 @@ def limited(rule: Accrual, points: int, day: str, standing: Standing) -> Earned 
 
 
 def within(limits: Sequence[Limit], name: str, points: int, day: str, standing: Standing) -> tuple[int, dict[str, int]]:
-    """What the limits leave of these points, and what is to be counted once they are awarded."""
-    for limit in limits:
-        key = limit.key(name, day)
-        used = standing.counts.get(key, 0) if key else 0
+    """What the limits leave of these points, and what is to be counted once they are awarded.
+
+    A count can be below zero: a till that heard of a return and not yet of its sale. It gives nobody more than the limit.
+    """
+    if not limits:
+        return max(0, points), {}
+    keys = [limit.key(name, day) for limit in limits]
+    for limit, key in zip(limits, keys, strict=True):
+        used = max(0, standing.counts.get(key, 0)) if key else 0
         if limit.points is not None:
             points = min(points, limit.points - used)
         elif limit.uses is not None and used >= limit.uses:
             return 0, {}
     if points <= 0:
         return 0, {}
-    keys = ((limit, limit.key(name, day)) for limit in limits)
-    return points, {key: points if limit.points is not None else 1 for limit, key in keys if key}
+    return points, {
+        key: points if limit.points is not None else 1 for limit, key in zip(limits, keys, strict=True) if key
+    }
+
+
+def limits_and(limits: Sequence[Limit], more: Limit | None) -> list[Limit]:
+    return [*limits, more] if more else list(limits)
 
 
 def combined(found: Sequence[Earned], how: Literal["add", "best"]) -> Sequence[Earned]:

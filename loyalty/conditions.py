@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -19,6 +19,10 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+BASE = "base"
+"""What a condition calls those who are in no tier."""
+
+
 class Excluded(Table):
     """Lines that do not count: any of these products, categories or tags; `marked_down`, those with a discount of their own."""
 
@@ -28,7 +32,16 @@ class Excluded(Table):
     marked_down: bool = False
 
     def has(self, line: LineItem) -> bool:
-        return _is_named(self, line) or (self.marked_down and line.discount_minor > 0)
+        return (
+            line.sku in self.products
+            or line.category in self.categories
+            or not self._tags.isdisjoint(line.tags)
+            or (self.marked_down and line.discount_minor > 0)
+        )
+
+    @cached_property
+    def _tags(self) -> frozenset[str]:
+        return frozenset(self.tags)
 
 
 class Goods(Table):
@@ -40,9 +53,18 @@ class Goods(Table):
     excluded: Excluded | None = Field(default=None, alias="except")
 
     def has(self, line: LineItem) -> bool:
-        if self.excluded and self.excluded.has(line):
+        if self.excluded is not None and self.excluded.has(line):
             return False
-        return self._is_any or _is_named(self, line)
+        return (
+            self._is_any
+            or line.sku in self.products
+            or line.category in self.categories
+            or not self._tags.isdisjoint(line.tags)
+        )
+
+    @cached_property
+    def _tags(self) -> frozenset[str]:
+        return frozenset(self.tags)
 
     @cached_property
     def _is_any(self) -> bool:
@@ -51,14 +73,6 @@ class Goods(Table):
     @cached_property
     def is_everything(self) -> bool:
         return self._is_any and self.excluded is None
-
-
-def _is_named(goods: Goods | Excluded, line: LineItem) -> bool:
-    return (
-        line.sku in goods.products
-        or line.category in goods.categories
-        or (bool(line.tags) and any(tag in goods.tags for tag in line.tags))
-    )
 
 
 class Birthday(Table):
@@ -72,7 +86,8 @@ class Condition(Table):
     """When a rule applies; what is not named does not matter, and all that is named must hold.
 
     `hours` are shop-local, `"14:00-17:00"` is up to 16:59 and `"22:00-02:00"` goes past midnight; `starts` and `ends` are the
-    first and the last trading day.
+    first and the last trading day. `minimum_minor` is of the whole sale, before points pay. Of `tiers`, `base` is nobody's
+    tier: those below the first.
     """
 
     tiers: Names = []
@@ -126,13 +141,13 @@ class Condition(Table):
             return "starts"
         if self.ends and day > self.ends:
             return "ends"
-        if self.tiers and standing.tier not in self.tiers:
+        if self.tiers and (standing.tier or BASE) not in self.tiers:
             return "tiers"
         if self.segments and not any(segment in self.segments for segment in standing.segments):
             return "segments"
         if self.stores and standing.shop not in self.stores:
             return "stores"
-        if self.weekdays and WEEKDAYS[date.fromisoformat(day).weekday()] not in self.weekdays:
+        if self.weekdays and _weekday(day) not in self.weekdays:
             return "weekdays"
         if self.hours and not any(_is_within(at, span) for span in self._spans_of_minutes):
             return "hours"
@@ -140,6 +155,11 @@ class Condition(Table):
         if near and not is_near(day, standing.birthday, near.days_before, near.days_after):
             return "birthday"
         return ""
+
+
+@lru_cache(maxsize=64)
+def _weekday(day: str) -> Weekday:
+    return WEEKDAYS[date.fromisoformat(day).weekday()]
 
 
 def _span(text: str) -> tuple[int, int]:

@@ -7,6 +7,10 @@ ISO text (`2026-11-21`), which sorts as it counts.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+DAYS_KEPT = 4096
+"""Results kept for as many days: a member's tier is computed from every day of their history, and all members share those."""
 
 
 def business_day(local: datetime, day_starts_at: int = 0) -> str:
@@ -18,6 +22,7 @@ def business_day(local: datetime, day_starts_at: int = 0) -> str:
     return (local - timedelta(hours=day_starts_at)).date().isoformat()
 
 
+@lru_cache(maxsize=DAYS_KEPT)
 def months_after(day: str, months: int) -> str:
     """The same day of the month, `months` later; where that month has no such day, the first of the next.
 
@@ -35,6 +40,7 @@ def months_after(day: str, months: int) -> str:
         return date(start.year + years, month_index + 1, 1).isoformat()
 
 
+@lru_cache(maxsize=DAYS_KEPT)
 def months_before(day: str, months: int) -> str:
     """The first day of a window of so many months that ends with `day`.
 
@@ -98,6 +104,17 @@ def is_month_day(text: str) -> bool:
     """
     try:
         return date.fromisoformat(f"2024-{text}").isoformat() == f"2024-{text}"
+    except ValueError:
+        return False
+
+
+def is_local_time(text: str) -> bool:
+    """
+    >>> is_local_time("2026-12-01T04:00"), is_local_time("2026-12-01"), is_local_time("2026-12-01T04:00+01:00")
+    (True, False, False)
+    """
+    try:
+        return datetime.fromisoformat(text).isoformat().startswith(text) and len(text) >= len("2026-12-01T04:00")
     except ValueError:
         return False
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from loyalty.days import day_after, day_before, is_month_day, month_end_after, months_after, next_date
+from loyalty.days import day_after, day_before, days_after, is_month_day, month_end_after, months_after, next_date
 from loyalty.toml_table import Table
 
 NEVER = "9999-12-31"
@@ -20,6 +20,8 @@ class Expire(Table):
     year (`date` is the last day of use, at the earliest `months` after they were earned); after so many months of
     `inactivity`, where each purchase keeps all of a member's points alive; or `never`. Points that expired while they lay at
     a till which could not be reached can be spent for `grace_days` more, once. From `warn_days` before, receipts say so.
+    Points that expired can be given back by a person for `reinstate_days`. A tier's own rule is for points earned in that
+    tier; those earned before keep their day.
     """
 
     rule: Literal["months", "month end", "fixed date", "inactivity", "never"] = "months"
@@ -27,6 +29,7 @@ class Expire(Table):
     date: str = ""
     grace_days: int = Field(default=14, ge=0, le=366)
     warn_days: int = Field(default=30, ge=0, le=366)
+    reinstate_days: int = Field(default=0, ge=0, le=366)
 
     @model_validator(mode="after")
     def _fits(self) -> Expire:
@@ -53,3 +56,11 @@ class Expire(Table):
     def extends_to(self, day: str) -> str:
         """The day to which something done on `day` keeps all of a member's points alive; '' where it does not."""
         return months_after(day, self.months) if self.rule == "inactivity" else ""
+
+    def can_come_back(self, expired_on: str, day: str) -> bool:
+        """Whether points that could no longer be spent on `expired_on` can be reinstated on `day`."""
+        return bool(self.reinstate_days) and expired_on <= day < days_after(expired_on, self.reinstate_days)
+
+    def warns_on(self, expires_on: str, day: str) -> bool:
+        """Whether a receipt of `day` says that points end."""
+        return day < expires_on <= days_after(day, self.warn_days)

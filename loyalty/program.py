@@ -6,22 +6,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 from importlib.resources import files
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from loyalty.accrual import Accrual, Earn
+from loyalty.accrual import EARN, REFERRAL, SURPRISE, Accrual, Earn
 from loyalty.card import CardRules
+from loyalty.conditions import BASE
+from loyalty.days import is_local_time
 from loyalty.expiry import Expire
 from loyalty.giving import Giving
+from loyalty.recognition import RECOGNITION, Recognition
 from loyalty.reward import Benefit, Price, Redeem, Reward
 from loyalty.surprise import Surprise
 from loyalty.tiers import Ladder, Membership, Tier, Tiers
-from loyalty.toml_table import Count, Table, TomlError, checked, read_toml
-from loyalty.words import Words, said
+from loyalty.toml_lines import Path
+from loyalty.toml_table import Count, Placed, Table, TomlError, checked, near, read_toml
+from loyalty.words import Counted, Words, said
 
 
 class ProgramError(TomlError):
@@ -92,12 +99,9 @@ class Unit(Table):
     one: Words = "point"
     many: Words = "points"
 
-    def said(self, points: int) -> str | dict[str, str]:
-        """So many of it, in every language that the file has."""
-        words = said(self.one if points in (1, -1) else self.many)
-        if isinstance(words, str):
-            return f"{points} {words}"
-        return {language: f"{points} {text}" for language, text in words.items()}
+    def counted(self, points: int) -> Counted:
+        """So many of it, as a value of a text."""
+        return Counted(points, said(self.one), said(self.many))
 
 
 class Referral(Table):
@@ -137,6 +141,7 @@ class Program(Table):
     referral: Referral | None = None
     giving: Giving | None = None
     surprise: Surprise | None = None
+    recognition: Recognition | None = None
     expire: Expire = Expire()
     redeem: Redeem = Redeem()
     offline: Offline = Offline()
@@ -162,6 +167,65 @@ class Program(Table):
             raise ValueError(f'"{zone}" is no IANA time zone; write for example "Europe/Berlin"') from error
         return zone
 
+    @field_validator("effective")
+    @classmethod
+    def _a_local_time(cls, text: str) -> str:
+        if text and not is_local_time(text):
+            raise ValueError(f'"{text}" is no shop-local time; write for example "2026-12-01T04:00"')
+        return text
+
+    @model_validator(mode="after")
+    def _each_its_own(self) -> Program:
+        """Names under which something is counted stand once; tiers rise; what is named, exists."""
+        problems = [*self._shared_names(), *self._unknown_tiers()]
+        earned = [(number, tier) for number, tier in enumerate(self.tier) if not tier.is_paid]
+        problems += [
+            (
+                ("tier", number, "from"),
+                f"tier {upper.name} is reached from {upper.threshold}, which is not more than {lower.name}: "
+                "write the lowest first",
+            )
+            for (_, lower), (number, upper) in pairwise(earned)
+            if upper.threshold <= lower.threshold
+        ]
+        if problems:
+            raise Placed(problems)
+        return self
+
+    def _rules(self) -> Iterator[tuple[Path, Accrual | Reward | Price]]:
+        yield from ((("accrual", number), rule) for number, rule in enumerate(self.accrual))
+        yield from ((("reward", number), rule) for number, rule in enumerate(self.reward))
+        yield from ((("price", number), rule) for number, rule in enumerate(self.price))
+
+    def _shared_names(self) -> Iterator[tuple[Path, str]]:
+        """Told of where a name stands last."""
+        named: list[tuple[Path, str]] = [(path, rule.name) for path, rule in self._rules()]
+        named += [(("membership", number), plan.name) for number, plan in enumerate(self.membership)]
+        counted, places = Counter(name for _, name in named), {name: (*path, "name") for path, name in named}
+        for name, count in counted.items():
+            if name in (EARN, RECOGNITION, REFERRAL, SURPRISE):
+                yield places[name], f"{name} is what the programme itself counts under; call the rule otherwise"
+            elif count > 1:
+                yield places[name], f"{name} names {count} rules, which would be counted as one"
+        tiers: dict[str, Path] = {tier.name: ("tier", number, "name") for number, tier in enumerate(self.tier)}
+        for name, count in Counter(tier.name for tier in self.tier).items():
+            if count > 1 or name == BASE:
+                yield tiers[name], f"{name} names {count} tiers" if count > 1 else f"{BASE} names whoever is in no tier"
+
+    def _unknown_tiers(self) -> Iterator[tuple[Path, str]]:
+        known = {BASE, *(tier.name for tier in self.tier)}
+        paid = {tier.name for tier in self.tier if tier.is_paid}
+        for path, rule in self._rules():
+            for number, name in enumerate(rule.tiers):
+                if name not in known:
+                    yield (*path, "tiers", number), f"{rule.name}: there is no tier {name}{near(name, known)}"
+        for number, plan in enumerate(self.membership):
+            if plan.tier not in paid:
+                yield (
+                    ("membership", number, "tier"),
+                    f"{plan.name} sells {plan.tier}, which is no tier with paid = true{near(plan.tier, paid)}",
+                )
+
     @cached_property
     def id(self) -> str:
         return f"{self.name}-{self.version}-{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
@@ -171,7 +235,15 @@ class Program(Table):
         return Ladder(self.tiers, self.tier)
 
     def tier_named(self, name: str) -> Tier | None:
-        return next((tier for tier in self.tier if tier.name == name), None)
+        return self._tiers_by_name.get(name)
+
+    @cached_property
+    def _tiers_by_name(self) -> dict[str, Tier]:
+        return {tier.name: tier for tier in self.tier}
+
+    def is_in_force(self, local: str) -> bool:
+        """Whether this version has taken effect at a shop-local time, ISO without an offset."""
+        return not self.effective or self.effective <= local
 
     @cached_property
     def zone(self) -> ZoneInfo:

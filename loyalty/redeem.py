@@ -18,19 +18,15 @@ def points_needed(program: Program, minor: int) -> int:
 def most_redeemable(program: Program, total_minor: int, spendable: int) -> int:
     """The most points this sale can take: what can be spent here now, in the programme's steps, never more than pays the total.
 
-    Points that would buy nothing (less than one minor unit) stay with the member.
+    Points that would buy nothing (less than one minor unit) stay with the member. Where the member names fewer, those are
+    what can be spent: `most_redeemable(program, total_minor, min(named, spendable))`.
     """
     rules = program.redeem
     if not rules.points:
         return 0
-    points = _in_steps(program, min(spendable, points_needed(program, total_minor)))
+    step = rules.step
+    points = min(spendable, points_needed(program, total_minor)) // step * step
     while points > 0 and worth_minor(program, points) > total_minor:
-        points -= rules.step
-    least = points_needed(program, worth_minor(program, points)) if points > 0 else 0
-    if rules.step > 1:
-        least = points
+        points -= step
+    least = -(-points_needed(program, worth_minor(program, points)) // step) * step
     return least if least >= max(1, rules.from_points) else 0
-
-
-def _in_steps(program: Program, points: int) -> int:
-    return points - points % program.redeem.step

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from loyalty.award import NOBODY, award
+from loyalty.award import NOBODY, award, award_of_left
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
@@ -60,22 +60,39 @@ class Reversal:
     effects: Effects = NO_EFFECTS
 
 
+class Left(NamedTuple):
+    """What is kept of a sale: its lines at their price, and in `sale.total_minor` what they come to after returns by amount.
+
+    `is_nothing`: all of it has come back, which a sale of nothing does not show.
+    """
+
+    sale: Sale
+    is_nothing: bool
+
+
 def left_of(sale: Sale, returns: Sequence[Return]) -> Sale:
-    """The sale as if only what was kept had been sold, whatever the order of the returns.
+    """The sale as if only what was kept had been sold, whatever the order of the returns; its lines add up to its total.
 
     Raises ReturnRefused where a return takes more than the ones before it have left.
     """
+    left = _left(sale, returns).sale
+    if any(back.amount_minor is not None for back in returns):
+        return msgspec.structs.replace(left, lines=_pro_rata(left.lines, left.total_minor))
+    return left
+
+
+def left_at_least(sale: Sale, returns: Sequence[Return]) -> Left:
+    """What is kept; where tills that did not know of each other took back more than was sold, it stops at the sale."""
     came_back = _CameBack(sale)
     for back in returns:
-        came_back.require_fits(back)
         came_back.add(back)
     return came_back.left()
 
 
-def left_at_least(sale: Sale, returns: Sequence[Return]) -> Sale:
-    """As `left_of`; where tills that did not know of each other took back more than was sold, it stops at the sale."""
+def _left(sale: Sale, returns: Sequence[Return]) -> Left:
     came_back = _CameBack(sale)
     for back in returns:
+        came_back.require_fits(back)
         came_back.add(back)
     return came_back.left()
 
@@ -85,48 +102,70 @@ def reversal(program: Program, sold: Sold, earlier: Sequence[Return], back: Retu
 
     Raises ReturnRefused; nothing is changed then.
     """
-    before, after = left_of(sold.sale, earlier), left_of(sold.sale, [*earlier, back])
+    before, after = _left(sold.sale, earlier), _left(sold.sale, [*earlier, back])
     was, now = reversed_so_far(program, sold, before), reversed_so_far(program, sold, after)
     return Reversal(
         taken_points=now.taken_points - was.taken_points,
         restored_points=now.restored_points - was.restored_points,
         restored_minor=now.restored_minor - was.restored_minor,
-        returned_minor=before.total_minor - after.total_minor,
+        returned_minor=now.returned_minor - was.returned_minor,
         effects=total([now.effects, negative(was.effects)]),
     )
 
 
-def reversed_so_far(program: Program, sold: Sold, left: Sale) -> Reversal:
+def reversed_so_far(program: Program, sold: Sold, left: Left) -> Reversal:
     """What is taken and restored in all, once only `left` of the sale has been kept; neither falls as less is kept.
 
     What points paid of the sale counts towards what is left pro rata in money, not in whole points: a point that is worth
-    many cents would come back in a jump, and the award of what is left would rise again. Only rules that the sale itself
-    used count: one that an exclusive rule had kept out would make the award of what is left rise, too. What the award was
-    above what it is computed to be (a surprise) stays until all has come back.
+    many cents would come back in a jump, and the award of what is left would rise again. Points that took nothing off (a gift
+    was handed over, a coupon, a donation) come back with the last of the sale. So does what the award was above what it is
+    computed to be (a surprise).
     """
     sale, redeemed = sold.sale, sold.redeemed
-    if not sale.total_minor or not left.total_minor:
-        return Reversal(sold.awarded, redeemed, sold.redeemed_minor, sale.total_minor, negative(sold.effects))
+    if left.is_nothing or (sale.total_minor and not left.sale.total_minor):
+        return Reversal(sold.awarded, redeemed, sold.redeemed_minor, sale.total_minor, _undone(program, sold))
+    left_minor, whole_minor = left.sale.total_minor, sale.total_minor
     used = award(program, sale, sold.redeemed_minor, sold.standing)
-    paid_minor = sold.redeemed_minor * left.total_minor // sale.total_minor
-    kept = award(program, left, paid_minor, sold.standing, only=used.rules)
+    kept = award_of_left(program, sale, sold.redeemed_minor, sold.standing, left.sale)
     surprise = max(0, sold.awarded - used.points)
-    taken = max(0, sold.awarded - surprise - kept.points) if sold.awarded else 0
-    restored = redeemed - redeemed * left.total_minor // sale.total_minor
+    spent = redeemed * left_minor // whole_minor if sold.redeemed_minor and whole_minor else redeemed
     return Reversal(
-        taken_points=taken,
-        restored_points=restored,
-        restored_minor=sold.redeemed_minor - worth_of(program, sold, redeemed - restored),
-        returned_minor=sale.total_minor - left.total_minor,
-        effects=total([kept.effects, negative(used.effects)]) if sold.effects else NO_EFFECTS,
+        taken_points=max(0, sold.awarded - surprise - kept.points),
+        restored_points=redeemed - spent,
+        restored_minor=sold.redeemed_minor - worth_of(program, sold, spent),
+        returned_minor=whole_minor - left_minor,
+        effects=total([kept.effects, negative(used.effects), _priced_less(program, sold, left_minor)])
+        if sold.effects
+        else NO_EFFECTS,
     )
+
+
+def _undone(program: Program, sold: Sold) -> Effects:
+    """What takes back all that the sale did. Of a sale that was claimed after a part had come back, only the rest was left."""
+    if not sold.effects:
+        return NO_EFFECTS
+    used = award(program, sold.sale, sold.redeemed_minor, sold.standing).effects
+    beside = {key: count for key, count in sold.effects.counts.items() if key not in used.counts}
+    donated_beside = max(0, sold.effects.donated_minor - used.donated_minor)
+    return negative(total([used, Effects(counts=beside, donated_minor=donated_beside, charity=sold.effects.charity)]))
+
+
+def _priced_less(program: Program, sold: Sold, left_minor: int) -> Effects:
+    """What the limits of members' prices have again: they count money, and it comes back pro rata."""
+    whole_minor, prices = sold.sale.total_minor, {price.name for price in program.price}
+    if not prices or not whole_minor:
+        return NO_EFFECTS
+    counts = {key: count for key, count in sold.effects.counts.items() if key.partition("/")[0] in prices}
+    return Effects(counts={key: count * left_minor // whole_minor - count for key, count in counts.items()})
 
 
 def worth_of(program: Program, sold: Sold, points: int) -> int:
     """What so many of the points that paid for a sale had paid: at the rate, or as a part of the reward."""
+    if points == sold.redeemed:
+        return sold.redeemed_minor
     if sold.redeemed_minor == worth_minor(program, sold.redeemed):
         return worth_minor(program, points)
-    return sold.redeemed_minor * points // sold.redeemed if sold.redeemed else 0
+    return sold.redeemed_minor * points // sold.redeemed
 
 
 class _CameBack:
@@ -158,7 +197,7 @@ class _CameBack:
                     f"Line {line.line_id}: {left_milli / 1000:g} are left, not {line.quantity_milli / 1000:g}.",
                 )
             _keep_less(kept_milli, line)
-        left_minor = self.left().total_minor
+        left_minor = self.left().sale.total_minor
         if back.amount_minor is not None and back.amount_minor > left_minor:
             raise ReturnRefused("MORE_THAN_SOLD", f"Only {money(left_minor)} of this sale is left to return.")
 
@@ -171,15 +210,14 @@ class _CameBack:
         else:
             self._kept_milli, self._is_all = {}, True
 
-    def left(self) -> Sale:
+    def left(self) -> Left:
         sale = self._sale
         lines = [_part(line, self._kept_milli[line.line_id]) for line in sale.lines if line.line_id in self._kept_milli]
         # Goods come back at their price; what the till took off the sale as a whole (rounding, a basket discount) goes last.
         goods_minor = sum(line.amount_minor for line in sale.lines) - sum(line.amount_minor for line in lines)
         is_nothing = self._is_all or (not lines and bool(sale.lines))
         total_minor = 0 if is_nothing else max(0, sale.total_minor - goods_minor - self._amount_minor)
-        kept = _pro_rata(lines, total_minor) if self._amount_minor else tuple(lines)
-        return msgspec.structs.replace(sale, total_minor=total_minor, lines=kept)
+        return Left(msgspec.structs.replace(sale, total_minor=total_minor, lines=tuple(lines)), is_nothing)
 
 
 def _keep_less(kept_milli: dict[str, int], back: ReturnedLine) -> None:
@@ -189,15 +227,19 @@ def _keep_less(kept_milli: dict[str, int], back: ReturnedLine) -> None:
 
 
 def _part(line: LineItem, kept_milli: int) -> LineItem:
-    """What is kept of a line, always computed from the line as it was sold, so that cents are rounded once."""
+    """What is kept of a line, always computed from the line as it was sold, so that cents are rounded once.
+
+    Neither the amount nor what it is without its tax rises as less is kept, and what was marked down stays so.
+    """
     if kept_milli == line.quantity_milli:
         return line
+    amount_minor = line.amount_minor * kept_milli // line.quantity_milli
     return msgspec.structs.replace(
         line,
         quantity_milli=kept_milli,
-        amount_minor=line.amount_minor * kept_milli // line.quantity_milli,
-        tax_minor=line.tax_minor * kept_milli // line.quantity_milli,
-        discount_minor=line.discount_minor * kept_milli // line.quantity_milli,
+        amount_minor=amount_minor,
+        tax_minor=amount_minor - (line.amount_minor - line.tax_minor) * kept_milli // line.quantity_milli,
+        discount_minor=-(-line.discount_minor * kept_milli // line.quantity_milli),
     )
 
 

@@ -6,15 +6,16 @@ A reward or a member's price takes an amount off each line, so that each line's 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import msgspec
 from pydantic import Field, model_validator
 
-from loyalty.accrual import Limit, within
+from loyalty.accrual import Limit, limits_and, within
 from loyalty.conditions import Condition, Goods, Name
 from loyalty.sale import LineItem, Sale
-from loyalty.standing import Standing
+from loyalty.standing import Effects, Standing
 from loyalty.toml_table import Count, Milli, Table
 from loyalty.words import Words
 
@@ -29,7 +30,11 @@ class Reward(Condition):
     for nothing, if it costs `most_minor` at most; `cheapest`: the cheapest of them. `fixed price`: one of these goods for
     `value_minor`. `coupon`: `value_minor` off a later sale. `gift card`: `value_minor` of stored value. `donation`:
     `value_minor` for the member's charity. `delivery`, `early access`, `gift`: something that the shop hands over, with no
-    effect on the sale.
+    effect on the sale. What is for later (a coupon, stored value) is the shop's own paper or card, which the reference on the
+    receipt vouches for; the till that takes it is the host's.
+
+    `stock` is what there is for all members together. A till cannot know that offline: it stops once head office has told it
+    that all are gone, so more can be promised by as many as tills hand over until they hear of it.
     """
 
     name: Name
@@ -52,6 +57,7 @@ class Reward(Condition):
     value_minor: int = Field(default=0, ge=0, le=10**9)
     percent: Milli = 0
     most_minor: int = Field(default=0, ge=0, le=10**9)
+    stock: int = Field(default=0, ge=0, le=10**9)
     limits: list[Limit] = []
 
     @model_validator(mode="after")
@@ -63,6 +69,11 @@ class Reward(Condition):
                 "value_minor goes with money, fixed price, coupon, gift card and donation, and only with those"
             )
         return self
+
+    @cached_property
+    def bounds(self) -> list[Limit]:
+        """The limits and the stock: what all members take is at least what one of them does."""
+        return limits_and(self.limits, Limit(uses=self.stock, per="ever") if self.stock else None)
 
 
 class Price(Condition):
@@ -111,20 +122,25 @@ NOTHING_OFF = Off({}, {})
 
 
 def why_not(reward: Reward, sale: Sale, standing: Standing, spendable: int) -> str:
-    """Why this reward cannot be had with this sale: `points`, a word of its conditions, `limits` or `goods`; '' if it can."""
+    """Why this reward cannot be had with this sale: a word of its conditions, `points`, `stock`, `limits` or `goods`.
+
+    '' where it can be had.
+    """
     failed = reward.fails(sale, standing)
     if failed:
         return failed
     if reward.points > spendable:
         return "points"
-    if within(reward.limits, reward.name, reward.points, sale.business_day, standing)[0] < reward.points:
+    if reward.name in standing.gone:
+        return "stock"
+    if within(reward.bounds, reward.name, reward.points, sale.business_day, standing)[0] < reward.points:
         return "limits"
     return "" if reward.kind not in ON_THE_SALE or off(reward, sale, standing).lines else "goods"
 
 
 def off(reward: Reward, sale: Sale, standing: Standing) -> Off:
     """What the reward takes off this sale, and what its limits count; for those that take nothing off, only that."""
-    _, counts = within(reward.limits, reward.name, reward.points, sale.business_day, standing)
+    _, counts = within(reward.bounds, reward.name, reward.points, sale.business_day, standing)
     lines = [line for line in sale.lines if reward.goods.has(line) and line.amount_minor > 0]
     match reward.kind:
         case "money":
@@ -134,20 +150,26 @@ def off(reward: Reward, sale: Sale, standing: Standing) -> Off:
             part = sum(line.amount_minor for line in lines) * reward.percent // 100_000
             return Off(_off_the_whole(sale, lines, min(part, reward.most_minor) if reward.most_minor else part), counts)
         case "product" | "fixed price" | "cheapest":
-            return Off(_one_piece(reward, lines), counts)
+            return Off(_one_piece(reward, lines, sale.total_minor), counts)
         case _:
             return Off({}, counts)
 
 
-def _one_piece(reward: Reward, lines: Sequence[LineItem]) -> dict[str, int]:
-    """The dearest piece that the reward allows, or the cheapest, for nothing or at its price."""
+def effects_of(reward: Reward, standing: Standing, taken: Off) -> Effects:
+    """What a reward does beside moving points: what its limits count, and what it gives to the member's charity."""
+    donated = reward.value_minor if reward.kind == "donation" else 0
+    return Effects(counts=taken.counts, donated_minor=donated, charity=standing.charity if donated else "")
+
+
+def _one_piece(reward: Reward, lines: Sequence[LineItem], total_minor: int) -> dict[str, int]:
+    """The dearest piece that the reward allows, or the cheapest, for nothing or at its price; never more than is to pay."""
     prices = [(_piece(line), line.line_id) for line in lines]
     allowed = [(price, name) for price, name in prices if not reward.most_minor or price <= reward.most_minor]
     allowed = [(price - reward.value_minor, name) for price, name in allowed if price > reward.value_minor]
     if not allowed:
         return {}
     minor, name = min(allowed) if reward.kind == "cheapest" else max(allowed)
-    return {name: minor}
+    return {name: min(minor, total_minor)} if total_minor else {}
 
 
 def _piece(line: LineItem) -> int:
@@ -182,26 +204,29 @@ def shared(minor: int, amounts: Mapping[str, int]) -> dict[str, int]:
 
 def member_prices(prices: Sequence[Price], sale: Sale, standing: Standing) -> Off:
     """What the members' prices take off: of several that fit a line, the best for the member."""
-    taken: dict[str, int] = {}
-    counts: dict[str, int] = {}
+    best: dict[str, tuple[int, str, int]] = {}
+    keys: dict[str, str] = {}
     for price in prices:
-        if price.fails(sale, standing):
+        if price.name in standing.gone or price.fails(sale, standing):
             continue
         limit = Limit(points=1, per=price.per)
-        key = limit.key(price.name, sale.business_day)
-        left = price.most_minor - (standing.counts.get(key, 0) if key else 0) if price.most_minor else None
-        used = 0
+        key = limit.key(price.name, sale.business_day) if price.most_minor else ""
+        left = price.most_minor - max(0, standing.counts.get(key, 0)) if price.most_minor else sale.total_minor
+        if key:
+            keys[price.name] = key
         for line in sale.lines:
             if not price.goods.has(line):
                 continue
-            amount = line.amount_minor if left is None else min(line.amount_minor, max(0, left - used))
+            amount = max(0, min(line.amount_minor, left)) if price.most_minor else line.amount_minor
             minor = amount * price.percent // 100_000
-            if minor > taken.get(line.line_id, 0):
-                taken[line.line_id] = minor
-                used += amount
-        if key and used and price.most_minor:
-            counts[key] = used
-    return Off(taken, counts)
+            if minor > best.get(line.line_id, (0, "", 0))[0]:
+                best[line.line_id] = minor, price.name, amount
+                left -= amount
+    counts: dict[str, int] = {}
+    for _, name, amount in best.values():
+        if name in keys:
+            counts[keys[name]] = counts.get(keys[name], 0) + amount
+    return Off({line: minor for line, (minor, _, _) in best.items()}, counts)
 
 
 def after(sale: Sale, taken: Off) -> Sale:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 
 import msgspec
 
@@ -16,7 +17,8 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was known of the member when an award was computed; kept with the entry so that it can be computed again.
 
     `feed_position` is the place in the member feed up to which this till had heard, 0 where it never had. `counts` are those
-    of the rules in force, by "rule/period", before this sale; `qualified` is what counts towards the tier.
+    of the rules in force, by "rule/period", before this sale; `qualified` is what counts towards the tier. `gone` are rules
+    and rewards whose budget or stock is used up, as far as head office had said.
     """
 
     feed_position: int = 0
@@ -31,13 +33,15 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     birthday: str = ""
     is_referred: bool = False
     charity: str = ""
+    gone: tuple[str, ...] = ()
 
 
 class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a sale, a return or an event did beside moving points; the numbers of a return are below zero.
 
-    `qualifies` counts towards the tier, on the day of the sale; `counts` are uses and points by "rule/period"; `paid` the
-    months of a membership that were bought; `donated_minor` is the charity's share.
+    `qualifies` counts towards the tier, on the day of the sale; `counts` are uses and points by "rule/period"; `paid` are the
+    months of a paid tier that were bought, by its name, and the days of a trial, by "tier/trial"; `donated_minor` is the
+    charity's share.
     """
 
     qualifies: int = 0
@@ -66,7 +70,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class History(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that a member ever did, as sums. `qualifying` is by trading day, `paid` by membership and day, in months.
+    """All that a member ever did, as sums. `qualifying` is by trading day, `paid` as in `Effects`, by name and day.
 
     `given` are tiers that a person set, with their last days; `last_activity` is the latest trading day of anything that
     keeps points alive.
@@ -132,7 +136,8 @@ def _with_paid(paid: Mapping[str, Mapping[str, int]], more: Mapping[str, int], d
     return added
 
 
-def periods(day: str) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def periods(day: str) -> Mapping[str, str]:
     """The periods that a trading day belongs to, by the words of a limit.
 
     >>> periods("2026-11-22")["month"], periods("2026-11-22")["week"]

@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from loyalty.conditions import Name
-from loyalty.days import day_after, day_before, months_after, months_before
+from loyalty.days import day_after, day_before, days_after, months_after, months_before
 from loyalty.expiry import Expire
-from loyalty.standing import History
+from loyalty.standing import History, Standing
 from loyalty.toml_table import Milli, Table
 from loyalty.words import Words
 
@@ -81,7 +81,9 @@ class Tiers(Table):
 class Membership(Table):
     """A tier that is sold: each piece of the article `sku` in a sale buys `months` more of the tier.
 
-    Where `segments` are named, only they can have it (a student's price). `trial_days` are given once, at no price.
+    Where `segments` are named, only they can have it (a student's price, which has an article of its own). A piece that is
+    rung up for nothing gives `trial_days` instead, once for ever as far as the till has heard; two tills that cannot reach
+    head office can give a trial each, whose days are then added up. Bought before it ends, a membership goes on from its end.
     """
 
     name: Name
@@ -93,6 +95,18 @@ class Membership(Table):
     trial_days: int = Field(default=0, ge=0, le=366)
     segments: list[str] = []
 
+    @property
+    def trial_key(self) -> str:
+        """Under which name a member's trial is counted."""
+        return f"{self.name}/uses/ever"
+
+    def is_for(self, standing: Standing) -> bool:
+        """Whether this member can have it; ask before it is sold."""
+        return not self.segments or any(segment in self.segments for segment in standing.segments)
+
+    def may_try(self, standing: Standing) -> bool:
+        return bool(self.trial_days) and standing.counts.get(self.trial_key, 0) <= 0
+
 
 class TierStanding(NamedTuple):
     """A member's tier on a day: its name ('' is the base), its last day, and what counts towards the next."""
@@ -103,11 +117,16 @@ class TierStanding(NamedTuple):
 
 
 class Ladder:
-    """The tiers of a programme, lowest first, and what they make of a history."""
+    """The tiers of a programme, lowest first, and what they make of a history.
+
+    When the window of a day starts is kept: it is asked for each day on which a member did something, and days are few.
+    """
 
     def __init__(self, rules: Tiers, tiers: Sequence[Tier]) -> None:
         self.rules = rules
         self.earned = [tier for tier in tiers if not tier.is_paid]
+        self._thresholds = [tier.threshold for tier in self.earned]
+        self._starts: dict[str, str] = {}
         self._ranks = {tier.name: rank for rank, tier in enumerate(tiers)}
 
     def on(self, history: History, day: str) -> TierStanding:
@@ -115,7 +134,8 @@ class Ladder:
         counted = _Counted(history.qualifying, day)
         level, ends = self._climbed(counted, day)
         best = (self.earned[level].name, ends) if level >= 0 else ("", "")
-        bought = [(name, paid_until(history, name, day)) for name in history.paid]
+        names = {name.removesuffix("/trial") for name in history.paid}
+        bought = [(name, paid_until(history, name, day)) for name in sorted(names)]
         for name, last in (*bought, *history.given.items()):
             if day <= last and self.rank(name) > self.rank(best[0]):
                 best = name, last
@@ -133,24 +153,36 @@ class Ladder:
         return self._ranks.get(name, -1)
 
     def _in_window(self, counted: _Counted, day: str) -> int:
-        return counted.between(self.rules.window_start(day), day)
+        start = self._starts.get(day)
+        if start is None:
+            start = self._starts[day] = self.rules.window_start(day)
+        return counted.between(start, day)
 
     def _supported(self, amount: int) -> int:
         """The highest tier whose threshold this meets; -1 for none."""
-        return max((level for level, tier in enumerate(self.earned) if amount >= tier.threshold), default=-1)
+        level = len(self._thresholds) - 1
+        while level >= 0 and amount < self._thresholds[level]:
+            level -= 1
+        return level
 
     def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
-        rules, level, ends = self.rules, -1, FOR_EVER
+        level, ends = -1, FOR_EVER
+        is_of_a_year = self.rules.window == "calendar year"
         for day in (*counted.days, today):
             while ends < day:
                 level, ends = self._after(counted, level, ends)
             amount = self._in_window(counted, day)
             reached = self._supported(amount)
             if reached > level:
-                level, ends = reached, rules.last_day(day)
-            elif level >= 0 and rules.window == "calendar year" and amount >= self.earned[level].to_keep:
-                ends = max(ends, rules.last_day(day))
+                level, ends = reached, self._last_day(reached, day)
+            elif is_of_a_year and level >= 0 and counted.has(day) and amount >= self.earned[level].to_keep:
+                # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
+                ends = max(ends, self._last_day(level, day))
         return level, ends
+
+    def _last_day(self, level: int, day: str) -> str:
+        """Of a tier that was reached or kept on this day. One that asks for nothing is kept for ever."""
+        return self.rules.last_day(day) if self.earned[level].to_keep else FOR_EVER
 
     def _after(self, counted: _Counted, level: int, ended: str) -> tuple[int, str]:
         """What follows on a tier whose last day was `ended`."""
@@ -159,8 +191,8 @@ class Ladder:
         amount = self._in_window(counted, start if rules.lasts == "end of year" else ended)
         if amount < self.earned[level].to_keep and rules.downgrade != "none":
             level = level - 1 if rules.downgrade == "one" else min(level - 1, self._supported(amount))
-        if level < 0:
-            return -1, FOR_EVER
+        if level < 0 or not self.earned[level].to_keep:
+            return level, FOR_EVER
         return level, rules.last_day(start) if rules.lasts == "months" else f"{start[:4]}-12-31"
 
 
@@ -169,18 +201,29 @@ class _Counted:
 
     def __init__(self, amounts: Mapping[str, int], last: str) -> None:
         self.days = sorted(day for day in amounts if day <= last)
+        self._amounts = amounts
         self._sums = [0, *accumulate(amounts[day] for day in self.days)]
+
+    def has(self, day: str) -> bool:
+        return day in self._amounts
 
     def between(self, first: str, last: str) -> int:
         return self._sums[bisect_right(self.days, last)] - self._sums[bisect_left(self.days, first)]
 
 
-def paid_until(history: History, membership: str, day: str) -> str:
-    """The last day of a membership as it was paid up to `day`; '' where it never was. Paid early, it is added at the end."""
+def trial_of(tier: str) -> str:
+    """Under which name the days of a trial are kept in what was paid."""
+    return f"{tier}/trial"
+
+
+def paid_until(history: History, tier: str, day: str) -> str:
+    """The last day of a paid tier as it was bought up to `day`; '' where it never was. Bought early, it is added at the end."""
     ends = ""
-    for bought, months in sorted(history.paid.get(membership, {}).items()):
-        if bought > day or months <= 0:
+    tried = [(on, 0, days) for on, days in history.paid.get(trial_of(tier), {}).items()]
+    bought = [(on, 1, months) for on, months in history.paid.get(tier, {}).items()]
+    for on, is_months, much in sorted(tried + bought):
+        if on > day or much <= 0:
             continue
-        start = bought if ends < bought else day_after(ends)
-        ends = day_before(months_after(start, months))
+        start = on if ends < on else day_after(ends)
+        ends = day_before(months_after(start, much) if is_months else days_after(start, much))
     return ends

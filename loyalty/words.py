@@ -1,11 +1,15 @@
-"""What the programme says to customers, in their language.
+"""What the product says to members and cashiers, in their language.
 
-A text of the shop's own is written in the file, once or by language. A text of the product is an English template, which the
-catalogues of `loyalty/locale` translate; its values stay apart from it, so that an explanation can be said again in any language.
+A text of the shop's own is written in its programme, once or by language. A text of the product is an English template, which
+the catalogue in `loyalty/locale` translates; its values stay apart from it, so that an explanation can be said again in any
+language. Catalogues are gettext's, kept by Babel: `make words`.
 """
 
 from __future__ import annotations
 
+import gettext
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,6 +17,7 @@ from pydantic import Field
 
 Language = Literal["en", "tr", "de", "fr", "es"]
 LANGUAGES: tuple[Language, ...] = ("en", "tr", "de", "fr", "es")
+DECIMAL_COMMA = ("tr", "de", "fr", "es")
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Words = Text | dict[Language, Text]
@@ -31,8 +36,30 @@ def in_language(words: Words, language: str = "en") -> str:
     return texts.get(language) or texts.get("en") or next(iter(texts.values()))
 
 
+class Money(msgspec.Struct, frozen=True):
+    """An amount in minor units, as a value of a text."""
+
+    minor: int
+
+
+def text(english: str) -> str:
+    """Marks a text for the catalogue that is said later, or elsewhere."""
+    return english
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """So many of what members collect, as a value of a text."""
+
+    points: int
+    one: str | dict[str, str] = text("point")
+    many: str | dict[str, str] = text("points")
+
+
+Value = str | int | dict[str, str] | Money | Counted
+
+
 def said(words: Words) -> str | dict[str, str]:
-    """The text as a value of an explanation, all its languages with it."""
+    """A text of the shop's own as a value, all its languages with it."""
     return words if isinstance(words, str) else {str(language): text for language, text in words.items()}
 
 
@@ -41,39 +68,63 @@ class Reason(msgspec.Struct, frozen=True):
 
     points: int
     template: str
-    values: dict[str, str | dict[str, str]] = {}
+    values: dict[str, Value] = {}
 
     @property
     def text(self) -> str:
         return self.in_language("en")
 
     def in_language(self, language: str) -> str:
-        values = {name: _spoken(value, language) for name, value in self.values.items()}
-        return translated(self.template, language).format(**values)
+        return say(self.template, language, **self.values)
 
 
-def _spoken(value: str | dict[str, str], language: str) -> str:
-    return value if isinstance(value, str) else in_language(value, language)  # type: ignore[arg-type]
+def say(template: str, language: str = "en", **values: Value) -> str:
+    """The template with its values, in that language.
+
+    >>> say("{points} per {amount} on {paid}", "de", points=Counted(2), amount=Money(100), paid=Money(1999))
+    '2 Punkte je 1,00 auf 19,99'
+    """
+    return translated(template, language).format(**{name: _spoken(value, language) for name, value in values.items()})
 
 
-def money(minor: int) -> str:
+def _spoken(value: Value, language: str) -> str:
+    match value:
+        case Money(minor=minor):
+            return money(minor, language)
+        case Counted(points=points, one=one, many=many):
+            words = one if abs(points) == 1 else many
+            return f"{points} {translated(_spoken(words, language), language)}"
+        case dict():
+            return value.get(language) or value.get("en") or next(iter(value.values()))
+        case _:
+            return str(value)
+
+
+def money(minor: int, language: str = "en") -> str:
     """An amount as a person reads it, without its currency.
 
-    >>> money(5), money(-1234)
-    ('0.05', '-12.34')
+    >>> money(5), money(-1234), money(1234, "de")
+    ('0.05', '-12.34', '12,34')
     """
     sign = "-" if minor < 0 else ""
-    return f"{sign}{abs(minor) // 100}.{abs(minor) % 100:02d}"
+    comma = "," if language in DECIMAL_COMMA else "."
+    return f"{sign}{abs(minor) // 100}{comma}{abs(minor) % 100:02d}"
 
 
-def counted(points: int) -> str:
+def counted(points: int, language: str = "en") -> str:
     """
     >>> counted(1), counted(0), counted(27)
     ('1 point', '0 points', '27 points')
     """
-    return f"{points} point" if points == 1 else f"{points} points"
+    return _spoken(Counted(points), language)
 
 
 def translated(template: str, language: str) -> str:
-    """The template in that language; English where the catalogue has none."""
-    return template
+    """A text of the product in that language; as it stands where the catalogue has none."""
+    return template if language == "en" else _catalogue(language).gettext(template)
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    folder = str(files("loyalty").joinpath("locale"))
+    return gettext.translation("pos-plugin", folder, languages=[language], fallback=True)

@@ -62,7 +62,9 @@ class Store:
         self.folder = folder
         self.file = folder / FILE
         self._lock_handle = lock
-        self._writing = threading.Lock()
+        self._turn = threading.Condition(threading.Lock())
+        self._is_writing = False
+        self._turns_ended = 0
         self._waiting: deque[_Job[Any]] = deque()
         self._idle_readers: list[sqlite3.Connection] = []
         self._since_checkpoint = 0
@@ -133,9 +135,11 @@ class Store:
         """
         job = _Job(work)
         self._waiting.append(job)
-        with self._writing:
-            while not job.is_done:  # where more than GROUP wait, the first turn may not reach this one
+        while self._begin_turn(job):  # where more than GROUP wait, the first turn may not reach this one
+            try:
                 self._commit_waiting()
+            finally:
+                self._end_turn()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]
@@ -159,16 +163,21 @@ class Store:
 
     def settle(self) -> None:
         """Returns once every write that had begun has ended, so that what is read next shows what it did."""
-        with self._writing:
-            pass
+        with self._turn:
+            ended = self._turns_ended
+            self._turn.wait_for(lambda: not self._is_writing or self._turns_ended > ended)
 
     def checkpoint(self) -> None:
         """Moves the WAL into the file. For idle moments; a checkout never does it."""
-        with self._writing:
+        self._begin_turn()
+        try:
             self._checkpoint()
+        finally:
+            self._end_turn()
 
     def close(self) -> None:
-        with self._writing:
+        self._begin_turn()
+        try:
             while self._idle_readers:
                 self._idle_readers.pop().close()
             if self._connection is not None:
@@ -177,12 +186,33 @@ class Store:
             if self._lock_handle is not None:
                 os.close(self._lock_handle)
                 self._lock_handle = None
+        finally:
+            self._end_turn()
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _begin_turn(self, job: _Job[Any] | None = None) -> bool:
+        """Waits for the writing connection; False where somebody else's turn has done `job` meanwhile.
+
+        Whoever is answered goes at once. A plain lock would have them all pass through it first, each behind another flush.
+        """
+        with self._turn:
+            while not (job and job.is_done):
+                if not self._is_writing:
+                    self._is_writing = True
+                    return True
+                self._turn.wait()
+        return False
+
+    def _end_turn(self) -> None:
+        with self._turn:
+            self._is_writing = False
+            self._turns_ended += 1
+            self._turn.notify_all()
 
     def _commit_waiting(self) -> None:
         jobs: list[_Job[Any]] = []

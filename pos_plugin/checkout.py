@@ -112,7 +112,8 @@ class Checkout:
         Raises BadRequest or Conflict with one clear message; nothing is reserved then.
         """
         rejected: list[Rejected] = []
-        with self.store.read() as db:
+        # One quote at a time reads: threads of one interpreter that read at once only take it from each other.
+        with self._lock, self.store.read() as db:
             asked = self._asked(db, sale, member, redeem_points, reward, rejected)
         wanted = 0
         if (redeem_points or reward) and asked.recorded is None:
@@ -121,7 +122,7 @@ class Checkout:
         with self._fetching_for(member):
             if wanted:
                 self.store.settle()  # a release that began before this quote is over, and what is counted here is left
-            missing = wanted - self._spendable(program, sale.document, member, today)
+            missing = wanted - self._spendable(program, sale.document, member, today)[0] if wanted else 0
             why = ""
             if missing > 0 and self.connection().is_online and not training:
                 why = self._fetch_rights(member, missing)
@@ -188,10 +189,8 @@ class Checkout:
     def _quote(self, asked: _Asked, wanted: int, rejected: list[Rejected], why: str, *, training: bool) -> Quote:
         """`why` no more could be fetched, in head office's words."""
         program, sale, member, recorded = asked.program, asked.sale, asked.member, asked.recorded
-        spendable = self._spendable(program, sale.document, member, asked.today)
+        spendable, balance = self._spendable(program, sale.document, member, asked.today)
         why = why or ("Another open sale counts on some of them." if self._reserved(sale.document, member) else "")
-        with self.store.read() as db:
-            balance = members.balance(db, member, asked.today) if member else Balance(0, 0, "", "", 0)
         online = self.connection().is_online
         usable = spendable
         if online and not why and wanted <= spendable:
@@ -241,7 +240,7 @@ class Checkout:
             donated_minor=result.effects.donated_minor if member else 0,
             notes=asked.notes,
         )
-        for quote_id in [key for key, other in self._quotes.items() if other.sale.document == sale.document]:
+        for quote_id in [key for key, other in self._quotes.items() if other.is_of(sale)]:
             del self._quotes[quote_id]
         self._quotes[quote.quote_id] = OpenQuote(
             quote, sale, program, member, card, redeem, ends_at, result.reward, result.terms, asked.standing
@@ -472,13 +471,15 @@ class Checkout:
         """The programme's day now, by this till's clock or the last server time, whichever is later."""
         return self.moment(db).today
 
-    def _spendable(self, program: Program, document: str, member: str, today: str) -> int:
-        """What the member can spend here now, less what other open quotes have reserved."""
+    def _spendable(self, program: Program, document: str, member: str, today: str) -> tuple[int, Balance]:
+        """What the member can spend here now, less what other open quotes have reserved, and the balance it is part of."""
         if not member:
-            return 0
+            return 0, Balance(0, 0, "", "", 0)
+        is_online = self.connection().is_online
         with self.store.read() as db:
-            points = rights.spendable_here(db, program, member, today, is_online=self.connection().is_online).points
-        return max(0, points - self._reserved(document, member))
+            balance = members.balance(db, member, today)
+            points = rights.spendable_here(db, program, member, today, is_online=is_online, known=balance).points
+        return max(0, points - self._reserved(document, member)), balance
 
     def _reserved(self, document: str, member: str) -> int:
         """What other open quotes than this sale's count on."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from loyalty.toml_table import Table, TomlError, checked, read_toml
+from loyalty.words import Language
 from pos_plugin.receipts import Layout
 
 FILE = "till.toml"
@@ -17,6 +18,7 @@ TEMPLATE = """\
 [shop]
 header = ["Your shop"]             # lines above each receipt
 footer = ["Thank you"]             # lines below it
+language = "en"                    # of receipts: en, tr, de, fr or es
 
 [printer]
 # address = "tcp://192.168.1.50:9100"          # or serial:///dev/ttyUSB0?baud=19200
@@ -47,8 +49,11 @@ class ConfigError(TomlError):
 
 
 class Shop(Table):
+    """`language` is that of receipts and of what the cashier reads out."""
+
     header: list[str] = Field(default=["Your shop"], max_length=12)
     footer: list[str] = Field(default=[], max_length=12)
+    language: Language = "en"
 
 
 class PrinterSettings(Table):
@@ -95,7 +100,7 @@ class Config(Table):
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.printer.width_columns, tuple(self.shop.header), tuple(self.shop.footer))
+        return Layout(self.printer.width_columns, tuple(self.shop.header), tuple(self.shop.footer), self.shop.language)
 
 
 def read_config(folder: Path) -> Config:

@@ -149,6 +149,9 @@ class OpenQuote:
     terms: tuple[dict[str, int], int]
     standing: Standing
 
+    def is_of(self, sale: Sale) -> bool:
+        return (self.sale.till, self.sale.sale_ref) == (sale.till, sale.sale_ref)
+
     @property
     def reserved(self) -> int:
         return 0 if self.quote.training else self.redeem

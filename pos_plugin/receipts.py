@@ -16,21 +16,47 @@ from loyalty.days import day_before
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.sale import LineItem, Sale
-from loyalty.words import Reason, counted, in_language, money
+from loyalty.words import Money, Reason, Value, in_language, money, said, say, text, translated
 from offline_store.members import Balance
 from pos_plugin.pricing import Priced, reward_named
 from pos_plugin.quotes import TierShown
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = (
+    text("Jan"),
+    text("Feb"),
+    text("Mar"),
+    text("Apr"),
+    text("May"),
+    text("Jun"),
+    text("Jul"),
+    text("Aug"),
+    text("Sep"),
+    text("Oct"),
+    text("Nov"),
+    text("Dec"),
+)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a shop's receipts look: columns of the paper, lines above the sale and below everything."""
+    """How a shop's receipts look: columns of the paper, lines above the sale and below everything, their language."""
 
     width_columns: int = 42
     header: tuple[str, ...] = ()
     footer: tuple[str, ...] = ()
+    language: str = "en"
+
+    def say(self, template: str, **values: Value) -> str:
+        return say(template, self.language, **values)
+
+    def money(self, minor: int) -> str:
+        return money(minor, self.language)
+
+    def columns(self, left: str, right: str) -> str:
+        return columns(left, right, self.width_columns)
+
+    def wrapped(self, sentence: str) -> list[Block]:
+        return [Text(line) for line in wrapped(sentence, self.width_columns)]
 
 
 @dataclass(frozen=True)
@@ -68,40 +94,41 @@ def sale_receipt(
     What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
     tax, below the sum of it.
     """
-    width = layout.width_columns
+    say, columns = layout.say, layout.columns
     blocks = _heading(layout, sale.sold_at, is_training=is_training)
     off = priced.off.lines
     for line in sale.lines:
         name = name_of(line)
         if line.quantity_milli not in (0, 1000):
             name = f"{quantity(line.quantity_milli)} x {name}"
-        blocks.append(Text(columns(name, money(line.amount_minor), width)))
+        blocks.append(Text(columns(name, layout.money(line.amount_minor))))
         if off and line.line_id in off:
-            blocks.append(Text(columns("  member price", money(-off[line.line_id]), width)))
-    blocks.append(Text("-" * width))
+            blocks.append(Text(columns("  " + say("member price"), layout.money(-off[line.line_id]))))
+    blocks.append(Text("-" * layout.width_columns))
     reward = reward_named(program, priced.reward)
     if priced.redeemed_minor:
-        paid = in_language(reward.title) if reward else "Paid with points"
-        blocks.append(Text(columns("Subtotal", money(priced.paid.total_minor), width)))
-        blocks.append(Text(columns(paid, money(-priced.redeemed_minor), width)))
+        paid = in_language(reward.title, layout.language) if reward else say("Paid with points")
+        blocks.append(Text(columns(say("Subtotal"), layout.money(priced.paid.total_minor))))
+        blocks.append(Text(columns(paid, layout.money(-priced.redeemed_minor))))
         shares = [(name_of(line), priced.taken[line.line_id]) for line in sale.lines if line.line_id in priced.taken]
         if len(sale.lines) > 1:
-            blocks += [Text(columns(f"  of it {name}", money(share), width)) for name, share in shares]
-    blocks.append(Text(columns(f"TOTAL {sale.currency}", money(priced.due_minor), width), bold=True))
+            blocks += [
+                Text(columns("  " + say("of it {name}", name=name), layout.money(share))) for name, share in shares
+            ]
+    total = say("TOTAL {currency}", currency=sale.currency)
+    blocks.append(Text(columns(total, layout.money(priced.due_minor)), bold=True))
     blocks.append(Feed())
     if points is not None:
-        blocks += points_block(program, points, width, explained_if_several(priced.award.reasons))
+        blocks += points_block(program, points, layout, explained_if_several(priced.award.reasons, layout.language))
         if reward and not priced.redeemed_minor:
-            blocks += [Text(line) for line in wrapped(f"For your points: {in_language(reward.title)}", width)]
-        blocks += _beside_points(program, priced, tier, width)
+            blocks += layout.wrapped(say("For your points: {reward}", reward=said(reward.title)))
+        blocks += _beside_points(program, priced, tier, layout)
     elif could_have_earned and program.claim.within_days and not is_training:
-        blocks += [
-            Text(line)
-            for line in wrapped(
-                f"You could have earned {counted(could_have_earned)}: scan within {program.claim.within_days} days",
-                width,
-            )
-        ]
+        could = program.unit.counted(could_have_earned)
+        days = program.claim.within_days
+        blocks += layout.wrapped(
+            say("You could have earned {points}: scan within {days} days", points=could, days=days)
+        )
     return _ended(blocks, layout, reference)
 
 
@@ -119,17 +146,18 @@ def return_receipt(
     points: PointsShown | None,
 ) -> Document:
     """The slip of a return or void."""
-    width = layout.width_columns
+    say, columns = layout.say, layout.columns
     blocks = _heading(layout, at)
-    blocks.append(Text("VOID" if is_void else "RETURN", bold=True, align="center"))
-    blocks.append(Text(columns("Of receipt", sale_reference, width)))
-    blocks.append(Text(columns("Goods returned", money(returned_minor), width)))
+    blocks.append(Text(say("VOID") if is_void else say("RETURN"), bold=True, align="center"))
+    blocks.append(Text(columns(say("Of receipt"), sale_reference)))
+    blocks.append(Text(columns(say("Goods returned"), layout.money(returned_minor))))
     if restored_minor:
-        blocks.append(Text(columns("Given back as points", money(-restored_minor), width)))
-    blocks.append(Text(columns(f"REFUND {currency}", money(returned_minor - restored_minor), width), bold=True))
+        blocks.append(Text(columns(say("Given back as points"), layout.money(-restored_minor))))
+    refund = say("REFUND {currency}", currency=currency)
+    blocks.append(Text(columns(refund, layout.money(returned_minor - restored_minor)), bold=True))
     blocks.append(Feed())
     if points is not None:
-        blocks += points_block(program, points, width)
+        blocks += points_block(program, points, layout)
     return _ended(blocks, layout, reference)
 
 
@@ -137,12 +165,11 @@ def claim_receipt(
     program: Program, layout: Layout, *, at: str, sale_reference: str, reference: str, points: PointsShown
 ) -> Document:
     """The slip of a forgotten card that was attached to an earlier sale."""
-    width = layout.width_columns
     blocks = _heading(layout, at)
-    blocks.append(Text("POINTS ADDED", bold=True, align="center"))
-    blocks.append(Text(columns("For receipt", sale_reference, width)))
+    blocks.append(Text(layout.say("POINTS ADDED"), bold=True, align="center"))
+    blocks.append(Text(layout.columns(layout.say("For receipt"), sale_reference)))
     blocks.append(Feed())
-    blocks += points_block(program, points, width)
+    blocks += points_block(program, points, layout)
     return _ended(blocks, layout, reference)
 
 
@@ -150,67 +177,74 @@ def name_of(line: LineItem) -> str:
     return line.name or line.sku or line.line_id
 
 
-def _beside_points(program: Program, priced: Priced, tier: TierShown | None, width: int) -> list[Block]:
+def _beside_points(program: Program, priced: Priced, tier: TierShown | None, layout: Layout) -> list[Block]:
     """What the sale did beside moving points: when they can be used, the tier, what goes to charity."""
-    lines: list[str] = []
+    say, lines = layout.say, list[str]()
     if priced.award.points and priced.award.usable_from:
-        lines.append(f"This sale's points: use from {date_words(priced.award.usable_from)}")
+        day = date_words(priced.award.usable_from, layout.language)
+        lines.append(say("This sale's points: use from {day}", day=day))
     if tier is not None:
-        until = f" until {date_words(tier.ends)}" if tier.ends else ""
-        lines += [f"{tier.title}{until}", *([tier.text] if tier.text else [])]
+        day = date_words(tier.ends, layout.language) if tier.ends else ""
+        lines.append(say("{tier} until {day}", tier=tier.title, day=day) if day else tier.title)
+        lines += [tier.text] if tier.text else []
     if priced.effects.donated_minor:
-        charity = program.giving.chosen(priced.effects.charity).title if program.giving else priced.effects.charity
-        lines.append(f"{money(priced.effects.donated_minor)} goes to {in_language(charity)}")
-    return [Text(line) for text in lines for line in wrapped(text, width)]
+        charity = (
+            said(program.giving.chosen(priced.effects.charity).title) if program.giving else priced.effects.charity
+        )
+        amount = Money(priced.effects.donated_minor)
+        lines.append(say("{amount} goes to {charity}", amount=amount, charity=charity))
+    return [block for line in lines for block in layout.wrapped(line)]
 
 
-def points_block(program: Program, shown: PointsShown, width: int, reasons: Sequence[str] = ()) -> list[Block]:
+def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: Sequence[str] = ()) -> list[Block]:
     """The member's points. Signs always; the date is the last day on which points can be used. `reasons` explain the sale's."""
-    balance = shown.balance
-    lines = [Text(columns("POINTS", f"Card {masked(shown.card)}" if shown.card else "", width), bold=True)]
+    say, columns, balance = layout.say, layout.columns, shown.balance
+    card = say("Card {card}", card=masked(shown.card)) if shown.card else ""
+    lines: list[Block] = [Text(columns(say("POINTS"), card), bold=True)]
     if shown.is_current:
-        worth = f"(worth {money(worth_minor(program, balance.points))})" if balance.points > 0 else ""
-        lines.append(Text(columns(f"New balance {balance.points}", worth, width)))
+        worth = worth_minor(program, balance.points)
+        value = say("(worth {amount})", amount=Money(worth)) if worth > 0 else ""
+        lines.append(Text(columns(say("New balance {points}", points=balance.points), value)))
     elif balance.as_of:
         told = local(program, balance.as_of)
-        lines.append(
-            Text(columns(f"Balance {told.day} {MONTHS[told.month - 1]} {told:%H:%M}", str(balance.known), width))
-        )
+        day = f"{told.day} {say(MONTHS[told.month - 1])} {told:%H:%M}"
+        lines.append(Text(columns(say("Balance {moment}", moment=day), str(balance.known))))
         earlier = balance.since - shown.earned + shown.used
-        words = "Earned here since" if earlier >= 0 else "Used here since"
-        lines.append(Text(columns(words, f"{earlier:+d}", width)))
+        words = say("Earned here since") if earlier >= 0 else say("Used here since")
+        lines.append(Text(columns(words, f"{earlier:+d}")))
     else:
         earlier = balance.since - shown.earned + shown.used
-        lines.append(Text(columns("Earned at this till before", f"{earlier:+d}", width)))
-    lines.append(Text(columns("This sale" if shown.earned >= 0 else "Taken back", f"{shown.earned:+d}", width)))
-    lines += [Text(columns(f"  {text}", points, width)) for text, points in (one.rsplit(": ", 1) for one in reasons)]
+        lines.append(Text(columns(say("Earned at this till before"), f"{earlier:+d}")))
+    lines.append(Text(columns(say("This sale") if shown.earned >= 0 else say("Taken back"), f"{shown.earned:+d}")))
+    lines += [Text(columns(f"  {reason}", points)) for reason, points in (one.rsplit(": ", 1) for one in reasons)]
     if shown.used:
-        lines.append(Text(columns("Used" if shown.used > 0 else "Given back", f"{-shown.used:+d}", width)))
+        lines.append(Text(columns(say("Used") if shown.used > 0 else say("Given back"), f"{-shown.used:+d}")))
     if balance.points < 0 and (shown.is_current or not balance.as_of):
-        lines += [Text(line) for line in wrapped(f"Next {-balance.points} points cover your return", width)]
+        lines += layout.wrapped(say("Next {points} points cover your return", points=-balance.points))
     elif not shown.is_current and not shown.is_online:
-        lines.append(Text(columns("Can use here today", str(shown.spendable_here), width)))
+        lines.append(Text(columns(say("Can use here today"), str(shown.spendable_here))))
     elif shown.is_current and balance.expiring and _is_soon(program, shown.today, balance):
-        lines.append(Text(f"Use {balance.expiring} pts by {date_words(day_before(balance.next_expiry))}"))
-    return list(lines)
+        last = date_words(day_before(balance.next_expiry), layout.language)
+        lines += layout.wrapped(say("Use {points} pts by {day}", points=balance.expiring, day=last))
+    return lines
 
 
-def explained(reasons: tuple[Reason, ...]) -> list[str]:
+def explained(reasons: tuple[Reason, ...], language: str = "en") -> list[str]:
     """The award in lines a customer understands."""
-    return [f"{reason.text}: {reason.points:+d}" for reason in reasons]
+    return [f"{reason.in_language(language)}: {reason.points:+d}" for reason in reasons]
 
 
-def explained_if_several(reasons: tuple[Reason, ...]) -> list[str]:
+def explained_if_several(reasons: tuple[Reason, ...], language: str) -> list[str]:
     """The rate alone explains itself: it stands where the shop says how its programme goes."""
-    return explained(reasons) if len(reasons) > 1 else []
+    return explained(reasons, language) if len(reasons) > 1 else []
 
 
-def date_words(day: str) -> str:
+def date_words(day: str, language: str = "en") -> str:
     """
-    >>> date_words("2026-11-21")
-    '21 Nov 2026'
+    >>> date_words("2026-11-21"), date_words("2026-03-01", "tr")
+    ('21 Nov 2026', '1 Mar 2026')
     """
-    return f"{int(day[8:])} {MONTHS[int(day[5:7]) - 1]} {day[:4]}"
+    return f"{int(day[8:])} {translated(MONTHS[int(day[5:7]) - 1], language)} {day[:4]}"
 
 
 def quantity(milli: int) -> str:
@@ -253,7 +287,7 @@ def _heading(layout: Layout, at: str, *, is_training: bool = False) -> list[Bloc
     blocks: list[Block] = [Text(line, bold=index == 0, align="center") for index, line in enumerate(layout.header)]
     blocks.append(Text(at.replace("T", " ")[:16], align="center"))
     if is_training:
-        blocks.append(Text("TRAINING - NOT A SALE", bold=True, align="center"))
+        blocks.append(Text(layout.say("TRAINING - NOT A SALE"), bold=True, align="center"))
     blocks.append(Feed())
     return blocks
 
@@ -262,6 +296,6 @@ def _ended(blocks: list[Block], layout: Layout, reference: str) -> Document:
     blocks.append(Feed())
     blocks += [Text(line, align="center") for line in layout.footer]
     if reference:
-        blocks.append(Text(f"Receipt {reference}", align="center"))
+        blocks.append(Text(layout.say("Receipt {reference}", reference=reference), align="center"))
     blocks.append(Cut())
     return Document(layout.width_columns, tuple(blocks))

@@ -50,6 +50,7 @@ SYNC_EVERY_S = 5.0
 SYNC_SLOWEST_S = 15.0
 ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
+CHECKPOINT_EVERY_S = 5.0
 RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
 
@@ -443,6 +444,6 @@ class Terminal:
             scanner.close()
 
     def _checkpoint(self) -> None:
-        """The WAL is emptied in quiet moments, so that no sale has to wait for it."""
-        while not self._stop.wait(30.0):
+        """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""
+        while not self._stop.wait(CHECKPOINT_EVERY_S):
             self.store.checkpoint()

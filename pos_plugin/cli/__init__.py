@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from pos_plugin.cli import reports, running, setting_up
+from pos_plugin.cli import audits, programs, reports, running, setting_up
 
 app = typer.Typer(
     name="pos-plugin",
@@ -21,8 +21,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 setting_up.add_to(app)
+programs.add_to(app)
 running.add_to(app)
 reports.add_to(app)
+audits.add_to(app)
 
 
 def main() -> None:

@@ -1,30 +1,23 @@
-"""Commands that make a till: init, enroll, backfill, program, api-key."""
+"""Commands that make a till: init, enroll, backfill, api-key."""
 
 from __future__ import annotations
 
 import os
-import re
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, address_problem, print_json
-
-if TYPE_CHECKING:
-    from loyalty.program import Program
+from pos_plugin.cli.programs import read_program_text
 
 
 def add_to(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(enroll)
     app.command()(backfill)
-    program = typer.Typer(help="The programme: the rules of earning and spending.", no_args_is_help=True)
-    program.command("check")(program_check)
-    program.command("presets")(program_presets)
-    app.add_typer(program, name="program")
     app.command("api-key")(api_key)
 
 
@@ -59,43 +52,6 @@ def init(
     typer.echo(f"Till {who.terminal} is made in {store}, with the programme {chosen.name} in {chosen.currency}.")
     typer.echo(f"Settings (printer, scanner, head office): {config}")
     typer.echo(f"Start it: pos-plugin run --store {store}")
-
-
-def read_program_text(program: str, currency: str = "", time_zone: str = "") -> Program:
-    """The programme named by a file or a preset; ProgramError or TillError with what to do."""
-    from zoneinfo import ZoneInfo
-
-    from loyalty.program import preset, read_program
-    from pos_plugin.errors import Unknown
-
-    file = Path(program)
-    if file.suffix == ".toml" or file.exists():
-        if currency or time_zone:
-            name = "--currency" if currency else "--time-zone"
-            raise typer.BadParameter(f"it is for presets; change {file} itself.", param_hint=name)
-        try:
-            return read_program(file.read_text(encoding="utf-8"), str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unknown("PROGRAM_UNREADABLE", f"{file} cannot be read: {error}.", hint="Name a TOML file.") from error
-    try:
-        text = preset(program)
-    except KeyError:
-        raise Unknown(
-            "PRESET_UNKNOWN", f"There is no preset {program}.", hint="See them all: pos-plugin program presets"
-        ) from None
-    if currency:
-        if not re.fullmatch("[A-Z]{3}", currency):
-            raise typer.BadParameter(f"{currency!r} is no currency; write for example USD.", param_hint="--currency")
-        text = text.replace('currency = "EUR"', f'currency = "{currency}"')
-    if time_zone:
-        try:
-            ZoneInfo(time_zone)
-        except (KeyError, ValueError, OSError):
-            raise typer.BadParameter(
-                f"{time_zone!r} is no IANA time zone; write for example Europe/Berlin.", param_hint="--time-zone"
-            ) from None
-        text = text.replace('time_zone = "Europe/Berlin"', f'time_zone = "{time_zone}"')
-    return read_program(text, f"preset {program}")
 
 
 def enroll(
@@ -154,7 +110,7 @@ def backfill(
 
     from offline_store.store import Store
     from pos_plugin.backfill import backfill as record
-    from pos_plugin.backfill import read_rows
+    from pos_plugin.sales_file import read_rows
 
     with (
         Store.open(store) as till,
@@ -195,37 +151,6 @@ def backfill(
         if not as_json:
             typer.echo("Correct those rows and read the file again: what is recorded stays as it is.", err=True)
         raise typer.Exit(1)
-
-
-def program_check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A programme in TOML.")], as_json: AsJson = False
-) -> None:
-    """Say everything that is wrong with a programme, at once."""
-    from loyalty.program import ProgramError
-
-    try:
-        program = read_program_text(str(file))
-    except ProgramError as error:
-        if not as_json:
-            raise
-        print_json({"file": str(file), "problems": error.problems})
-        raise typer.Exit(1) from None
-    if as_json:
-        print_json({"file": str(file), "problems": [], "program": program.id})
-    else:
-        typer.echo(f"{file} is a sound programme: {program.id}.")
-
-
-def program_presets(as_json: AsJson = False) -> None:
-    """List the programmes that come with the product."""
-    from loyalty.program import preset, preset_names
-
-    found = {name: preset(name).splitlines()[0].lstrip("# ") for name in preset_names()}
-    if as_json:
-        print_json(found)
-        return
-    for name, what in found.items():
-        typer.echo(f"{name:12} {what}")
 
 
 def api_key(

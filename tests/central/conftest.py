@@ -27,6 +27,7 @@ from ledger.entry import (
     ClaimBody,
     Draft,
     Entry,
+    GiveBody,
     JoinBody,
     OpenBody,
     ReleaseBody,
@@ -37,12 +38,23 @@ from ledger.entry import (
 )
 from ledger.keys import SigningKey, batch_message
 from ledger.lots import spent
-from ledger.wire import Batch, BatchReply, Enrolled, Enrolment, FeedRequest, GrantItem, GrantRequest, enrolment_message
+from ledger.wire import (
+    Batch,
+    BatchReply,
+    Enrolled,
+    Enrolment,
+    FeedRequest,
+    GrantItem,
+    GrantRequest,
+    MemberItem,
+    enrolment_message,
+)
 from loyalty.award import award
 from loyalty.program import Program, preset, read_program
 from loyalty.redeem import worth_minor
 from loyalty.returns import reversal
 from loyalty.sale import LineItem, Return, Sale
+from loyalty.standing import Standing
 
 DAY = "2026-03-02"
 SHOPS = ("Harbour", "Mill")
@@ -74,6 +86,8 @@ class Till:
         self.due: dict[str, str] = {}
         self.backs: dict[str, list[Return]] = {}
         self.sent = 0
+        self.day = DAY
+        self.standing = Standing()
 
     def enroll(self, code: str = "") -> Enrolled:
         code = code or enrolment.new_code(self.office, self.shop)
@@ -99,8 +113,8 @@ class Till:
             Draft(
                 body,
                 document or f"own/{self.name}/{self.epoch}/{number}",
-                f"{DAY}T10:00:{number % 60:02d}",
-                DAY,
+                f"{self.day}T10:00:{number % 60:02d}",
+                self.day,
                 member,
                 esc or {},
             ),
@@ -118,8 +132,16 @@ class Till:
     def rights(self, member: str) -> Counter[str]:
         return self.held.setdefault(member, Counter())
 
-    def join(self, member: str) -> Entry:
-        return self.write(JoinBody(), f"join/{member}", member)
+    def join(self, member: str, referrer: str = "") -> Entry:
+        return self.write(JoinBody(referrer), f"join/{member}", member)
+
+    def give(self, member: str, points: int, why: str = "activity", *, ref: str = "", **fields: object) -> Entry:
+        """Points without a sale, as a person or a rule gives or takes them."""
+        lot = f"{self.name}give{len(self.journal)}" if points > 0 else ""
+        if lot and "expires_on" not in fields:
+            fields["expires_on"] = self.program.expire.expires_on(self.day)
+        document = f"give/{ref or f'{self.name}{len(self.journal)}'}"
+        return self.write(GiveBody(why, points, lot=lot, **fields), document, member)  # type: ignore[arg-type]
 
     def sale(
         self,
@@ -134,9 +156,9 @@ class Till:
     ) -> Entry:
         """`redeem` spends what is held here; `keep` is an award while offline, which stays in this till's escrow."""
         lines = (LineItem("1", total_minor // 2), LineItem("2", total_minor - total_minor // 2))
-        sold = Sale(till or self.name, ref, f"{DAY}T10:00:00", DAY, "EUR", total_minor, lines)
+        sold = Sale(till or self.name, ref, f"{self.day}T10:00:00", self.day, "EUR", total_minor, lines)
         redeemed_minor = worth_minor(self.program, redeem)
-        won = award(self.program, sold, redeemed_minor)
+        won = award(self.program, sold, redeemed_minor, self.standing)
         points = won.points if member else 0
         lot = (lot or f"{self.name}{ref}") if points else ""
         esc: Counter[str] = Counter()
@@ -150,9 +172,12 @@ class Till:
         if keep and lot:
             esc[lot] += points
         body = SaleBody(
-            sold, self.program.id, awarded=points, lot=lot, expires_on=won.expires_on if lot else "",
+            sold, self.program.id, self.standing, awarded=points, lot=lot, expires_on=won.expires_on if lot else "",
             redeemed=redeem, redeemed_minor=redeemed_minor,
         )  # fmt: skip
+        if member:
+            days = {"usable_from": won.usable_from if lot else "", "extends_to": won.extends_to}
+            body = msgspec.structs.replace(body, effects=won.effects, **days)
         return self.write(body, sold.document, member, dict(esc))
 
     def give_back(
@@ -181,6 +206,7 @@ class Till:
                 found.restored_points,
                 found.restored_minor,
                 found.returned_minor,
+                effects=found.effects,
             ),
             back.document,
             member,
@@ -190,10 +216,20 @@ class Till:
     def claim(self, sold: Entry, member: str, lot: str = "") -> Entry:
         body = sold.body
         assert isinstance(body, SaleBody)
-        won = award(self.program, body.sale)
+        won = award(self.program, body.sale, standing=self.standing)
         lot = lot or f"claim{len(self.journal)}{self.name}"
         return self.write(
-            ClaimBody(body.sale.document, self.program.id, awarded=won.points, lot=lot, expires_on=won.expires_on),
+            ClaimBody(
+                body.sale.document,
+                self.program.id,
+                self.standing,
+                awarded=won.points,
+                lot=lot,
+                expires_on=won.expires_on,
+                usable_from=won.usable_from,
+                extends_to=won.extends_to,
+                effects=won.effects,
+            ),
             f"claim/{self.name}/{body.sale.sale_ref}",
             member,
         )
@@ -281,6 +317,21 @@ def notes(office: Office) -> list[tuple[str, int, str]]:
             select(table.terminal, table.number, table.code).order_by(table.terminal, table.number, table.code)
         )
         return [(terminal, number, code) for terminal, number, code in rows]
+
+
+def use(office: Office, text: str) -> Program:
+    """Puts a programme in force."""
+    program = read_program(text)
+    with office.database.writing() as connection:
+        office.put_program(connection, program)
+    return program
+
+
+def told(office: Office, till: Till, member: str) -> MemberItem:
+    """What the feed tells this till of a member."""
+    channel = channels.members_of(till.shop)
+    page = feed.read(office, till.name, till.shop, FeedRequest({channel: 0})).channels[channel]
+    return next(item for item in page.items if isinstance(item, MemberItem) and item.member == member)
 
 
 # -- databases -----------------------------------------------------------------------------------------------------------
@@ -391,7 +442,10 @@ class Told:
     outcomes = staticmethod(outcomes)
     figures = staticmethod(figures)
     notes = staticmethod(notes)
+    use = staticmethod(use)
+    told = staticmethod(told)
     Till = Till
     PROGRAM = PROGRAM
+    SHOPS = SHOPS
     spent = staticmethod(spent)
     new_database = staticmethod(new_database)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from central_server import apply, forfeits, inbox, report, schema
 from central_server.books import Books, Origin
 from ledger.entry import SaleBody
+from loyalty.program import preset
 from loyalty.sale import Sale
 
 MEMBERS = ("anna", "bert")
@@ -192,6 +193,110 @@ def test_a_till_given_up_for_lost_and_a_merge_at_any_moment_change_nothing_of_th
         assert -issued - redeemed == results[-1][0]
         office.close()
     assert results[0] == results[1] == results[2]
+
+
+RULES = """
+[[tier]]
+name = "silver"
+title = "Silver"
+from = 30000
+
+[[accrual]]
+name = "double"
+title = "Twice"
+times = 2
+limits = [{ uses = 3, per = "month" }]
+
+[referral]
+friend_points = 5
+referrer_points = 40
+on = "every purchase"
+most_friends_a_year = 2
+"""
+DAYS = ("2025-01-10", "2025-06-01", "2025-07-11", "2025-11-20", "2026-02-01", "2026-03-02")
+
+
+def rich_history(office, tell, seed):
+    """Three tills under a programme that looks back: points that vest, and that are kept alive by what members do."""
+    chance = random.Random(seed)
+    text = (
+        preset("points")
+        .replace("[earn]", "[earn]\nvest_days = 14")
+        .replace("[expire]", '[expire]\nrule = "inactivity"')
+    )
+    program = tell.use(office, text.replace("months = 12", "months = 6", 1) + RULES)
+    tills = [tell.Till(office, name * 6, "Harbour") for name in "ABC"]
+    for one in tills:
+        one.program = program
+        one.enroll()
+    sold, unclaimed = [], []
+    for number in range(40):
+        one, member = chance.choice(tills), chance.choice((*MEMBERS, "carl", "dora"))
+        one.day = chance.choice(DAYS)
+        what = chance.random()
+        if what < 0.4:
+            sold.append(one.sale(str(number), chance.randrange(100, 20000), member, keep=chance.random() < 0.3))
+        elif what < 0.5:
+            unclaimed.append(one.sale(str(number), chance.randrange(100, 20000)))
+        elif what < 0.7 and sold:
+            back = chance.choice(sold)
+            left = back.body.sale.total_minor - sum(
+                earlier.amount_minor for earlier in one.backs.get(back.body.sale.document, [])
+            )
+            if left > 0:
+                one.give_back(back, f"{one.name}{number}", chance.choice((left, chance.randrange(1, left + 1))))
+        elif what < 0.75 and sold:
+            first = chance.choice(sold)
+            if first.envelope.terminal != one.name:
+                one.write(first.body, first.envelope.document, first.member)
+        elif what < 0.82 and unclaimed:
+            one.claim(unclaimed.pop(chance.randrange(len(unclaimed))), member)
+        elif what < 0.92:
+            one.give(member, chance.choice((-500, -20, 30)), extends_to=chance.choice(("", "2026-06-01")))
+        elif member in ("carl", "dora"):
+            one.join(member, referrer="anna")
+        else:
+            one.release(member)
+    for friend in ("carl", "dora"):
+        chance.choice(tills).join(friend, referrer="anna")
+    return tills
+
+
+def remembered(office):
+    """What head office keeps of members beside their points, to which day each lot lives, and which ones have had their grace:
+    that depends on when they came back, and is given once."""
+    past, lot = schema.member_history.c, schema.lot.c
+    with office.database.reading() as connection:
+        histories = connection.execute(select(past.member, past.history, past.alive).order_by(past.member)).all()
+        lots = connection.execute(select(lot.member, lot.lot, lot.expires_on, lot.is_graced)).all()
+        vesting = sorted(connection.execute(select(schema.vesting)).all())
+    days = {(member, name): day for member, name, day, _ in lots}
+    graced = {(member, name) for member, name, _, is_graced in lots if is_graced}
+    return [tuple(row) for row in histories], [tuple(row) for row in vesting], days, graced
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_order_of_tills_comes_to_the_same_histories_and_days(folder, clock, tell, seed):
+    from central_server.office import Office
+
+    results, days, graced = [], [], set()
+    for order in range(3):
+        office = Office.open(folder, clock, random.Random(seed).randbytes)
+        clean(office)
+        tills = rich_history(office, tell, seed)
+        heard(office, tills, 1000 * seed + order, *[lambda office=office: apply.expire_due(office)] * 3)
+        assert list(report.problems(office)) == []
+        assert [note for note in tell.notes(office) if note[2] != "conflict"] == []
+        net, _, moved = totals(office)
+        histories, vesting, of_lots, had_grace = remembered(office)
+        results.append((net, moved, histories, vesting))
+        days.append(of_lots)
+        graced |= had_grace
+        office.close()
+    assert results[0] == results[1] == results[2]
+    first, second, third = ({lot: day for lot, day in one.items() if lot not in graced} for one in days)
+    assert first == second == third
+    assert len(first) > 10
 
 
 def clean(office):

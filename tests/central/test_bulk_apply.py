@@ -139,6 +139,25 @@ def test_where_a_chunk_ends_changes_nothing(folder, clock, tell, monkeypatch, ch
     assert applied(folder, clock, tell, monkeypatch, chunk, work) == applied(folder, clock, tell, monkeypatch, 1, work)
 
 
+def test_a_branch_that_begins_late_is_applied_to_its_end_in_small_chunks(office, till, monkeypatch):
+    monkeypatch.setattr(apply, "CHUNK", 2)
+    one = till()
+    for number in range(9):
+        one.sale(f"before{number}", 1000, "anna")
+    inbox.record(office, one.batch())
+    twin = one.copy()
+    for number in range(5):
+        one.sale(f"one{number}", 1000, "anna")
+        twin.sale(f"twin{number}", 1000, "bert")
+    for copy in (twin, one):
+        inbox.record(office, copy.batch())
+    assert apply.apply_pending(office) == 1 + 9 + 5 + 5
+    with office.database.reading() as connection:
+        branches = connection.execute(select(schema.branch)).all()
+    assert len(branches) == 2
+    assert all(row.applied_number == row.head_number for row in branches)
+
+
 @pytest.mark.parametrize("kind", BAD)
 def test_one_bad_entry_is_noted_once_and_the_others_count(office, till, tell, kind):
     one = till()

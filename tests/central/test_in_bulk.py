@@ -2,11 +2,11 @@
 
 import msgspec
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from central_server import inbox, schema
-from central_server.database import add, among, keep, put
+from central_server.database import add, add_if_new, among, is_entrys_fault, keep, put
 from central_server.errors import Refused
 
 
@@ -40,6 +40,47 @@ def test_adding_what_is_there_fails_and_adds_nothing(office):
     with pytest.raises(IntegrityError), office.database.writing() as connection:
         add(connection, schema.setting, [_row("a", "1"), _row("program", "2")])
     assert "a" not in _settings(office)
+
+
+def test_rows_that_are_all_new_are_added_and_else_none_of_them(office):
+    with office.database.writing() as connection:
+        assert add_if_new(connection, schema.setting, [_row("a", "1"), _row("b", "2")])
+        assert not add_if_new(connection, schema.setting, [_row("c", "3"), _row("b", "4")])
+        assert not add_if_new(connection, schema.setting, [_row("d", "5"), _row("d", "5")])
+        assert add_if_new(connection, schema.setting, [])
+        keep(connection, schema.setting, [_row("e", "6")])  # what was refused has not spoilt the transaction
+    found = _settings(office)
+    assert {name: found.get(name) for name in "abcde"} == {"a": "1", "b": "2", "c": None, "d": None, "e": "6"}
+
+
+def test_what_is_added_comes_back_as_it_was(office):
+    odd = "\t\n\\N 'ü' \x1f \u2028"
+    lots = [("m", odd, "2027-03-02", True), ("m", "", "2027-03-02", False)]
+    lots += [("m", f"lot {number}", "2027-03-02", bool(number % 2)) for number in range(3000)]
+    data = bytes(range(256)) * 1000
+    with office.database.writing() as connection:
+        names = ("member", "lot", "expires_on", "is_graced")
+        add(connection, schema.lot, [dict(zip(names, lot, strict=True)) for lot in lots])
+        add(connection, schema.journal, [{"server": "else", "number": 2**63 - 1, "hash": "", "data": data}])
+    with office.database.writing() as connection:
+        table, journal = schema.lot, schema.journal
+        assert sorted(map(tuple, connection.execute(select(table)))) == sorted(lots)
+        row = connection.execute(select(journal).where(journal.c.server == "else")).one()
+        assert (row.number, row.data) == (2**63 - 1, data)
+        connection.execute(delete(table))
+
+
+@pytest.mark.parametrize("kind", ["a number that is too large", "nothing where something must be"])
+def test_a_row_that_cannot_be_stored_is_the_fault_of_what_it_says(office, kind):
+    row = {"member": "m", "lot": "l", "expires_on": "2027-03-02", "is_graced": False}
+    table = schema.lot
+    if kind == "nothing where something must be":
+        row["expires_on"] = None
+    else:
+        table, row = schema.feed_channel, {"channel": "c", "position": 2**63}
+    with pytest.raises((DBAPIError, OverflowError)) as refused, office.database.writing() as connection:
+        add(connection, table, [row])
+    assert is_entrys_fault(refused.value)
 
 
 def test_one_of_many_values_is_found_and_none_of_none(office):
@@ -83,6 +124,15 @@ def test_a_fork_that_is_here_is_still_called_a_fork(office, till):
     assert inbox.record(office, twin.batch()).is_fork
     assert inbox.record(office, twin.batch()).is_fork
     assert not inbox.record(office, one.batch()).is_fork
+
+
+def test_a_batch_of_which_the_last_is_not_here_yet_is_recorded(office, till, tell):
+    one = till()
+    for number in range(4):
+        one.sale(str(number), 1000, "Ada")
+    inbox.record(office, one.batch(0, 3))
+    again = inbox.record(office, one.batch())
+    assert tell.outcomes(again) == ["already recorded"] * 3 + ["recorded"] * 2
 
 
 def test_entries_of_two_forks_in_one_batch_are_refused_also_where_both_are_here(office, till):

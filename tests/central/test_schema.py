@@ -10,8 +10,11 @@ from central_server.errors import OfficeError
 from central_server.office import Office
 
 LEADS_WITH = {
-    "member": {"member", "person", "member_shop", "posting", "lot", "holding", "forfeited", "floor_owed"},
-    "shop": {"shop", "document", "sale", "follow_up"},
+    "member": {
+        *("member", "person", "profile", "member_shop", "member_history"),
+        *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed"),
+    },
+    "shop": {"shop", "document", "sale", "follow_up", "undone"},
     "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},

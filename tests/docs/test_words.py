@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from pydantic import BeforeValidator
 
 from drivers.errors import DeviceError
 from ledger.entry import BODIES, EntryUnreadable
 from ledger.postings import ACCOUNTS
 from ledger.wire import Outcome, WireError
+from loyalty.conditions import Condition
 from loyalty.program import Program, read_program
 from loyalty.toml_table import Table, TomlError
 from offline_store.errors import StoreError
@@ -37,28 +39,99 @@ def page(name):
 def keys(model, before=""):
     """(dotted key, default as TOML shows it) of every key of a table."""
     for name, field in model.model_fields.items():
-        if name == "text":
-            continue
         if isinstance(field.annotation, type) and issubclass(field.annotation, Table):
             yield from keys(field.annotation, f"{name}.")
         else:
-            yield before + name, NEEDED if field.is_required() else _toml(field.get_default())
+            yield before + (field.alias or name), NEEDED if field.is_required() else _toml(field)
 
 
-def _toml(value):
-    return f"`{value}`".replace("'", '"') if not isinstance(value, str) else f'`"{value}"`'
+def _toml(field):
+    match field.get_default():
+        case None | Table():
+            return "–"
+        case bool() as default:
+            return f"`{default}`".lower()
+        case str() as default:
+            return f'`"{default}"`'
+        case default if any(isinstance(one, BeforeValidator) for one in field.metadata):
+            return f"`{default / 1000:g}`"  # a factor is kept in thousandths
+        case default:
+            return f"`{default}`".replace("'", '"')
 
 
-def section(title):
-    return page("settings.md").split(f"## {title}")[1].split("\n## ")[0]
+def section(name, title):
+    return page(name).split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize(
-    ("title", "model"), [("The till: `till.toml`", Config), ("The programme", Program)], ids=["till", "programme"]
-)
-def test_every_key_is_on_its_page_with_its_default(title, model):
-    shown = re.findall(r"^\| `([a-z_.]+)` \| (.+?) \|", section(title), re.MULTILINE)
-    assert dict(shown) == dict(keys(model))
+def shown_keys(text):
+    return dict(re.findall(r"^\| `([a-z_.]+)` \| (.+?) \|", text, re.MULTILINE))
+
+
+def test_every_key_of_the_till_is_on_its_page_with_its_default():
+    assert shown_keys(section("settings.md", "The till: `till.toml`")) == dict(keys(Config))
+
+
+def tables_of(model):
+    """Every table that can stand in a file of this model, by the key under which it does."""
+    for name, field in model.model_fields.items():
+        table = _table_in(field.annotation)
+        if table:
+            yield field.alias or name, table
+            yield from tables_of(table)
+
+
+def _table_in(annotation):
+    """The table that a key's type has, alone, in a list or as one that may be missing."""
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        return annotation
+    return next((table for part in get_args(annotation) if (table := _table_in(part))), None)
+
+
+TABLES = dict(tables_of(Program))
+CONDITION = set(Condition.model_fields)
+
+
+def own_keys(table):
+    """Those of a table itself: conditions, which many tables have, stand on the page once."""
+    shared = CONDITION if issubclass(table, Condition) else set()
+    fields = {field.alias or name: (name, field) for name, field in table.model_fields.items()}
+    return {
+        key: NEEDED if field.is_required() else _toml(field)
+        for key, (name, field) in fields.items()
+        if name not in shared and name != "text"
+    }
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_key_of_a_programme_is_on_its_page_with_its_default(name):
+    text = section("write-a-programme.md", f"`{name}`")
+    assert shown_keys(text) == own_keys(TABLES[name])
+    assert ("#when-a-rule-applies" in text) == issubclass(TABLES[name], Condition)
+    assert "```toml" in text, "and has an example"
+
+
+def test_every_condition_of_a_rule_is_on_its_page_with_its_default():
+    shown = shown_keys(section("write-a-programme.md", "When a rule applies"))
+    assert shown == {name: _toml(field) for name, field in Condition.model_fields.items()}
+
+
+def test_the_keys_above_all_tables_are_on_their_page_with_their_defaults():
+    tables = {*TABLES, "segments"}
+    above = {key: default for key, default in own_keys(Program).items() if key not in tables}
+    assert shown_keys(section("write-a-programme.md", "The programme")) == above
+
+
+def test_the_page_of_a_programme_has_no_table_that_is_none():
+    titles = re.findall(r"^## `([a-z_]+)`$", page("write-a-programme.md"), re.MULTILINE)
+    assert sorted(titles) == sorted({*TABLES, "segments"})
+
+
+def test_every_example_of_a_programme_can_be_read_and_says_what_is_not_the_default():
+    blocks = re.findall(r"```toml\n(.*?)```", page("write-a-programme.md"), re.DOTALL)
+    for text in blocks:
+        whole = text if text.startswith("name") else f'name = "example"\ncurrency = "EUR"\n{text}'
+        bare = read_program(re.match(r'name = .*?"\n', whole)[0] + 'currency = "EUR"\n')
+        assert read_program(whole).model_dump() != bare.model_dump(), text
 
 
 def test_the_settings_that_a_new_till_gets_name_keys_that_exist():

@@ -14,6 +14,7 @@ from ledger.keys import (
     batch_message,
     grant_message,
     is_signed,
+    merge_message,
     new_sealing_key,
     phone_hash,
     request_message,
@@ -73,6 +74,14 @@ def test_no_two_different_things_have_the_same_message_to_sign() -> None:
         grant_message("g", "T", "e", "m", [["a", 1, "d"], ["b", 1, "d"]]),
     ]
     assert len(set(messages)) == len(messages)
+
+
+def test_a_message_to_sign_has_the_bytes_that_it_always_had() -> None:
+    """Written down once: what was signed years ago is checked against these."""
+    assert batch_message("T", "e", 7, "ab") == b'["batch","T","e",7,"ab"]'
+    assert request_message("/v1/feed", "T", "n", b"{}") == b'["request","/v1/feed","T","n"]\n{}'
+    assert grant_message("g", "T", "e", "m", [["a", 1, "d"]]) == b'["grant","g","T","e","m",[["a",1,"d"]]]'
+    assert merge_message("g", "old", "new") == b'["merge","g","old","new"]'
 
 
 @given(st.binary(max_size=300))

@@ -14,6 +14,7 @@ from ledger.entry import (
     ClaimBody,
     Draft,
     Entry,
+    GiveBody,
     GrantBody,
     JoinBody,
     OpenBody,
@@ -41,6 +42,7 @@ bodies = st.one_of(
     st.builds(ClaimBody, st.just("sale/1/17"), st.just("p"), awarded=points, lot=st.just("own")),
     st.builds(ReturnBody, st.just(BACK), st.just("sale/1/17"), lot=st.just("own"), taken=points, restored=points),
     st.builds(TakeBody, st.just("g"), slices),
+    st.builds(GiveBody, st.just("goodwill"), st.integers(-(10**6), 10**6), lot=st.just("own")),
     st.just(ReleaseBody()),
     st.builds(OpenBody, st.just("1"), st.dictionaries(st.sampled_from(["own", "a", "b"]), st.sampled_from("xy"))),
     st.builds(GrantBody, st.just("g"), st.just("T"), st.just("e"), slices),
@@ -80,6 +82,33 @@ def moves(body: Body, **esc: int) -> dict[str, int]:
             {"issued": -26, "available": 26, "escrow": -100, "redeemed": 100},
         ),
         (SaleBody(SALE, "p"), {}, {}),  # nobody's sale
+        (
+            SaleBody(SALE, "p", redeemed=100, floor=30),  # 30 on the floor limit: not held here
+            {"a": -70},
+            {"escrow": -70, "owed": -30, "redeemed": 100},
+        ),
+        (
+            SaleBody(SALE, "p", awarded=26, lot="own", redeemed=100, floor=30),  # offline, all at once
+            {"own": 20, "a": -70},
+            {"issued": -26, "available": 6, "escrow": -50, "owed": -30, "redeemed": 100},
+        ),
+        (
+            ClaimBody("sale/1/17", "p", awarded=27, lot="own"),
+            {"own": 20},
+            {"issued": -27, "available": 7, "escrow": 20},
+        ),
+        (GiveBody("join", 50, lot="own"), {}, {"issued": -50, "available": 50}),
+        (GiveBody("join", 50, lot="own"), {"own": 50}, {"issued": -50, "escrow": 50}),
+        (GiveBody("join", 50, lot="own"), {"own": 20}, {"issued": -50, "available": 30, "escrow": 20}),
+        (GiveBody("adjustment", -50), {}, {"issued": 50, "owed": -50}),
+        (GiveBody("birthday", 0), {}, {}),
+        (
+            ReturnBody(BACK, "sale/1/17", "own", taken=27, restored=100),  # a part of what paid comes back here
+            {"a": 60},
+            {"issued": 27, "redeemed": -100, "escrow": 60, "available": 40, "owed": -27},
+        ),
+        (TakeBody("g", ()), {"a": 40, "b": 2}, {"granted": -42, "escrow": 42}),
+        (ReleaseBody(), {"a": -40, "b": -2}, {"escrow": -42, "available": 42}),
         (ClaimBody("sale/1/17", "p", awarded=27, lot="own"), {}, {"issued": -27, "available": 27}),
         (
             ReturnBody(BACK, "sale/1/17", "own", taken=27, restored=100),
@@ -106,6 +135,17 @@ def test_an_entry_moves_points_between_accounts(body: Body, esc: dict[str, int],
 def test_taking_and_releasing_never_change_a_members_balance() -> None:
     for body, esc in ((TakeBody("g", ()), {"a": 40}), (ReleaseBody(), {"a": -40}), (OpenBody("1"), {"a": -40})):
         assert sum(one.amount for one in postings(written(body, esc)) if one.account in MEMBER_ACCOUNTS) == 0
+
+
+def test_postings_are_of_points_of_the_entrys_member_and_an_opening_of_whom_it_does_not_name() -> None:
+    (issued, available) = postings(written(SaleBody(SALE, "p", awarded=27, lot="own"), {}))
+    assert (issued.member, issued.commodity, available.member, available.commodity) == ("m", "points", "m", "points")
+    assert {one.member for one in postings(written(OpenBody("1", {"b": "anna"}), {"a": -40}))} == {"m"}
+    two = postings(written(OpenBody("1", {"a": "anna", "b": "anna"}), {"a": -40, "b": -2}))
+    assert {(one.member, one.account, one.amount) for one in two} == {
+        ("anna", "escrow", -42),
+        ("anna", "available", 42),
+    }
 
 
 def test_an_opening_gives_each_lot_back_to_whoever_owns_it() -> None:

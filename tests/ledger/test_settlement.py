@@ -281,3 +281,13 @@ def test_points_less_debt_and_loss_are_conserved_whatever_the_shop_bears(
     assert of.loss == borne + answer
     assert -borne <= answer <= bears
     assert of.debt >= 0
+
+
+def test_a_branch_that_gives_up_has_nothing_and_the_member_has_it_all() -> None:
+    of = book(debt=25, escrow_T={"a": 10, "b": 5}, granted_T={"c": 20}, escrow_U={"d": 7}, granted_U={"d": 3})
+    assert of.give_up("T") == 35
+    assert not held(of, ("escrow", "T"))
+    assert not held(of, ("granted", "T"))
+    assert (held(of, ("escrow", "U")), held(of, ("granted", "U"))) == ({"d": 7}, {"d": 3})
+    assert (of.debt, of.balance(AVAILABLE)) == (0, 10)  # the debt is repaid from what came back
+    assert of.give_up("T") == 0

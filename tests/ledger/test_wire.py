@@ -11,7 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.wire import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Batch, BatchReply, FeedReply, WireError, pack, unpack
+from ledger.wire import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_ENTRIES,
+    Batch,
+    BatchReply,
+    FeedChannel,
+    FeedReply,
+    RecallItem,
+    WireError,
+    enrolment_message,
+    pack,
+    read_feed,
+    unpack,
+)
 
 BATCH = Batch("7K3M2P", "e1", [b'{"number":1}', b"\x00\xff" * 40, b""], "ab" * 64)
 PACKED = pack(BATCH)
@@ -100,3 +113,24 @@ def test_fields_of_a_later_version_are_ignored() -> None:
     assert msgspec.json.decode(answer, type=BatchReply) == BatchReply(1, "t", "", 0, [])
     page = b'{"server_epoch":1,"server_time":"t","channels":{"x":{"position":1,"items":[],"colour":"red"}}}'
     assert msgspec.json.decode(page, type=FeedReply).channels["x"].position == 1
+
+
+def test_a_feed_of_a_newer_server_is_read_without_what_this_version_does_not_know() -> None:
+    known = b'{"type":"recall","member":"m1"}'
+    newer = b'{"type":"weather","member":"m1","rain":[1,2]}'
+
+    def feed(*items: bytes) -> bytes:
+        channel = b'{"position":9,"items":[' + b",".join(items) + b'],"more":true}'
+        return b'{"server_epoch":3,"server_time":"t","channels":{"members":' + channel + b"}}"
+
+    plain = read_feed(feed(known))
+    assert (plain.server_epoch, plain.server_time) == (3, "t")
+    assert plain.channels == {"members": FeedChannel(9, [RecallItem("m1")], more=True)}
+    assert read_feed(feed(newer, known, newer)) == plain
+    for broken in (b"", b"{}", b"\xff", feed(b'{"member":"m1"}'), feed(newer, b'{"type":"recall"}'), feed(known)[:-1]):
+        with pytest.raises(WireError, match="not a feed"):
+            read_feed(broken)
+
+
+def test_an_introduction_is_signed_in_the_bytes_that_it_always_had() -> None:
+    assert enrolment_message("code", "T", "key") == b'["enrol","code","T","key"]'

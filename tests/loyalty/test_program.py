@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from loyalty.program import ProgramError, preset, read_program
+from loyalty.program import Program, ProgramError, preset, read_program
+from loyalty.toml_table import PATTERNS
 
 GOOD = """\
 name = "points"
@@ -57,20 +60,24 @@ def test_a_programmes_id_names_exactly_its_text() -> None:
         ("[earn]", "[zzz]", "line 7: there is no key zzz"),  # nothing near: no guess
         ("points = 2", "points = 2.5", "line 8: earn.points must be a whole number, not 2.5"),
         ("points = 2", "points = 2.0", "line 8: earn.points must be a whole number, not 2.0"),  # even a whole float
-        ("points = 2", 'points = "2"', "line 8: earn.points must be a whole number, not '2'"),
-        ("points = 2", "points = true", "line 8: earn.points must be a whole number, not True"),
-        ("points = 2", "points = 0", "line 8: earn.points: Input should be greater than or equal to 1"),
-        ("points = 2", "points = -1", "line 8: earn.points: Input should be greater than or equal to 1"),
-        ("points = 2", "points = 99999999999999999999", "line 8: earn.points: Input should be less than or equal to"),
+        ("points = 2", 'points = "2"', 'line 8: earn.points must be a whole number, not "2"'),
+        ("points = 2", "points = true", "line 8: earn.points must be a whole number, not true"),
+        ("points = 2", "points = -1", "line 8: earn.points must be 0 or more, not -1"),
+        ("per_minor = 100", "per_minor = 0", "line 9: earn.per_minor must be 1 or more, not 0"),
+        ("points = 2", "points = 99999999999999999999", "line 8: earn.points must be 1000000 or less"),
         ('currency = "EUR"', "", "currency is missing"),
-        ('currency = "EUR"', 'currency = "eur"', "line 3: currency: String should match pattern"),
-        ("day_starts_at = 4", "day_starts_at = 24", "line 5: day_starts_at: Input should be less than or equal to 23"),
+        ('currency = "EUR"', 'currency = "eur"', "line 3: currency must be three capital letters"),
+        ("day_starts_at = 4", "day_starts_at = 24", "line 5: day_starts_at must be 23 or less, not 24"),
         ("Europe/Berlin", "Europe/Berlinn", 'line 4: time_zone: "Europe/Berlinn" is no IANA time zone'),
         ("Europe/Berlin", "Europe", 'line 4: time_zone: "Europe" is no IANA time zone'),  # a folder of the database
         ("Europe/Berlin", "", 'line 4: time_zone: "" is no IANA time zone'),
         ("Europe/Berlin", "../../../etc/passwd", 'line 4: time_zone: "../../../etc/passwd" is no IANA time zone'),
         ("[earn]", "[cards]\nnumber_length = 13\n[earn]", "cards: number_length 13 is that of item codes"),
-        ("[earn]", '[cards]\nin_store_prefix = "40"\n[earn]', "line 8: cards.in_store_prefix: String should match"),
+        (
+            "[earn]",
+            '[cards]\nin_store_prefix = "40"\n[earn]',
+            "line 8: cards.in_store_prefix must be two digits from 20 to 29",
+        ),
         ("version = 3", 'version = 3\ntext = "x"', "there is no key text"),  # the text is the file itself
     ],
 )
@@ -107,3 +114,54 @@ def test_what_is_not_toml_is_told_with_its_line(text: str, line: str) -> None:
 def test_a_currency_without_hundredths_is_refused_rather_than_printed_wrong(currency: str) -> None:
     with pytest.raises(ProgramError, match="no hundredths"):
         read_program(f'name = "shop"\ncurrency = "{currency}"\n')
+
+
+MANY = """\
+name = "many"
+currency = "EUR"
+vest_days = 3
+
+[[accrual]]
+name = "tea"
+title = "Tea"
+points = 1
+goods = { catgories = ["tea"] }
+
+[[accrual]]
+title = "Nameless"
+points = true
+weekdays = ["mon", "tuesday"]
+
+[[tier]]
+name = "gold"
+form = 100
+title = { xx = "Gold" }
+expire = { rule = "month" }
+
+[reward]
+name = "ten"
+"""
+
+
+def test_a_problem_in_the_nth_table_of_its_kind_is_named_with_its_line_and_its_name() -> None:
+    assert problems(MANY) == [
+        "line 3: there is no key vest_days; did you mean that of [earn]?",
+        'line 9: there is no key accrual "tea".goods.catgories; did you mean categories?',
+        "line 11: accrual 2.name is missing",
+        "line 13: accrual 2.points must be a whole number, not true",
+        'line 14: accrual 2.weekdays 2 must be one of "mon", "tue", "wed", "thu", "fri", "sat", "sun", not "tuesday"; '
+        'did you mean "tue"?',
+        'line 18: there is no key tier "gold".form; did you mean from?',
+        'line 19: tier "gold".title must be a text of 1 to 200 characters, or one for each language: '
+        '{ en = "...", de = "..." }',
+        'line 20: tier "gold".expire.rule must be one of "months", "month end", "fixed date", "inactivity", "never", '
+        'not "month"; did you mean "months"?',
+        "line 22: reward: there can be several, so it is written with two brackets: [[reward]]",
+    ]
+
+
+def test_every_pattern_of_a_programme_is_said_in_words() -> None:
+    schema = str(Program.model_json_schema())
+    patterns = set(re.findall(r"'pattern': '([^']*)'", schema))
+    assert patterns
+    assert {pattern.replace("\\\\", "\\") for pattern in patterns} <= set(PATTERNS)

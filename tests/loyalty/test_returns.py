@@ -169,9 +169,9 @@ def test_a_return_that_does_not_fit_its_sale_is_refused(backs: list[Return], cod
 
 def test_returns_of_tills_that_did_not_know_of_each_other_stop_at_the_sale() -> None:
     twice = [lines("1"), lines(("1", 3000)), amount(900), whole()]
-    assert left_at_least(sale(TEA, CAKE), twice[:2]).total_minor == 550
-    assert {left_at_least(sale(TEA, CAKE), order).total_minor for order in permutations(twice[:3])} == {0}
-    assert left_at_least(sale(TEA, CAKE), twice).lines == ()
+    assert left_at_least(sale(TEA, CAKE), twice[:2]).sale.total_minor == 550
+    assert {left_at_least(sale(TEA, CAKE), order).sale.total_minor for order in permutations(twice[:3])} == {0}
+    assert left_at_least(sale(TEA, CAKE), twice).is_nothing
 
 
 @pytest.mark.parametrize(

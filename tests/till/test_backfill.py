@@ -21,9 +21,10 @@ from loyalty.program import preset, read_program
 from offline_store import journal, settings
 from offline_store.store import Store
 from offline_store.verify import verify
-from pos_plugin.backfill import Backfilled, Row, backfill, read_rows
+from pos_plugin.backfill import Backfilled, backfill
 from pos_plugin.cli import app
 from pos_plugin.errors import BadRequest
+from pos_plugin.sales_file import Row, read_rows
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HEADER = "till,sale_ref,sold_at,member,sku,category,quantity,amount"
@@ -284,7 +285,7 @@ def test_lines_are_counted_where_a_row_begins(folder: Path) -> None:
 
 
 def test_every_problem_is_counted_and_only_so_many_are_kept(folder: Path) -> None:
-    rows = (Row(n, "t1", str(n), "never", "", "", "", "1", "1", "", "", "") for n in range(1500))
+    rows = (Row(n, "t1", str(n), "never", "", "", "", "1", "1", "", "", "", "") for n in range(1500))
     with Store.open(folder) as store:
         done = backfill(store, rows, clock=lambda: NOON, random_bytes=os.urandom)
     assert (done.left_out, len(done.problems)) == (1500, 1000)

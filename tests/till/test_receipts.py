@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,7 +26,7 @@ TOLD = datetime(2026, 11, 19, 17, 5, tzinfo=UTC).isoformat()  # 18:05 in Berlin
 
 
 def block(shown: PointsShown, width: int = 32, program: Program = PROGRAM) -> str:
-    return "\n".join(line.text for line in points_block(program, shown, width))  # type: ignore[union-attr]
+    return "\n".join(line.text for line in points_block(program, shown, Layout(width)))  # type: ignore[union-attr]
 
 
 def shown(balance: Balance, earned: int = 27, used: int = 100, here: int = 120, *, is_current: bool) -> PointsShown:
@@ -279,3 +280,30 @@ def test_a_negative_balance_is_explained_on_a_sale_too() -> None:
 def test_while_online_nothing_is_said_of_what_is_held_here_because_more_can_be_fetched() -> None:
     online = dataclasses.replace(shown(Balance(413, 50, TOLD, "", 0), used=0, is_current=False), is_online=True)
     assert "Can use here today" not in block(online)
+
+
+@pytest.mark.parametrize("language", ["tr", "de", "fr", "es"])
+@pytest.mark.parametrize("is_current", [True, False])
+def test_a_block_in_another_language_says_the_same_figures_and_fits_the_paper(language: str, is_current: bool) -> None:
+    told = Balance(413, -73, TOLD, "2026-11-30", 40)
+    for width in (32, 42):
+        english = points_block(PROGRAM, shown(told, is_current=is_current), Layout(width))
+        other = points_block(PROGRAM, shown(told, is_current=is_current), Layout(width, language=language))
+        words = [line.text for line in other]  # type: ignore[union-attr]
+        assert all(display_columns(line) <= width for line in words)
+        for line, said in zip(english, words, strict=True):
+            digits = re.findall(r"\d+", line.text)  # type: ignore[union-attr]
+            assert sorted(re.findall(r"\d+", said)) == sorted(digits)
+        assert words[1] != english[1].text  # type: ignore[union-attr]
+
+
+def test_a_receipt_in_german() -> None:
+    told = Balance(413, -73, TOLD, "2026-11-30", 40)
+    layout = Layout(32, language="de")
+    assert "\n".join(line.text for line in points_block(PROGRAM, shown(told, is_current=True), layout)) == (  # type: ignore[union-attr]
+        "PUNKTE            Karte ****1234\n"
+        "Neuer Stand 340      (Wert 3,40)\n"
+        "Dieser Einkauf               +27\n"
+        "Eingelöst                   -100\n"
+        "40 Pkt. bis 29 Nov 2026 einlösen"
+    )

@@ -1,0 +1,91 @@
+"""Options, output and refusals that the commands of `pos-central` share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from central_server.office import Office
+
+Folder = Annotated[Path, typer.Option("--dir", help="The folder of this head office.", file_okay=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+FOUND = ("SCHEMA_OLDER", "SCHEMA_NEWER", "DATABASE_RESTORED", "BACKUP_DAMAGED", "BACKUP_UNWRITABLE", "RESTORE_FAILED")
+"""Codes that name a problem found (status 1); the others are wrong use (status 2)."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def stop(message: str, hint: str = "", status: int = 1) -> NoReturn:
+    print(f"pos-central: {message}" + (f" {hint}" if hint else ""), file=sys.stderr)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What a person can put right is one line; wrong use is told apart from a problem found."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from central_server.errors import CentralError
+    from loyalty.program import ProgramError
+
+    try:
+        yield
+    except CentralError as error:
+        stop(str(error), error.hint, status=1 if error.code in FOUND else 2)
+    except ProgramError as error:
+        stop("\n  ".join([f"{error.source} cannot be used:", *error.problems]), status=2)
+    except SQLAlchemyError as error:
+        stop(f"the database does not answer ({type(error).__name__}).", "Is it running, and its address right?")
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        stop(f"{about}{error.strerror or type(error).__name__}.", "May this user write there, and has the disk room?")
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Office]:
+    from central_server.files import in_use
+    from central_server.office import Office, read_office_file
+
+    with refusals():
+        read_office_file(folder)
+        with in_use(folder):
+            office = Office.open(folder, now, os.urandom)
+            try:
+                yield office
+            finally:
+                office.close()
+
+
+def print_json(answer: object) -> None:
+    import msgspec
+
+    print(msgspec.json.encode(answer).decode())
+
+
+@contextmanager
+def counting(
+    what: str, is_quiet: bool, unit: str = "rows", total: int | None = None
+) -> Iterator[Callable[[int], None]]:
+    """Shows on the terminal how many have been done, of `total` where that is known."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    bars = (BarColumn(),) if total else ()
+    counted = TextColumn("{task.completed:,} " + unit)
+    columns = (SpinnerColumn(), TextColumn(what), *bars, counted, TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_quiet) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)

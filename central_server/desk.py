@@ -1,0 +1,251 @@
+"""What a person does at head office for a member: correct, transfer, verify, raise, recognise. In head office's own journal.
+
+Whoever moves points by hand needs a second person, and a reason that stands in the journal.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from datetime import date
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection
+
+from central_server import gives, profiles
+from central_server.books import Books
+from central_server.errors import OfficeError
+from central_server.office import Office
+from ledger.entry import GiveBody
+from ledger.identifiers import new_reference
+from ledger.settlement import AVAILABLE
+from loyalty.award import recognised, standing_of
+from loyalty.standing import Standing
+from loyalty.tiers import FOR_EVER
+
+MOST_POINTS = 10**9
+MAX_REASON = 200
+
+T = TypeVar("T")
+
+
+class Who(msgspec.Struct, frozen=True):
+    """Why something is done by hand, by whom, and who allowed it."""
+
+    reason: str
+    by: str
+    approved_by: str = ""
+
+
+def adjust(
+    office: Office, member: str, points: int, who: Who, *, is_goodwill: bool = False, document: str = ""
+) -> bool:
+    """Gives points, or takes them where they are below zero: soonest expiry first, and what is not there is owed.
+
+    `document` names the case: the same again changes nothing, and False comes back. Raises OfficeError where it cannot be done.
+    """
+    _require_two(who)
+    if not 0 < abs(points) <= MOST_POINTS:
+        raise OfficeError("An adjustment is of 1 or more points, or of -1 or less.", code="POINTS_UNFIT")
+
+    def work(books: Books) -> bool:
+        name = f"adjust/{document or new_reference(office.random_bytes)}"
+        body = GiveBody(
+            "goodwill" if is_goodwill else "adjustment",
+            points,
+            reason=who.reason,
+            operator=who.by,
+            approved_by=who.approved_by,
+        )
+        if points > 0:
+            expires_on = _expire(books, member)
+            body = msgspec.structs.replace(body, lot=gives.lot_of(name), expires_on=expires_on)
+        return gives.give(books, member, body, name)
+
+    return _write(office, work)
+
+
+def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None:
+    """Moves points that can be spent from one member to another; each keeps its expiry.
+
+    Raises OfficeError where there are not so many here: what lies at a till has to come back first.
+    """
+    _require_two(who)
+    if not 0 < points <= MOST_POINTS:
+        raise OfficeError("A transfer is of 1 or more points.", code="POINTS_UNFIT")
+
+    def work(books: Books) -> None:
+        if books.who(giver) == books.who(to):
+            raise OfficeError("Both cards are one member's.", code="SAME_MEMBER")
+        book = books.load(books.who(giver))
+        lots = {lot: book.at(AVAILABLE)[lot] for lot in book.spendable()}
+        if sum(lots.values()) < points:
+            raise OfficeError(
+                f"{sum(lots.values()):,} points can be transferred now.",
+                hint="What lies at a till comes back when that till is online and the member does not need it there.",
+                code="POINTS_MISSING",
+            )
+        case, left = new_reference(office.random_bytes), points
+        by_day: dict[str, int] = {}
+        for lot, held in lots.items():
+            use = min(held, left)
+            if use:
+                by_day[book.expires_on[lot]] = by_day.get(book.expires_on[lot], 0) + use
+            left -= use
+        for number, (expires_on, part) in enumerate(by_day.items(), 1):
+            name = f"transfer/{case}/{number}"
+            about = GiveBody("transfer", 0, reason=who.reason, operator=who.by, approved_by=who.approved_by)
+            taken = msgspec.structs.replace(about, points=-part, about=books.who(to))
+            given = msgspec.structs.replace(
+                about, points=part, about=books.who(giver), lot=gives.lot_of(name), expires_on=expires_on
+            )
+            gives.give(books, giver, taken, f"{name}/from")
+            gives.give(books, to, given, f"{name}/to")
+
+    _write(office, work)
+
+
+def set_segment(office: Office, member: str, segment: str, until: str | None) -> None:
+    """Verifies that a member belongs to a segment until a day, '' for without end; None takes it away.
+
+    It stands beside the ledger, because it says something of the person, and is erased with them.
+    """
+
+    def work(books: Books) -> None:
+        if until is not None:
+            _require_named(segment, list(books.program.segments), "segment")
+        who = books.who(member)
+        profiles.change(books.connection, who, segments={segment: until})
+        books.changed(who)
+
+    _write(office, work)
+
+
+def set_tier(office: Office, member: str, tier: str, until: str, who: Who) -> None:
+    """Gives a member a tier until a day, whatever they have earned; a day that is over takes a given tier away."""
+    if not who.reason.strip() or not who.by.strip():
+        raise OfficeError(
+            "A tier is given for a reason, by somebody.", hint="--reason and --by say it.", code="REASON_MISSING"
+        )
+
+    def work(books: Books) -> None:
+        _require_named(tier, [one.name for one in books.program.tier], "tier")
+        give_tier(books, member, tier, until)
+        body = GiveBody("tier", 0, about=f"{tier} until {until}", reason=who.reason, operator=who.by)
+        gives.give(books, member, body, f"tier/{new_reference(office.random_bytes)}")
+
+    _write(office, work)
+
+
+def give_tier(books: Books, member: str, tier: str, until: str) -> None:
+    whom = books.who(member)
+    books.load(whom)
+    history = books.histories.of(whom)
+    books.histories.replace(whom, msgspec.structs.replace(history, given={**history.given, tier: until}))
+    books.changed(whom)
+
+
+def recognise(office: Office, giver: str, to: str, points: int, reason: str) -> int:
+    """A colleague gives points to another, out of their allowance; answers what is left of it.
+
+    The giver's own points stay as they are: what was given is counted with them. Raises OfficeError where it cannot be given.
+    """
+
+    def work(books: Books) -> int:
+        rules, who, whom = books.program.recognition, books.who(giver), books.who(to)
+        if rules is None:
+            raise OfficeError(
+                "The programme has no [recognition].",
+                hint="It says how much each colleague can give.",
+                code="NO_RECOGNITION",
+            )
+        if who == whom:
+            raise OfficeError("Nobody can recognise themselves.", code="SAME_MEMBER")
+        if not reason.strip():
+            raise OfficeError("A thank-you says what for.", hint="--reason says it.", code="REASON_MISSING")
+        day = books.today
+        standing = standing_here(books, who)
+        given = rules.given(points, standing, day)
+        if given.refused:
+            raise OfficeError(
+                f"{points:,} points cannot be given: {rules.left(standing, day):,} are left of the allowance"
+                + (f", and {rules.most_at_once:,} at a time is the most." if rules.most_at_once else "."),
+                code="ALLOWANCE",
+            )
+        case = new_reference(office.random_bytes)
+        thanked = recognised(books.program, points, day, standing_here(books, whom))
+        theirs = GiveBody(
+            "recognition",
+            points,
+            books.program.id,
+            about=who,
+            reason=reason[:MAX_REASON],
+            lot=gives.lot_of(f"recognition/{case}"),
+            expires_on=thanked.expires_on,
+            usable_from=thanked.usable_from,
+        )
+        mine = GiveBody("recognition", 0, books.program.id, about=whom, standing=standing, effects=given.effects)
+        gives.give(books, who, mine, f"recognition/{case}/from")
+        gives.give(books, whom, theirs, f"recognition/{case}/to")
+        return rules.left(standing_here(books, who), day)
+
+    return _write(office, work)
+
+
+def standing_here(books: Books, member: str, day: str = "") -> Standing:
+    """A member's standing as head office knows it."""
+    books.load(member)
+    profile = profiles.of(books.connection, [member]).get(member, profiles.NOTHING).profile
+    return standing_of(books.program, books.histories.of(member), profile, day or books.today)
+
+
+def _expire(books: Books, member: str) -> str:
+    tier = books.program.tier_named(standing_here(books, books.who(member)).tier)
+    rule = tier.expire if tier and tier.expire else books.program.expire
+    return rule.expires_on(books.today)
+
+
+def _require_two(who: Who) -> None:
+    by, approved_by = who.by.strip(), who.approved_by.strip()
+    if not who.reason.strip() or not by:
+        raise OfficeError(
+            "Points are moved by hand for a reason, by somebody.",
+            hint="--reason and --by say it.",
+            code="REASON_MISSING",
+        )
+    if not approved_by or approved_by.casefold() == by.casefold():
+        raise OfficeError(
+            "Somebody else has to allow it.", hint="--approved-by names a second person.", code="APPROVAL_MISSING"
+        )
+    if len(who.reason) > MAX_REASON or max(len(by), len(approved_by)) > MAX_REASON:
+        raise OfficeError(f"A reason and a name have at most {MAX_REASON} characters.", code="REASON_LONG")
+
+
+def _require_named(name: str, known: list[str], what: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(known) or 'none'}."
+        raise OfficeError(f"The programme has no {what} {name}.", hint=hint, code=f"{what.upper()}_UNKNOWN")
+
+
+def _write(office: Office, work: Callable[[Books], T]) -> T:
+    """`work` in a transaction that holds the ledger."""
+
+    def inside(connection: Connection) -> T:
+        books = Books(connection, office)
+        answer = work(books)
+        books.flush()
+        return answer
+
+    return office.database.write(inside)
+
+
+def last_day(until: str) -> str:
+    """A day as a person writes it. '' is for ever. Raises OfficeError for what is no day."""
+    if not until:
+        return FOR_EVER
+    try:
+        return date.fromisoformat(until).isoformat()
+    except ValueError as error:
+        raise OfficeError(f"{until} is no day.", hint="Write it like 2027-12-31.", code="DAY_UNFIT") from error

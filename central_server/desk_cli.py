@@ -1,0 +1,312 @@
+"""Commands of `pos-central` for what a person does about members and programmes. What is heavy is imported where it is used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from central_server.auditing import Audited
+
+from central_server.cli_basics import AsJson, Folder, Yes, counting, opened, print_json, stop
+
+Card = Annotated[str, typer.Argument(help="The member's card.")]
+Reason = Annotated[str, typer.Option(help="Why; it stands in the journal.")]
+By = Annotated[str, typer.Option(help="Who does it.")]
+ApprovedBy = Annotated[str, typer.Option(help="Who allowed it: somebody else.")]
+Until = Annotated[str, typer.Option(help="The last day, such as 2027-12-31; without it there is no end.")]
+
+programs = typer.Typer(name="program", help="The programme in force, and those to come.", no_args_is_help=True)
+surprises = typer.Typer(name="surprise", help="The secret of the surprises, and its proof.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (adjust, transfer, segment, tier, recognise, audit):
+        app.command()(command)
+    app.command("import-balances")(import_balances)
+    programs.command()(publish)
+    programs.command("list")(list_programs)
+    surprises.command()(reveal)
+    surprises.command()(check)
+    app.add_typer(programs)
+    app.add_typer(surprises)
+
+
+# -- members -------------------------------------------------------------------------------------------------------------
+
+
+def adjust(
+    folder: Folder,
+    card: Card,
+    points: Annotated[int, typer.Argument(help="So many more; after -- a number below zero takes them.")],
+    reason: Reason,
+    by: By,
+    approved_by: ApprovedBy,
+    goodwill: Annotated[
+        bool, typer.Option("--goodwill", help="Given as a favour, not to put something right.")
+    ] = False,
+    case: Annotated[str, typer.Option(help="Your name for the case: the same again changes nothing.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Gives a member points, or takes them: soonest expiry first, and what is not there is owed. Two people are needed."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        who = desk.Who(reason, by, approved_by)
+        member = members.of_card(office, card)
+        is_new = desk.adjust(office, member, points, who, is_goodwill=goodwill, document=case)
+    if as_json:
+        print_json({"card": card, "points": points if is_new else 0, "is_new": is_new})
+    else:
+        print(f"{points:+,} points for {card}." if is_new else f"The case {case} has been dealt with before.")
+
+
+def transfer(
+    folder: Folder,
+    giver: Annotated[str, typer.Argument(metavar="FROM", help="The card that gives.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The card that gets.")],
+    points: Annotated[int, typer.Argument(help="So many.", min=1)],
+    reason: Reason,
+    by: By,
+    approved_by: ApprovedBy,
+    as_json: AsJson = False,
+) -> None:
+    """Moves points that can be spent from one member to another; each keeps its expiry. Two people are needed."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        one, other = members.of_card(office, giver), members.of_card(office, to)
+        desk.transfer(office, one, other, points, desk.Who(reason, by, approved_by))
+    if as_json:
+        print_json({"from": giver, "to": to, "points": points})
+    else:
+        print(f"{points:,} points went from {giver} to {to}.")
+
+
+def segment(
+    folder: Folder,
+    card: Card,
+    name: Annotated[str, typer.Argument(help="The segment, as the programme names it.")],
+    until: Until = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Says that a member was verified to belong to a segment: a student, a member of staff."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        last = desk.last_day(until) if until else ""
+        desk.set_segment(office, members.of_card(office, card), name, None if remove else last)
+    if as_json:
+        print_json({"card": card, "segment": name, "until": last, "removed": remove})
+    else:
+        print(f"{card} is no longer {name}." if remove else f"{card} is {name}{f' until {last}' if last else ''}.")
+
+
+def tier(
+    folder: Folder,
+    card: Card,
+    name: Annotated[str, typer.Argument(help="The tier, as the programme names it.")],
+    reason: Reason,
+    by: By,
+    until: Until = "",
+    as_json: AsJson = False,
+) -> None:
+    """Gives a member a tier, whatever they have earned. One that ends yesterday is taken away."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        last = desk.last_day(until)
+        desk.set_tier(office, members.of_card(office, card), name, last, desk.Who(reason, by))
+    if as_json:
+        print_json({"card": card, "tier": name, "until": last})
+    else:
+        print(f"{card} is {name}{f' until {last}' if until else ''}.")
+
+
+def recognise(
+    folder: Folder,
+    giver: Annotated[str, typer.Argument(metavar="FROM", help="The card of the colleague who gives.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The card of the colleague who gets.")],
+    points: Annotated[int, typer.Argument(help="So many, out of the giver's allowance.", min=1)],
+    reason: Annotated[str, typer.Option(help="What for.")],
+    as_json: AsJson = False,
+) -> None:
+    """A colleague thanks another with points, from the allowance that the programme's [recognition] gives to each."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        one, other = members.of_card(office, giver), members.of_card(office, to)
+        left = desk.recognise(office, one, other, points, reason)
+    if as_json:
+        print_json({"from": giver, "to": to, "points": points, "left": left})
+    else:
+        print(f"{points:,} points for {to}; {giver} can give {left:,} more.")
+
+
+def import_balances(
+    folder: Folder,
+    file: Annotated[
+        Path, typer.Argument(help="CSV: card,points,expires_on,tier,tier_until,aliases,name.", dir_okay=False)
+    ],
+    shop: Annotated[list[str] | None, typer.Option(help="The shop whose tills know them; repeat it for more.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Takes over balances from another system. All problems are told at once, and the same file again changes nothing."""
+    from sqlalchemy import select
+
+    from central_server import opening, schema
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        stop(f"the file {file} cannot be read ({type(error).__name__}).", "It is CSV in UTF-8.", status=2)
+    with opened(folder) as office:
+        with office.database.reading() as connection:
+            shops = sorted(connection.scalars(select(schema.shop.c.shop)).all())
+        unknown = [name for name in shop or [] if name not in shops]
+        if unknown or (not shop and len(shops) != 1):
+            stop(
+                f"there is no shop {unknown[0]}."
+                if unknown
+                else "there are several shops: say whose tills know these members.",
+                f"--shop: {', '.join(shops)}.",
+                status=2,
+            )
+        try:
+            found = opening.read(office, text)
+        except opening.FileProblems as wrong:
+            if as_json:
+                print_json({"problems": wrong.problems})
+            else:
+                print("\n".join([f"{file}:", *(f"  {line}" for line in wrong.problems), str(wrong)]), file=sys.stderr)
+            raise typer.Exit(1) from None
+        with counting("Taking over", as_json, "members", len(found)) as told:
+            taken = opening.take_over(office, found, shop or shops, told)
+    if as_json:
+        print_json(taken)
+    else:
+        again = f"; {taken.again:,} lots had been taken over before" if taken.again else ""
+        print(f"{taken.members:,} members, {taken.lots:,} lots, {taken.points:,} points taken over{again}.")
+
+
+def audit(folder: Folder, as_json: AsJson = False) -> None:
+    """Computes every award of every till again and lists what differs, by shop and cashier; then what is worth a look."""
+    from central_server import auditing
+
+    with opened(folder) as office, counting("Computing again", as_json, "entries") as told:
+        found = auditing.audit(office, told)
+    if as_json:
+        print_json(found)
+    else:
+        _tell(found)
+    if found.differences:
+        raise typer.Exit(1)
+
+
+def _tell(found: Audited) -> None:
+    for one in found.differences:
+        print(one.text)
+    if found.differences:
+        print("By shop and cashier:")
+        for who, count in found.by.items():
+            print(f"  {count:>6,}  {who}")
+    else:
+        print(f"{found.entries:,} entries compute to what they say.")
+    if found.outliers or found.claimed:
+        print("Worth a look, and not wrong by itself:")
+        for odd in found.outliers:
+            print(f"  {odd.text}")
+        for claimed in found.claimed:
+            print(f"  {claimed.text}")
+
+
+# -- programmes ----------------------------------------------------------------------------------------------------------
+
+
+def publish(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(help="The programme's TOML file.", dir_okay=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Puts a programme in force, or from the shop-local time that its `effective` says; the tills hear of it at once."""
+    from central_server import surprises as secret
+    from loyalty.program import read_program
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        stop(f"the programme {file} cannot be read ({type(error).__name__}).", status=2)
+    with opened(folder) as office:
+        program = read_program(text, str(file))
+        with office.database.writing() as connection:
+            hashed = secret.bind(office, connection, program)
+            office.put_program(connection, program)
+            coming = [one.id for one in office.programs_to_come(connection)]
+    when = program.effective if program.id in coming else ""
+    if as_json:
+        print_json({"program": program.id, "effective": when, "seed_hash": hashed})
+        return
+    print(f"{program.id} takes effect at {when}, by the shops' clocks." if when else f"{program.id} is in force.")
+    if hashed:
+        print(f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is\n{hashed}")
+
+
+def list_programs(folder: Folder, as_json: AsJson = False) -> None:
+    """The programme in force, and those to come."""
+    with opened(folder) as office, office.database.reading() as connection:
+        now = office.program(connection)
+        coming = office.programs_to_come(connection)
+    found = [(one.id, one.effective, one is now) for one in [*([now] if now else []), *coming]]
+    if as_json:
+        print_json([{"program": name, "effective": at, "in_force": is_now} for name, at, is_now in found])
+        return
+    for name, at, is_now in found:
+        print(f"{name}  {'in force' if is_now else f'from {at}'}")
+
+
+def reveal(folder: Folder, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Ends the surprises and tells the secret from which they were drawn, so that anyone can draw again."""
+    from central_server import surprises as secret
+    from loyalty.surprise import seed_hash
+
+    with opened(folder) as office:
+        if not yes:
+            print("Nothing is drawn with this secret any more: the next programme gets another.", file=sys.stderr)
+            typer.confirm("Tell it?", abort=True, err=True)
+        seed = secret.reveal(office)
+    hashed = seed_hash(bytes.fromhex(seed))
+    if as_json:
+        print_json({"seed": seed, "seed_hash": hashed})
+        return
+    print(f"The secret is {seed}\nIts SHA-256, published before: {hashed}")
+    print(
+        "A till's key is HMAC-SHA256(secret, 'surprise/' + till). The n-th sale of a member there is lucky where the first four "
+        "bytes of HMAC-SHA256(key, member + '/' + n) are below the chance; every at_least_every-th sale since the last lucky one "
+        "wins, too.\nAll sales again: pos-central surprise check " + seed
+    )
+
+
+def check(
+    folder: Folder,
+    seed: Annotated[str, typer.Argument(help="The secret, in hex.")],
+    as_json: AsJson = False,
+) -> None:
+    """Draws every recorded sale again and lists what differs."""
+    from central_server import surprises as secret
+
+    try:
+        drawn = bytes.fromhex(seed)
+    except ValueError:
+        stop("a secret is written in hex.", status=2)
+    with opened(folder) as office:
+        found = list(secret.checked(office, drawn))
+    if as_json:
+        print_json(found)
+    else:
+        print("\n".join(one.text for one in found) or "Every sale was drawn as this secret says.")
+    if found:
+        raise typer.Exit(1)

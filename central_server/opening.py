@@ -1,0 +1,301 @@
+"""Opening balances: members, points and tiers taken over from another system, out of one CSV file.
+
+A line is one lot of one card: `card, points, expires_on`, and optionally `tier, tier_until, aliases, name` (aliases are further
+cards, separated by spaces). Every problem of the file is told at once, each with its line, and nothing is taken over then.
+The same file again changes nothing: each lot is a document of head office's own journal.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from central_server import gives, schema
+from central_server.books import Books
+from central_server.database import among, keep, put
+from central_server.desk import give_tier
+from central_server.errors import OfficeError
+from central_server.members import MAX_CARDS, MAX_FIELD
+from central_server.office import Office
+from ledger.entry import GiveBody
+from ledger.identifiers import new_reference
+from loyalty.sale import document_name
+from loyalty.tiers import FOR_EVER
+
+COLUMNS = ("card", "points", "expires_on", "tier", "tier_until", "aliases", "name")
+NEEDED = ("card", "points")
+MOST_POINTS = 10**9
+AT_ONCE = 500
+"""Members in one transaction."""
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """`written` is the expiry as the file has it: where it has none, it is the programme's, and another one tomorrow."""
+
+    line: int
+    points: int
+    expires_on: str
+    written: str
+
+
+class Opening(msgspec.Struct):
+    """All that the file says of one member, under the card by which its lots are named."""
+
+    card: str
+    line: int
+    lots: list[Lot]
+    tier: str = ""
+    tier_until: str = ""
+    aliases: tuple[str, ...] = ()
+    name: str = ""
+
+
+class Taken(msgspec.Struct):
+    """What was taken over; `again` lots had been before."""
+
+    members: int = 0
+    lots: int = 0
+    points: int = 0
+    again: int = 0
+
+
+class FileProblems(OfficeError):
+    """The file cannot be taken over. `problems` has a sentence for each reason, with its line."""
+
+    code = "OPENING_UNFIT"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was taken over.",
+            hint="Correct the file and read it again.",
+            code="OPENING_UNFIT",
+        )
+        self.problems = list(problems)
+
+
+def read(office: Office, text: str) -> list[Opening]:
+    """What the file says. Raises FileProblems with all that is wrong in it."""
+    problems: list[str] = []
+    with office.database.reading() as connection:
+        program, today = office.program(connection), office.today(connection)
+        assert program is not None, "init puts a programme in force"
+        tiers = [tier.name for tier in program.tier]
+        rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restkey="", restval="")
+        rows.fieldnames = [name.strip() for name in rows.fieldnames or []]
+        _check_columns(rows.fieldnames, problems)
+        if problems:
+            raise FileProblems(problems)
+        found: dict[str, Opening] = {}
+        for row in rows:
+            line = rows.line_num
+            said = {name: (row.get(name) or "").strip() for name in COLUMNS}
+            wrong = list(_wrong(row, said, tiers, today))
+            problems += [f"line {line}: {what}" for what in wrong]
+            if wrong:
+                continue
+            points = int(said["points"])
+            one = Opening(
+                said["card"],
+                line,
+                [Lot(line, points, said["expires_on"] or program.expire.expires_on(today), said["expires_on"])]
+                if points
+                else [],
+                said["tier"],
+                said["tier_until"] or (FOR_EVER if said["tier"] else ""),
+                tuple(said["aliases"].split()),
+                said["name"],
+            )
+            first = found.setdefault(one.card, one)
+            if first is not one:
+                problems += _joined(first, one)
+        problems += _shared(found.values())
+        problems += _strangers(connection, found.values())
+        problems += _taken_before(connection, found.values())
+    if problems:
+        raise FileProblems(sorted(problems, key=_line_of))
+    return list(found.values())
+
+
+def take_over(
+    office: Office, openings: Sequence[Opening], shops: Sequence[str], told: Callable[[int], None] = lambda done: None
+) -> Taken:
+    """Takes over what `read` has found; `told` hears how many members have been done. Cut off, it goes on where it was."""
+    taken = Taken()
+    for start in range(0, len(openings), AT_ONCE):
+        part = openings[start : start + AT_ONCE]
+
+        def work(connection: Connection, part: Sequence[Opening] = part) -> Taken:
+            books, done = Books(connection, office), Taken()
+            cards = [card for one in part for card in (one.card, *one.aliases)]
+            owners = _owners(connection, cards)
+            books.prefetch(set(owners.values()))
+            for one in part:
+                _take_over(books, one, owners, shops, done)
+            books.flush()
+            return done
+
+        done = office.database.write(work)
+        taken.members, taken.lots = taken.members + done.members, taken.lots + done.lots
+        taken.points, taken.again = taken.points + done.points, taken.again + done.again
+        told(start + len(part))
+    return taken
+
+
+def _take_over(books: Books, one: Opening, owners: dict[str, str], shops: Sequence[str], done: Taken) -> None:
+    office, connection = books.office, books.connection
+    owned = [owners[card] for card in (one.card, *one.aliases) if card in owners]
+    member = books.who(owned[0]) if owned else new_reference(office.random_bytes)
+    for shop in shops:
+        books.know(member, shop, books.today)
+    # The member first: cards name it, and the feed tells of both at once.
+    rows = [{"card": card, "member": member} for card in (one.card, *one.aliases)]
+    keep(connection, schema.card, rows)
+    if one.name and not owned:
+        put(connection, schema.person, [{"member": member, "name": one.name, "phone": ""}])
+    if one.tier:
+        books.load(member)
+        if books.histories.of(member).given.get(one.tier, "") < one.tier_until:
+            give_tier(books, member, one.tier, one.tier_until)
+    for document, lot in _documents(one):
+        body = GiveBody("opening", lot.points, lot=gives.lot_of(document), expires_on=lot.expires_on)
+        if gives.give(books, member, body, document):
+            done.lots, done.points = done.lots + 1, done.points + lot.points
+        else:
+            done.again += 1
+    books.changed(member)
+    done.members += 1
+
+
+def _documents(one: Opening) -> list[tuple[str, Lot]]:
+    """Each lot's document: its card and expiry, and which it is of those alike."""
+    seen: dict[str, int] = defaultdict(int)
+    found = []
+    for lot in one.lots:
+        seen[lot.written] += 1
+        found.append((document_name("opening", one.card, f"{lot.written or 'rule'}-{seen[lot.written]}"), lot))
+    return found
+
+
+# -- what can be wrong ------------------------------------------------------------------------------------------------------
+
+
+def _check_columns(names: Sequence[str], problems: list[str]) -> None:
+    for name in names:
+        if name.strip() not in COLUMNS:
+            near = difflib.get_close_matches(name.strip(), COLUMNS, n=1, cutoff=0.5)
+            problems.append(f"line 1: there is no column {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    problems += [f"line 1: the column {name} is missing" for name in NEEDED if name not in names]
+    problems += [f"line 1: the column {name} stands twice" for name in sorted({*names}) if list(names).count(name) > 1]
+
+
+def _wrong(row: dict[str, str], said: dict[str, str], tiers: list[str], today: str) -> list[str]:
+    wrong: list[str] = []
+    if "" in row:
+        wrong.append("it has more fields than the first line has columns")
+    wrong += [
+        f"{card!r} is no card: 1 to 64 printable characters"
+        for card in (said["card"], *said["aliases"].split())
+        if not 1 <= len(card) <= 64 or not card.isprintable()
+    ]
+    if len(said["aliases"].split()) >= MAX_CARDS:
+        wrong.append(f"a member has at most {MAX_CARDS} cards")
+    points = said["points"]
+    if not points.isascii() or not points.isdigit() or int(points) > MOST_POINTS:
+        wrong.append(f"points must be a whole number, 0 or more, not {points!r}")
+    wrong += [
+        f'{name} must be a day such as "2027-12-31", not {said[name]!r}'
+        for name in ("expires_on", "tier_until")
+        if said[name] and not _is_day(said[name])
+    ]
+    if said["expires_on"] and _is_day(said["expires_on"]) and said["expires_on"] <= today:
+        wrong.append(f"these points expired on {said['expires_on']}")
+    if said["tier"] and said["tier"] not in tiers:
+        near = difflib.get_close_matches(said["tier"], tiers, n=1)
+        wrong.append(f"the programme has no tier {said['tier']}" + (f"; did you mean {near[0]}?" if near else ""))
+    if said["tier_until"] and not said["tier"]:
+        wrong.append("tier_until goes with a tier")
+    if len(said["name"]) > MAX_FIELD or not said["name"].isprintable():
+        wrong.append(f"a name has at most {MAX_FIELD} printable characters")
+    return wrong
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _joined(first: Opening, again: Opening) -> list[str]:
+    """Another line of a card: one more lot. What else it says must be the same, or nothing."""
+    first.lots += again.lots
+    wrong = []
+    for name in ("tier", "tier_until", "aliases", "name"):
+        was, now = getattr(first, name), getattr(again, name)
+        if not was:
+            setattr(first, name, now)
+        elif now and now != was:
+            wrong.append(f"line {again.line}: card {first.card} has another {name} than in line {first.line}")
+    return wrong
+
+
+def _shared(openings: Iterable[Opening]) -> list[str]:
+    wrong, whose = [], dict[str, Opening]()
+    for one in openings:
+        for card in dict.fromkeys((one.card, *one.aliases)):
+            other = whose.setdefault(card, one)
+            if other is not one:
+                wrong.append(
+                    f"line {one.line}: card {card} is that of line {other.line}, too; write it as an alias of one"
+                )
+    return wrong
+
+
+def _strangers(connection: Connection, openings: Iterable[Opening]) -> list[str]:
+    """Cards of one line that are known here already, as those of several members."""
+    every = list(openings)
+    owners = _owners(connection, [card for one in every for card in (one.card, *one.aliases)])
+    return [
+        f"line {one.line}: its cards belong to several members here; merge them first"
+        for one in every
+        if len({owners[card] for card in (one.card, *one.aliases) if card in owners}) > 1
+    ]
+
+
+def _taken_before(connection: Connection, openings: Iterable[Opening]) -> list[str]:
+    """Lots that have been taken over with other points."""
+    documents = {document: (one, lot) for one in openings for document, lot in _documents(one)}
+    known = gives.known(connection, documents)
+    if not known:
+        return []
+    points = gives.points_of(connection, known)
+    return [
+        f"line {lot.line}: of card {one.card} {points[document]} points to {lot.expires_on} were taken over before, "
+        f"not {lot.points}"
+        for document, (one, lot) in documents.items()
+        if document in points and points[document] != lot.points
+    ]
+
+
+def _owners(connection: Connection, cards: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for start in range(0, len(cards), AT_ONCE):
+        rows = connection.execute(
+            select(schema.card.c.card, schema.card.c.member).where(
+                among(connection, schema.card.c.card, cards[start : start + AT_ONCE])
+            )
+        )
+        found.update((card, member) for card, member in rows)
+    return found
+
+
+def _line_of(problem: str) -> int:
+    number = problem.removeprefix("line ").partition(":")[0]
+    return int(number) if number.isdigit() else 0

@@ -1,0 +1,171 @@
+"""What a person does at head office: corrections with a second person, transfers, segments, tiers, thanks."""
+
+import pytest
+from sqlalchemy import select
+
+from central_server import desk, members, schema
+from central_server.errors import OfficeError
+from ledger.entry import GiveBody, read_entry
+from ledger.wire import ExpiringPoints, MemberDetails
+from loyalty.program import preset
+
+WHO = desk.Who("a jar was broken", "Ada", "Ben")
+TIERED = (
+    preset("points")
+    + """
+[segments]
+student = "Students"
+staff = "Staff"
+
+[[tier]]
+name = "silver"
+title = "Silver"
+from = 50000
+expire = { rule = "never" }
+
+[recognition]
+allowance = 100
+most_at_once = 60
+"""
+)
+
+
+@pytest.fixture
+def one(office, till, tell):
+    """A till that has sold 100 points to anna and 50 to bert."""
+    new = till()
+    new.program = tell.use(office, TIERED)
+    new.sale("1", 10000, "anna")
+    new.sale("2", 5000, "bert")
+    new.send()
+    return new
+
+
+def own(office):
+    """Head office's own gives, as its journal has them."""
+    with office.database.reading() as connection:
+        entries = [
+            read_entry(data)
+            for data in connection.scalars(select(schema.journal.c.data).order_by(schema.journal.c.number))
+        ]
+    return [(entry.member, entry.body) for entry in entries if isinstance(entry.body, GiveBody)]
+
+
+def test_points_by_hand_stand_in_the_journal_with_reason_and_second_person(office, one, tell):
+    assert desk.adjust(office, "anna", 40, WHO)
+    assert tell.figures(office, "anna") == {"available": 140}
+    ((member, body),) = own(office)
+    assert (member, body.why, body.points) == ("anna", "adjustment", 40)
+    assert (body.reason, body.operator, body.approved_by) == ("a jar was broken", "Ada", "Ben")
+    assert tell.told(office, one, "anna").points == [ExpiringPoints("2027-03-02", 140)]
+
+
+def test_what_is_taken_by_hand_and_is_not_there_is_owed(office, one, tell):
+    desk.adjust(office, "anna", -130, WHO)
+    assert tell.figures(office, "anna") == {"debt": 30}
+
+
+def test_a_case_is_dealt_with_once(office, one, tell):
+    assert desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
+    assert not desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
+    assert tell.figures(office, "anna") == {"available": 140}
+    assert [body.why for _, body in own(office)] == ["goodwill"]
+
+
+@pytest.mark.parametrize(
+    ("who", "code"),
+    [
+        (desk.Who("why", "Ada"), "APPROVAL_MISSING"),
+        (desk.Who("why", "Ada", " ada "), "APPROVAL_MISSING"),
+        (desk.Who("", "Ada", "Ben"), "REASON_MISSING"),
+        (desk.Who("why", " ", "Ben"), "REASON_MISSING"),
+        (desk.Who("x" * 201, "Ada", "Ben"), "REASON_LONG"),
+    ],
+)
+def test_nobody_moves_points_alone_or_for_no_reason(office, one, tell, who, code):
+    for move in (
+        lambda: desk.adjust(office, "anna", 5, who),
+        lambda: desk.transfer(office, "anna", "bert", 5, who),
+    ):
+        with pytest.raises(OfficeError) as error:
+            move()
+        assert error.value.code == code
+    assert (tell.figures(office, "anna"), own(office)) == ({"available": 100}, [])
+
+
+def test_a_transfer_keeps_each_points_expiry(office, one, tell):
+    one.day = "2026-01-01"
+    one.sale("0", 3000, "anna")
+    one.send()
+    desk.transfer(office, "anna", "bert", 60, WHO)
+    assert tell.figures(office, "anna") == {"available": 70}
+    assert tell.told(office, one, "anna").points == [ExpiringPoints("2027-03-02", 70)]
+    assert tell.told(office, one, "bert").points == [
+        ExpiringPoints("2027-01-01", 30),
+        ExpiringPoints("2027-03-02", 80),
+    ]
+
+
+def test_what_lies_at_a_till_cannot_be_transferred(office, one, tell):
+    one.fetch("anna", 80)
+    one.send()
+    with pytest.raises(OfficeError, match="20 points can be transferred"):
+        desk.transfer(office, "anna", "bert", 21, WHO)
+    desk.transfer(office, "anna", "bert", 20, WHO)
+    assert tell.figures(office, "bert") == {"available": 70}
+    with pytest.raises(OfficeError, match="one member's"):
+        desk.transfer(office, "bert", "bert", 1, WHO)
+
+
+def test_a_verified_segment_is_told_with_its_last_day_and_taken_away_again(office, one, tell):
+    desk.set_segment(office, "anna", "student", "2026-09-30")
+    desk.set_segment(office, "anna", "staff", "")
+    assert tell.told(office, one, "anna").profile.segments == {"student": "2026-09-30", "staff": ""}
+    desk.set_segment(office, "anna", "student", None)
+    assert tell.told(office, one, "anna").profile.segments == {"staff": ""}
+    with pytest.raises(OfficeError) as error:
+        desk.set_segment(office, "anna", "studnt", "")
+    assert (error.value.code, error.value.hint) == ("SEGMENT_UNKNOWN", "Did you mean student?")
+
+
+def test_a_tier_that_a_person_gave_is_told_until_it_ends(office, one, tell):
+    desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
+    assert tell.told(office, one, "anna").history.given == {"silver": "2026-12-31"}
+    assert [body.about for _, body in own(office)] == ["silver until 2026-12-31"]
+    # Points given by hand expire as those of the tier do.
+    desk.adjust(office, "anna", 5, WHO)
+    assert ExpiringPoints("9999-12-31", 5) in tell.told(office, one, "anna").points
+    desk.set_tier(office, "anna", "silver", "2026-03-01", WHO)
+    assert tell.told(office, one, "anna").history.given == {}
+    assert tell.told(office, one, "anna").history.sales == 1
+
+
+def test_colleagues_thank_each_other_from_an_allowance_of_the_month(office, one, tell, clock):
+    assert desk.recognise(office, "anna", "bert", 60, "the inventory") == 40
+    assert tell.figures(office, "anna") == {"available": 100}
+    assert tell.figures(office, "bert") == {"available": 110}
+    with pytest.raises(OfficeError, match="40 are left"):
+        desk.recognise(office, "anna", "bert", 41, "again")
+    with pytest.raises(OfficeError, match="60 at a time"):
+        desk.recognise(office, "bert", "anna", 61, "too much at once")
+    clock.pass_by(days=31)
+    assert desk.recognise(office, "anna", "bert", 60, "the spring") == 40
+    with pytest.raises(OfficeError, match="themselves"):
+        desk.recognise(office, "anna", "anna", 1, "me")
+    with pytest.raises(OfficeError, match="what for"):
+        desk.recognise(office, "anna", "bert", 1, " ")
+
+
+def test_without_an_allowance_nobody_is_thanked(office, till, tell):
+    till().send()
+    with pytest.raises(OfficeError, match=r"no \[recognition\]"):
+        desk.recognise(office, "anna", "bert", 1, "why")
+
+
+def test_what_was_set_by_hand_goes_with_the_member_when_two_are_one(office, one, tell):
+    desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
+    desk.set_segment(office, "anna", "student", "2026-09-30")
+    members.take_details(office, one.row(), MemberDetails("bert", ["2900000000018"], "2026-03-02"))
+    members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02"))
+    told = tell.told(office, one, "bert")
+    assert (told.history.given, told.profile.segments) == ({"silver": "2026-12-31"}, {"student": "2026-09-30"})

@@ -1,0 +1,216 @@
+"""Programme versions that take effect later, and surprises whose secret is committed to beforehand."""
+
+import json
+import random
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from central_server import channels, feed, surprises
+from central_server.cli import app
+from central_server.errors import OfficeError
+from ledger.wire import FeedRequest
+from loyalty.award import award
+from loyalty.program import preset, read_program
+from loyalty.standing import Standing
+from loyalty.surprise import Luck, seed_hash, terminal_key
+
+PLAIN = preset("points")
+
+
+def version(number, effective="", more=""):
+    text = PLAIN.replace("version = 1", f"version = {number}")
+    if effective:
+        text = f'effective = "{effective}"\n{text}'
+    return read_program(text + more)
+
+
+def publish(office, program):
+    with office.database.writing() as connection:
+        hashed = surprises.bind(office, connection, program)
+        office.put_program(connection, program)
+    return hashed
+
+
+def in_force(office):
+    with office.database.reading() as connection:
+        return office.program(connection).version, [one.version for one in office.programs_to_come(connection)]
+
+
+def told(office, till, after=0):
+    page = feed.read(office, till.name, till.shop, FeedRequest({channels.PROGRAM: after})).channels[channels.PROGRAM]
+    return [(read_program(item.text).version, item.surprise_key) for item in page.items]
+
+
+def test_a_version_to_come_is_told_at_once_and_in_force_from_its_shop_local_time(office, till, clock):
+    one = till()
+    # 09:00 UTC is 10:00 in Berlin.
+    publish(office, version(2, "2026-03-02T12:00"))
+    assert in_force(office) == (1, [2])
+    assert [number for number, _ in told(office, one)] == [1, 2]
+    clock.pass_by(hours=1, minutes=59)
+    assert in_force(office) == (1, [2])
+    clock.pass_by(minutes=1)
+    assert in_force(office) == (2, [])
+    assert [number for number, _ in told(office, one)] == [2]
+
+
+def test_versions_to_come_take_turns_by_their_times_and_one_without_comes_at_once(office, till, clock):
+    publish(office, version(4, "2026-05-01T00:00"))
+    publish(office, version(3, "2026-04-01T00:00"))
+    assert in_force(office) == (1, [3, 4])
+    publish(office, version(2))
+    assert in_force(office) == (2, [3, 4])
+    clock.pass_by(days=31)
+    assert in_force(office) == (3, [4])
+    publish(office, version(5))  # corrects what has just begun; what is to come stays
+    assert in_force(office) == (5, [4])
+    clock.pass_by(days=31)
+    assert in_force(office) == (4, [])
+
+
+def test_a_version_that_is_published_twice_comes_once(office, clock):
+    publish(office, version(2, "2026-05-01T00:00"))
+    publish(office, version(2, "2026-05-01T00:00"))
+    assert in_force(office) == (1, [2])
+
+
+# -- surprises -------------------------------------------------------------------------------------------------------------
+
+SURPRISE = """
+[surprise]
+title = "A surprise"
+points = 50
+mean = 3
+at_least_every = 5
+"""
+
+
+@pytest.fixture
+def lucky(office, till):
+    one = till()
+    one.program = version(2, more=SURPRISE)
+    one.hashed = publish(office, one.program)
+    return one
+
+
+def draw(one, office, count, member="anna", cheat=""):
+    """Sales as a till draws them, with the key that the feed told it."""
+    ((_, key),) = [item for item in told(office, one) if item[0] == 2]
+    drawn = 0
+    for _ in range(count):
+        sold = one.sale(f"{member}{len(one.journal)}", 1000, member)
+        one.journal.pop()
+        standing = Standing(terminal=one.name, counts={f"surprise/{one.name}": drawn} if drawn else {})
+        won = award(one.program, sold.body.sale, 0, standing, Luck(bytes.fromhex(key), member))
+        if cheat == "wins" and won.points == 10:
+            won = msgspec.structs.replace(won, points=60)
+        body = msgspec.structs.replace(
+            sold.body, standing=standing, awarded=won.points, effects=won.effects, expires_on=won.expires_on
+        )
+        one.write(body, sold.envelope.document, member)
+        drawn += cheat != "draws again"
+    one.send()
+
+
+def test_the_seed_is_made_once_for_its_owner_alone_and_its_hash_is_shown(office, lucky):
+    file = office.folder / "surprise.key"
+    assert file.stat().st_mode & 0o077 == 0
+    seed = bytes.fromhex(file.read_text())
+    assert seed_hash(seed) == lucky.hashed
+    assert publish(office, version(3, more=SURPRISE)) == lucky.hashed
+    assert bytes.fromhex(file.read_text()) == seed
+
+
+def test_each_till_gets_its_own_key_and_nothing_of_the_seed(office, lucky, till):
+    other = till("BBBBBB")
+    seed = bytes.fromhex((office.folder / "surprise.key").read_text())
+    keys = {told(office, one)[0][1] for one in (lucky, other)}
+    assert keys == {terminal_key(seed, one.name).hex() for one in (lucky, other)}
+    assert len(keys) == 2
+    assert seed.hex() not in keys
+
+
+def test_a_till_without_surprises_gets_no_key(office, till):
+    assert told(office, till()) == [(1, "")]
+
+
+def test_honest_draws_check_and_each_way_to_steer_them_is_seen(office, lucky):
+    draw(lucky, office, 12, "anna")
+    assert {one.body.awarded for one in lucky.journal[1:]} == {10, 60}  # some have won
+    seed = bytes.fromhex((office.folder / "surprise.key").read_text())
+    assert list(surprises.checked(office, seed)) == []
+    draw(lucky, office, 6, "bert", cheat="wins")
+    found = list(surprises.checked(office, seed))
+    assert {(one.member, one.what) for one in found} == {("bert", "points")}
+    draw(lucky, office, 3, "carl", cheat="draws again")
+    assert {one.what for one in surprises.checked(office, seed) if one.member == "carl"} == {"draw"}
+
+
+def test_a_sale_that_was_not_drawn_though_it_should_have_been_is_seen(office, lucky):
+    lucky.sale("1", 1000, "anna")
+    lucky.send()
+    seed = bytes.fromhex((office.folder / "surprise.key").read_text())
+    assert "drawn" in {one.what for one in surprises.checked(office, seed)}
+
+
+def test_another_seed_is_none_of_ours(office, lucky):
+    with pytest.raises(OfficeError) as error:
+        list(surprises.checked(office, random.Random(3).randbytes(32)))
+    assert error.value.code == "SEED_UNKNOWN"
+
+
+def test_what_is_revealed_draws_no_more_and_the_next_programme_gets_a_new_seed(office, lucky):
+    draw(lucky, office, 6, "anna")
+    before = told(office, lucky)
+    seed = surprises.reveal(office)
+    assert seed_hash(bytes.fromhex(seed)) == lucky.hashed
+    assert list(surprises.checked(office, bytes.fromhex(seed))) == []
+    assert told(office, lucky) == [(2, "")] != before
+    with pytest.raises(OfficeError) as error:
+        publish(office, lucky.program)
+    assert error.value.code == "SEED_REVEALED"
+    assert publish(office, version(3, more=SURPRISE)) != lucky.hashed
+    assert told(office, lucky)[0][1] != ""
+    surprises.reveal(office)
+    with pytest.raises(OfficeError) as error:
+        surprises.reveal(office)
+    assert error.value.code == "SEED_ABSENT"
+
+
+def test_a_programme_that_names_another_seeds_hash_is_refused(office, till):
+    with pytest.raises(OfficeError) as error:
+        publish(office, version(2, more=SURPRISE + f'seed_hash = "{"0" * 64}"\n'))
+    assert error.value.code == "SEED_DIFFERS"
+    assert not (office.folder / "surprise.key").exists()
+    assert in_force(office) == (1, [])
+
+
+# -- as people type it -----------------------------------------------------------------------------------------------------
+
+
+def typed(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_publishing_revealing_and_checking_from_the_command_line(tmp_path):
+    folder, file = tmp_path / "office", tmp_path / "new.toml"
+    assert typed("init", "--dir", folder, "--shop", "Harbour").exit_code == 0
+    file.write_text(version(2, more=SURPRISE).text)
+    done = typed("program", "publish", "--dir", folder, file)
+    assert done.exit_code == 0, done.output
+    assert "is in force" in done.stdout
+    assert "SHA-256" in done.stdout
+    file.write_text(version(3, "2999-01-01T04:00").text)
+    assert "takes effect at 2999-01-01T04:00" in typed("program", "publish", "--dir", folder, file).stdout
+    listed = json.loads(typed("program", "list", "--dir", folder, "--json").stdout)
+    assert [(one["program"][:8], one["in_force"]) for one in listed] == [("points-2", True), ("points-3", False)]
+    told = json.loads(typed("surprise", "reveal", "--dir", folder, "--yes", "--json").stdout)
+    assert seed_hash(bytes.fromhex(told["seed"])) == told["seed_hash"]
+    assert "as this secret says" in typed("surprise", "check", "--dir", folder, told["seed"]).stdout
+    assert typed("surprise", "check", "--dir", folder, "no hex").exit_code == 2
+    file.write_text("nonsense = 1")
+    wrong = typed("program", "publish", "--dir", folder, file)
+    assert wrong.exit_code == 2
+    assert "nonsense" in wrong.output
