@@ -227,6 +227,19 @@ def test_a_reward_quoted_twice_is_had_once(club) -> None:
     assert club.head() == before
 
 
+def test_a_members_price_with_a_limit_is_quoted_to_two_sales_and_had_by_one(till) -> None:
+    price = '[[price]]\nname = "ten"\ntitle = "Ten"\npercent = 10\nmost_minor = 1000\nper = "month"\n'
+    till.use_program(f'name = "p"\ncurrency = "EUR"\n{price}')
+    member = till.member()
+    one, two = quoted(till, "1", BREAD, member=member), quoted(till, "2", BREAD, member=member)
+    assert (one.due_minor, two.due_minor) == (900, 900)
+    till.checkout.commit(one.quote_id)
+    with pytest.raises(Conflict) as refused:
+        till.checkout.commit(two.quote_id)
+    assert refused.value.code == "TERMS_CHANGED"
+    assert quoted(till, "2", BREAD, member=member).due_minor == 1000
+
+
 def test_a_reward_needs_the_card_itself(club) -> None:
     member = club.member()
     sold(club, "1", LineItem("1", 9000), member=member)
