@@ -20,6 +20,7 @@ from loyalty.tiers import trial_of
 from loyalty.words import Money, Reason, Value, said
 
 EVERYTHING = Goods()
+WELCOMED = f"{REFERRAL}/uses/ever"
 NOBODY = Standing()
 
 
@@ -202,7 +203,7 @@ def _more(
         referral
         and standing.is_referred
         and basket.sale.total_minor >= max(1, referral.minimum_minor)
-        and (referral.on == "every purchase" or (referral.on == "first purchase" and not standing.sales))
+        and (referral.on == "every purchase" or (referral.on == "first purchase" and not standing.counts.get(WELCOMED)))
     ):
         found.append(_welcome(referral.friend_points))
     if only is not None:
@@ -211,7 +212,8 @@ def _more(
 
 
 def _welcome(points: int) -> Earned:
-    return Earned(REFERRAL, points, Reason(points, "Welcome: a friend brought you", {}), {}, False)
+    # Counted, because the first purchase may have been too small: the first that is not has the welcome.
+    return Earned(REFERRAL, points, Reason(points, "Welcome: a friend brought you", {}), {WELCOMED: 1}, False)
 
 
 def _qualifies(program: Program, found: Sequence[Earned], points: int, amount_minor: int) -> int:

@@ -49,8 +49,8 @@ class Tiers(Table):
 
     `by`: spend in minor units, points as awarded, or visits. `window`: so many months up to today, or the calendar year.
     `lasts`: so many months from the day it was reached; to the end of that year; or to the end of the year after. When it
-    ends, whoever has what `keep` asks for in the window keeps it; else `downgrade`: none (it stays), one tier down, or to
-    the tier that the window supports.
+    ends, whoever has what `keep` asks for keeps it, in the months since it was reached or in the calendar year; else
+    `downgrade`: none (it stays), one tier down, or to the tier that the same supports.
     """
 
     by: Literal["spend", "points", "visits"] = "spend"
@@ -117,16 +117,12 @@ class TierStanding(NamedTuple):
 
 
 class Ladder:
-    """The tiers of a programme, lowest first, and what they make of a history.
-
-    When the window of a day starts is kept: it is asked for each day on which a member did something, and days are few.
-    """
+    """The tiers of a programme, lowest first, and what they make of a history."""
 
     def __init__(self, rules: Tiers, tiers: Sequence[Tier]) -> None:
         self.rules = rules
         self.earned = [tier for tier in tiers if not tier.is_paid]
         self._thresholds = [tier.threshold for tier in self.earned]
-        self._starts: dict[str, str] = {}
         self._ranks = {tier.name: rank for rank, tier in enumerate(tiers)}
 
     def on(self, history: History, day: str) -> TierStanding:
@@ -153,10 +149,7 @@ class Ladder:
         return self._ranks.get(name, -1)
 
     def _in_window(self, counted: _Counted, day: str) -> int:
-        start = self._starts.get(day)
-        if start is None:
-            start = self._starts[day] = self.rules.window_start(day)
-        return counted.between(start, day)
+        return counted.between(self.rules.window_start(day), day)
 
     def _supported(self, amount: int) -> int:
         """The highest tier whose threshold this meets; -1 for none."""
@@ -166,29 +159,40 @@ class Ladder:
         return level
 
     def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
-        level, ends = -1, FOR_EVER
+        level, ends, since = self._supported(0), FOR_EVER, ""
         is_of_a_year = self.rules.window == "calendar year"
-        for day in (*counted.days, today):
-            while ends < day:
-                level, ends = self._after(counted, level, ends)
+        for day in counted.days:
+            level, ends, since = self._until(counted, level, ends, since, day)
             amount = self._in_window(counted, day)
             reached = self._supported(amount)
             if reached > level:
-                level, ends = reached, self._last_day(reached, day)
-            elif is_of_a_year and level >= 0 and counted.has(day) and amount >= self.earned[level].to_keep:
+                level, ends, since = reached, self._last_day(reached, day), day_after(day)
+            elif is_of_a_year and level >= 0 and amount >= self.earned[level].to_keep:
                 # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
                 ends = max(ends, self._last_day(level, day))
+        level, ends, _ = self._until(counted, level, ends, since, today)
         return level, ends
+
+    def _until(self, counted: _Counted, level: int, ends: str, since: str, day: str) -> tuple[int, str, str]:
+        """The tier at the beginning of `day`, after all that ended before. `since` is the first day that counts to keep it."""
+        while ends < day:
+            start = day_after(ends)
+            level, ends = self._after(counted, level, ends, since)
+            since = start
+        return level, ends, since
 
     def _last_day(self, level: int, day: str) -> str:
         """Of a tier that was reached or kept on this day. One that asks for nothing is kept for ever."""
         return self.rules.last_day(day) if self.earned[level].to_keep else FOR_EVER
 
-    def _after(self, counted: _Counted, level: int, ended: str) -> tuple[int, str]:
+    def _after(self, counted: _Counted, level: int, ended: str, since: str) -> tuple[int, str]:
         """What follows on a tier whose last day was `ended`."""
         rules, start = self.rules, day_after(ended)
-        # A tier to the end of the year is judged by the year that begins; all others by the time that is over.
-        amount = self._in_window(counted, start if rules.lasts == "end of year" else ended)
+        # A tier to the end of the year is judged by the year that begins; all others by the time that is over. What reached
+        # a tier of so many months does not keep it as well.
+        judged = start if rules.lasts == "end of year" else ended
+        first = rules.window_start(judged)
+        amount = counted.between(max(first, since) if rules.lasts == "months" else first, judged)
         if amount < self.earned[level].to_keep and rules.downgrade != "none":
             level = level - 1 if rules.downgrade == "one" else min(level - 1, self._supported(amount))
         if level < 0 or not self.earned[level].to_keep:

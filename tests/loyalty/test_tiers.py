@@ -178,7 +178,8 @@ def test_what_is_missing_for_the_next_tier() -> None:
 def by_hand(ladder: Ladder, qualifying: dict[str, int], today: str) -> tuple[str, str]:
     """The same rules, a day at a time, as a person with a calendar would go through them."""
     rules_, tiers = ladder.rules, ladder.earned
-    level, ends = -1, ""
+    free = [rank for rank, tier in enumerate(tiers) if not tier.threshold]
+    level, ends, since = max(free, default=-1), "9999-12-31", date.min
 
     def a_month_on(day: date, months: int) -> date:
         month = day.month - 1 + months
@@ -191,10 +192,12 @@ def by_hand(ladder: Ladder, qualifying: dict[str, int], today: str) -> tuple[str
                     return date(year + 1, 1, 1)
         raise AssertionError
 
-    def counted(day: date) -> int:
+    def counted(day: date, first: date = date.min) -> int:
         total = 0
         for text, amount in qualifying.items():
             then = date.fromisoformat(text)
+            if then < first:
+                continue
             if rules_.window == "calendar year":
                 total += amount if then.year == day.year and then <= day else 0
             else:
@@ -213,18 +216,22 @@ def by_hand(ladder: Ladder, qualifying: dict[str, int], today: str) -> tuple[str
     day = date.fromisoformat(min(qualifying, default=today))
     while day.isoformat() <= today:
         if level >= 0 and day.isoformat() > ends:
-            has = counted(day if rules_.lasts == "end of year" else day - timedelta(days=1))
+            has = counted(
+                day if rules_.lasts == "end of year" else day - timedelta(days=1),
+                since if rules_.lasts == "months" else date.min,
+            )
+            since = day
             if has < tiers[level].to_keep and rules_.downgrade != "none":
                 fit = [rank for rank, tier in enumerate(tiers) if tier.threshold <= has]
                 level = level - 1 if rules_.downgrade == "one" else min(level - 1, max(fit, default=-1))
             if level < 0 or not tiers[level].to_keep or rules_.lasts == "months":
-                ends = last(day) if level >= 0 else ""
+                ends = last(day) if level >= 0 else "9999-12-31"
             else:
                 ends = f"{day.year}-12-31"
         has = counted(day)
         met = max((rank for rank, tier in enumerate(tiers) if tier.threshold <= has), default=-1)
-        if met > level:
-            level = met
+        if met > level and day.isoformat() in qualifying:
+            level, since = met, day + timedelta(days=1)
             ends = last(day)
         elif (
             day.isoformat() in qualifying
