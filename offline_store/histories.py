@@ -14,6 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.entry import ClaimBody, Entry, EntryUnreadable, GiveBody, ReturnBody, SaleBody, read_entry
+from loyalty.returns import Left, left_at_least
+from loyalty.sale import Sale
 from loyalty.standing import NO_HISTORY, NO_PROFILE, History, Profile
 
 _encoder = msgspec.json.Encoder()
@@ -204,16 +206,23 @@ def _sold_on(db: sqlite3.Connection, document: str) -> str:
 def _is_whole(db: sqlite3.Connection, number: int, back: ReturnBody) -> bool:
     """Whether with this return the last of its sale came back."""
     sold = _of_document(db, back.sale)
-    if sold is None or not isinstance(sold.body, SaleBody) or not back.returned_minor:
+    if sold is None or not isinstance(sold.body, SaleBody):
         return False
     prefix = back.sale.replace("sale/", "return/", 1)
     rows = db.execute(
-        "SELECT data FROM document JOIN entry USING (number) WHERE document > ? AND document < ? AND number <= ?",
+        "SELECT data FROM document JOIN entry USING (number) WHERE document > ? AND document < ? AND number < ?",
         (f"{prefix}/", f"{prefix}0", number),  # "0" is the character after "/"
     ).fetchall()
     entries = (_readable(data) for (data,) in rows)
-    came_back = sum(one.body.returned_minor for one in entries if one and isinstance(one.body, ReturnBody))
-    return came_back >= sold.body.sold.sale.total_minor
+    before = [one.body.back for one in entries if one and isinstance(one.body, ReturnBody)]
+    sale = sold.body.sold.sale
+    return _is_nothing(left_at_least(sale, [*before, back.back]), sale) and not _is_nothing(
+        left_at_least(sale, before), sale
+    )
+
+
+def _is_nothing(left: Left, sale: Sale) -> bool:
+    return left.is_nothing or bool(sale.total_minor and not left.sale.total_minor)
 
 
 def _of_document(db: sqlite3.Connection, document: str) -> Entry | None:

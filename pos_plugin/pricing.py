@@ -13,7 +13,7 @@ from loyalty.award import Award, award, standing_of
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.returns import Sold
-from loyalty.reward import NOTHING_OFF, ON_THE_SALE, Off, Reward, after, member_prices, off, shared, why_not
+from loyalty.reward import NOTHING_OFF, ON_THE_SALE, Off, Reward, after, effects_of, member_prices, off, shared, why_not
 from loyalty.sale import Sale
 from loyalty.standing import NO_EFFECTS, Effects, Standing, total
 from loyalty.surprise import Luck
@@ -121,7 +121,7 @@ def priced(
     if wanted is not None:
         by_reward = off(wanted, paid, standing)
         redeemed_minor, taken = by_reward.minor, by_reward.lines
-        beside = total([beside, _beside(program, wanted, standing, by_reward)])
+        beside = total([beside, effects_of(wanted, standing, by_reward)])
     elif redeem:
         redeemed_minor = worth_minor(program, redeem)
         taken = line_shares(program, Sold(paid, 0, redeem, redeemed_minor), "")
@@ -144,13 +144,6 @@ def line_shares(program: Program, sold: Sold, reward: str) -> dict[str, int]:
 
 def reward_named(program: Program, name: str) -> Reward | None:
     return next((one for one in program.reward if one.name == name), None) if name else None
-
-
-def _beside(program: Program, reward: Reward, standing: Standing, taken: Off) -> Effects:
-    if reward.kind != "donation":
-        return Effects(counts=taken.counts)
-    charity = program.giving.chosen(standing.charity).name if program.giving else standing.charity
-    return Effects(counts=taken.counts, donated_minor=reward.value_minor, charity=charity)
 
 
 _WHY_NOT = {
