@@ -10,7 +10,7 @@ from any_programme import rules
 from loyalty.award import Award, award, gift, recognised, standing_of
 from loyalty.program import Program
 from loyalty.sale import LineItem, Sale
-from loyalty.standing import NO_EFFECTS, Effects, History, Profile, Standing
+from loyalty.standing import Effects, History, Profile, Standing
 
 DAY = "2026-03-10"  # a Tuesday
 TEA = LineItem("1", 600, 2000, 96, "tea", "Tea", "drinks", ("hot",))
@@ -286,21 +286,22 @@ def test_a_reload_can_earn_by_its_amount_and_at_its_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "sales", "referred", "total", "points"),
+    ("on", "welcomed", "referred", "total", "points"),
     [
         ("first purchase", 0, True, 1000, 50),
-        ("first purchase", 0, True, 999, 0),
+        ("first purchase", 0, True, 999, 0),  # too little; the next one is still the first
         ("first purchase", 1, True, 1000, 0),
         ("first purchase", 0, False, 1000, 0),
         ("every purchase", 5, True, 1000, 50),
         ("join", 0, True, 1000, 0),  # that was given when they joined
     ],
 )
-def test_a_friend_who_was_brought_is_welcomed(on: str, sales: int, referred: bool, total: int, points: int) -> None:
+def test_a_friend_who_was_brought_is_welcomed(on: str, welcomed: int, referred: bool, total: int, points: int) -> None:
     program = rules(referral={"friend_points": 50, "referrer_points": 70, "on": on, "minimum_minor": 1000})
-    found = award(program, sale(total=total), 0, Standing(sales=sales, is_referred=referred))
+    before = {"referral/uses/ever": welcomed} if welcomed else {}
+    found = award(program, sale(total=total), 0, Standing(sales=7, counts=before, is_referred=referred))
     assert found.points == total // 100 + points
-    assert found.effects == NO_EFFECTS
+    assert found.effects.counts == ({"referral/uses/ever": 1} if points else {})
 
 
 def test_a_friend_who_joins_is_welcomed_at_once_where_the_programme_says_so() -> None:
