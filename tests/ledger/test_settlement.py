@@ -291,3 +291,21 @@ def test_a_branch_that_gives_up_has_nothing_and_the_member_has_it_all() -> None:
     assert (held(of, ("escrow", "U")), held(of, ("granted", "U"))) == ({"d": 7}, {"d": 3})
     assert (of.debt, of.balance(AVAILABLE)) == (0, 10)  # the debt is repaid from what came back
     assert of.give_up("T") == 0
+
+
+def test_a_grant_that_this_book_has_forgotten_is_found_in_each_place_once() -> None:
+    of = book(granted_T={"a": 3}, available={"a": 4, "c": 10}, expired={"b": 2})
+    assert of.take("T", {"a": 5, "b": 6, "d": 20}) == 0
+    assert held(of, ("escrow", "T")) == {"a": 5, "b": 6, "d": 20}
+    assert of.balance(AVAILABLE) == 0
+    assert of.debt == 31 - 19  # three granted, fourteen available, two expired
+
+
+def test_what_expires_and_what_is_granted_is_counted_over_all_lots() -> None:
+    of = book(available={"a": 1, "b": 2, "c": 4})
+    of.today = "2027-01-01"
+    assert of.expire() == 3
+    assert of.grant("T", 9) == {"c": 4}
+    one = book(available={"a": 1, "b": 1})
+    assert one.grant("T", 2) == {"a": 1, "b": 1}
+    assert one.grant("T", 2) == {}

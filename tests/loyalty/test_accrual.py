@@ -10,7 +10,8 @@ from any_programme import rules
 from loyalty.award import Award, award, gift, recognised, standing_of
 from loyalty.program import Program
 from loyalty.sale import LineItem, Sale
-from loyalty.standing import Effects, History, Profile, Standing
+from loyalty.standing import NO_EFFECTS, Effects, History, Profile, Standing
+from loyalty.words import Reason
 
 DAY = "2026-03-10"  # a Tuesday
 TEA = LineItem("1", 600, 2000, 96, "tea", "Tea", "drinks", ("hot",))
@@ -453,3 +454,37 @@ def test_colleagues_recognise_each_other_from_a_monthly_allowance() -> None:
     assert ours.left(Standing(counts={"recognition/points/2026-03": 100}), DAY) == 0
     found = recognised(program, 30, DAY, Standing())
     assert (found.points, found.reasons[0].text) == (30, "A colleague says thank you")
+
+
+def test_a_gift_asks_for_the_day_and_the_member_is_combined_and_qualifies() -> None:
+    tiers = {"tiers": {"by": "points"}, "tier": [{"name": "gold", "title": "Gold", "from": 1}]}
+    run = {"on": "activity", "activity": "run"}
+    spring = rule(points=7, **run, starts=DAY, ends=DAY) | {"name": "spring"}
+    golden = rule(points=9, **run, tiers=["gold"]) | {"name": "golden"}
+    kind = rule(points=2, **run, for_tier=False) | {"name": "kind"}
+
+    def found(combine: str, day: str, tier: str) -> tuple[int, int]:
+        program = rules(combine=combine, accrual=[spring, golden, kind], **tiers)
+        given = gift(program, "activity", day, f"{day}T10:00:00", Standing(tier=tier), activity="run")
+        return given.points, given.effects.qualifies
+
+    assert found("add", DAY, "gold") == (18, 16)
+    assert found("add", "2026-03-11", "gold") == (11, 9)
+    assert found("add", DAY, "") == (9, 7)
+    assert found("best", DAY, "gold") == (9, 9)
+    for by in ("spend", "visits"):
+        program = rules(accrual=[kind], tiers={"by": by}, tier=tiers["tier"])
+        assert gift(program, "activity", DAY, DAY, Standing(), activity="run").effects == NO_EFFECTS
+
+
+def test_a_reload_of_nothing_earns_nothing_by_its_amount() -> None:
+    program = rules(accrual=[rule(points=2, on="reload", per="amount", per_minor=1)])
+    assert gift(program, "reload", DAY, f"{DAY}T10:00", Standing()).points == 0
+
+
+def test_what_a_colleague_gives_is_points_and_nothing_else() -> None:
+    found = recognised(rules(), 1, DAY, Standing())
+    assert found == Award(1, "2027-03-10", (Reason(1, "A colleague says thank you", {}),))
+    ours = rules(recognition={"allowance": 1}).recognition
+    assert ours
+    assert ours.given(1, Standing(), DAY).refused == ""

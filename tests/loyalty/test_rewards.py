@@ -283,3 +283,20 @@ def test_a_sale_that_qualifies_draws_once_and_a_return_draws_nothing_back() -> N
 def test_a_surprise_that_is_none_is_refused(keys: dict[str, Any]) -> None:
     with pytest.raises(Exception, match="surprise"):
         lucky(**keys)
+
+
+def test_a_reward_looks_only_at_goods_that_cost_something() -> None:
+    free, cent = LineItem("8", 0, sku="free"), LineItem("9", 1, sku="cent")
+    assert off(reward(kind="cheapest"), sale(TEA, free), Standing()).lines == {"1": 300}
+    assert off(reward(kind="cheapest"), sale(TEA, cent), Standing()).lines == {"9": 1}
+    assert off(reward(kind="money", value_minor=900, goods=FOOD), sale(TEA, CAKE), Standing()).lines == {"2": 450}
+    odd = LineItem("7", 1000, 3000)
+    assert off(reward(kind="product"), sale(odd), Standing()).lines == {"7": 333}  # a third of it, down
+    loose = LineItem("6", 1000, 2500)
+    assert off(reward(kind="product"), sale(loose), Standing()).lines == {"6": 1000}  # by weight: one piece
+
+
+def test_only_a_donation_donates() -> None:
+    for kind in ("money", "coupon", "gift card", "fixed price"):
+        one = reward(kind=kind, value_minor=100)
+        assert effects_of(one, Standing(charity="sea"), off(one, sale(TEA), Standing())) == Effects()
