@@ -28,14 +28,13 @@ from loyalty.redeem import most_redeemable, points_needed, worth_minor
 from loyalty.reward import Reward, why_not
 from loyalty.sale import Sale
 from loyalty.standing import Standing
-from loyalty.words import counted, money
 from offline_store import histories, journal, members, receipts, rights, settings
 from offline_store.errors import CommitUnknown
 from offline_store.histories import Known
 from offline_store.members import Balance
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
-from pos_plugin import pricing
+from pos_plugin import explaining, pricing
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.identifying import Identifying
 from pos_plugin.pricing import Priced
@@ -162,7 +161,12 @@ class Checkout:
         times = 1 + sum((one.sale.business_day, one.sale.shift) == (sale.business_day, sale.shift) for one in last)
         if times < OFTEN:
             return []
-        return [f"This member has bought {OFTEN} times or more in this shift. See that it is their own card."]
+        return [
+            self.layout.say(
+                "This member has bought {times} times or more in this shift. See that it is their own card.",
+                times=OFTEN,
+            )
+        ]
 
     def require_not_own(self, db: sqlite3.Connection, operator: str, member: str) -> None:
         """Raises Conflict where the member is the operator who rings the sale."""
@@ -190,13 +194,18 @@ class Checkout:
         """`why` no more could be fetched, in head office's words."""
         program, sale, member, recorded = asked.program, asked.sale, asked.member, asked.recorded
         spendable, balance = self._spendable(program, sale.document, member, asked.today)
-        why = why or ("Another open sale counts on some of them." if self._reserved(sale.document, member) else "")
+        if not why and self._reserved(sale.document, member):
+            why = self.layout.say("Another open sale counts on some of them.")
         online = self.connection().is_online
         usable = spendable
         if online and not why and wanted <= spendable:
             # What is not held here is fetched once it is asked for.
             usable = max(spendable, balance.points - balance.vesting)
-        text = spendable_text(program, usable, balance, why, is_online=online) if member else ""
+        text = ""
+        if member:
+            text = explaining.spendable_text(
+                program, usable, balance, why, is_online=online, language=self.layout.language
+            )
         if wanted > spendable:
             rejected.append(Rejected("NOT_SPENDABLE_HERE", text))
         redeem, reward = 0, asked.reward.name if asked.reward else ""
@@ -228,15 +237,15 @@ class Checkout:
             online=online,
             spendable_here=spendable,
             spendable_text=text,
-            receipt_lines=explained(earned.reasons) if member else [],
+            receipt_lines=explained(earned.reasons, self.layout.language) if member else [],
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
             reward=result.reward,
             off=result.off.lines,
             taken=result.taken,
             usable_from=earned.usable_from if member and earned.points else "",
-            tier=pricing.tier_shown(program, asked.standing) if member else None,
-            benefits=pricing.benefits(program, result.paid, asked.standing) if member else [],
+            tier=explaining.tier_shown(program, asked.standing, self.layout.language) if member else None,
+            benefits=explaining.benefits(program, result.paid, asked.standing, self.layout.language) if member else [],
             donated_minor=result.effects.donated_minor if member else 0,
             notes=asked.notes,
         )
@@ -389,7 +398,9 @@ class Checkout:
             shown = points_shown(db, at, program, new, one.member, one.card, earned, one.redeem, connection)
             if program.tier:
                 history = known.history.plus(result.effects, day, sales=1)
-                tier = pricing.tier_shown(program, standing_of(program, history, known.profile, day))
+                tier = explaining.tier_shown(
+                    program, standing_of(program, history, known.profile, day), self.layout.language
+                )
         return sale_receipt(
             program,
             self.layout,
@@ -493,26 +504,34 @@ class Checkout:
         """How many points the sale would take if they are to be had here."""
         program, member = asked.program, asked.member
         if not member:
-            rejected.append(Rejected("NO_MEMBER", "Scan the member's card first."))
+            rejected.append(Rejected("NO_MEMBER", self.layout.say("Scan the member's card first.")))
             return 0
         if not self.card_read(member):
-            rejected.append(
-                Rejected("CARD_NOT_READ", "To use points, scan the card itself; a phone number or name will not do.")
-            )
+            sentence = self.layout.say("To use points, scan the card itself; a phone number or name will not do.")
+            rejected.append(Rejected("CARD_NOT_READ", sentence))
             return 0
         reward, points, total_minor = asked.reward, asked.redeem_points, asked.paid.total_minor
         if reward is not None:
             failed = why_not(reward, asked.paid, asked.standing, reward.points)
             if failed:
-                rejected.append(Rejected("REWARD_NOT_NOW", pricing.refusal(program, reward, failed)))
+                rejected.append(
+                    Rejected("REWARD_NOT_NOW", explaining.refusal(program, reward, failed, self.layout.language))
+                )
             return 0 if failed else reward.points
         if not program.redeem.points:
             if points:
-                rejected.append(Rejected("ONLY_REWARDS", "Points buy rewards in this programme, no money off."))
+                rejected.append(
+                    Rejected("ONLY_REWARDS", self.layout.say("Points buy rewards in this programme, no money off."))
+                )
             return 0
         most = most_redeemable(program, total_minor, points)
         if most < points and points_needed(program, total_minor) < points:
-            rejected.append(Rejected("MORE_THAN_TOTAL", f"This sale can take at most {counted(most)}."))
+            rejected.append(
+                Rejected(
+                    "MORE_THAN_TOTAL",
+                    self.layout.say("This sale can take at most {points}.", points=program.unit.counted(most)),
+                )
+            )
         return most
 
     def _offers(self, asked: _Asked, card: str, balance: Balance, spendable: int, *, is_online: bool) -> list[Offer]:
@@ -525,8 +544,8 @@ class Checkout:
         offers = []
         if points > 0:
             worth = worth_minor(program, points)
-            offers.append(Offer(points, worth, f"{money(worth)} off for {counted(points)}"))
-        return offers + pricing.reward_offers(program, paid, asked.standing, usable)
+            offers.append(explaining.money_offer(program, points, worth, self.layout.language))
+        return offers + explaining.reward_offers(program, paid, asked.standing, usable, self.layout.language)
 
     def _recorded_before(self, db: sqlite3.Connection, sale: Sale) -> SaleBody | None:
         """The sale as it stands in the journal; None where it is new, Conflict where it stands with other content."""
@@ -622,17 +641,3 @@ def _completed(known: Entry, body: SaleBody, paid_minor: int, taken: dict[str, i
 def _receipt_text(db: sqlite3.Connection, known: Entry) -> str:
     kept = receipts.document(db, known.number)
     return decode_document(kept).text() if kept else ""
-
-
-def spendable_text(program: Program, spendable: int, balance: Balance, why: str, *, is_online: bool) -> str:
-    """How much of a member's points can be used at this till today, and why no more: for the cashier to read out."""
-    if program.offline.policy == "online_only" and not is_online:
-        return "Points can be used only while head office can be reached. They are safe there."
-    if balance.points < 0:
-        return f"The next {counted(-balance.points)} cover{'s' if balance.points == -1 else ''} a return."
-    if not spendable and not balance.points:
-        return "There are no points to use yet."
-    told = f"{spendable} of your {balance.points} points can be used here today."
-    if spendable >= balance.points or (is_online and not why):
-        return told
-    return f"{told} {why or 'The others are with head office, which cannot be reached just now.'}"

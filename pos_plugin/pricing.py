@@ -6,23 +6,19 @@ The same computation makes a quote and, from what is known by then, the commit.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loyalty.award import Award, award, standing_of
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.returns import Sold
-from loyalty.reward import NOTHING_OFF, ON_THE_SALE, Off, Reward, after, effects_of, member_prices, off, shared, why_not
+from loyalty.reward import NOTHING_OFF, Off, Reward, after, effects_of, member_prices, off, shared
 from loyalty.sale import Sale
 from loyalty.standing import NO_EFFECTS, Effects, Standing, total
 from loyalty.surprise import Luck
-from loyalty.tiers import TierStanding
-from loyalty.words import Words, counted, in_language, money
 from offline_store import histories
 from offline_store.histories import Known
 from offline_store.moment import Moment
-from pos_plugin.quotes import Offer, TierShown
 
 MOST_IN_REACH = 3
 _NO_LINES: dict[str, int] = {}
@@ -144,99 +140,3 @@ def line_shares(program: Program, sold: Sold, reward: str) -> dict[str, int]:
 
 def reward_named(program: Program, name: str) -> Reward | None:
     return next((one for one in program.reward if one.name == name), None) if name else None
-
-
-_WHY_NOT = {
-    "points": "{title} takes {points}.",
-    "minimum_minor": "{title} is for sales of {minimum} or more.",
-    "starts": "{title} can be had from {starts} on.",
-    "ends": "{title} could be had until {ends}.",
-    "tiers": "{title} is for {tiers} only.",
-    "segments": "{title} is for {segments} only.",
-    "stores": "{title} cannot be had in this shop.",
-    "weekdays": "{title} can be had on {weekdays} only.",
-    "hours": "{title} can be had at {hours} only.",
-    "birthday": "{title} is for the days around a birthday.",
-    "limits": "{title} has been taken as often as it can be for now.",
-    "stock": "{title} is used up.",
-    "goods": "{title} is for other goods than those of this sale.",
-}
-
-
-def refusal(program: Program, reward: Reward, word: str) -> str:
-    """Why a reward cannot be had, in a sentence for the cashier to read out. `word` is the engine's."""
-    tiers = [in_language(tier.title) for tier in program.tier if tier.name in reward.tiers]
-    segments = [in_language(program.segments.get(name, name)) for name in reward.segments]
-    return _WHY_NOT.get(word, "{title} cannot be had now.").format(
-        title=in_language(reward.title),
-        points=counted(reward.points),
-        minimum=money(reward.minimum_minor),
-        starts=reward.starts,
-        ends=reward.ends,
-        tiers=" and ".join(tiers),
-        segments=" and ".join(segments),
-        weekdays=", ".join(reward.weekdays),
-        hours=", ".join(reward.hours),
-    )
-
-
-def reward_offers(program: Program, paid: Sale, standing: Standing, usable: int) -> list[Offer]:
-    """The rewards that can be had with this sale; then those for which only points are missing, and no more than are there."""
-    can: list[Offer] = []
-    near: list[Offer] = []
-    for reward in program.reward:
-        if why_not(reward, paid, standing, reward.points):
-            continue
-        missing = max(0, reward.points - usable)
-        worth = off(reward, paid, standing).minor if reward.kind in ON_THE_SALE else reward.value_minor
-        title = in_language(reward.title)
-        text = f"{title} for {counted(reward.points)}"
-        if not missing:
-            can.append(Offer(reward.points, worth, text, reward.name, title))
-        elif missing <= usable:
-            text = f"{text}: {missing} more"
-            near.append(Offer(reward.points, worth, text, reward.name, title, missing))
-    return can + sorted(near, key=lambda one: one.missing_points)[:MOST_IN_REACH]
-
-
-def tier_shown(program: Program, standing: Standing) -> TierShown | None:
-    """Where the member stands, and what is missing to the next tier; None in a programme without tiers."""
-    if not program.tier:
-        return None
-    tier = program.tier_named(standing.tier)
-    above = program.ladder.next_up(TierStanding(standing.tier, standing.tier_ends, standing.qualified))
-    title = in_language(tier.title if tier else program.tiers.base)
-    ends = standing.tier_ends if standing.tier and standing.tier_ends < "9999" else ""
-    if above is None:
-        return TierShown(standing.tier, title, ends)
-    up, missing = above
-    next_title = in_language(up.title)
-    return TierShown(
-        standing.tier, title, ends, up.name, next_title, missing, f"{_much(program, missing)} to {next_title}"
-    )
-
-
-def _much(program: Program, amount: int) -> str:
-    match program.tiers.by:
-        case "spend":
-            return money(amount)
-        case "points":
-            return counted(amount)
-        case _:
-            return f"{amount} visit{'' if amount == 1 else 's'}"
-
-
-def benefits(program: Program, sale: Sale, standing: Standing) -> list[str]:
-    """What the member has without points: by tier, and by whatever else holds for this sale."""
-    return _benefits(program, standing, [one.title for one in program.benefit if not one.fails(sale, standing)])
-
-
-def benefits_of(program: Program, standing: Standing, day: str, at: str) -> list[str]:
-    """As `benefits`, without a sale."""
-    holds = [one.title for one in program.benefit if not one.fails_on(day, at, standing)]
-    return _benefits(program, standing, holds)
-
-
-def _benefits(program: Program, standing: Standing, titles: Sequence[Words]) -> list[str]:
-    tier = program.tier_named(standing.tier)
-    return [in_language(title) for title in ((*tier.benefits, *titles) if tier else titles)]

@@ -119,7 +119,7 @@ def sale_receipt(
     blocks.append(Text(columns(total, layout.money(priced.due_minor)), bold=True))
     blocks.append(Feed())
     if points is not None:
-        blocks += points_block(program, points, layout, explained_if_several(priced.award.reasons, layout.language))
+        blocks += points_block(program, points, layout, worth_saying(priced.award.reasons))
         if reward and not priced.redeemed_minor:
             blocks += layout.wrapped(say("For your points: {reward}", reward=said(reward.title)))
         blocks += _beside_points(program, priced, tier, layout)
@@ -196,7 +196,7 @@ def _beside_points(program: Program, priced: Priced, tier: TierShown | None, lay
     return [block for line in lines for block in layout.wrapped(line)]
 
 
-def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: Sequence[str] = ()) -> list[Block]:
+def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: Sequence[Reason] = ()) -> list[Block]:
     """The member's points. Signs always; the date is the last day on which points can be used. `reasons` explain the sale's."""
     say, columns, balance = layout.say, layout.columns, shown.balance
     card = say("Card {card}", card=masked(shown.card)) if shown.card else ""
@@ -216,7 +216,9 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
         earlier = balance.since - shown.earned + shown.used
         lines.append(Text(columns(say("Earned at this till before"), f"{earlier:+d}")))
     lines.append(Text(columns(say("This sale") if shown.earned >= 0 else say("Taken back"), f"{shown.earned:+d}")))
-    lines += [Text(columns(f"  {reason}", points)) for reason, points in (one.rsplit(": ", 1) for one in reasons)]
+    for reason in reasons:
+        words = reason.in_language(layout.language)
+        lines += [Text(columns(f"  {words}", f"{reason.points:+d}"))] if reason.points else layout.wrapped(f"  {words}")
     if shown.used:
         lines.append(Text(columns(say("Used") if shown.used > 0 else say("Given back"), f"{-shown.used:+d}")))
     if balance.points < 0 and (shown.is_current or not balance.as_of):
@@ -231,12 +233,13 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
 
 def explained(reasons: tuple[Reason, ...], language: str = "en") -> list[str]:
     """The award in lines a customer understands."""
-    return [f"{reason.in_language(language)}: {reason.points:+d}" for reason in reasons]
+    said_ones = [(reason.in_language(language), reason.points) for reason in reasons]
+    return [f"{words}: {points:+d}" if points else words for words, points in said_ones]
 
 
-def explained_if_several(reasons: tuple[Reason, ...], language: str) -> list[str]:
+def worth_saying(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """The rate alone explains itself: it stands where the shop says how its programme goes."""
-    return explained(reasons, language) if len(reasons) > 1 else []
+    return reasons if len(reasons) > 1 else ()
 
 
 def date_words(day: str, language: str = "en") -> str:

@@ -16,8 +16,9 @@ from loyalty.returns import left_of
 from loyalty.sale import document_name
 from offline_store import journal, members, receipts, settings
 from pos_plugin.errors import Unknown
+from pos_plugin.explaining import benefits_of, tier_shown
 from pos_plugin.local_api.requests import QuoteAsked
-from pos_plugin.pricing import benefits_of, known_of, line_shares, standing_at, tier_shown
+from pos_plugin.pricing import known_of, line_shares, standing_at
 from pos_plugin.terminal import Terminal
 
 
@@ -117,7 +118,7 @@ def member_answer(terminal: Terminal, member: str) -> dict[str, Any]:
         initials = members.initials_of(db, member)
         at = terminal.checkout.moment(db)
         standing = standing_at(db, at, at.program, member, at.today, known_of(db, at.program, member))
-    known = terminal.enquiry(member)
+    known, language = terminal.enquiry(member), terminal.checkout.layout.language
     return {
         "member": member,
         "initials": initials,
@@ -128,8 +129,8 @@ def member_answer(terminal: Terminal, member: str) -> dict[str, Any]:
         "next_expiry": known.balance.next_expiry,
         "spendable_here": known.spendable_here,
         "vesting": known.balance.vesting,
-        "tier": tier_shown(at.program, standing),
-        "benefits": benefits_of(at.program, standing, at.today, at.occurred_at),
+        "tier": tier_shown(at.program, standing, language),
+        "benefits": benefits_of(at.program, standing, at.today, at.occurred_at, language),
         "movements": known.movements,
     }
 
