@@ -19,8 +19,7 @@ from offline_store.journal import Identity
 @dataclass(frozen=True)
 class Moment:
     """`now` is the till's clock, but never earlier than the last server time it saw. `acknowledged` is the number of the last
-    entry that head office has. `since` is when this till was made, or last started where the caller knows. With
-    `surprise_key`, in hex, it draws for surprises; '' where head office gave none."""
+    entry that head office has. `since` is when this till was made, or last started where the caller knows."""
 
     who: Identity
     program: Program
@@ -28,7 +27,6 @@ class Moment:
     acknowledged: int
     since: datetime
     shop: str = ""
-    surprise_key: str = ""
 
     @cached_property
     def local(self) -> datetime:
@@ -61,12 +59,12 @@ def moment(db: sqlite3.Connection, clock: datetime, started_at: datetime | None 
     seen = known.get("server_time")
     made_at = datetime.fromisoformat(known.get("made_at", "0001-01-02T00:00:00+00:00"))
     now = max(clock, datetime.fromisoformat(seen)) if seen else clock
+    program = settings.in_force(db, known, now)
     return Moment(
         who=Identity(known["terminal"], known["epoch"]),
-        program=settings.in_force(db, known, now),
+        program=program,
         now=now,
         acknowledged=int(known.get("acknowledged", "0")),
         since=max(made_at, started_at) if started_at else made_at,
         shop=known.get("shop", ""),
-        surprise_key=known.get("surprise_key", ""),
     )

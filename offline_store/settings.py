@@ -91,5 +91,14 @@ def program(db: sqlite3.Connection, program_id: str) -> Program:
     return known
 
 
+def surprise_key(db: sqlite3.Connection, program: Program) -> str:
+    """What this till draws with under that programme, in hex; '' where head office gave none."""
+    return get(db, f"surprise_key/{program.id}") if program.surprise else ""
+
+
+def put_surprise_key(db: sqlite3.Connection, program: Program, key: str) -> None:
+    put(db, f"surprise_key/{program.id}", key)
+
+
 _parsed: dict[str, Program] = {}
 """An id names exactly one text, so what was read once need not be read again."""

@@ -419,9 +419,10 @@ class Sync:
                         self._begin_anew(db, "forfeited")
                         at = moment(db, self._clock())
                 case ProgramItem():
-                    settings.put(db, "surprise_key", item.surprise_key)
                     try:
-                        settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
+                        program = read_program(item.text, "programme from head office")
+                        settings.put_surprise_key(db, program, item.surprise_key)
+                        settings.use_program(db, program, at.recorded_at)
                         at = moment(db, self._clock())
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")

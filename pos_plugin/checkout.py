@@ -338,7 +338,7 @@ class Checkout:
                 )
         known = pricing.known_of(db, program, member)
         standing = pricing.standing_at(db, at, program, member, sale.business_day, known)
-        luck = pricing.luck_of(at, program, member)
+        luck = pricing.luck_of(db, program, member)
         result = pricing.priced(program, sale, member, standing, redeem=one.redeem, reward=one.reward, luck=luck)
         reward, earned = pricing.reward_named(program, one.reward), result.award
         if result.terms != one.terms or (reward and why_not(reward, result.paid, standing, one.redeem)):

@@ -16,7 +16,7 @@ from loyalty.reward import NOTHING_OFF, Off, Reward, after, effects_of, member_p
 from loyalty.sale import Sale
 from loyalty.standing import NO_EFFECTS, Effects, Standing, total
 from loyalty.surprise import Luck
-from offline_store import histories
+from offline_store import histories, settings
 from offline_store.histories import Known
 from offline_store.moment import Moment
 
@@ -89,9 +89,10 @@ def standing_at(db: sqlite3.Connection, at: Moment, program: Program, member: st
     )
 
 
-def luck_of(at: Moment, program: Program, member: str) -> Luck | None:
+def luck_of(db: sqlite3.Connection, program: Program, member: str) -> Luck | None:
     """What this till draws with for the member. Only a commit draws: a cashier who saw it in a quote could choose whose it is."""
-    return Luck(bytes.fromhex(at.surprise_key), member) if member and program.surprise and at.surprise_key else None
+    key = settings.surprise_key(db, program) if member else ""
+    return Luck(bytes.fromhex(key), member) if key else None
 
 
 def with_member_prices(program: Program, sale: Sale, member: str, standing: Standing) -> tuple[Sale, Off]:

@@ -52,7 +52,7 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
     if currency:
         if not re.fullmatch("[A-Z]{3}", currency):
             raise typer.BadParameter(f"{currency!r} is no currency; write for example USD.", param_hint="--currency")
-        text = text.replace('currency = "EUR"', f'currency = "{currency}"')
+        text = re.sub('^currency = "[A-Z]{3}"', f'currency = "{currency}"', text, count=1, flags=re.MULTILINE)
     if time_zone:
         try:
             ZoneInfo(time_zone)
@@ -60,7 +60,7 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
             raise typer.BadParameter(
                 f"{time_zone!r} is no IANA time zone; write for example Europe/Berlin.", param_hint="--time-zone"
             ) from None
-        text = text.replace('time_zone = "Europe/Berlin"', f'time_zone = "{time_zone}"')
+        text = re.sub('^time_zone = "[^"]*"', f'time_zone = "{time_zone}"', text, count=1, flags=re.MULTILINE)
     return read_program(text, f"preset {program}")
 
 

@@ -225,6 +225,12 @@ def test_init_says_all_that_it_made_as_json(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("status", "--store", tmp_path / "till", "--json").out)["currency"] == "USD"
 
 
+def test_a_preset_of_another_country_takes_the_shops_currency_and_time_zone(run: Run, tmp_path: Path) -> None:
+    asked = ("--program", "coffee-stars", "--currency", "CHF", "--time-zone", "Europe/Zurich")
+    run("init", "--store", tmp_path / "till", *asked, "--json")
+    assert json.loads(run("status", "--store", tmp_path / "till", "--json").out)["currency"] == "CHF"
+
+
 def test_a_currency_for_a_programme_in_a_file_is_no_option(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text('name = "own"\ncurrency = "SEK"\n')

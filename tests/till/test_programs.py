@@ -344,7 +344,7 @@ def test_a_surprise_comes_as_the_terminals_key_says_and_no_quote_tells_of_it(til
     member = till.member()
     terminal = till.entry(1).envelope.terminal
     key = terminal_key(b"seed", terminal)
-    till.store.write(lambda db: settings.put(db, "surprise_key", key.hex()))
+    till.store.write(lambda db: settings.put_surprise_key(db, read_program(SURPRISE), key.hex()))
     wins = read_program(SURPRISE).surprise.wins
     won = []
     for number in range(1, 9):
@@ -361,7 +361,7 @@ def test_a_voided_sale_does_not_draw_anew(till) -> None:
     till.use_program(SURPRISE)
     member = till.member()
     key = terminal_key(b"seed", till.entry(1).envelope.terminal)
-    till.store.write(lambda db: settings.put(db, "surprise_key", key.hex()))
+    till.store.write(lambda db: settings.put_surprise_key(db, read_program(SURPRISE), key.hex()))
     for number in range(1, 7):
         done = till.sell(str(number), 1000, member)
         void(till.checkout, "1", str(number))
