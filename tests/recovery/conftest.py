@@ -23,6 +23,7 @@ from sqlalchemy import func, make_url, select
 from typer.testing import CliRunner
 
 import central_server.cli
+import central_server.cli_basics
 from central_server import apply, auth, enrolment, errors, feed, grants, inbox, report, schema, witness
 from central_server import members as office_members
 from central_server.office import Office
@@ -241,7 +242,8 @@ class World:
         self.random = random.Random(7)
         self.folder = tmp_path / "head-office"
         self.tills: list[Till] = []
-        monkeypatch.setattr(central_server.cli, "_now", self.office_clock)  # the clock is an edge; commands take none
+        for module in (central_server.cli, central_server.cli_basics):
+            monkeypatch.setattr(module, "now", self.office_clock)  # the clock is an edge; commands take none
         url = new_database()
         assert self.type("init", *(["--database", url] if url else []), "--shop", "Harbour", "--shop", "Mill") == 0
         self.office: Office | None = None
