@@ -5,7 +5,7 @@ import contextlib
 import random
 import socket
 import zlib
-from time import process_time
+from time import monotonic, process_time
 
 import msgspec
 import pytest
@@ -80,7 +80,7 @@ def test_slow_senders_hold_up_nobody(till):
     ]  # fmt: skip
     for peer in slow:
         peer.sendall(at(till, b"/v1/quotes", b"Content-Length: 100\r\n\r\n{"))
-    began = process_time()
+    began = monotonic()
     assert till.client.get("/v1/state").status_code == 200
     assert monotonic() - began < 3
     for peer in slow:
