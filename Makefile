@@ -52,7 +52,7 @@ FROM ?= 0
 sim: setup
 	$(BIN)/python -m bench.simulator --seeds $(SEEDS) --from $(FROM)
 
-# Does a test notice when loyalty/ or ledger/ says something else? Fails under 85 %. About ten minutes on two free processors.
+# Does a test notice when loyalty/ or ledger/ says something else? Fails under 85 %. Ten to twenty minutes on two processors.
 mutants: setup
 	$(BIN)/python -m bench.mutants
 
