@@ -10,8 +10,8 @@ import msgspec
 from drivers.document import decode_document, encode_document
 from ledger.entry import ClaimBody, Draft, Entry, ReturnBody, SaleBody
 from ledger.identifiers import new_reference, read_receipt_reference, receipt_reference
-from loyalty.award import award
-from loyalty.returns import left_of
+from loyalty.award import award_of_left
+from loyalty.returns import left_at_least, left_of
 from loyalty.sale import document_name
 from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
@@ -103,7 +103,8 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     # As of the sale's own day. Nothing is drawn: who claims chooses whose sale it is.
     who = pricing.known_of(db, program, member)
     standing = pricing.standing_at(db, at, program, member, sale.business_day, who)
-    earned = award(program, left, 0, standing)
+    # What is left of a sale earns by the rules that the whole of it used, as returns will take it back.
+    earned = award_of_left(program, sale, 0, standing, left_at_least(sale, returned).sale)
     lot = new_reference(checkout.random_bytes) if earned.points else ""
     body = ClaimBody(
         sale.document,
