@@ -73,7 +73,7 @@ class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     def sold(self) -> Sold:
         """As returns need it."""
         paid = after(self.sale, Off(self.off, {}))
-        return Sold(paid, self.awarded, self.redeemed, self.redeemed_minor, self.standing, self.effects)
+        return Sold(paid, self.awarded, self.redeemed, self.redeemed_minor, self.standing, self.effects, self.reward)
 
 
 class ReturnBody(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,6 +16,7 @@ import msgspec
 from loyalty.award import NOBODY, award, award_of_left
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
+from loyalty.reward import off
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
 from loyalty.standing import NO_EFFECTS, Effects, Standing, negative, total
 from loyalty.words import money
@@ -35,7 +36,7 @@ class ReturnRefused(Exception):
 class Sold(NamedTuple):
     """A sale as it was: what it awarded and redeemed, from which standing, and what else it did.
 
-    `sale` is as it was paid, after what members' prices took off.
+    `sale` is as it was paid, after what members' prices took off; `reward` is what the points bought, '' where they were money.
     """
 
     sale: Sale
@@ -44,6 +45,7 @@ class Sold(NamedTuple):
     redeemed_minor: int = 0
     standing: Standing = NOBODY
     effects: Effects = NO_EFFECTS
+    reward: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def reversed_so_far(program: Program, sold: Sold, left: Left) -> Reversal:
     """What is taken and restored in all, once only `left` of the sale has been kept; neither falls as less is kept.
 
     What points paid of the sale counts towards what is left pro rata in money, not in whole points: a point that is worth
-    many cents would come back in a jump, and the award of what is left would rise again. Points that took nothing off (a gift
+    many cents would come back in a jump, and the award of what is left would rise again. A reward comes back with the goods
+    that it took something off: who returns a bottle that was free gets points, no money. Points that took nothing off (a gift
     was handed over, a coupon, a donation) come back with the last of the sale. So does what the award was above what it is
     computed to be (a surprise).
     """
@@ -128,16 +131,41 @@ def reversed_so_far(program: Program, sold: Sold, left: Left) -> Reversal:
     used = award(program, sale, sold.redeemed_minor, sold.standing)
     kept = award_of_left(program, sale, sold.redeemed_minor, sold.standing, left.sale)
     surprise = max(0, sold.awarded - used.points)
-    spent = redeemed * left_minor // whole_minor if sold.redeemed_minor and whole_minor else redeemed
+    by_reward = _paid_by_reward(program, sold, left)
+    if by_reward is not None:
+        spent, spent_minor = redeemed * by_reward // sold.redeemed_minor, by_reward
+    else:
+        spent = redeemed * left_minor // whole_minor if sold.redeemed_minor and whole_minor else redeemed
+        spent_minor = worth_of(program, sold, spent)
     return Reversal(
         taken_points=max(0, sold.awarded - surprise - kept.points),
         restored_points=redeemed - spent,
-        restored_minor=sold.redeemed_minor - worth_of(program, sold, spent),
+        restored_minor=sold.redeemed_minor - spent_minor,
         returned_minor=whole_minor - left_minor,
         effects=total([kept.effects, negative(used.effects), _priced_less(program, sold, left_minor)])
         if sold.effects
         else NO_EFFECTS,
     )
+
+
+def _paid_by_reward(program: Program, sold: Sold, left: Left) -> int | None:
+    """What a reward took off the goods that are kept; None where points paid for the sale as a whole.
+
+    A return by amount names no goods: it falls on all that is kept.
+    """
+    reward = next((one for one in program.reward if one.name == sold.reward), None)
+    if reward is None or not sold.redeemed_minor:
+        return None
+    taken = off(reward, sold.sale, sold.standing).lines
+    if sum(taken.values()) != sold.redeemed_minor:
+        return None  # not as this programme has it: whoever sold it knew another
+    prices = {line.line_id: line.amount_minor for line in sold.sale.lines}
+    kept = {line.line_id: line.amount_minor for line in left.sale.lines}
+    minor = sum(taken[name] * amount // prices[name] for name, amount in kept.items() if name in taken)
+    before_amounts = sold.sale.total_minor - sum(prices.values()) + sum(kept.values())
+    if left.sale.total_minor >= before_amounts:
+        return minor
+    return minor * left.sale.total_minor // before_amounts
 
 
 def _undone(program: Program, sold: Sold) -> Effects:

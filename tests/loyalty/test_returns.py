@@ -9,9 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from loyalty.award import NOBODY
 from loyalty.program import Program, read_program
 from loyalty.redeem import worth_minor
 from loyalty.returns import ReturnRefused, Reversal, Sold, left_at_least, left_of, reversal
+from loyalty.reward import off
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
 
 
@@ -234,3 +236,58 @@ def test_once_everything_is_back_all_was_taken_and_all_restored(
     program, sold, awarded, redeemed, parts, _ = case
     sums = one_by_one(program, sold, awarded, redeemed, [*parts, whole("rest")])
     assert sums == (awarded, redeemed, worth_minor(program, redeemed), sold.total_minor)
+
+
+BOTTLE = read_program(
+    'name = "b"\ncurrency = "EUR"\n[[reward]]\nname = "bottle"\ntitle = "A bottle"\npoints = 150\nkind = "product"\n'
+    'goods = { categories = ["wine"] }\n[[reward]]\nname = "half"\ntitle = "Half"\npoints = 33\nkind = "percent"\npercent = 50\n'
+    'goods = { categories = ["wine"] }\n'
+)
+WINE_AND_GLASS = sale(LineItem("1", 850, category="wine"), LineItem("2", 2000))
+
+
+@pytest.mark.parametrize(
+    ("back", "points", "as_points", "refund"),
+    [
+        (lines("1"), 150, 850, 0),  # the bottle was free: points come back, and no money
+        (lines("2"), 0, 0, 2000),
+        (lines("1", "2"), 150, 850, 2000),
+        (whole(), 150, 850, 2000),
+        (amount(285), 15, 85, 200),  # a tenth of all
+    ],
+)
+def test_a_reward_comes_back_with_the_goods_that_it_bought(
+    back: Return, points: int, as_points: int, refund: int
+) -> None:
+    found = reversal(BOTTLE, Sold(WINE_AND_GLASS, 20, 150, 850, reward="bottle"), [], back)
+    assert (found.restored_points, found.restored_minor) == (points, as_points)
+    assert found.returned_minor - found.restored_minor == refund
+
+
+@given(
+    wine=st.integers(1, 3000),
+    pieces=st.integers(1, 5),
+    other=st.integers(0, 3000),
+    backs=st.lists(st.one_of(st.sampled_from(["1", "2"]), st.integers(1, 500)), max_size=6),
+)
+def test_however_a_sale_with_a_reward_comes_back_no_return_pays_less_than_nothing(
+    wine: int, pieces: int, other: int, backs: list[str | int]
+) -> None:
+    bought = sale(LineItem("1", wine * pieces, pieces * 1000, category="wine"), LineItem("2", other))
+    for reward in ("bottle", "half"):
+        taken = off(next(one for one in BOTTLE.reward if one.name == reward), bought, NOBODY).minor
+        sold = Sold(bought, 0, 150, taken, reward=reward)
+        earlier: list[Return] = []
+        sums = [0, 0]
+        for index, one in enumerate(backs):
+            named = amount(one, str(index)) if isinstance(one, int) else lines((one, 1000), ref=str(index))
+            try:
+                found = reversal(BOTTLE, sold, earlier, named)
+            except ReturnRefused:
+                continue
+            earlier.append(named)
+            assert min(found.restored_points, found.restored_minor) >= 0
+            assert found.returned_minor >= found.restored_minor
+            sums = [sums[0] + found.restored_points, sums[1] + found.restored_minor]
+        rest = reversal(BOTTLE, sold, earlier, whole("rest"))
+        assert (sums[0] + rest.restored_points, sums[1] + rest.restored_minor) == (150, taken)
