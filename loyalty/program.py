@@ -28,7 +28,7 @@ from loyalty.surprise import Surprise
 from loyalty.tiers import Ladder, Membership, Tier, Tiers
 from loyalty.toml_lines import Path
 from loyalty.toml_table import Count, Placed, Table, TomlError, checked, near, read_toml
-from loyalty.words import Counted, Words, said
+from loyalty.words import Counted, Words, in_language, said, say, text
 
 
 class ProgramError(TomlError):
@@ -102,6 +102,14 @@ class Unit(Table):
     def counted(self, points: int) -> Counted:
         """So many of it, as a value of a text."""
         return Counted(points, said(self.one), said(self.many))
+
+    def short(self, points: int) -> Counted:
+        """As `counted`, where there is little room: a shop's own words as they are, points as pts."""
+        return Counted(points, text("pt"), text("pts")) if self == Unit() else self.counted(points)
+
+    def heading(self, language: str) -> str:
+        """What the member's block of a receipt is called."""
+        return say(text("POINTS"), language) if self == Unit() else in_language(self.many, language)
 
 
 class Referral(Table):

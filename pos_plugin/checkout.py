@@ -392,7 +392,7 @@ class Checkout:
         known: Known,
         connection: Connection,
     ) -> Document:
-        shown = tier = None
+        shown, tier, benefits = None, None, list[str]()
         program, day, earned = one.program, new.envelope.business_day, result.award.points
         if one.member:
             shown = points_shown(db, at, program, new, one.member, one.card, earned, one.redeem, connection)
@@ -401,6 +401,7 @@ class Checkout:
                 tier = explaining.tier_shown(
                     program, standing_of(program, history, known.profile, day), self.layout.language
                 )
+            benefits = explaining.benefits(program, result.paid, result.standing, self.layout.language)
         return sale_receipt(
             program,
             self.layout,
@@ -410,6 +411,7 @@ class Checkout:
             could_have_earned=0 if one.member else earned,
             priced=result,
             tier=tier,
+            benefits=benefits,
         )
 
     def _again(self, db: sqlite3.Connection, known: Entry, one: OpenQuote) -> Completed:

@@ -146,5 +146,7 @@ def spendable_text(
     told = say("{here} of your {points} can be used here today.", language, here=spendable, points=everything)
     if spendable >= balance.points or (is_online and not why):
         return told
+    if balance.vesting and spendable >= balance.points - balance.vesting:
+        return f"{told} {say('The others can be used later; they are too new.', language)}"
     why = why or say("The others are with head office, which cannot be reached just now.", language)
     return f"{told} {why}"

@@ -58,6 +58,11 @@ class Layout:
     def wrapped(self, sentence: str) -> list[Block]:
         return [Text(line) for line in wrapped(sentence, self.width_columns)]
 
+    def spread(self, words: str, figure: str) -> list[Block]:
+        """Words of any length, over several lines where they need it, and a figure at the end of the last."""
+        *first, last = wrapped(words, self.width_columns - display_columns(figure) - 3)
+        return [*(Text(f"  {line}") for line in first), Text(self.columns(f"  {last}", figure))]
+
 
 @dataclass(frozen=True)
 class PointsShown:
@@ -87,6 +92,7 @@ def sale_receipt(
     could_have_earned: int,
     priced: Priced,
     tier: TierShown | None = None,
+    benefits: Sequence[str] = (),
     is_training: bool = False,
 ) -> Document:
     """The receipt of a sale. Without a member it says what could have been earned, and how to claim it.
@@ -122,7 +128,8 @@ def sale_receipt(
         blocks += points_block(program, points, layout, worth_saying(priced.award.reasons))
         if reward and not priced.redeemed_minor:
             blocks += layout.wrapped(say("For your points: {reward}", reward=said(reward.title)))
-        blocks += _beside_points(program, priced, tier, layout)
+        blocks += _beside_points(program, priced, layout)
+        blocks += [block for line in (*_tier_lines(tier, layout), *benefits) for block in layout.wrapped(line)]
     elif could_have_earned and program.claim.within_days and not is_training:
         could = program.unit.counted(could_have_earned)
         days = program.claim.within_days
@@ -144,8 +151,9 @@ def return_receipt(
     currency: str,
     is_void: bool,
     points: PointsShown | None,
+    tier: TierShown | None = None,
 ) -> Document:
-    """The slip of a return or void."""
+    """The slip of a return or void, with the tier as it is now: what came back may have carried it."""
     say, columns = layout.say, layout.columns
     blocks = _heading(layout, at)
     blocks.append(Text(say("VOID") if is_void else say("RETURN"), bold=True, align="center"))
@@ -158,6 +166,7 @@ def return_receipt(
     blocks.append(Feed())
     if points is not None:
         blocks += points_block(program, points, layout)
+        blocks += [block for line in _tier_lines(tier, layout) for block in layout.wrapped(line)]
     return _ended(blocks, layout, reference)
 
 
@@ -177,16 +186,21 @@ def name_of(line: LineItem) -> str:
     return line.name or line.sku or line.line_id
 
 
-def _beside_points(program: Program, priced: Priced, tier: TierShown | None, layout: Layout) -> list[Block]:
-    """What the sale did beside moving points: when they can be used, the tier, what goes to charity."""
+def _tier_lines(tier: TierShown | None, layout: Layout) -> list[str]:
+    """Where the member stands now, and what is missing to the next tier."""
+    if tier is None:
+        return []
+    day = date_words(tier.ends, layout.language) if tier.ends else ""
+    until = layout.say("{tier} until {day}", tier=tier.title, day=day) if day else tier.title
+    return [until, tier.text] if tier.text else [until]
+
+
+def _beside_points(program: Program, priced: Priced, layout: Layout) -> list[Block]:
+    """What the sale did beside moving points: when they can be used, what goes to charity."""
     say, lines = layout.say, list[str]()
     if priced.award.points and priced.award.usable_from:
         day = date_words(priced.award.usable_from, layout.language)
         lines.append(say("This sale's points: use from {day}", day=day))
-    if tier is not None:
-        day = date_words(tier.ends, layout.language) if tier.ends else ""
-        lines.append(say("{tier} until {day}", tier=tier.title, day=day) if day else tier.title)
-        lines += [tier.text] if tier.text else []
     if priced.effects.donated_minor:
         charity = (
             said(program.giving.chosen(priced.effects.charity).title) if program.giving else priced.effects.charity
@@ -200,7 +214,7 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
     """The member's points. Signs always; the date is the last day on which points can be used. `reasons` explain the sale's."""
     say, columns, balance = layout.say, layout.columns, shown.balance
     card = say("Card {card}", card=masked(shown.card)) if shown.card else ""
-    lines: list[Block] = [Text(columns(say("POINTS"), card), bold=True)]
+    lines: list[Block] = [Text(columns(program.unit.heading(layout.language), card), bold=True)]
     if shown.is_current:
         worth = worth_minor(program, balance.points)
         value = say("(worth {amount})", amount=Money(worth)) if worth > 0 else ""
@@ -218,16 +232,16 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
     lines.append(Text(columns(say("This sale") if shown.earned >= 0 else say("Taken back"), f"{shown.earned:+d}")))
     for reason in reasons:
         words = reason.in_language(layout.language)
-        lines += [Text(columns(f"  {words}", f"{reason.points:+d}"))] if reason.points else layout.wrapped(f"  {words}")
+        lines += layout.spread(words, f"{reason.points:+d}" if reason.points else "")
     if shown.used:
         lines.append(Text(columns(say("Used") if shown.used > 0 else say("Given back"), f"{-shown.used:+d}")))
     if balance.points < 0 and (shown.is_current or not balance.as_of):
-        lines += layout.wrapped(say("Next {points} points cover your return", points=-balance.points))
+        lines += layout.wrapped(say("Next {points} cover your return", points=program.unit.counted(-balance.points)))
     elif not shown.is_current and not shown.is_online:
         lines.append(Text(columns(say("Can use here today"), str(shown.spendable_here))))
     elif shown.is_current and balance.expiring and _is_soon(program, shown.today, balance):
         last = date_words(day_before(balance.next_expiry), layout.language)
-        lines += layout.wrapped(say("Use {points} pts by {day}", points=balance.expiring, day=last))
+        lines += layout.wrapped(say("Use {points} by {day}", points=program.unit.short(balance.expiring), day=last))
     return lines
 
 

@@ -15,6 +15,8 @@ from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
 from pos_plugin.checkout import Checkout, points_shown, written
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
+from pos_plugin.explaining import tier_shown
+from pos_plugin.pricing import known_of, standing_at
 from pos_plugin.receipts import return_receipt
 
 MAX_DOCUMENT = 200
@@ -127,8 +129,10 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
     )
     draft = Draft(body, back.document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)
-    shown = None
+    shown = tier = None
     if member:
+        standing = standing_at(db, at, at.program, member, at.today, known_of(db, at.program, member))
+        tier = tier_shown(at.program, standing, checkout.layout.language)
         card = next(iter(members.cards_of(db, member)), "")
         shown = points_shown(
             db,
@@ -152,6 +156,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         currency=sale.currency,
         is_void=back.is_void,
         points=shown,
+        tier=tier,
     )
     receipts.keep(db, new.number, encode_document(document))
     return new
