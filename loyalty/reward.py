@@ -24,7 +24,7 @@ ON_THE_SALE = ("money", "percent", "product", "cheapest", "fixed price")
 
 
 class Reward(Condition):
-    """So many `points` buy this, once a sale.
+    """So many `points` buy this, once a sale; with `points = 0` it costs nothing (a birthday drink, a free extra a month).
 
     `money`: `value_minor` off these goods. `percent`: off these goods, `most_minor` at most. `product`: one of these goods
     for nothing, if it costs `most_minor` at most; `cheapest`: the cheapest of them. `fixed price`: one of these goods for
@@ -39,7 +39,7 @@ class Reward(Condition):
 
     name: Name
     title: Words
-    points: Count
+    points: int = Field(ge=0, le=1_000_000)
     kind: Literal[
         "money",
         "percent",
@@ -74,6 +74,12 @@ class Reward(Condition):
     def bounds(self) -> list[Limit]:
         """The limits and the stock: what all members take is at least what one of them does."""
         return limits_and(self.limits, Limit(uses=self.stock, per="ever") if self.stock else None)
+
+    def counted(self, day: str, standing: Standing) -> dict[str, int] | None:
+        """What its limits count for one of it, None where they leave none: its points, or one for what costs nothing."""
+        whole = max(1, self.points)
+        left, counts = within(self.bounds, self.name, whole, day, standing)
+        return counts if left == whole else None
 
 
 class Price(Condition):
@@ -133,14 +139,14 @@ def why_not(reward: Reward, sale: Sale, standing: Standing, spendable: int) -> s
         return "points"
     if reward.name in standing.gone:
         return "stock"
-    if within(reward.bounds, reward.name, reward.points, sale.business_day, standing)[0] < reward.points:
+    if reward.counted(sale.business_day, standing) is None:
         return "limits"
     return "" if reward.kind not in ON_THE_SALE or off(reward, sale, standing).lines else "goods"
 
 
 def off(reward: Reward, sale: Sale, standing: Standing) -> Off:
     """What the reward takes off this sale, and what its limits count; for those that take nothing off, only that."""
-    _, counts = within(reward.bounds, reward.name, reward.points, sale.business_day, standing)
+    counts = reward.counted(sale.business_day, standing) or {}
     lines = [line for line in sale.lines if reward.goods.has(line) and line.amount_minor > 0]
     match reward.kind:
         case "money":

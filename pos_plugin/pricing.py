@@ -115,7 +115,7 @@ def priced(
 ) -> Priced:
     """The sale under this standing. What is redeemed has been found possible before."""
     paid, off_prices = with_member_prices(program, sale, member, standing)
-    wanted = reward_named(program, reward) if redeem else None
+    wanted = reward_named(program, reward)
     beside = Effects(counts=off_prices.counts) if off_prices.counts else NO_EFFECTS
     redeemed_minor, taken = 0, _NO_LINES
     if wanted is not None:
@@ -190,7 +190,7 @@ def reward_offers(program: Program, paid: Sale, standing: Standing, usable: int)
         missing = max(0, reward.points - usable)
         worth = off(reward, paid, standing).minor if reward.kind in ON_THE_SALE else reward.value_minor
         title = in_language(reward.title)
-        text = f"{title} for {counted(reward.points)}"
+        text = f"{title} for {counted(reward.points)}" if reward.points else title
         if not missing:
             can.append(Offer(reward.points, worth, text, reward.name, title))
         elif missing <= usable:

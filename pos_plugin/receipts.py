@@ -121,7 +121,8 @@ def sale_receipt(
     if points is not None:
         blocks += points_block(program, points, layout, explained_if_several(priced.award.reasons, layout.language))
         if reward and not priced.redeemed_minor:
-            blocks += layout.wrapped(say("For your points: {reward}", reward=said(reward.title)))
+            title = in_language(reward.title, layout.language)
+            blocks += layout.wrapped(say("For your points: {reward}", reward=title) if reward.points else title)
         blocks += _beside_points(program, priced, tier, layout)
     elif could_have_earned and program.claim.within_days and not is_training:
         could = program.unit.counted(could_have_earned)

@@ -13,6 +13,7 @@ from loyalty.program import Program, read_program
 from loyalty.redeem import worth_minor
 from loyalty.returns import ReturnRefused, Reversal, Sold, left_at_least, left_of, reversal
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+from loyalty.standing import Effects
 
 
 def programme(*, earn: tuple[int, int] = (1, 100), redeem: tuple[int, int] = (100, 100)) -> Program:
@@ -234,3 +235,16 @@ def test_once_everything_is_back_all_was_taken_and_all_restored(
     program, sold, awarded, redeemed, parts, _ = case
     sums = one_by_one(program, sold, awarded, redeemed, [*parts, whole("rest")])
     assert sums == (awarded, redeemed, worth_minor(program, redeemed), sold.total_minor)
+
+
+def test_what_a_reward_for_nothing_paid_comes_back_as_no_money() -> None:
+    goods = sale(TEA, CAKE)
+    sold = Sold(goods, awarded=10, redeemed_minor=550, effects=Effects(counts={"cake/uses/2026": 1}))
+    cake = reversal(PLAIN, sold, [], lines("2", ref="a"))
+    # 10.00 were paid for goods of 15.50: the cake's share of that is 3.54, and what the reward paid of it is 1.96.
+    assert figures(cake) == (4, 0, 196, 550)
+    assert cake.effects.counts == {}, "the treat has been had until all of the sale is back"
+    tea = reversal(PLAIN, sold, [lines("2", ref="a")], lines("1", ref="b"))
+    assert figures(tea) == (6, 0, 354, 1000)
+    assert tea.effects.counts == {"cake/uses/2026": -1}
+    assert figures(reversal(PLAIN, sold, [], whole())) == (10, 0, 550, 1550)

@@ -88,6 +88,14 @@ def test_a_reward_takes_off_what_it_says(keys: dict[str, Any], total: int, lines
         ({"stock": 3}, 100, {"counts": {"treat/uses/ever": 3}}, "limits"),
         ({"kind": "product", "goods": {"products": ["beer"]}}, 100, {}, "goods"),
         ({"kind": "product"}, 100, {}, ""),
+        # one that costs nothing
+        ({"points": 0}, 0, {}, ""),
+        ({"points": 0, "limits": [{"uses": 1, "per": "year"}]}, 0, {}, ""),
+        ({"points": 0, "limits": [{"uses": 1, "per": "year"}]}, 0, {"counts": {"treat/uses/2026": 1}}, "limits"),
+        ({"points": 0, "limits": [{"points": 2, "per": "year"}]}, 0, {"counts": {"treat/points/2026": 1}}, ""),
+        ({"points": 0, "limits": [{"points": 2, "per": "year"}]}, 0, {"counts": {"treat/points/2026": 2}}, "limits"),
+        ({"points": 0, "birthday": {"days_after": 6}}, 0, {"birthday": "03-03"}, "birthday"),
+        ({"points": 0, "birthday": {"days_after": 6}}, 0, {"birthday": "03-04"}, ""),
     ],
 )
 def test_a_reward_that_cannot_be_had_says_why(
@@ -101,6 +109,8 @@ def test_what_a_reward_counts_and_donates() -> None:
     counted = reward(limits=[{"uses": 2, "per": "month"}, {"points": 500, "per": "year"}], stock=9)
     counts = {"treat/uses/2026-03": 1, "treat/points/2026": 100, "treat/uses/ever": 1}
     assert effects_of(counted, here, off(counted, one, here)) == Effects(counts=counts)
+    free = reward(points=0, limits=[{"uses": 2, "per": "month"}, {"points": 500, "per": "year"}])
+    assert off(free, one, here).counts == {"treat/uses/2026-03": 1, "treat/points/2026": 1}
     given_away = reward(kind="donation", value_minor=500)
     assert effects_of(given_away, here, off(given_away, one, here)) == Effects(donated_minor=500, charity="sea")
 
