@@ -34,7 +34,8 @@ class Reward(Condition):
     receipt vouches for; the till that takes it is the host's.
 
     `stock` is what there is for all members together. A till cannot know that offline: it stops once head office has told it
-    that all are gone, so more can be promised by as many as tills hand over until they hear of it.
+    that all are gone. So no more is handed over beyond the stock than what tills did before they heard; at a till that hears
+    nothing at all, no member has more than the whole stock. What comes back by returns is there again.
     """
 
     name: Name

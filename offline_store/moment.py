@@ -6,7 +6,8 @@ Read once in a transaction, from one table.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -20,7 +21,8 @@ from offline_store.journal import Identity
 class Moment:
     """`now` is the till's clock, but never earlier than the last server time it saw. `acknowledged` is the number of the last
     entry that head office has. `since` is when this till was made, or last started where the caller knows. With
-    `surprise_key`, in hex, it draws for surprises; '' where head office gave none."""
+    `surprise_key`, in hex, it draws for surprises; '' where head office gave none. `gone` are the rules and rewards that are
+    used up, by the id of their programme."""
 
     who: Identity
     program: Program
@@ -29,6 +31,7 @@ class Moment:
     since: datetime
     shop: str = ""
     surprise_key: str = ""
+    gone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def local(self) -> datetime:
@@ -69,4 +72,5 @@ def moment(db: sqlite3.Connection, clock: datetime, started_at: datetime | None 
         since=max(made_at, started_at) if started_at else made_at,
         shop=known.get("shop", ""),
         surprise_key=known.get("surprise_key", ""),
+        gone=settings.gone(known),
     )

@@ -421,7 +421,9 @@ class Sync:
                 case ProgramItem():
                     settings.put(db, "surprise_key", item.surprise_key)
                     try:
-                        settings.use_program(db, read_program(item.text, "programme from head office"), at.recorded_at)
+                        program = read_program(item.text, "programme from head office")
+                        settings.use_program(db, program, at.recorded_at)
+                        settings.put_gone(db, program.id, item.gone)
                         at = moment(db, self._clock())
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")

@@ -82,14 +82,22 @@ def known_of(db: sqlite3.Connection, program: Program, member: str) -> Known:
 
 def standing_at(db: sqlite3.Connection, at: Moment, program: Program, member: str, day: str, known: Known) -> Standing:
     """What this till knows of the member, as of trading day `day`; of nobody, only where the sale is."""
+    gone = at.gone.get(program.id, ())
     if not member:
-        return Standing(shop=at.shop, terminal=at.who.terminal)
+        return Standing(shop=at.shop, terminal=at.who.terminal, gone=gone)
     row = db.execute("SELECT position FROM feed_position WHERE channel BETWEEN 'members/' AND 'members0'").fetchone()
     position = int(row[0]) if row else 0
     if not looks_back(program):
         return Standing(position, at.shop, at.who.terminal)
     return standing_of(
-        program, known.history, known.profile, day, shop=at.shop, terminal=at.who.terminal, feed_position=position
+        program,
+        known.history,
+        known.profile,
+        day,
+        shop=at.shop,
+        terminal=at.who.terminal,
+        feed_position=position,
+        gone=gone,
     )
 
 

@@ -372,6 +372,69 @@ def test_a_reward_for_nothing_comes_back_with_the_whole_sale_and_with_no_less(ge
     assert problems(generous) == []
 
 
+# What is used up.
+
+LIMITED = (
+    CLUB.replace("points = 50\n", "points = 50\nbudget_points = 1000\n")
+    + """
+[[accrual]]
+name = "join"
+title = "Welcome"
+on = "join"
+points = 5
+budget_points = 1000
+
+[[reward]]
+name = "mug"
+title = "A mug"
+points = 0
+kind = "gift"
+stock = 100
+limits = [{ uses = 5, per = "year" }]
+"""
+)
+
+
+def hear_gone(till, *names: str) -> None:
+    identity = read_program(LIMITED).id
+    till.store.write(lambda db: settings.put_gone(db, identity, names))
+
+
+def test_what_head_office_says_is_used_up_is_given_no_more_and_given_again_once_it_is_free(till) -> None:
+    till.use_program(LIMITED)
+    member = till.member()
+    mug = quoted(till, "1", SOAP, member=member, reward="mug")
+    assert (mug.reward, mug.earn_points) == ("mug", 60)
+    hear_gone(till, "mug", "welcome")
+    with pytest.raises(Conflict, match="What is to pay has changed"):
+        till.checkout.commit(mug.quote_id)
+    quote = quoted(till, "1", SOAP, member=member, reward="mug")
+    assert [one.text for one in quote.rejected] == ["A mug is used up."]
+    assert (quote.earn_points, [one.reward for one in quote.offers]) == (10, [])
+    assert quoted(till, "2", SOAP).earn_points == 10, "who is no member is promised nothing else"
+    done = till.checkout.commit(quote.quote_id)
+    assert body(till, done).standing.gone == ("mug", "welcome")
+    hear_gone(till)
+    assert sold(till, "3", SOAP, member=member, reward="mug").reward == "mug"
+    assert problems(till) == []
+
+
+def test_a_welcome_that_is_used_up_is_given_to_nobody_who_joins(till) -> None:
+    till.use_program(LIMITED)
+    assert till.balance(till.member()).points == 5
+    hear_gone(till, "join")
+    assert till.balance(till.member("2900000000025")).points == 0
+
+
+def test_what_is_used_up_under_one_programme_is_not_under_the_next(till) -> None:
+    till.use_program(LIMITED)
+    member = till.member()
+    hear_gone(till, "mug")
+    more = LIMITED.replace("stock = 100", "stock = 200").replace('name = "club"', 'name = "club"\nversion = 2')
+    till.use_program(more)
+    assert quoted(till, "1", SOAP, member=member, reward="mug").reward == "mug"
+
+
 # What is usable when.
 
 
