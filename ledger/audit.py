@@ -153,7 +153,7 @@ class _Audit:
         elif reward is not None:
             by_reward = off(reward, paid, standing)
             minor = by_reward.minor if reward.kind in ON_THE_SALE else 0
-            beside.append(effects_of(reward, standing, by_reward))
+            beside.append(effects_of(reward, standing, by_reward, program.giving))
             # The till asked this before it recorded; of a reward that costs nothing it is all that stands in anybody's way.
             if why := why_not(reward, paid, standing, reward.points):
                 yield "reward", body.reward, f"none ({why})"
@@ -267,6 +267,7 @@ def _unlike_effects(said: Effects, computed: Effects) -> Iterator[tuple[str, obj
         counts=(_counted(said.counts), _counted(computed.counts)),
         paid=(said.paid, computed.paid),
         donated_minor=(said.donated_minor, computed.donated_minor),
+        charity=(said.charity, computed.charity),
     )
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from loyalty.accrual import Limit, limits_and, within
 from loyalty.conditions import Condition, Goods, Name
+from loyalty.giving import Giving
 from loyalty.sale import LineItem, Sale
 from loyalty.standing import Effects, Standing
 from loyalty.toml_table import Count, Milli, Table
@@ -162,10 +163,15 @@ def off(reward: Reward, sale: Sale, standing: Standing) -> Off:
             return Off({}, counts)
 
 
-def effects_of(reward: Reward, standing: Standing, taken: Off) -> Effects:
-    """What a reward does beside moving points: what its limits count, and what it gives to the member's charity."""
-    donated = reward.value_minor if reward.kind == "donation" else 0
-    return Effects(counts=taken.counts, donated_minor=donated, charity=standing.charity if donated else "")
+def effects_of(reward: Reward, standing: Standing, taken: Off, giving: Giving | None) -> Effects:
+    """What a reward does beside moving points: what its limits count, and what it gives to the member's charity.
+
+    Of a programme with charities (`giving`) that is the one a share of a sale would go to.
+    """
+    if reward.kind != "donation":
+        return Effects(counts=taken.counts)
+    charity = giving.chosen(standing.charity).name if giving else standing.charity
+    return Effects(counts=taken.counts, donated_minor=reward.value_minor, charity=charity)
 
 
 def _one_piece(reward: Reward, lines: Sequence[LineItem], total_minor: int) -> dict[str, int]:

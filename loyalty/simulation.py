@@ -341,7 +341,8 @@ class Simulation:
         self._now.redeemed_minor += worth
         self._rewards[name] += 1
         if any(reward.name == name and reward.kind == "donation" for reward in program.reward):
-            self._donated[standing.charity or "for points"] += worth
+            giving = program.giving
+            self._donated[giving.chosen(standing.charity).name if giving else standing.charity or "for points"] += worth
         is_on_the_sale = not name or bool(comes_off.lines)
         return comes_off, worth if is_on_the_sale else 0
 

@@ -129,7 +129,7 @@ def priced(
     if wanted is not None:
         by_reward = off(wanted, paid, standing)
         redeemed_minor, taken = by_reward.minor, by_reward.lines
-        beside = total([beside, effects_of(wanted, standing, by_reward)])
+        beside = total([beside, effects_of(wanted, standing, by_reward, program.giving)])
     elif redeem:
         redeemed_minor = worth_minor(program, redeem)
         taken = line_shares(program, Sold(paid, 0, redeem, redeemed_minor), "")

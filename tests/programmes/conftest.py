@@ -281,7 +281,7 @@ class Member:
         for name, change in changes.items():
             self.lots[name].points += change
         earned = award(program, sale, taken.minor, standing, self.luck)
-        rewarded = [effects_of(wanted, standing, taken)] if wanted and not why else []
+        rewarded = [effects_of(wanted, standing, taken, program.giving)] if wanted and not why else []
         effects = total([earned.effects, Effects(counts=cheaper.counts), *rewarded])
         self.history = self.history.plus(effects, day, sales=1)
         self._earns(day, earned)
