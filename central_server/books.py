@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from central_server import channels, profiles, schema
+from central_server import channels, profiles, schema, used_up
 from central_server.database import AT_ONCE, add, among, keep, put
 from central_server.histories import Histories
 from central_server.office import Office
@@ -158,6 +158,9 @@ class Books:
         self._store_limits()
         channels.announce_members(self.connection, self._changed)
         self._changed.clear()
+        if sums := self.histories.sums_of_rules():
+            programs = [self.program, *self.office.programs_to_come(self.connection)]
+            used_up.add(self.connection, programs, sums)
 
     def changed(self, member: str) -> None:
         self._changed.add(member)

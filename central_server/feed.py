@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from central_server import profiles, schema, surprises
+from central_server import profiles, schema, surprises, used_up
 from central_server.channels import FORFEIT, PROGRAM, RECALL, RENEW, grants_of, members_of
 from central_server.histories import for_a_till, read_history
 from central_server.office import Office
@@ -95,7 +95,7 @@ def _programs(office: Office, connection: Connection, terminal: str) -> Iterable
     drawing = surprises.seed_of(office, connection, programs)
     key = terminal_key(drawing, terminal).hex() if drawing else ""
     for program in programs:
-        yield ProgramItem(program.text, key)
+        yield ProgramItem(program.text, key, used_up.gone(connection, program))
 
 
 def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[FeedItem]:

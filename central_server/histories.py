@@ -12,7 +12,7 @@ from datetime import date
 import msgspec
 from sqlalchemy import Connection, delete, select
 
-from central_server import schema
+from central_server import schema, used_up
 from central_server.database import among, put
 from ledger.settlement import MemberBook
 from loyalty.days import day_before, months_before
@@ -47,6 +47,7 @@ class Histories:
         self._today = today
         self._stored: dict[str, tuple[str, str]] = {}
         self._added: dict[str, History] = {}
+        self._of_rules: dict[str, int] = {}
         self._vesting: dict[str, dict[str, str]] = {}
         self._is_vesting = connection.execute(select(schema.vesting.c.member).limit(1)).first() is not None
 
@@ -80,6 +81,14 @@ class Histories:
         self._added[member] = self._added.get(member, NO_HISTORY).plus(
             effects, day, sales=sales, is_activity=is_activity
         )
+        for key, count in effects.counts.items():
+            if used_up.is_summed(key):
+                self._of_rules[key] = self._of_rules.get(key, 0) + count
+
+    def sums_of_rules(self) -> dict[str, int]:
+        """What has been counted for ever since this was last asked, of all members together."""
+        sums, self._of_rules = self._of_rules, {}
+        return sums
 
     def add_history(self, member: str, more: History) -> None:
         self._added[member] = self._added.get(member, NO_HISTORY).and_also(more)

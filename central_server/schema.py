@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest migration: the only version of the tables that this program serves."""
 
 metadata = MetaData(
@@ -265,6 +265,9 @@ vesting = Table("vesting", metadata, _key("member"), _key("lot"), _text("usable_
 
 undone = Table("undone", metadata, _key("shop"), _key("document"), _text("undone"))
 """What the returns of a sale took out of its member's history (`central_server.histories.Undone`, JSON)."""
+
+rule_count = Table("rule_count", metadata, _key("name"), _number("amount"))
+"""What all members together have had of a rule, by the name under which it is counted for ever: budgets and stock end by it."""
 
 floor_owed = Table("floor_owed", metadata, _key("member"), _key("terminal"), _number("number"), _text("hash"))
 """The last entry by which a member spent on a till's floor limit, until nothing of it is owed and the limit is renewed."""

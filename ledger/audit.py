@@ -16,7 +16,7 @@ from loyalty.award import award, gift
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.returns import ReturnRefused, left_of, reversal
-from loyalty.reward import ON_THE_SALE, Off, after, effects_of, member_prices, off
+from loyalty.reward import ON_THE_SALE, Off, after, effects_of, member_prices, off, why_not
 from loyalty.sale import Return
 from loyalty.standing import NO_EFFECTS, Effects, total
 from loyalty.surprise import Luck, counted_at
@@ -141,6 +141,7 @@ class _Audit:
             return
         if not entry.member:
             yield from _unlike(points=(body.awarded, 0), redeemed=(body.redeemed, 0), off=(body.off, {}))
+            yield from _unlike(reward=(body.reward, ""), redeemed_minor=(body.redeemed_minor, 0))
             return
         standing = body.standing
         taken = member_prices(program.price, body.sale, standing)
@@ -152,7 +153,10 @@ class _Audit:
         elif reward is not None:
             by_reward = off(reward, paid, standing)
             minor = by_reward.minor if reward.kind in ON_THE_SALE else 0
-            beside.append(effects_of(reward, standing, by_reward))
+            beside.append(effects_of(reward, standing, by_reward, program.giving))
+            # The till asked this before it recorded; of a reward that costs nothing it is all that stands in anybody's way.
+            if why := why_not(reward, paid, standing, reward.points):
+                yield "reward", body.reward, f"none ({why})"
             yield from _unlike(redeemed=(body.redeemed, reward.points), redeemed_minor=(body.redeemed_minor, minor))
         else:
             yield from _unlike(redeemed_minor=(body.redeemed_minor, worth_minor(program, body.redeemed)))
@@ -263,6 +267,7 @@ def _unlike_effects(said: Effects, computed: Effects) -> Iterator[tuple[str, obj
         counts=(_counted(said.counts), _counted(computed.counts)),
         paid=(said.paid, computed.paid),
         donated_minor=(said.donated_minor, computed.donated_minor),
+        charity=(said.charity, computed.charity),
     )
 
 

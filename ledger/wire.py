@@ -138,10 +138,14 @@ class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True, 
 
 
 class ProgramItem(msgspec.Struct, frozen=True, tag="program", omit_defaults=True):
-    """The TOML text of a programme, and the key in hex with which this terminal draws for surprises, where it has any."""
+    """The TOML text of a programme, and the key in hex with which this terminal draws for surprises, where it has any.
+
+    `gone` are its rules and rewards whose budget or stock is used up for all members; it is told again when that changes.
+    """
 
     text: str
     surprise_key: str = ""
+    gone: list[str] = []
 
 
 class GrantItem(msgspec.Struct, frozen=True, tag="grant"):

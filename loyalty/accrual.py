@@ -73,7 +73,9 @@ class Accrual(Condition):
     Points that do not count `for_tier` are spent like any other.
 
     `budget_points` are all that the rule gives to all members together. A till cannot know that offline: it stops once head
-    office has told it that the budget is spent, so the budget can be passed by what tills give until they hear of it.
+    office has told it that the budget is spent. So the budget is passed by no more than the last award that was within it, and
+    what tills gave before they heard; by a till that hears nothing at all, no member gets more than the whole budget. What
+    comes back by returns can be given again, and a rule that keeps its name goes on counting in the next version.
     """
 
     name: Name

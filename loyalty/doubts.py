@@ -214,6 +214,8 @@ def _giving_back(program: Program) -> Iterator[Doubt]:
             elif redeem.points and reward.value_minor < reward.points * redeem.worth_minor // redeem.points:
                 worth = money(reward.points * redeem.worth_minor // redeem.points)
                 yield (*path, "points"), f"{called} gives less than the same points as money, which are worth {worth}"
+        if not reward.points and not reward.birthday and all(limit.per == "sale" for limit in reward.limits):
+            yield (*path, "points"), f"{called} costs nothing and can be had with every sale: name limits or a birthday"
         if reward.kind == "product" and reward.goods.is_everything and not reward.most_minor:
             yield (
                 (*path, "most_minor"),

@@ -131,16 +131,18 @@ def reversed_so_far(program: Program, sold: Sold, left: Left) -> Reversal:
     used = award(program, sale, sold.redeemed_minor, sold.standing)
     kept = award_of_left(program, sale, sold.redeemed_minor, sold.standing, left.sale)
     surprise = max(0, sold.awarded - used.points)
-    by_reward = _paid_by_reward(program, sold, left)
-    if by_reward is not None:
-        spent, spent_minor = redeemed * by_reward // sold.redeemed_minor, by_reward
+    paid_minor = _paid_by_reward(program, sold, left)
+    if paid_minor is not None:
+        spent = redeemed * paid_minor // sold.redeemed_minor
     else:
         spent = redeemed * left_minor // whole_minor if sold.redeemed_minor and whole_minor else redeemed
-        spent_minor = worth_of(program, sold, spent)
+        # A reward that cost no points has paid of the sale all the same: nobody gets that part in money.
+        part = _part_of(sold.redeemed_minor, left_minor, whole_minor)
+        paid_minor = worth_of(program, sold, spent) if redeemed else part
     return Reversal(
         taken_points=max(0, sold.awarded - surprise - kept.points),
         restored_points=redeemed - spent,
-        restored_minor=sold.redeemed_minor - spent_minor,
+        restored_minor=sold.redeemed_minor - paid_minor,
         returned_minor=whole_minor - left_minor,
         effects=total([kept.effects, negative(used.effects), _priced_less(program, sold, left_minor)])
         if sold.effects
@@ -194,6 +196,10 @@ def worth_of(program: Program, sold: Sold, points: int) -> int:
     if sold.redeemed_minor == worth_minor(program, sold.redeemed):
         return worth_minor(program, points)
     return sold.redeemed_minor * points // sold.redeemed
+
+
+def _part_of(minor: int, left_minor: int, whole_minor: int) -> int:
+    return minor * left_minor // whole_minor if whole_minor else minor
 
 
 class _CameBack:

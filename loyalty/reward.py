@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from loyalty.accrual import Limit, limits_and, within
 from loyalty.conditions import Condition, Goods, Name
+from loyalty.giving import Giving
 from loyalty.sale import LineItem, Sale
 from loyalty.standing import Effects, Standing
 from loyalty.toml_table import Count, Milli, Table
@@ -24,7 +25,7 @@ ON_THE_SALE = ("money", "percent", "product", "cheapest", "fixed price")
 
 
 class Reward(Condition):
-    """So many `points` buy this, once a sale.
+    """So many `points` buy this, once a sale; with `points = 0` it costs nothing (a birthday drink, a free extra a month).
 
     `money`: `value_minor` off these goods. `percent`: off these goods, `most_minor` at most. `product`: one of these goods
     for nothing, if it costs `most_minor` at most; `cheapest`: the cheapest of them. `fixed price`: one of these goods for
@@ -34,12 +35,13 @@ class Reward(Condition):
     receipt vouches for; the till that takes it is the host's.
 
     `stock` is what there is for all members together. A till cannot know that offline: it stops once head office has told it
-    that all are gone, so more can be promised by as many as tills hand over until they hear of it.
+    that all are gone. So no more is handed over beyond the stock than what tills did before they heard; at a till that hears
+    nothing at all, no member has more than the whole stock. What comes back by returns is there again.
     """
 
     name: Name
     title: Words
-    points: Count
+    points: int = Field(ge=0, le=1_000_000)
     kind: Literal[
         "money",
         "percent",
@@ -74,6 +76,12 @@ class Reward(Condition):
     def bounds(self) -> list[Limit]:
         """The limits and the stock: what all members take is at least what one of them does."""
         return limits_and(self.limits, Limit(uses=self.stock, per="ever") if self.stock else None)
+
+    def counted(self, day: str, standing: Standing) -> dict[str, int] | None:
+        """What its limits count for one of it, None where they leave none: its points, or one for what costs nothing."""
+        whole = max(1, self.points)
+        left, counts = within(self.bounds, self.name, whole, day, standing)
+        return counts if left == whole else None
 
 
 class Price(Condition):
@@ -133,14 +141,14 @@ def why_not(reward: Reward, sale: Sale, standing: Standing, spendable: int) -> s
         return "points"
     if reward.name in standing.gone:
         return "stock"
-    if within(reward.bounds, reward.name, reward.points, sale.business_day, standing)[0] < reward.points:
+    if reward.counted(sale.business_day, standing) is None:
         return "limits"
     return "" if reward.kind not in ON_THE_SALE or off(reward, sale, standing).lines else "goods"
 
 
 def off(reward: Reward, sale: Sale, standing: Standing) -> Off:
     """What the reward takes off this sale, and what its limits count; for those that take nothing off, only that."""
-    _, counts = within(reward.bounds, reward.name, reward.points, sale.business_day, standing)
+    counts = reward.counted(sale.business_day, standing) or {}
     lines = [line for line in sale.lines if reward.goods.has(line) and line.amount_minor > 0]
     match reward.kind:
         case "money":
@@ -155,10 +163,15 @@ def off(reward: Reward, sale: Sale, standing: Standing) -> Off:
             return Off({}, counts)
 
 
-def effects_of(reward: Reward, standing: Standing, taken: Off) -> Effects:
-    """What a reward does beside moving points: what its limits count, and what it gives to the member's charity."""
-    donated = reward.value_minor if reward.kind == "donation" else 0
-    return Effects(counts=taken.counts, donated_minor=donated, charity=standing.charity if donated else "")
+def effects_of(reward: Reward, standing: Standing, taken: Off, giving: Giving | None) -> Effects:
+    """What a reward does beside moving points: what its limits count, and what it gives to the member's charity.
+
+    Of a programme with charities (`giving`) that is the one a share of a sale would go to.
+    """
+    if reward.kind != "donation":
+        return Effects(counts=taken.counts)
+    charity = giving.chosen(standing.charity).name if giving else standing.charity
+    return Effects(counts=taken.counts, donated_minor=reward.value_minor, charity=charity)
 
 
 def _one_piece(reward: Reward, lines: Sequence[LineItem], total_minor: int) -> dict[str, int]:

@@ -176,6 +176,7 @@ class Simulation:
         self._budgets |= {f"{reward.name}/uses/ever": reward.stock for reward in program.reward if reward.stock}
         self._given: Counter[str] = Counter()
         self._gone: tuple[str, ...] = ()
+        self._has_gifts = any(not reward.points for reward in program.reward)
         self._knows_birthdays = any(rule.birthday for _, rule in _conditions(program))
 
     def sell(self, sale: Sale, card: str) -> None:
@@ -315,7 +316,9 @@ class Simulation:
     def _redeem(self, member: _Member, sale: Sale, standing: Standing) -> tuple[Off, int]:
         """What this member has for their points: what comes off and is counted, and how much of the sale it paid."""
         program, behaviour, day = self._program, self._behaviour, sale.business_day
-        if not member.lots or not self._drawn(behaviour.redeem_percent, sale.till, sale.sale_ref, "redeem"):
+        if not (member.lots or self._has_gifts) or not self._drawn(
+            behaviour.redeem_percent, sale.till, sale.sale_ref, "redeem"
+        ):
             return NOTHING_OFF, 0
         spendable = member.spendable(day)
         best: tuple[int, int, str, Off] = (0, 0, "", NOTHING_OFF)
@@ -327,17 +330,19 @@ class Simulation:
                 continue
             comes_off = off(reward, sale, standing)
             worth = _worth(reward, comes_off)
-            if worth >= behaviour.redeem_from_minor or (reward.kind in HANDED_OVER and not best[1]):
+            if worth >= behaviour.redeem_from_minor or (reward.kind in HANDED_OVER and not (best[1] or best[2])):
                 best = max(best, (worth, reward.points, reward.name, comes_off), key=lambda one: one[:2])
         worth, points, name, comes_off = best
-        if not points:
+        if not (points or name):
             return NOTHING_OFF, 0
-        member.spend(points, day)
+        if points:
+            member.spend(points, day)
         self._now.redeemed += points
         self._now.redeemed_minor += worth
         self._rewards[name] += 1
         if any(reward.name == name and reward.kind == "donation" for reward in program.reward):
-            self._donated[standing.charity or "for points"] += worth
+            giving = program.giving
+            self._donated[giving.chosen(standing.charity).name if giving else standing.charity or "for points"] += worth
         is_on_the_sale = not name or bool(comes_off.lines)
         return comes_off, worth if is_on_the_sale else 0
 
@@ -417,7 +422,8 @@ class Simulation:
             return rules.worth_minor * 1000 // rules.points, "what the programme pays for points"
         if whole.redeemed and whole.redeemed_minor:
             return whole.redeemed_minor * 1000 // whole.redeemed, "what the points redeemed here bought on average"
-        stated = [one.value_minor * 1000 // one.points for one in self._program.reward if one.kind in STATED]
+        bought = [one for one in self._program.reward if one.kind in STATED and one.points]
+        stated = [one.value_minor * 1000 // one.points for one in bought]
         return (
             (max(stated), "the best reward")
             if stated

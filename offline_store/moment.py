@@ -6,7 +6,8 @@ Read once in a transaction, from one table.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -19,7 +20,8 @@ from offline_store.journal import Identity
 @dataclass(frozen=True)
 class Moment:
     """`now` is the till's clock, but never earlier than the last server time it saw. `acknowledged` is the number of the last
-    entry that head office has. `since` is when this till was made, or last started where the caller knows."""
+    entry that head office has. `since` is when this till was made, or last started where the caller knows. `gone` are the rules
+    and rewards that are used up, by the id of their programme."""
 
     who: Identity
     program: Program
@@ -27,6 +29,7 @@ class Moment:
     acknowledged: int
     since: datetime
     shop: str = ""
+    gone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def local(self) -> datetime:
@@ -67,4 +70,5 @@ def moment(db: sqlite3.Connection, clock: datetime, started_at: datetime | None 
         acknowledged=int(known.get("acknowledged", "0")),
         since=max(made_at, started_at) if started_at else made_at,
         shop=known.get("shop", ""),
+        gone=settings.gone(known),
     )

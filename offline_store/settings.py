@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from loyalty.program import Program, read_program
@@ -23,6 +24,21 @@ def put(db: sqlite3.Connection, name: str, value: str) -> None:
 
 def every(db: sqlite3.Connection) -> dict[str, str]:
     return dict(db.execute("SELECT name, value FROM setting").fetchall())
+
+
+def put_gone(db: sqlite3.Connection, program_id: str, names: Sequence[str]) -> None:
+    """Head office's word on which rules and rewards of a programme are used up: all of them, instead of what it said before."""
+    known = get(db, "gone")
+    by_program: dict[str, Sequence[str]] = {**(json.loads(known) if known else {}), program_id: names}
+    told = {name: listed for name, listed in by_program.items() if listed}
+    if told or known:
+        put(db, "gone", json.dumps(told) if told else "")
+
+
+def gone(known: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """By programme, which of its rules and rewards are used up, in the settings `known`."""
+    text = known.get("gone", "")
+    return {name: tuple(listed) for name, listed in json.loads(text).items()} if text else {}
 
 
 def use_program(db: sqlite3.Connection, program: Program, since: str) -> None:

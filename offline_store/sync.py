@@ -423,6 +423,7 @@ class Sync:
                         program = read_program(item.text, "programme from head office")
                         settings.put_surprise_key(db, program, item.surprise_key)
                         settings.use_program(db, program, at.recorded_at)
+                        settings.put_gone(db, program.id, item.gone)
                         at = moment(db, self._clock())
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")

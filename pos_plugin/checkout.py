@@ -208,11 +208,13 @@ class Checkout:
             )
         if wanted > spendable:
             rejected.append(Rejected("NOT_SPENDABLE_HERE", text))
-        redeem, reward = 0, asked.reward.name if asked.reward else ""
+        # A reward may cost nothing: that it can be had shows in that nothing was rejected.
+        redeem, reward = 0, asked.reward.name if asked.reward and not rejected else ""
         if recorded is not None:
             redeem = recorded.redeemed if asked.redeem_points or reward else 0
-        elif wanted and reward:
-            redeem = wanted if wanted <= spendable else 0
+            reward = reward if recorded.redeemed or recorded.reward else ""
+        elif reward:
+            redeem = wanted
         elif wanted:
             redeem = most_redeemable(program, asked.paid.total_minor, min(wanted, spendable))
         result = pricing.priced(program, sale, member, asked.standing, redeem=redeem, reward=reward)

@@ -78,7 +78,7 @@ def reward_offers(program: Program, paid: Sale, standing: Standing, usable: int,
         worth = off(reward, paid, standing).minor if reward.kind in ON_THE_SALE else reward.value_minor
         title, price = in_language(reward.title, language), program.unit.counted(reward.points)
         if not missing:
-            words = say("{reward} for {points}", language, reward=title, points=price)
+            words = say("{reward} for {points}", language, reward=title, points=price) if reward.points else title
             can.append(Offer(reward.points, worth, words, reward.name, title))
         elif missing <= usable:
             words = say("{reward} for {points}: {missing} more", language, reward=title, points=price, missing=missing)

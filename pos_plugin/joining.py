@@ -120,7 +120,8 @@ def _welcome(
     checkout: Checkout, db: sqlite3.Connection, at: Moment, member: str, profile: Profile, about: str, operator: str
 ) -> int:
     """What the programme gives for joining, in an entry of its own; answers how many points."""
-    standing = standing_of(at.program, NO_HISTORY, profile, at.today, shop=at.shop, terminal=at.who.terminal)
+    gone = at.gone.get(at.program.id, ())
+    standing = standing_of(at.program, NO_HISTORY, profile, at.today, shop=at.shop, terminal=at.who.terminal, gone=gone)
     earned = gift(at.program, "join", at.today, at.occurred_at, standing)
     if earned.points or earned.effects:
         document = document_name("gift", "join", member)

@@ -78,14 +78,22 @@ def known_of(db: sqlite3.Connection, program: Program, member: str) -> Known:
 
 def standing_at(db: sqlite3.Connection, at: Moment, program: Program, member: str, day: str, known: Known) -> Standing:
     """What this till knows of the member, as of trading day `day`; of nobody, only where the sale is."""
+    gone = at.gone.get(program.id, ())
     if not member:
-        return Standing(shop=at.shop, terminal=at.who.terminal)
+        return Standing(shop=at.shop, terminal=at.who.terminal, gone=gone)
     row = db.execute("SELECT position FROM feed_position WHERE channel BETWEEN 'members/' AND 'members0'").fetchone()
     position = int(row[0]) if row else 0
     if not looks_back(program):
         return Standing(position, at.shop, at.who.terminal)
     return standing_of(
-        program, known.history, known.profile, day, shop=at.shop, terminal=at.who.terminal, feed_position=position
+        program,
+        known.history,
+        known.profile,
+        day,
+        shop=at.shop,
+        terminal=at.who.terminal,
+        feed_position=position,
+        gone=gone,
     )
 
 
@@ -112,13 +120,13 @@ def priced(
 ) -> Priced:
     """The sale under this standing. What is redeemed has been found possible before."""
     paid, off_prices = with_member_prices(program, sale, member, standing)
-    wanted = reward_named(program, reward) if redeem else None
+    wanted = reward_named(program, reward)
     beside = Effects(counts=off_prices.counts) if off_prices.counts else NO_EFFECTS
     redeemed_minor, taken = 0, _NO_LINES
     if wanted is not None:
         by_reward = off(wanted, paid, standing)
         redeemed_minor, taken = by_reward.minor, by_reward.lines
-        beside = total([beside, effects_of(wanted, standing, by_reward)])
+        beside = total([beside, effects_of(wanted, standing, by_reward, program.giving)])
     elif redeem:
         redeemed_minor = worth_minor(program, redeem)
         taken = line_shares(program, Sold(paid, 0, redeem, redeemed_minor), "")

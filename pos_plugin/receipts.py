@@ -127,7 +127,8 @@ def sale_receipt(
     if points is not None:
         blocks += points_block(program, points, layout, worth_saying(priced.award.reasons))
         if reward and not priced.redeemed_minor:
-            blocks += layout.wrapped(say("For your points: {reward}", reward=said(reward.title)))
+            title = in_language(reward.title, layout.language)
+            blocks += layout.wrapped(say("For your points: {reward}", reward=title) if reward.points else title)
         blocks += _beside_points(program, priced, layout)
         blocks += [block for line in (*_tier_lines(tier, layout), *benefits) for block in layout.wrapped(line)]
     elif could_have_earned and program.claim.within_days and not is_training:

@@ -30,6 +30,7 @@ from drivers.errors import DeviceError
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
 from ledger.wire import MemberLookup
+from loyalty.words import in_language
 from offline_store import journal, members, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
@@ -321,6 +322,10 @@ class Terminal:
                 "points": program.redeem.points,
                 "worth_minor": program.redeem.worth_minor,
                 "claim_days": program.claim.within_days,
+                "charities": [
+                    {"name": one.name, "title": in_language(one.title)}
+                    for one in (program.giving.charities if program.giving else [])
+                ],
             },
             "network": {
                 "configured": self.sync is not None,

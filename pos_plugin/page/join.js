@@ -1,4 +1,4 @@
-// Somebody joins: with the card just scanned, or with a new number. Name and phone are voluntary, and need head office's key.
+// Somebody joins: with the card just scanned, or with a new number. All else is voluntary; name and phone need head office's key.
 
 import { post } from "./api.js";
 import { $, fill, h } from "./dom.js";
@@ -6,23 +6,52 @@ import { state } from "./live.js";
 import { say, warn } from "./say.js";
 
 let attachTo = () => {};
+let brought;
 
 export const isOpen = () => $("#join").open;
 
-// A card scanned while the form is open goes into it.
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const two = (number) => String(number).padStart(2, "0");
+
+// A card scanned while the form is open goes into it: a new one is the member's, a known one that of whoever brought them.
 export function scannedCard(code) { $("#join-card").value = code; }
+
+export function scannedMember(who) {
+  const into = $("#join-referrer");
+  if (!into || document.activeElement !== into) return warn("Somebody has joined with this card already.");
+  into.value = who.card;  // masked, as everywhere; the till is told the reference
+  brought = who;
+  return undefined;
+}
+
+function referrer() {
+  const typed = $("#join-referrer").value.replace(/\s/g, "");
+  return typed && typed === brought?.card ? brought.member : typed;
+}
+
+const field = (id, label, more) => h("label", { class: "field" }, h("span", {}, label), h("input", { id, type: "text", autocomplete: "off", maxlength: "64", ...more }));
+
+// Beside its label, not in it: the choices are no part of the label.
+const choice = (id, label, none, options) => h("div", { class: "field" }, h("label", { for: id }, label),
+  h("select", { id }, h("option", { value: "" }, none), options.map(([value, text]) => h("option", { value }, text))));
 
 export function openJoin(card, attach) {
   attachTo = attach;
+  brought = undefined;
   const dialog = $("#join");
   const canName = Boolean(state?.till.enrolled);
-  const field = (id, label, more) => h("label", { class: "field" }, h("span", {}, label), h("input", { id, type: "text", autocomplete: "off", maxlength: "64", ...more }));
+  const charities = state?.program.charities ?? [];
   fill(dialog,
     h("form", { onsubmit: submit },
       h("h2", { id: "join-title" }, "Join a member"),
       field("join-card", "Card", { inputmode: "numeric", value: card, placeholder: "Scan a card, or leave empty for a new number" }),
       field("join-name", "Name (voluntary)", { disabled: !canName }),
       field("join-phone", "Phone (voluntary)", { inputmode: "tel", disabled: !canName }),
+      h("fieldset", { class: "birthday" }, h("legend", {}, "Birthday (voluntary)"),
+        field("join-day", "Day", { inputmode: "numeric", maxlength: "2" }),
+        choice("join-month", "Month", "–", MONTHS.map((name, index) => [two(index + 1), name]))),
+      field("join-referrer", "Who brought you (voluntary)", { placeholder: "Scan or type that member's card" }),
+      charities.length ? choice("join-charity", "Charity (voluntary)", "No choice", charities.map((one) => [one.name, one.title])) : null,
       canName ? null : h("p", { class: "dim" }, "Name and phone can be taken once this till has been connected to head office."),
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "secondary", onclick: () => dialog.close() }, "Cancel"),
@@ -31,18 +60,36 @@ export function openJoin(card, attach) {
   if (card) $("#join-go").focus();
 }
 
+// Month and day as the till wants them; null where one of both is missing, or the day is none.
+function birthday() {
+  const [day, month] = [$("#join-day").value.trim(), $("#join-month").value];
+  if (!day && !month) return "";
+  return month && /^\d{1,2}$/.test(day) ? `${month}-${two(day)}` : null;
+}
+
+const asked = (born) => ({
+  card: $("#join-card").value.replace(/\s/g, ""), name: $("#join-name").value.trim(), phone: $("#join-phone").value.trim(),
+  birthday: born, charity: $("#join-charity")?.value ?? "", referrer: referrer(),
+});
+
 async function submit(event) {
   event.preventDefault();
+  const born = birthday();
+  if (born === null) {
+    $("#join-day").focus();
+    return warn("A birthday is a day and a month, or leave both empty.");
+  }
   const button = $("#join-go");
   button.disabled = true;
   try {
-    const joined = await post("/v1/members", { card: $("#join-card").value.replace(/\s/g, ""), name: $("#join-name").value.trim(), phone: $("#join-phone").value.trim() });
+    const joined = await post("/v1/members", asked(born));
     await attachTo(await post("/v1/identify", { scan: joined.card, entry_mode: "typed" }));
     done(joined.card);
   } catch (refusal) {
     button.disabled = false;
     warn(refusal);
   }
+  return undefined;
 }
 
 function done(card) {

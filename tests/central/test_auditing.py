@@ -134,6 +134,49 @@ def test_each_way_to_tamper_with_a_sale_is_named_with_its_cashier(office, rich, 
     assert found.by == {"Harbour: Eve": len(found.differences)}
 
 
+TREAT = """
+[[reward]]
+name = "treat"
+title = "A birthday treat"
+points = 0
+kind = "gift"
+birthday = { days_after = 6 }
+limits = [{ uses = 1, per = "year" }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("standing", "counts", "said"),
+    [
+        ({"birthday": "02-28"}, {"treat/uses/2026": 1}, []),
+        ({"birthday": "03-03"}, {"treat/uses/2026": 1}, [("reward", "treat", "none (birthday)")]),
+        ({"birthday": "02-28"}, {}, [("counts", "{}", "{'treat/uses/2026': 1}")]),
+        (
+            {"birthday": "02-28", "counts": {"treat/uses/2026": 1}},
+            {},
+            [("reward", "treat", "none (limits)")],
+        ),
+    ],
+)
+def test_a_reward_for_nothing_computes_again_and_whoever_could_not_have_it_is_named(
+    office, till, tell, standing, counts, said
+):
+    one = till()
+    one.program = tell.use(office, RICH + TREAT)
+    one.standing = Standing(shop="Harbour", terminal=one.name, **standing)
+    effects = Effects(qualifies=1000, counts=counts, donated_minor=10, charity="trees")
+    sell(one, "1", 1000, "anna", "Eve", reward="treat", effects=effects)
+    one.send()
+    found = auditing.audit(office).differences
+    assert [(one.what, one.said, one.computed) for one in found] == said
+
+
+def test_a_reward_given_to_nobody_is_named(office, rich):
+    sell(rich, "1", 1000, "", "Eve", reward="treat", redeemed_minor=100)
+    rich.send()
+    assert {one.what for one in auditing.audit(office).differences} == {"reward", "redeemed_minor"}
+
+
 @pytest.mark.parametrize(
     ("changes", "what"),
     [({"taken": 0}, "taken"), ({"returned_minor": 1}, "returned_minor"), ({"effects": Effects()}, "qualifies")],

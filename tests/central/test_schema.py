@@ -21,7 +21,7 @@ LEADS_WITH = {
     "card": {"card"},  # directories: they lead with what is looked up, and name the member
     "phone_hash": {"phone"},
     "code_hash": {"enroll_code"},
-    "name": {"setting"},
+    "name": {"setting", "rule_count"},
     "program": {"program"},
 }
 

@@ -15,6 +15,7 @@ from loyalty.redeem import worth_minor
 from loyalty.returns import ReturnRefused, Reversal, Sold, left_at_least, left_of, reversal
 from loyalty.reward import off
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+from loyalty.standing import Effects
 
 
 def programme(*, earn: tuple[int, int] = (1, 100), redeem: tuple[int, int] = (100, 100)) -> Program:
@@ -291,3 +292,16 @@ def test_however_a_sale_with_a_reward_comes_back_no_return_pays_less_than_nothin
             sums = [sums[0] + found.restored_points, sums[1] + found.restored_minor]
         rest = reversal(BOTTLE, sold, earlier, whole("rest"))
         assert (sums[0] + rest.restored_points, sums[1] + rest.restored_minor) == (150, taken)
+
+
+def test_what_a_reward_for_nothing_paid_comes_back_as_no_money() -> None:
+    goods = sale(TEA, CAKE)
+    sold = Sold(goods, awarded=10, redeemed_minor=550, effects=Effects(counts={"cake/uses/2026": 1}))
+    cake = reversal(PLAIN, sold, [], lines("2", ref="a"))
+    # 10.00 were paid for goods of 15.50: the cake's share of that is 3.54, and what the reward paid of it is 1.96.
+    assert figures(cake) == (4, 0, 196, 550)
+    assert cake.effects.counts == {}, "the treat has been had until all of the sale is back"
+    tea = reversal(PLAIN, sold, [lines("2", ref="a")], lines("1", ref="b"))
+    assert figures(tea) == (6, 0, 354, 1000)
+    assert tea.effects.counts == {"cake/uses/2026": -1}
+    assert figures(reversal(PLAIN, sold, [], whole())) == (10, 0, 550, 1550)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from loyalty.award import award
 from loyalty.expiry import Expire
+from loyalty.giving import Charity, Giving
 from loyalty.program import Program
 from loyalty.redeem import most_redeemable, worth_minor
 from loyalty.reward import Off, Reward, after, effects_of, member_prices, off, shared, why_not
@@ -88,6 +89,14 @@ def test_a_reward_takes_off_what_it_says(keys: dict[str, Any], total: int, lines
         ({"stock": 3}, 100, {"counts": {"treat/uses/ever": 3}}, "limits"),
         ({"kind": "product", "goods": {"products": ["beer"]}}, 100, {}, "goods"),
         ({"kind": "product"}, 100, {}, ""),
+        # one that costs nothing
+        ({"points": 0}, 0, {}, ""),
+        ({"points": 0, "limits": [{"uses": 1, "per": "year"}]}, 0, {}, ""),
+        ({"points": 0, "limits": [{"uses": 1, "per": "year"}]}, 0, {"counts": {"treat/uses/2026": 1}}, "limits"),
+        ({"points": 0, "limits": [{"points": 2, "per": "year"}]}, 0, {"counts": {"treat/points/2026": 1}}, ""),
+        ({"points": 0, "limits": [{"points": 2, "per": "year"}]}, 0, {"counts": {"treat/points/2026": 2}}, "limits"),
+        ({"points": 0, "birthday": {"days_after": 6}}, 0, {"birthday": "03-03"}, "birthday"),
+        ({"points": 0, "birthday": {"days_after": 6}}, 0, {"birthday": "03-04"}, ""),
     ],
 )
 def test_a_reward_that_cannot_be_had_says_why(
@@ -100,9 +109,16 @@ def test_what_a_reward_counts_and_donates() -> None:
     one, here = sale(TEA), Standing(charity="sea")
     counted = reward(limits=[{"uses": 2, "per": "month"}, {"points": 500, "per": "year"}], stock=9)
     counts = {"treat/uses/2026-03": 1, "treat/points/2026": 100, "treat/uses/ever": 1}
-    assert effects_of(counted, here, off(counted, one, here)) == Effects(counts=counts)
+    assert effects_of(counted, here, off(counted, one, here), None) == Effects(counts=counts)
+    free = reward(points=0, limits=[{"uses": 2, "per": "month"}, {"points": 500, "per": "year"}])
+    assert off(free, one, here).counts == {"treat/uses/2026-03": 1, "treat/points/2026": 1}
     given_away = reward(kind="donation", value_minor=500)
-    assert effects_of(given_away, here, off(given_away, one, here)) == Effects(donated_minor=500, charity="sea")
+    giving = Giving(percent=1, charities=[Charity(name="woods", title="Woods"), Charity(name="sea", title="Sea")])
+    for chosen, among, charity in (("sea", None, "sea"), ("sea", giving, "sea"), ("", giving, "woods"), ("", None, "")):
+        whose = Standing(charity=chosen)
+        found = effects_of(given_away, whose, off(given_away, one, whose), among)
+        assert found == Effects(donated_minor=500, charity=charity)
+    assert effects_of(free, here, off(free, one, here), giving).charity == ""
 
 
 def test_a_price_for_members_falls_on_its_lines_and_their_tax() -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 from drivers.simulated.printer import SimulatedPrinter
 from loyalty.program import preset, read_program
 from loyalty.sale import Sale
-from offline_store import journal, settings
+from offline_store import histories, journal, members, settings
 from offline_store.errors import StoreFull
 from offline_store.store import Store
 from pos_plugin.config import Config
@@ -201,6 +201,72 @@ def test_joining_with_the_card_that_nobody_has(till: Till) -> None:
     till.tap("Done")
     till.see("#who", "****0032")
     assert till.terminal.checkout.identify(NEW_CARD).kind == "member"
+
+
+def joined(till: Till, card: str) -> tuple[str, str, bool]:
+    """Birthday, charity, and whether somebody brought them, as this till knows the member of a card."""
+    with till.terminal.store.read() as db:
+        profile = histories.of(db, members.member_of_card(db, card) or "").profile
+    return profile.birthday, profile.charity, profile.is_referred
+
+
+GIVING = """
+[giving]
+percent = 1
+charities = [{ name = "woods", title = "Woods" }, { name = "sea", title = "The sea" }]
+"""
+
+
+def test_joining_with_a_birthday_a_charity_and_who_brought_them_from_the_keyboard(till: Till) -> None:
+    program = read_program(preset("points") + GIVING)
+    till.terminal.store.write(lambda db: settings.use_program(db, program, "2026-01-01T00:00:00+00:00"))
+    till.page.reload()
+    expect(till.page.locator("html")).to_have_attribute("data-ready", "yes")
+    till.tap("Join")
+    for label in ("Day", "Month", "Who brought you (voluntary)", "Charity (voluntary)"):
+        expect(till.page.locator("#join").get_by_label(label, exact=True)).to_be_enabled()
+    for part in ("day", "month", "referrer", "charity"):
+        assert till.page.locator(f"#join-{part}").bounding_box()["height"] >= 48
+    keyboard = till.page.keyboard
+    till.page.focus("#join-card")
+    keyboard.type(NEW_CARD)
+    keyboard.press("Tab")  # name and phone are not to be had, so the birthday is next
+    keyboard.type("7")
+    keyboard.press("Tab")
+    keyboard.type("March")
+    keyboard.press("Tab")
+    expect(till.page.locator("#join-referrer")).to_be_focused()
+    till.terminal.scanned(CARD)
+    expect(till.page.locator("#join-referrer")).to_have_value("****0018")
+    keyboard.press("Tab")
+    keyboard.type("The")
+    till.page.focus("#join-go")
+    keyboard.press("Enter")
+    till.see("#joined-card", "2900 0000 0003 2")
+    assert joined(till, NEW_CARD) == ("03-07", "sea", True)
+
+
+def test_joining_takes_no_half_birthday_and_no_stranger_who_brought_them(till: Till) -> None:
+    till.tap("Join")
+    expect(till.page.locator("#join-charity")).to_have_count(0)  # this programme has none
+    till.page.fill("#join-card", NEW_CARD)
+    till.terminal.scanned(CARD)
+    till.see("#warned", "Somebody has joined with this card already.")
+    for day, month in (("7", ""), ("", "03"), ("x", "03")):
+        till.page.fill("#join-day", day)
+        till.page.select_option("#join-month", month)
+        till.page.click("#join-go")
+        till.see("#warned", "A birthday is a day and a month, or leave both empty.")
+        expect(till.page.locator("#join-day")).to_be_focused()
+    till.page.fill("#join-day", "29")
+    till.page.select_option("#join-month", "02")
+    till.page.fill("#join-referrer", "2900000000049")
+    till.page.click("#join-go")
+    till.see("#warned", "Who brought this member is not known here.")
+    till.page.fill("#join-referrer", f"{OTHER_CARD[:4]} {OTHER_CARD[4:]}")
+    till.page.click("#join-go")
+    till.see("#joined-card", "2900 0000 0003 2")
+    assert joined(till, NEW_CARD) == ("02-29", "", True)
 
 
 def test_some_goods_come_back(till: Till) -> None:

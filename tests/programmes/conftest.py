@@ -267,12 +267,12 @@ class Member:
             receipt.append(f"Members' price: -{money(cheaper.minor)}")
         held = [Slice(name, lot.points, lot.expires_on) for name, lot in self.lots.items() if lot.usable_from <= day]
         can_spend = sum(part.points for part in spendable(held, day)) - self.debt
-        used, taken = 0, NOTHING_OFF
+        used, taken, why = 0, NOTHING_OFF, ""
         if wanted and (why := why_not(wanted, sale, standing, can_spend)):
             receipt.append(f"{in_language(wanted.title)}: not today ({why})")
         elif wanted:
             used, taken = wanted.points, off(wanted, sale, standing)
-            receipt.append(f"{in_language(wanted.title)}: -{used}")
+            receipt.append(f"{in_language(wanted.title)}: -{used}" if used else in_language(wanted.title))
         elif pays:
             used = most_redeemable(program, sale.total_minor, min(pays, can_spend))
             taken = Off({"": worth_minor(program, used)}, {})
@@ -281,7 +281,7 @@ class Member:
         for name, change in changes.items():
             self.lots[name].points += change
         earned = award(program, sale, taken.minor, standing, self.luck)
-        rewarded = [effects_of(wanted, standing, taken)] if wanted and used else []
+        rewarded = [effects_of(wanted, standing, taken, program.giving)] if wanted and not why else []
         effects = total([earned.effects, Effects(counts=cheaper.counts), *rewarded])
         self.history = self.history.plus(effects, day, sales=1)
         self._earns(day, earned)

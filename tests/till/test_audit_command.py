@@ -50,6 +50,13 @@ title = "Members' price"
 percent = 10
 goods = { products = ["tea"] }
 most_minor = 2000
+[[reward]]
+name = "treat"
+title = "A pot of yours for nothing"
+points = 0
+kind = "product"
+goods = { products = ["pot"] }
+limits = [{ uses = 1, per = "month" }]
 """
 LINES = (
     LineItem("1", 1500, 3000, sku="coffee"),
@@ -71,11 +78,15 @@ def traded(till):
     for number in range(4):
         sale = till.sale(f"s{number}", 5500, LINES, operator="Eve", shift="1")
         till.checkout.commit(till.checkout.quote(sale, member if number != 2 else "").quote_id)
+    treat = till.checkout.quote(till.sale("treat", 5500, LINES), member, reward="treat")
+    assert till.checkout.commit(treat.quote_id).reward == "treat"
     till.pass_time(days=4)
     till.sell("later", 2000, member, redeem=20)
     take_back(till.checkout, Return("1", "s0", "r1", amount_minor=1000), operator="Ada")
     take_back(till.checkout, Return("1", "s0", "r2"), operator="Ada")
     take_back(till.checkout, Return("1", "later", "v", is_void=True), operator="Ada")
+    take_back(till.checkout, Return("1", "treat", "t1", amount_minor=333), operator="Ada")
+    take_back(till.checkout, Return("1", "treat", "t2"), operator="Ada")
     return till
 
 

@@ -283,6 +283,158 @@ def test_points_as_a_discount_come_off_each_line_and_as_a_tender_off_none(till, 
     assert ("of it" in done.receipt_text) == bool(taken)
 
 
+FREE = (
+    CLUB
+    + """
+[[reward]]
+name = "extra"
+title = "A tea on the house"
+points = 0
+kind = "product"
+goods = { categories = ["tea"] }
+limits = [{ uses = 1, per = "month" }]
+
+[[reward]]
+name = "sample"
+title = "A sample"
+points = 0
+kind = "gift"
+limits = [{ uses = 1, per = "month" }]
+"""
+)
+
+
+@pytest.fixture
+def generous(till):
+    till.use_program(FREE)
+    return till
+
+
+def test_a_reward_for_nothing_is_had_without_points_and_once_in_its_time(generous) -> None:
+    member = generous.member()
+    quote = quoted(generous, "1", TEA, SOAP, member=member, reward="extra")
+    assert [(one.reward, one.points, one.text) for one in quote.offers] == [
+        ("extra", 0, "A tea on the house"),
+        ("sample", 0, "A sample"),
+    ]
+    assert (quote.rejected, quote.reward, quote.redeem_points, quote.redeemed_minor) == ([], "extra", 0, 450)
+    assert (quote.taken, quote.due_minor) == ({"3": 450}, 1000)
+    done = generous.checkout.commit(quote.quote_id)
+    assert (done.reward, done.redeem_points, done.due_minor, done.earned_points) == ("extra", 0, 1000, 60)
+    assert body(generous, done).effects.counts == {"extra/uses/2026-11": 1}
+    assert "A tea on the house         -4.50" in done.receipt_text
+    assert sold(generous, "1", TEA, SOAP, member=member, reward="extra") == done, "the same again"
+    again = quoted(generous, "2", TEA, member=member, reward="extra")
+    assert [one.code for one in again.rejected] == ["REWARD_NOT_NOW"]
+    assert (again.reward, again.redeemed_minor, again.due_minor) == ("", 0, 450)
+    assert generous.checkout.commit(again.quote_id).due_minor == 450
+    assert problems(generous) == []
+
+
+def test_a_reward_for_nothing_is_for_members_with_their_card(generous) -> None:
+    assert [one.code for one in quoted(generous, "1", TEA, reward="extra").rejected] == ["NO_MEMBER"]
+    member = generous.member()
+    generous.pass_time(hours=1)
+    quote = quoted(generous, "1", TEA, member=member, reward="extra")
+    assert ([one.code for one in quote.rejected], quote.due_minor, quote.offers) == (["CARD_NOT_READ"], 450, [])
+
+
+def test_a_reward_for_nothing_quoted_twice_is_had_once(generous) -> None:
+    member = generous.member()
+    for name, lines in (("sample", (SOAP,)), ("extra", (TEA,))):
+        one = quoted(generous, f"{name}1", *lines, member=member, reward=name)
+        two = quoted(generous, f"{name}2", *lines, member=member, reward=name)
+        generous.checkout.commit(one.quote_id)
+        with pytest.raises(Conflict, match="What is to pay has changed"):
+            generous.checkout.commit(two.quote_id)
+
+
+def test_a_gift_for_nothing_stands_on_the_receipt_and_takes_nothing_off(generous) -> None:
+    done = sold(generous, "1", SOAP, member=generous.member(), reward="sample")
+    assert (done.reward, done.redeemed_minor, done.due_minor) == ("sample", 0, 1000)
+    assert "A sample" in done.receipt_text
+    assert "For your points" not in done.receipt_text
+
+
+def test_a_reward_for_nothing_comes_back_with_the_whole_sale_and_with_no_less(generous) -> None:
+    member = generous.member()
+    sold(generous, "1", TEA, SOAP, member=member, reward="extra")
+    part = take_back(generous.checkout, Return("1", "1", "a", lines=(ReturnedLine("3"),)))
+    assert (part.returned_minor, part.restored_minor, part.refund_minor) == (450, 140, 310)
+    assert [one.code for one in quoted(generous, "2", TEA, member=member, reward="extra").rejected] == [
+        "REWARD_NOT_NOW"
+    ]
+    rest = void(generous.checkout, "1", "1")
+    assert part.refund_minor + rest.refund_minor == 1000, "what was paid, and no more"
+    assert part.restored_points + rest.restored_points == 0
+    assert quoted(generous, "2", TEA, member=member, reward="extra").rejected == []
+    assert history(generous, member).counts == {}
+    assert problems(generous) == []
+
+
+# What is used up.
+
+LIMITED = (
+    CLUB.replace("points = 50\n", "points = 50\nbudget_points = 1000\n")
+    + """
+[[accrual]]
+name = "join"
+title = "Welcome"
+on = "join"
+points = 5
+budget_points = 1000
+
+[[reward]]
+name = "mug"
+title = "A mug"
+points = 0
+kind = "gift"
+stock = 100
+limits = [{ uses = 5, per = "year" }]
+"""
+)
+
+
+def hear_gone(till, *names: str) -> None:
+    identity = read_program(LIMITED).id
+    till.store.write(lambda db: settings.put_gone(db, identity, names))
+
+
+def test_what_head_office_says_is_used_up_is_given_no_more_and_given_again_once_it_is_free(till) -> None:
+    till.use_program(LIMITED)
+    member = till.member()
+    mug = quoted(till, "1", SOAP, member=member, reward="mug")
+    assert (mug.reward, mug.earn_points) == ("mug", 60)
+    hear_gone(till, "mug", "welcome")
+    with pytest.raises(Conflict, match="What is to pay has changed"):
+        till.checkout.commit(mug.quote_id)
+    quote = quoted(till, "1", SOAP, member=member, reward="mug")
+    assert [one.text for one in quote.rejected] == ["A mug is used up."]
+    assert (quote.earn_points, [one.reward for one in quote.offers]) == (10, [])
+    assert quoted(till, "2", SOAP).earn_points == 10, "who is no member is promised nothing else"
+    done = till.checkout.commit(quote.quote_id)
+    assert body(till, done).standing.gone == ("mug", "welcome")
+    hear_gone(till)
+    assert sold(till, "3", SOAP, member=member, reward="mug").reward == "mug"
+    assert problems(till) == []
+
+
+def test_a_welcome_that_is_used_up_is_given_to_nobody_who_joins(till) -> None:
+    till.use_program(LIMITED)
+    assert till.balance(till.member()).points == 5
+    hear_gone(till, "join")
+    assert till.balance(till.member("2900000000025")).points == 0
+
+
+def test_what_is_used_up_under_one_programme_is_not_under_the_next(till) -> None:
+    till.use_program(LIMITED)
+    member = till.member()
+    hear_gone(till, "mug")
+    more = LIMITED.replace("stock = 100", "stock = 200").replace('name = "club"', 'name = "club"\nversion = 2')
+    till.use_program(more)
+    assert quoted(till, "1", SOAP, member=member, reward="mug").reward == "mug"
+
+
 # What is usable when.
 
 

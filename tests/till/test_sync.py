@@ -36,6 +36,7 @@ from ledger.wire import (
     enrolment_message,
     unpack,
 )
+from loyalty.program import read_program
 from offline_store import journal, members, settings
 from offline_store.sync import Nonsense, NotEnrolled, Refused, Sync, SyncError, Unreachable
 from offline_store.verify import verify
@@ -346,6 +347,22 @@ def test_the_programme_comes_by_the_feed_and_a_broken_one_changes_nothing(exchan
     exchange.far.channels["program"].append(ProgramItem('name = "new"\ncurrency = "EUR"\n'))
     assert exchange.step().received == 1
     assert exchange.setting("program").startswith("new-1-")
+
+
+def test_what_is_used_up_comes_with_the_programme_and_the_last_word_counts(exchange) -> None:
+    text = 'name = "new"\ncurrency = "EUR"\n'
+    program = read_program(text)
+
+    def known() -> dict[str, tuple[str, ...]]:
+        with exchange.till.store.read() as db:
+            return dict(exchange.till.checkout.moment(db).gone)
+
+    exchange.step()
+    assert known() == {}
+    for gone, told in (["mug", "tea"], {program.id: ("mug", "tea")}), (["tea"], {program.id: ("tea",)}), ([], {}):
+        exchange.far.channels.setdefault("program", []).append(ProgramItem(text, gone=gone))
+        exchange.step()
+        assert known() == told
 
 
 def test_a_page_of_which_nothing_is_known_here_is_passed_over(exchange) -> None:

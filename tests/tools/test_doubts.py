@@ -71,6 +71,12 @@ def test_no_preset_is_doubted(name: str) -> None:
         ('student = "Student"', 'student = "Student"\nother = "Other"', 'line 5: segment "other" is used by no rule'),
         # names
         # what gives more than it takes
+        ("points = 400", "points = 0", 'line 24: reward "five" costs nothing and can be had with every sale'),
+        (
+            "points = 400",
+            'points = 0\nlimits = [{ uses = 1, per = "sale" }]',
+            'line 24: reward "five" costs nothing and can be had with every sale',
+        ),
         ("points = 400", "points = 4", 'line 24: reward "five" gives 5.00 for points that take 4.00 to earn'),
         ("points = 400", "points = 501", 'line 24: reward "five" gives less than the same points as money'),
         ('kind = "money"\nvalue_minor = 500', 'kind = "product"', 'reward "five" gives one piece of anything'),
@@ -144,3 +150,8 @@ def test_what_cannot_work_together_is_a_problem_with_its_line(was: str, becomes:
     with pytest.raises(ProgramError) as refused:
         read_program(SOUND.replace(was, becomes))
     assert any(one.startswith(problem) for one in refused.value.problems)
+
+
+@pytest.mark.parametrize("bound", ['limits = [{ uses = 1, per = "month" }]', "birthday = { days_after = 6 }"])
+def test_a_reward_for_nothing_that_is_bounded_is_not_doubted(bound: str) -> None:
+    assert doubts(read_program(SOUND.replace("points = 400", f"points = 0\n{bound}"))) == []
