@@ -315,4 +315,4 @@ def test_a_reward_looks_only_at_goods_that_cost_something() -> None:
 def test_only_a_donation_donates() -> None:
     for kind in ("money", "coupon", "gift card", "fixed price"):
         one = reward(kind=kind, value_minor=100)
-        assert effects_of(one, Standing(charity="sea"), off(one, sale(TEA), Standing())) == Effects()
+        assert effects_of(one, Standing(charity="sea"), off(one, sale(TEA), Standing()), None) == Effects()
