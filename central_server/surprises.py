@@ -16,7 +16,7 @@ from central_server.database import keep
 from central_server.errors import OfficeError
 from central_server.files import flush_names, write_private
 from central_server.office import Office
-from ledger.audit import Difference, differences
+from ledger.audit import Difference, differences, has_drawn
 from ledger.entry import Entry, EntryUnreadable, SaleBody, read_entry
 from loyalty.program import Program
 from loyalty.surprise import Luck, seed_hash, terminal_key
@@ -24,6 +24,8 @@ from loyalty.surprise import Luck, seed_hash, terminal_key
 FILE = "surprise.key"
 BOUND = "surprise/"
 """How the setting begins that says by the hash of which seed a programme draws; the programme's id follows."""
+REVEALED = "surprise-revealed/"
+"""How the setting begins that says since when a seed is no secret any more; its hash follows."""
 
 
 def seed_of(office: Office, connection: Connection, programs: Sequence[Program]) -> bytes:
@@ -93,6 +95,7 @@ def reveal(office: Office) -> str:
     with office.database.writing() as connection:
         program = office.program(connection)
         assert program is not None, "init puts a programme in force"
+        keep(connection, schema.setting, [{"name": f"{REVEALED}{seed_hash(seed)}", "value": office.time()}])
         channels.announce(connection, channels.PROGRAM, [program.id])  # the tills forget their keys
     return seed.hex()
 
@@ -100,10 +103,20 @@ def reveal(office: Office) -> str:
 def checked(office: Office, seed: bytes) -> Iterator[Difference]:
     """Draws every recorded sale of the programmes bound to this seed again, and answers what differs.
 
-    Raises OfficeError where no programme has drawn with it.
+    A sale without a draw is believed where its till had never heard from head office and had never drawn: it sold before it was
+    enrolled, or before the key had come. So is one that was recorded after the seed had been revealed, when tills forget their
+    keys. Raises OfficeError where no programme has drawn with it.
     """
     table, inbox = schema.setting.c, schema.inbox.c
     with office.database.reading() as connection:
+        ended = connection.scalar(select(table.value).where(table.name == f"{REVEALED}{seed_hash(seed)}"))
+
+        def luck_of(one: Entry) -> Luck | None:
+            is_late = ended is not None and one.envelope.recorded_at >= ended
+            if is_late and isinstance(one.body, SaleBody) and not has_drawn(one.body):
+                return None
+            return Luck(terminal_key(seed, one.envelope.terminal), one.member)
+
         bound = connection.execute(
             select(table.name).where(table.name.startswith(BOUND), table.value == seed_hash(seed))
         ).scalars()
@@ -124,7 +137,7 @@ def checked(office: Office, seed: bytes) -> Iterator[Difference]:
                 if isinstance(one.body, SaleBody) and one.body.program in programs
             ),
             lambda name: office.program(connection, name),
-            luck_of=lambda one: Luck(terminal_key(seed, one.envelope.terminal), one.member),
+            luck_of=luck_of,
         )
 
 

@@ -7,19 +7,20 @@ with a damaged file differs, too. `outliers` are honest entries that a person ma
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
 import msgspec
 
 from ledger.entry import ClaimBody, Entry, GiveBody, ReturnBody, SaleBody
-from loyalty.award import award, gift
+from loyalty.award import award_of_left, gift
+from loyalty.priced import Priced, priced, reward_named
 from loyalty.program import Program
-from loyalty.redeem import worth_minor
-from loyalty.returns import ReturnRefused, left_of, reversal
-from loyalty.reward import ON_THE_SALE, Off, after, effects_of, member_prices, off, why_not
+from loyalty.returns import ReturnRefused, left_at_least, reversal
+from loyalty.reward import why_not
 from loyalty.sale import Return
-from loyalty.standing import NO_EFFECTS, Effects, total
-from loyalty.surprise import Luck, counted_at
+from loyalty.standing import NO_EFFECTS, Effects
+from loyalty.surprise import Draw, Luck, Told, counted_at
+from loyalty.words import money
 
 OFTEN = {"card": 5, "void": 3, "adjustment": 5}
 """So many in a shift (cards) or a day (voids and adjustments of one operator) are worth a look."""
@@ -29,6 +30,51 @@ BY_HAND = ("goodwill", "adjustment", "transfer")
 ProgramOf = Callable[[str], Program | None]
 SaleOf = Callable[[Entry, str], Entry | None]
 """The sale of a document, for the entry that names it; None where it is not known here."""
+LuckOf = Callable[[Entry], Luck | None]
+"""What an entry's surprise is drawn with; None where that is not known."""
+
+Found = tuple[str, object, object]
+"""What differs, what the entry says of it, and what it computes to."""
+
+SAID = {
+    "off": "the members' prices",
+    "redeemed": "the number of points that paid",
+    "redeemed_minor": "what they paid, in cents,",
+    "expires_on": "the day on which the points expire",
+    "usable_from": "the day from which they can be used",
+    "extends_to": "the day to which all points are kept alive",
+    "qualifies": "what counts towards the tier",
+    "counts": "what the limits count",
+    "paid": "what was bought of memberships",
+    "donated_minor": "the charity's share, in cents,",
+    "taken": "the number of points taken back",
+    "restored": "the number of points given back",
+    "restored_minor": "what those had paid, in cents,",
+    "returned_minor": "what came back, in cents,",
+    "returned": "what came back, in cents,",
+    "program": "the programme",
+    "reward": "the reward",
+    "drawn": "its draw for a surprise",
+    "drawn at": "the till of its draw for a surprise",
+    "draw": "the number of its draw for a surprise",
+}
+"""The fields as a person reads them, where they read otherwise."""
+
+WHY_NOT = {
+    "tiers": "it is not for the member's tier",
+    "segments": "the member is not among those whom it is for",
+    "stores": "not in this shop",
+    "weekdays": "not on this day of the week",
+    "hours": "not at this hour",
+    "starts": "it had not begun",
+    "ends": "it was over",
+    "minimum_minor": "the sale was too small",
+    "birthday": "the member's birthday was not near",
+    "stock": "it was used up",
+    "limits": "the member had had it as often as can be",
+    "goods": "the sale had none of its goods",
+}
+"""By the words of `loyalty.reward.why_not`; that of the points is not among them, as those are counted where they lie."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -49,8 +95,8 @@ class Difference(msgspec.Struct, frozen=True):
     def text(self) -> str:
         who = f" by {self.operator}" if self.operator else ""
         return (
-            f"Entry {self.number} of till {self.terminal}, {self.day}{who}: {self.what} is {self.said or 'nothing'}, "
-            f"and computes to {self.computed or 'nothing'}"
+            f"Entry {self.number} of till {self.terminal}, {self.day}{who}: {SAID.get(self.what, self.what)} is "
+            f"{self.said or 'nothing'}, and computes to {self.computed or 'nothing'}"
         )
 
 
@@ -81,12 +127,16 @@ def differences(
     program_of: ProgramOf,
     *,
     sale_of: SaleOf | None = None,
-    luck_of: Callable[[Entry], Luck] | None = None,
+    luck_of: LuckOf | None = None,
 ) -> Iterator[Difference]:
     """What differs in these entries, given journal by journal and in the order of their numbers.
 
-    Without `sale_of` every sale is kept in memory until its returns have been seen. Without `luck_of`, which needs the seed, a
-    surprise is believed where its sale was drawn at all and the points are those of a surprise.
+    Without `sale_of` every sale is kept in memory until its returns have been seen. Where `luck_of` knows nothing, which needs
+    the seed, a surprise is believed to be won or not, as the entry says, and only there where its sale was drawn at all.
+
+    With it, a sale that drew nothing is believed until its till can have had a key: before its first draw, as long as it says
+    that it had never heard from head office (`standing.feed_position`). The key comes with the programme, ahead of anything
+    that head office says of members.
     """
     audit = _Audit(program_of, sale_of, luck_of)
     for entry in entries:
@@ -94,7 +144,7 @@ def differences(
 
 
 class _Audit:
-    def __init__(self, program_of: ProgramOf, sale_of: SaleOf | None, luck_of: Callable[[Entry], Luck] | None) -> None:
+    def __init__(self, program_of: ProgramOf, sale_of: SaleOf | None, luck_of: LuckOf | None) -> None:
         self._program_of = program_of
         self._luck_of = luck_of
         self._kept: dict[tuple[str, str], Entry] = {}
@@ -103,6 +153,7 @@ class _Audit:
         self._claims: dict[tuple[str, str], ClaimBody] = {}
         self._backs: dict[tuple[str, str], list[Return]] = defaultdict(list)
         self._drawn: dict[tuple[str, str], int] = {}
+        self._has_drawn: set[str] = set()
 
     def of(self, entry: Entry) -> Iterator[Difference]:
         match entry.body:
@@ -134,64 +185,64 @@ class _Audit:
                 str(computed),
             )
 
-    def _sale(self, entry: Entry, body: SaleBody) -> Iterator[tuple[str, object, object]]:
+    def _sale(self, entry: Entry, body: SaleBody) -> Iterator[Found]:
         program = self._program_of(body.program)
         if program is None:
             yield "program", body.program, ""
             return
         if not entry.member:
-            yield from _unlike(points=(body.awarded, 0), redeemed=(body.redeemed, 0), off=(body.off, {}))
+            yield from _unlike(points=(body.awarded, 0), redeemed=(body.redeemed, 0), off=(_off(body.off), ""))
             yield from _unlike(reward=(body.reward, ""), redeemed_minor=(body.redeemed_minor, 0))
             return
-        standing = body.standing
-        taken = member_prices(program.price, body.sale, standing)
-        paid = after(body.sale, Off(body.off, {}))
-        beside = [Effects(counts=taken.counts)]
-        reward = next((one for one in program.reward if one.name == body.reward), None) if body.reward else None
-        if body.reward and reward is None:
+        reward = reward_named(program, body.reward)
+        computed = yield from self._drawn_again(entry, body, program, reward.points if reward else body.redeemed)
+        if reward is not None:
+            yield from _unlike(redeemed=(body.redeemed, reward.points))
+            if failed := why_not(reward, computed.paid, body.standing, reward.points):
+                yield "reward", body.reward, f"nothing: it could not be had, {WHY_NOT[failed]}"
+        elif body.reward:
             yield "reward", body.reward, ""
-        elif reward is not None:
-            by_reward = off(reward, paid, standing)
-            minor = by_reward.minor if reward.kind in ON_THE_SALE else 0
-            beside.append(effects_of(reward, standing, by_reward, program.giving))
-            # The till asked this before it recorded; of a reward that costs nothing it is all that stands in anybody's way.
-            if why := why_not(reward, paid, standing, reward.points):
-                yield "reward", body.reward, f"none ({why})"
-            yield from _unlike(redeemed=(body.redeemed, reward.points), redeemed_minor=(body.redeemed_minor, minor))
-        else:
-            yield from _unlike(redeemed_minor=(body.redeemed_minor, worth_minor(program, body.redeemed)))
-        luck = self._luck_of(entry) if self._luck_of else None
-        was_drawn = counted_at(entry.envelope.terminal) in body.effects.counts
-        earned = award(program, paid, body.redeemed_minor, standing, luck if was_drawn else None)
-        points = earned.points
-        won = body.awarded - points
-        if self._luck_of is None and was_drawn and program.surprise and won == program.surprise.points:
-            points = body.awarded
-        if was_drawn:
-            # A draw that is made twice can be kept for the sale that it suits.
-            here, number = (
-                (entry.envelope.terminal, entry.member),
-                standing.counts.get(counted_at(standing.terminal), 0) + 1,
-            )
-            if number <= self._drawn.get(here, 0):
-                yield "draw", number, self._drawn[here] + 1
-            self._drawn[here] = max(number, self._drawn.get(here, 0))
-        if was_drawn and standing.terminal != entry.envelope.terminal:
-            yield "drawn at", standing.terminal, entry.envelope.terminal
-        if (
-            luck is not None
-            and not was_drawn
-            and award(program, paid, body.redeemed_minor, standing, luck).effects != (earned.effects)
-        ):
-            yield "drawn", "not at all", "once"
-        yield from _unlike(off=(body.off, taken.lines), points=(body.awarded, points))
+        earned = computed.award
+        yield from _unlike(
+            redeemed_minor=(body.redeemed_minor, computed.redeemed_minor),
+            off=(_off(body.off), _off(computed.off.lines)),
+            points=(body.awarded, earned.points),
+        )
         yield from _days(body, earned.expires_on, earned.usable_from, earned.extends_to)
-        effects = total([earned.effects, *beside])
-        if was_drawn and self._luck_of is None:
-            effects = total([effects, Effects(counts={counted_at(entry.envelope.terminal): 1})])
-        yield from _unlike_effects(body.effects, effects)
+        yield from _unlike_effects(body.effects, computed.effects)
 
-    def _claim(self, entry: Entry, body: ClaimBody) -> Iterator[tuple[str, object, object]]:
+    def _drawn_again(
+        self, entry: Entry, body: SaleBody, program: Program, redeem: int
+    ) -> Generator[Found, None, Priced]:
+        """The sale computed again, its surprise drawn again where the key is known; on the way, what is wrong with its draw."""
+        standing, here = body.standing, entry.envelope.terminal
+
+        def computed(draw: Draw | None) -> Priced:
+            return priced(program, body.sale, entry.member, standing, redeem=redeem, reward=body.reward, luck=draw)
+
+        luck = self._luck_of(entry) if self._luck_of else None
+        if not has_drawn(body):
+            plain = computed(None)
+            could_draw = standing.feed_position > 0 or here in self._has_drawn
+            if luck is not None and could_draw and computed(luck).effects != plain.effects:
+                yield "drawn", "left out", "made once"
+            return plain
+        self._has_drawn.add(here)
+        if standing.terminal != here:
+            yield "drawn at", standing.terminal, here
+        # A draw that is made twice can be kept for the sale that it suits.
+        of_member, number = (here, entry.member), standing.counts.get(counted_at(standing.terminal), 0) + 1
+        before = self._drawn.get(of_member, 0)
+        if number <= before:
+            yield "draw", number, before + 1
+        self._drawn[of_member] = max(number, before)
+        if luck is not None:
+            return computed(luck)
+        # Nobody here can draw again: the outcome is believed with which the entry is right, if there is one.
+        lost, won = computed(Told(won=False)), computed(Told(won=True))
+        return won if body.awarded == won.award.points != lost.award.points or _is(body, won) else lost
+
+    def _claim(self, entry: Entry, body: ClaimBody) -> Iterator[Found]:
         here = entry.envelope.terminal, body.sale
         self._claims[here] = body
         sold = self._sale_of(entry, body.sale)
@@ -199,16 +250,13 @@ class _Audit:
         if program is None:
             yield "program", body.program, ""
         elif sold is not None and isinstance(sold.body, SaleBody):
-            try:
-                left = left_of(sold.body.sale, self._backs[here])
-            except ReturnRefused:
-                return  # the return that does not fit has been named
-            earned = award(program, left, 0, body.standing)
+            left = left_at_least(sold.body.sale, self._backs[here]).sale
+            earned = award_of_left(program, sold.body.sale, 0, body.standing, left)
             yield from _unlike(points=(body.awarded, earned.points))
             yield from _days(body, earned.expires_on, earned.usable_from, earned.extends_to)
             yield from _unlike_effects(body.effects, earned.effects)
 
-    def _return(self, entry: Entry, body: ReturnBody) -> Iterator[tuple[str, object, object]]:
+    def _return(self, entry: Entry, body: ReturnBody) -> Iterator[Found]:
         here = entry.envelope.terminal, body.sale
         sold = self._sale_of(entry, body.sale)
         earlier = list(self._backs[here])
@@ -234,7 +282,7 @@ class _Audit:
         )
         yield from _unlike_effects(body.effects, found.effects)
 
-    def _give(self, entry: Entry, body: GiveBody) -> Iterator[tuple[str, object, object]]:
+    def _give(self, entry: Entry, body: GiveBody) -> Iterator[Found]:
         program = self._program_of(body.program) if body.program else None
         if program is None or body.why not in ("join", "activity"):
             return  # a person gave it, or its amount is not in the entry
@@ -245,34 +293,51 @@ class _Audit:
         yield from _days(body, earned.expires_on, earned.usable_from, earned.extends_to)
 
 
-def _days(
-    body: SaleBody | ClaimBody | GiveBody, expires_on: str, usable_from: str, extends_to: str
-) -> Iterator[tuple[str, object, object]]:
+def _days(body: SaleBody | ClaimBody | GiveBody, expires_on: str, usable_from: str, extends_to: str) -> Iterator[Found]:
     if body.lot:
         yield from _unlike(expires_on=(body.expires_on, expires_on), usable_from=(body.usable_from, usable_from))
     yield from _unlike(extends_to=(body.extends_to, extends_to))
 
 
-def _unlike(**fields: tuple[object, object]) -> Iterator[tuple[str, object, object]]:
+def _unlike(**fields: tuple[object, object]) -> Iterator[Found]:
     for what, (said, computed) in fields.items():
         if said != computed:
             yield what, said, computed
 
 
-def _unlike_effects(said: Effects, computed: Effects) -> Iterator[tuple[str, object, object]]:
+def _unlike_effects(said: Effects, computed: Effects) -> Iterator[Found]:
     if said == NO_EFFECTS == computed:
         return
     yield from _unlike(
         qualifies=(said.qualifies, computed.qualifies),
-        counts=(_counted(said.counts), _counted(computed.counts)),
-        paid=(said.paid, computed.paid),
+        counts=_where_unlike(said.counts, computed.counts),
+        paid=_where_unlike(said.paid, computed.paid),
         donated_minor=(said.donated_minor, computed.donated_minor),
         charity=(said.charity, computed.charity),
     )
 
 
-def _counted(counts: dict[str, int]) -> dict[str, int]:
-    return {key: counts[key] for key in sorted(counts) if counts[key]}
+def _where_unlike(said: Mapping[str, int], computed: Mapping[str, int]) -> tuple[str, str]:
+    """Both in words, of the names alone under which they differ."""
+    names = [name for name in sorted({*said, *computed}) if said.get(name, 0) != computed.get(name, 0)]
+    return _amounts(said, names), _amounts(computed, names)
+
+
+def _amounts(counts: Mapping[str, int], names: Iterable[str]) -> str:
+    return ", ".join(f"{counts.get(name, 0)} of {name}" for name in names)
+
+
+def _off(lines: Mapping[str, int]) -> str:
+    return ", ".join(f"{money(minor)} off line {line}" for line, minor in sorted(lines.items()))
+
+
+def has_drawn(body: SaleBody) -> bool:
+    """Whether the entry says that its sale was drawn for a surprise, at whatever till."""
+    return any(name.startswith(counted_at("")) for name in body.effects.counts)
+
+
+def _is(body: SaleBody, computed: Priced) -> bool:
+    return (body.awarded, body.effects) == (computed.award.points, computed.effects)
 
 
 def _operator(entry: Entry) -> str:

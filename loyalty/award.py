@@ -15,7 +15,7 @@ from loyalty.days import days_after
 from loyalty.program import Program
 from loyalty.sale import Sale
 from loyalty.standing import Effects, History, Profile, Standing, periods
-from loyalty.surprise import Luck, counted_at
+from loyalty.surprise import Draw, counted_at
 from loyalty.tiers import trial_of
 from loyalty.words import Money, Reason, Value, said
 
@@ -76,7 +76,7 @@ def standing_of(
 
 
 def award(
-    program: Program, sale: Sale, redeemed_minor: int = 0, standing: Standing = NOBODY, luck: Luck | None = None
+    program: Program, sale: Sale, redeemed_minor: int = 0, standing: Standing = NOBODY, luck: Draw | None = None
 ) -> Award:
     """The award of a sale after `redeemed_minor` of it was paid with points."""
     return _award_of(program, sale, paid_share(program.earn, sale.total_minor, redeemed_minor), standing, luck)
@@ -98,7 +98,7 @@ def _award_of(
     sale: Sale,
     share: Share,
     standing: Standing,
-    luck: Luck | None = None,
+    luck: Draw | None = None,
     *,
     only: frozenset[str] | None = None,
 ) -> Award:

@@ -28,6 +28,15 @@ class Luck(NamedTuple):
     member: str
 
 
+class Told(NamedTuple):
+    """What an entry says of its draw, for who has no key to draw again."""
+
+    won: bool
+
+
+Draw = Luck | Told
+
+
 class Surprise(Condition):
     """Every `mean`-th qualifying sale at a terminal wins on average; never more than `at_least_every` pass without a win.
 
@@ -62,8 +71,10 @@ class Surprise(Condition):
                 high = middle
         return low
 
-    def wins(self, luck: Luck, number: int) -> bool:
+    def wins(self, luck: Draw, number: int) -> bool:
         """Whether the member's `number`-th qualifying sale at this terminal wins; counted from 1."""
+        if isinstance(luck, Told):
+            return luck.won
         if self._is_lucky(luck, number):
             return True
         before = number - 1

@@ -1,4 +1,4 @@
-"""What a sale comes to for a member: members' prices first, then what points pay, then the award. Pure but for what is read.
+"""What a sale comes to at this till: `loyalty.priced`, from what is known here of the member. Pure but for what is read.
 
 The same computation makes a quote and, from what is known by then, the commit.
 """
@@ -6,22 +6,27 @@ The same computation makes a quote and, from what is known by then, the commit.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 
-from loyalty.award import Award, award, standing_of
+from loyalty.award import standing_of
+from loyalty.priced import Priced, line_shares, priced, reward_named, with_member_prices
 from loyalty.program import Program
-from loyalty.redeem import worth_minor
-from loyalty.returns import Sold
-from loyalty.reward import NOTHING_OFF, Off, Reward, after, effects_of, member_prices, off, shared
-from loyalty.sale import Sale
-from loyalty.standing import NO_EFFECTS, Effects, Standing, total
+from loyalty.standing import Standing
 from loyalty.surprise import Luck
 from offline_store import histories, settings
 from offline_store.histories import Known
 from offline_store.moment import Moment
 
-MOST_IN_REACH = 3
-_NO_LINES: dict[str, int] = {}
+__all__ = [
+    "Priced",
+    "known_of",
+    "line_shares",
+    "looks_back",
+    "luck_of",
+    "priced",
+    "reward_named",
+    "standing_at",
+    "with_member_prices",
+]
 
 
 _looking_back: dict[str, bool] = {}
@@ -45,31 +50,6 @@ def looks_back(program: Program) -> bool:
             or program.earn.limits
         )
     return known
-
-
-@dataclass(frozen=True)
-class Priced:
-    """`paid` is the sale after what members' prices take off, which is `off`; `taken` is what the redemption takes off each line
-    of it. `redeem` points pay `redeemed_minor`, for the `reward` of that name where it is one."""
-
-    standing: Standing
-    paid: Sale
-    off: Off
-    redeem: int
-    redeemed_minor: int
-    reward: str
-    taken: dict[str, int]
-    award: Award
-    effects: Effects
-
-    @property
-    def due_minor(self) -> int:
-        return self.paid.total_minor - self.redeemed_minor
-
-    @property
-    def terms(self) -> tuple[dict[str, int], int]:
-        """What decides how much is to pay."""
-        return self.off.lines, self.redeemed_minor
 
 
 def known_of(db: sqlite3.Connection, program: Program, member: str) -> Known:
@@ -101,51 +81,3 @@ def luck_of(db: sqlite3.Connection, program: Program, member: str) -> Luck | Non
     """What this till draws with for the member. Only a commit draws: a cashier who saw it in a quote could choose whose it is."""
     key = settings.surprise_key(db, program) if member else ""
     return Luck(bytes.fromhex(key), member) if key else None
-
-
-def with_member_prices(program: Program, sale: Sale, member: str, standing: Standing) -> tuple[Sale, Off]:
-    taken = member_prices(program.price, sale, standing) if member and program.price else NOTHING_OFF
-    return after(sale, taken), taken
-
-
-def priced(
-    program: Program,
-    sale: Sale,
-    member: str,
-    standing: Standing,
-    *,
-    redeem: int = 0,
-    reward: str = "",
-    luck: Luck | None = None,
-) -> Priced:
-    """The sale under this standing. What is redeemed has been found possible before."""
-    paid, off_prices = with_member_prices(program, sale, member, standing)
-    wanted = reward_named(program, reward)
-    beside = Effects(counts=off_prices.counts) if off_prices.counts else NO_EFFECTS
-    redeemed_minor, taken = 0, _NO_LINES
-    if wanted is not None:
-        by_reward = off(wanted, paid, standing)
-        redeemed_minor, taken = by_reward.minor, by_reward.lines
-        beside = total([beside, effects_of(wanted, standing, by_reward, program.giving)])
-    elif redeem:
-        redeemed_minor = worth_minor(program, redeem)
-        taken = line_shares(program, Sold(paid, 0, redeem, redeemed_minor), "")
-    earned = award(program, paid, redeemed_minor, standing, luck)
-    effects = (earned.effects if beside is NO_EFFECTS else total([earned.effects, beside])) or NO_EFFECTS
-    name = wanted.name if wanted else ""
-    return Priced(standing, paid, off_prices, redeem, redeemed_minor, name, taken, earned, effects)
-
-
-def line_shares(program: Program, sold: Sold, reward: str) -> dict[str, int]:
-    """What the redemption of a sale takes off each of its lines; nothing where points are a tender, which lowers no tax."""
-    wanted = reward_named(program, reward)
-    if wanted is not None:
-        return off(wanted, sold.sale, sold.standing).lines
-    if not sold.redeemed_minor or program.redeem.as_ == "tender":
-        return {}
-    shares = shared(sold.redeemed_minor, {line.line_id: line.amount_minor for line in sold.sale.lines})
-    return {name: minor for name, minor in shares.items() if minor}
-
-
-def reward_named(program: Program, name: str) -> Reward | None:
-    return next((one for one in program.reward if one.name == name), None) if name else None

@@ -87,6 +87,7 @@ class Till:
         self.backs: dict[str, list[Return]] = {}
         self.sent = 0
         self.day = DAY
+        self.recorded_at = f"{DAY}T09:00:00.000+00:00"
         self.standing = Standing()
 
     def enroll(self, code: str = "") -> Enrolled:
@@ -122,7 +123,7 @@ class Till:
             epoch=epoch or self.epoch,
             number=number,
             prev=self.journal[-1].hash if self.journal else GENESIS,
-            recorded_at=f"{DAY}T09:00:00.000+00:00",
+            recorded_at=self.recorded_at,
         )
         self.journal.append(new)
         if member and not isinstance(body, TakeBody):

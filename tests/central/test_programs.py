@@ -148,11 +148,48 @@ def test_honest_draws_check_and_each_way_to_steer_them_is_seen(office, lucky):
     assert {one.what for one in surprises.checked(office, seed) if one.member == "carl"} == {"draw"}
 
 
-def test_a_sale_that_was_not_drawn_though_it_should_have_been_is_seen(office, lucky):
-    lucky.sale("1", 1000, "anna")
-    lucky.send()
+def undrawn(one, ref, *, heard):
+    """A sale without a draw, at a till that says up to where it had heard of members by then."""
+    one.standing = Standing(feed_position=heard, terminal=one.name)
+    one.sale(ref, 1000, "anna")
+    one.send()
+
+
+def found(office):
     seed = bytes.fromhex((office.folder / "surprise.key").read_text())
-    assert "drawn" in {one.what for one in surprises.checked(office, seed)}
+    return [(one.terminal, one.number, one.what) for one in surprises.checked(office, seed)]
+
+
+def test_a_sale_that_was_not_drawn_though_it_should_have_been_is_seen(office, lucky):
+    undrawn(lucky, "1", heard=7)
+    assert found(office) == [("AAAAAA", 2, "drawn")]
+
+
+def test_what_a_till_sold_before_it_had_heard_from_head_office_need_not_be_drawn(office, lucky, till):
+    late = till("BBBBBB")
+    late.program = lucky.program
+    draw(lucky, office, 3)
+    undrawn(late, "alone", heard=0)
+    assert found(office) == []
+    draw(late, office, 2, "carl")
+    assert found(office) == []
+
+
+def test_a_till_that_stops_drawing_is_seen_whatever_it_says_that_it_has_heard(office, lucky):
+    draw(lucky, office, 2)
+    undrawn(lucky, "on", heard=0)
+    assert found(office) == [("AAAAAA", 4, "drawn")]
+
+
+def test_after_the_seed_was_revealed_nothing_need_be_drawn_and_what_was_sold_before_still_must(office, lucky, clock):
+    draw(lucky, office, 2)
+    undrawn(lucky, "before", heard=7)
+    clock.pass_by(hours=1)
+    seed = surprises.reveal(office)
+    assert [one.number for one in surprises.checked(office, bytes.fromhex(seed))] == [4]
+    lucky.recorded_at = "2026-03-02T11:00:00.000+00:00"
+    undrawn(lucky, "after", heard=7)
+    assert [one.number for one in surprises.checked(office, bytes.fromhex(seed))] == [4]
 
 
 def test_another_seed_is_none_of_ours(office, lucky):
