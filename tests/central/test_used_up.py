@@ -135,9 +135,11 @@ def test_the_next_version_goes_on_counting_and_more_budget_frees_the_rule(office
     with office.database.writing() as connection:
         office.put_program(connection, read_program(f'effective = "2026-05-01T00:00"\n{coming}'))
     assert gone(office, limited) == [["opening"], []]
+    heard = program_channel(office, limited).position
     limited.sale("4", 1000, "anna")
     limited.send()
-    assert gone(office, limited) == [["opening"], ["opening"]], "the one to come is told of, too"
+    told = [item.gone for item in program_channel(office, limited, heard).items]
+    assert told == [["opening"], ["opening"]], "of the one to come, too, though nothing has changed in the one in force"
 
 
 def test_what_counts_for_a_while_is_not_summed(office, limited):
