@@ -149,12 +149,16 @@ limits = [{ uses = 1, per = "year" }]
     ("standing", "counts", "said"),
     [
         ({"birthday": "02-28"}, {"treat/uses/2026": 1}, []),
-        ({"birthday": "03-03"}, {"treat/uses/2026": 1}, [("reward", "treat", "none (birthday)")]),
-        ({"birthday": "02-28"}, {}, [("counts", "{}", "{'treat/uses/2026': 1}")]),
+        (
+            {"birthday": "03-03"},
+            {"treat/uses/2026": 1},
+            [("reward", "treat", "nothing: it could not be had, the member's birthday was not near")],
+        ),
+        ({"birthday": "02-28"}, {}, [("counts", "0 of treat/uses/2026", "1 of treat/uses/2026")]),
         (
             {"birthday": "02-28", "counts": {"treat/uses/2026": 1}},
             {},
-            [("reward", "treat", "none (limits)")],
+            [("reward", "treat", "nothing: it could not be had, the member had had it as often as can be")],
         ),
     ],
 )
