@@ -220,6 +220,9 @@ class _Audit:
         def computed(draw: Draw | None) -> Priced:
             return priced(program, body.sale, entry.member, standing, redeem=redeem, reward=body.reward, luck=draw)
 
+        if body.is_past:
+            as_paid = program.model_copy(update={"price": []})
+            return priced(as_paid, body.sale, entry.member, standing, redeem=redeem, reward=body.reward)
         luck = self._luck_of(entry) if self._luck_of else None
         if not has_drawn(body):
             plain = computed(None)

@@ -51,7 +51,8 @@ class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     `lot` names the points awarded; they can be spent from `usable_from` ('' is at once) until they expire on `expires_on`.
     `redeemed` points paid `redeemed_minor` of the total, for the `reward` of that name where it was one; of them `floor` were
     not held here, but allowed by the programme's floor limit. `off` is what members' prices took off, by line; `effects` what
-    the sale did beside moving points. All of the member's points are kept alive to `extends_to`.
+    the sale did beside moving points. All of the member's points are kept alive to `extends_to`. A sale that `is_past` was read
+    from a file of former sales: it was paid as it stands there, and nothing was drawn.
     """
 
     sale: Sale
@@ -68,6 +69,7 @@ class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     reward: str = ""
     off: dict[str, int] = {}
     effects: Effects = NO_EFFECTS
+    is_past: bool = False
 
     @property
     def sold(self) -> Sold:

@@ -119,7 +119,7 @@ class _Batch:
             return
         member = self._member(rows[0].member, sale.business_day) if rows[0].member else ""
         lot = new_reference(self._random_bytes) if member and earned.points else ""
-        body = SaleBody(sale, self._program.id)
+        body = SaleBody(sale, self._program.id, is_past=True)
         if member:
             body = SaleBody(
                 sale,
@@ -131,6 +131,7 @@ class _Batch:
                 usable_from=earned.usable_from if lot else "",
                 extends_to=earned.extends_to,
                 effects=earned.effects or NO_EFFECTS,
+                is_past=True,
             )
         draft = Draft(body, sale.document, sale.sold_at, sale.business_day, member=member)
         journal.record(self._db, self._at.who, draft, self._at.recorded_at)

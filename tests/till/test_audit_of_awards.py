@@ -14,8 +14,10 @@ from loyalty.sale import LineItem
 from loyalty.standing import Standing
 from offline_store import journal, settings
 from offline_store.moment import moment
+from pos_plugin.backfill import backfill
 from pos_plugin.cli import app
 from pos_plugin.returns import Return, take_back
+from pos_plugin.sales_file import read_rows
 
 SHOP = """\
 name = "shop"
@@ -170,4 +172,19 @@ def test_a_claim_after_a_return_differs_in_nothing(till):
     sold = till.sell("1", 6000)
     take_back(till.checkout, Return("1", "1", "r", amount_minor=2000))
     claim(till.checkout, sold.reference, member)
+    assert audited(till) == []
+
+
+def test_sales_of_the_past_were_paid_as_their_file_says_and_drew_nothing(till, tmp_path):
+    prices = '[[price]]\nname = "tenth"\ntitle = "A tenth"\npercent = 10\n'
+    till.use_program(SHOP + LUCKY + prices)
+    have_key(till, SHOP + LUCKY + prices)
+    file = tmp_path / "past.csv"
+    file.write_text(
+        "till,sale_ref,sold_at,member,sku,category,quantity,amount\n"
+        "1,a,2026-11-01T10:00,2900000000018,tea,drinks,1,1000\n"
+        "1,b,2026-11-02T10:00,2900000000018,tea,drinks,1,1000\n"
+    )
+    told = backfill(till.store, read_rows(file), clock=lambda: till.now, random_bytes=random.Random(3).randbytes)
+    assert (told.recorded, told.points) == (2, 20)
     assert audited(till) == []
