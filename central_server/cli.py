@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from csv import writer as csv_writer
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -110,21 +111,25 @@ def erase(folder: Folder, card: Annotated[str, typer.Argument(help="The member's
 @app.command("members")
 def list_members(
     folder: Folder,
-    csv: Annotated[bool, typer.Option("--csv", help="Answer as card,balance.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Answer as card,balance,aliases.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Every card with its balance: points that can still be spent, less what is owed."""
+    """Every member once, with all cards and the balance: points that can still be spent, less what is owed."""
     from central_server import report
 
     with opened(folder) as office:
-        balances = report.balances(office)
+        found = report.members(office)
     if as_json:
-        print_json(balances)
+        print_json(found)
         return
     if csv:
-        print("card,balance")
-    for one in balances:
-        print(f"{one.card},{one.balance}" if csv else f"{one.card:>20}  {one.balance:>10}")
+        # Cards of another system may hold a comma or a quotation mark.
+        rows = csv_writer(sys.stdout, lineterminator="\n")
+        rows.writerow(("card", "balance", "aliases"))
+        rows.writerows((one.card, one.balance, " ".join(one.aliases)) for one in found)
+        return
+    for one in found:
+        print(f"{one.card:>20}  {one.balance:>10,}" + (f"  also {', '.join(one.aliases)}" if one.aliases else ""))
 
 
 @app.command()

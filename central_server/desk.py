@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from central_server import gives, profiles
+from central_server import gives, profiles, report
 from central_server.books import Books
 from central_server.errors import OfficeError
 from central_server.office import Office
@@ -38,18 +38,31 @@ class Who(msgspec.Struct, frozen=True):
     approved_by: str = ""
 
 
+class Adjusted(msgspec.Struct, frozen=True):
+    """What a member had and has: a balance is what can still be spent less what is `owed`. `is_new` is False where the case
+    had been booked before, and nothing was changed now."""
+
+    points: int
+    is_new: bool
+    before: int
+    after: int
+    owed: int
+
+
 def adjust(
     office: Office, member: str, points: int, who: Who, *, is_goodwill: bool = False, document: str = ""
-) -> bool:
+) -> Adjusted:
     """Gives points, or takes them where they are below zero: soonest expiry first, and what is not there is owed.
 
-    `document` names the case: the same again changes nothing, and False comes back. Raises OfficeError where it cannot be done.
+    `document` names the case: the same again changes nothing. Raises OfficeError where it cannot be done, also where the case
+    is recorded with other content.
     """
     _require_two(who)
-    if not 0 < abs(points) <= MOST_POINTS:
-        raise OfficeError("An adjustment is of 1 or more points, or of -1 or less.", code="POINTS_UNFIT")
+    _require_points(points, "An adjustment", may_take=True)
 
-    def work(books: Books) -> bool:
+    def work(books: Books) -> Adjusted:
+        whom = books.who(member)
+        before = report.balance_of(books.connection, whom, books.today)
         name = f"adjust/{document or new_reference(office.random_bytes)}"
         body = GiveBody(
             "goodwill" if is_goodwill else "adjustment",
@@ -61,9 +74,33 @@ def adjust(
         if points > 0:
             expires_on = _expire(books, member)
             body = msgspec.structs.replace(body, lot=gives.lot_of(name), expires_on=expires_on)
-        return gives.give(books, member, body, name)
+        is_new = gives.give(books, member, body, name)
+        if not is_new:
+            _require_the_same(books, whom, body, name, document)
+        books.flush()
+        after = report.balance_of(books.connection, whom, books.today)
+        return Adjusted(points, is_new, before.balance, after.balance, after.owed)
 
     return _write(office, work)
+
+
+def _require_the_same(books: Books, member: str, body: GiveBody, name: str, case: str) -> None:
+    """A case stands for one member and so many points, for good: whoever takes its name again for others made a mistake."""
+    found = gives.recorded(books.connection, name)
+    if found is None:
+        raise OfficeError(f"What is recorded of the case {case} cannot be read by this version.", code="CASE_DIFFERS")
+    entry, was = found
+    whom = books.who(entry.member)
+    if (whom, was.why, was.points) == (member, body.why, body.points):
+        return
+    cards = report.cards_of(books.connection, [whom]).get(whom, [])
+    raise OfficeError(
+        f"The case {case} is recorded with other content: {was.points:+,} points ({was.why}) for "
+        f"{'the same member' if whom == member else cards[0] if cards else 'a member without a card'}, "
+        f"on {entry.envelope.business_day} by {was.operator}. Nothing was changed.",
+        hint="Give this one a --case of its own.",
+        code="CASE_DIFFERS",
+    )
 
 
 def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None:
@@ -72,8 +109,7 @@ def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None
     Raises OfficeError where there are not so many here: what lies at a till has to come back first.
     """
     _require_two(who)
-    if not 0 < points <= MOST_POINTS:
-        raise OfficeError("A transfer is of 1 or more points.", code="POINTS_UNFIT")
+    _require_points(points, "A transfer")
 
     def work(books: Books) -> None:
         if books.who(giver) == books.who(to):
@@ -204,6 +240,19 @@ def _expire(books: Books, member: str) -> str:
     tier = books.program.tier_named(standing_here(books, books.who(member)).tier)
     rule = tier.expire if tier and tier.expire else books.program.expire
     return rule.expires_on(books.today)
+
+
+def _require_points(points: int, what: str, *, may_take: bool = False) -> None:
+    if may_take and not points:
+        raise OfficeError(f"{what} is of 1 or more points, or of -1 or less, not of 0.", code="POINTS_UNFIT")
+    if not may_take and points < 1:
+        raise OfficeError(f"{what} is of 1 or more points, not of {points:,}.", code="POINTS_UNFIT")
+    if abs(points) > MOST_POINTS:
+        raise OfficeError(
+            f"{what} is of at most {MOST_POINTS:,} points{' either way' if may_take else ''}, not of {points:,}.",
+            hint="More than that is more than one entry.",
+            code="POINTS_UNFIT",
+        )
 
 
 def _require_two(who: Who) -> None:

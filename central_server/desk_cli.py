@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 if TYPE_CHECKING:
@@ -57,11 +58,18 @@ def adjust(
     with opened(folder) as office:
         who = desk.Who(reason, by, approved_by)
         member = members.of_card(office, card)
-        is_new = desk.adjust(office, member, points, who, is_goodwill=goodwill, document=case)
+        done = desk.adjust(office, member, points, who, is_goodwill=goodwill, document=case)
     if as_json:
-        print_json({"card": card, "points": points if is_new else 0, "is_new": is_new})
+        print_json({"card": card, **msgspec.structs.asdict(done)})
+        return
+    owed = f"; {done.owed:,} are owed" if done.owed else ""
+    if done.is_new:
+        print(f"{points:+,} points for {card}: the balance was {done.before:,} and is {done.after:,}{owed}.")
     else:
-        print(f"{points:+,} points for {card}." if is_new else f"The case {case} has been dealt with before.")
+        print(
+            f"The case {case} was booked before: {points:+,} points for {card}. Nothing was changed; the balance is "
+            f"{done.after:,}{owed}."
+        )
 
 
 def transfer(

@@ -52,7 +52,7 @@ def own(office):
 
 
 def test_points_by_hand_stand_in_the_journal_with_reason_and_second_person(office, one, tell):
-    assert desk.adjust(office, "anna", 40, WHO)
+    assert desk.adjust(office, "anna", 40, WHO) == desk.Adjusted(40, True, 100, 140, 0)
     assert tell.figures(office, "anna") == {"available": 140}
     ((member, body),) = own(office)
     assert (member, body.why, body.points) == ("anna", "adjustment", 40)
@@ -61,15 +61,46 @@ def test_points_by_hand_stand_in_the_journal_with_reason_and_second_person(offic
 
 
 def test_what_is_taken_by_hand_and_is_not_there_is_owed(office, one, tell):
-    desk.adjust(office, "anna", -130, WHO)
+    assert desk.adjust(office, "anna", -130, WHO) == desk.Adjusted(-130, True, 100, -30, 30)
     assert tell.figures(office, "anna") == {"debt": 30}
 
 
 def test_a_case_is_dealt_with_once(office, one, tell):
-    assert desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
-    assert not desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
+    assert desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True).is_new
+    again = desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
+    assert again == desk.Adjusted(40, False, 140, 140, 0)
     assert tell.figures(office, "anna") == {"available": 140}
     assert [body.why for _, body in own(office)] == ["goodwill"]
+
+
+@pytest.mark.parametrize(
+    ("member", "points", "is_goodwill"),
+    [("anna", -40, True), ("anna", 4, True), ("bert", 40, True), ("anna", 40, False)],
+)
+def test_a_case_with_other_content_is_refused_and_says_what_is_recorded(office, one, tell, member, points, is_goodwill):
+    desk.adjust(office, "anna", 40, WHO, document="T17", is_goodwill=True)
+    before = tell.figures(office, "anna"), tell.figures(office, "bert"), own(office)
+    with pytest.raises(OfficeError) as error:
+        desk.adjust(office, member, points, WHO, document="T17", is_goodwill=is_goodwill)
+    assert error.value.code == "CASE_DIFFERS"
+    assert "+40 points (goodwill) for" in str(error.value)
+    assert "on 2026-03-02 by Ada. Nothing was changed." in str(error.value)
+    assert (tell.figures(office, "anna"), tell.figures(office, "bert"), own(office)) == before
+
+
+def test_a_case_is_the_same_after_its_member_turned_out_to_be_another(office, one, tell):
+    desk.adjust(office, "anna", 40, WHO, document="T17")
+    members.take_details(office, one.row(), MemberDetails("bert", ["2900000000018"], "2026-03-02"))
+    members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02"))
+    assert desk.adjust(office, "bert", 40, WHO, document="T17") == desk.Adjusted(40, False, 190, 190, 0)
+
+
+@pytest.mark.parametrize("points", [0, 10**9 + 1, -(10**9) - 1])
+def test_a_refused_amount_names_the_bound(office, one, points):
+    with pytest.raises(
+        OfficeError, match="1,000,000,000 points either way" if points else "1 or more points, or of -1"
+    ):
+        desk.adjust(office, "anna", points, WHO)
 
 
 @pytest.mark.parametrize(

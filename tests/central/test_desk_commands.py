@@ -64,7 +64,8 @@ def test_every_problem_of_a_file_is_printed(desk, tmp_path):
 
 
 def test_points_by_hand(desk):
-    assert "+5 points" in desk("adjust", ONE, 5, *TWO).stdout
+    given = desk("adjust", ONE, 5, *TWO).stdout
+    assert given == f"+5 points for {ONE}: the balance was 100 and is 105.\n"
     assert (
         "-5 points"
         in CliRunner().invoke(app, ["adjust", *TWO, "--dir", str(desk.file.parent / "office"), "--", ONE, "-5"]).stdout
@@ -73,7 +74,17 @@ def test_points_by_hand(desk):
     assert alone.exit_code == 2
     assert "Somebody else has to allow it" in alone.stderr
     assert json.loads(desk("adjust", ONE, 1, *TWO, "--case", "7", "--json").stdout)["is_new"] is True
-    assert "dealt with before" in desk("adjust", ONE, 1, *TWO, "--case", "7").stdout
+    again = json.loads(desk("adjust", ONE, 1, *TWO, "--case", "7", "--json").stdout)
+    assert again == {"card": ONE, "points": 1, "is_new": False, "before": 101, "after": 101, "owed": 0}
+    same = desk("adjust", ONE, 1, *TWO, "--case", "7")
+    assert (
+        same.stdout == f"The case 7 was booked before: +1 points for {ONE}. Nothing was changed; the balance is 101.\n"
+    )
+    for card, points in ((OTHER, 1), (ONE, 2)):
+        differs = desk("adjust", card, points, *TWO, "--case", "7")
+        assert (differs.exit_code, differs.stdout) == (2, "")
+        assert "is recorded with other content: +1 points (adjustment) for" in differs.stderr
+        assert "Nothing was changed. Give this one a --case of its own." in differs.stderr
     assert "30 points went" in desk("transfer", ONE, OTHER, 30, *TWO).stdout
     assert desk("transfer", ONE, OTHER, 1000, *TWO).exit_code == 2
     assert desk("adjust", "nobody", 5, *TWO).exit_code == 2
