@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from central_server import desk_cli
-from central_server.cli_basics import AsJson, Folder, Yes, counting, now, opened, print_json, refusals, stop
+from central_server.cli_basics import (
+    AsJson,
+    Folder,
+    Yes,
+    counting,
+    now,
+    opened,
+    print_json,
+    read_program_file,
+    refusals,
+    stop,
+)
 
 if TYPE_CHECKING:
     from central_server.office import Office
@@ -42,18 +53,16 @@ def init(
         str, typer.Option(help="postgresql://USER@HOST/NAME; without it a SQLite file in the folder.")
     ] = "",
     program: Annotated[
-        Path | None, typer.Option(help="The programme's TOML file; without it plain points.", dir_okay=False)
-    ] = None,
+        str, typer.Option(metavar="FILE|PRESET", help="The programme's TOML file or preset; without it plain points.")
+    ] = "",
 ) -> None:
     """Makes a head office. Run again: adds shops, puts a programme in force, brings the tables up to date."""
     from central_server import surprises
     from central_server.files import in_use
     from central_server.office import Office
 
-    try:
-        text = program.read_text(encoding="utf-8") if program else ""
-    except (OSError, UnicodeDecodeError) as error:
-        stop(f"the programme {program} cannot be read ({type(error).__name__}).", status=2)
+    with refusals():
+        text = read_program_file(program).text if program else ""
     with refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
         try:
             office = Office.init(folder, now, os.urandom, url=database, program_text=text, shops=shop or [])

@@ -11,8 +11,21 @@ import typer
 
 if TYPE_CHECKING:
     from central_server.auditing import Audited
+    from loyalty.program import Program
 
-from central_server.cli_basics import AsJson, Folder, Yes, counting, opened, print_json, stop
+from central_server.cli_basics import (
+    AsJson,
+    Folder,
+    Yes,
+    counted,
+    counting,
+    now,
+    opened,
+    print_json,
+    read_program_file,
+    read_text,
+    stop,
+)
 
 Card = Annotated[str, typer.Argument(help="The member's card.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the journal.")]
@@ -20,7 +33,9 @@ By = Annotated[str, typer.Option(help="Who does it.")]
 ApprovedBy = Annotated[str, typer.Option(help="Who allowed it: somebody else.")]
 Until = Annotated[str, typer.Option(help="The last day, such as 2027-12-31; without it there is no end.")]
 
-programs = typer.Typer(name="program", help="The programme in force, and those to come.", no_args_is_help=True)
+programs = typer.Typer(
+    name="program", help="The programme in force, those before it, and those to come.", no_args_is_help=True
+)
 surprises = typer.Typer(name="surprise", help="The secret of the surprises, and its proof.", no_args_is_help=True)
 
 
@@ -30,6 +45,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("import-balances")(import_balances)
     programs.command()(publish)
     programs.command("list")(list_programs)
+    programs.command()(show)
     surprises.command()(reveal)
     surprises.command()(check)
     app.add_typer(programs)
@@ -64,12 +80,16 @@ def adjust(
         return
     owed = f"; {done.owed:,} are owed" if done.owed else ""
     if done.is_new:
-        print(f"{points:+,} points for {card}: the balance was {done.before:,} and is {done.after:,}{owed}.")
+        print(f"{_signed(points)} for {card}: the balance was {done.before:,} and is {done.after:,}{owed}.")
     else:
         print(
-            f"The case {case} was booked before: {points:+,} points for {card}. Nothing was changed; the balance is "
+            f"The case {case} was booked before: {_signed(points)} for {card}. Nothing was changed; the balance is "
             f"{done.after:,}{owed}."
         )
+
+
+def _signed(points: int) -> str:
+    return ("+" if points > 0 else "") + counted(points, "point")
 
 
 def transfer(
@@ -91,7 +111,7 @@ def transfer(
     if as_json:
         print_json({"from": giver, "to": to, "points": points})
     else:
-        print(f"{points:,} points went from {giver} to {to}.")
+        print(f"{counted(points, 'point')} went from {giver} to {to}.")
 
 
 def segment(
@@ -152,7 +172,7 @@ def recognise(
     if as_json:
         print_json({"from": giver, "to": to, "points": points, "left": left})
     else:
-        print(f"{points:,} points for {to}; {giver} can give {left:,} more.")
+        print(f"{counted(points, 'point')} for {to}; {giver} can give {left:,} more.")
 
 
 def import_balances(
@@ -168,10 +188,7 @@ def import_balances(
 
     from central_server import opening, schema
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        stop(f"the file {file} cannot be read ({type(error).__name__}).", "It is CSV in UTF-8.", status=2)
+    text = read_text(file, "the file")
     with opened(folder) as office:
         with office.database.reading() as connection:
             shops = sorted(connection.scalars(select(schema.shop.c.shop)).all())
@@ -197,8 +214,9 @@ def import_balances(
     if as_json:
         print_json(taken)
     else:
-        again = f"; {taken.again:,} lots had been taken over before" if taken.again else ""
-        print(f"{taken.members:,} members, {taken.lots:,} lots, {taken.points:,} points taken over{again}.")
+        again = f"; {counted(taken.again, 'lot')} had been taken over before" if taken.again else ""
+        what = f"{counted(taken.members, 'member')}, {counted(taken.lots, 'lot')}, {counted(taken.points, 'point')}"
+        print(f"{what} taken over{again}.")
 
 
 def audit(folder: Folder, as_json: AsJson = False) -> None:
@@ -237,43 +255,86 @@ def _tell(found: Audited) -> None:
 
 def publish(
     folder: Folder,
-    file: Annotated[Path, typer.Argument(help="The programme's TOML file.", dir_okay=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE|PRESET", help="The programme: a TOML file, or a preset's name.")],
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Puts a programme in force, or from the shop-local time that its `effective` says; the tills hear of it at once."""
-    from central_server import surprises as secret
-    from loyalty.program import read_program
+    """Puts a programme in force, or from the shop-local time that its `effective` says; the tills hear of it at once.
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        stop(f"the programme {file} cannot be read ({type(error).__name__}).", status=2)
+    First it tells what is doubtful in it, what is in force now and what will be, and asks.
+    """
+    from central_server import publishing
+    from loyalty.doubts import doubts
+
     with opened(folder) as office:
-        program = read_program(text, str(file))
-        with office.database.writing() as connection:
-            hashed = secret.bind(office, connection, program)
-            office.put_program(connection, program)
-            coming = [one.id for one in office.programs_to_come(connection)]
-    when = program.effective if program.id in coming else ""
+        program = read_program_file(file)
+        with office.database.reading() as connection:
+            publishing.check(office, connection, program)
+            current, coming = office.program(connection), office.programs_to_come(connection)
+            doubtful = doubts(program, office.today(connection))
+        if current is None or program.id != current.id:
+            is_later = program.effective > now_at(program)
+            lines = [f"{file} can be used, but see:", *(f"  {doubt}." for doubt in doubtful)] if doubtful else []
+            lines.append(f"In force now:     {current.id if current else 'none'}")
+            lines += [f"To come:          {one.id} at {one.effective}" for one in coming if one.id != program.id]
+            when = (
+                f"at {program.effective}, by the shops' clocks" if is_later else "at once, at every till that is online"
+            )
+            lines.append(f"To be published:  {program.id}, {when}")
+            print("\n".join(lines), file=sys.stderr)
+            if not yes:
+                typer.confirm("Publish it?", abort=True, err=True)
+        done = publishing.publish(office, program)
     if as_json:
-        print_json({"program": program.id, "effective": when, "seed_hash": hashed})
+        print_json({**msgspec.structs.asdict(done), "doubts": doubtful})
         return
-    print(f"{program.id} takes effect at {when}, by the shops' clocks." if when else f"{program.id} is in force.")
-    if hashed:
-        print(f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is\n{hashed}")
+    if not done.is_new:
+        print(f"{done.program} is in force already.")
+    elif done.effective:
+        print(f"{done.program} takes effect at {done.effective}, by the shops' clocks.")
+    else:
+        print(f"{done.program} is in force.")
+    if done.seed_hash:
+        print(
+            f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is\n{done.seed_hash}"
+        )
 
 
 def list_programs(folder: Folder, as_json: AsJson = False) -> None:
-    """The programme in force, and those to come."""
-    with opened(folder) as office, office.database.reading() as connection:
-        now = office.program(connection)
-        coming = office.programs_to_come(connection)
-    found = [(one.id, one.effective, one is now) for one in [*([now] if now else []), *coming]]
+    """All versions of the programme: those that are over, the one in force, and those to come."""
+    from central_server import publishing
+
+    with opened(folder) as office:
+        found = publishing.versions(office)
     if as_json:
-        print_json([{"program": name, "effective": at, "in_force": is_now} for name, at, is_now in found])
+        print_json(found)
         return
-    for name, at, is_now in found:
-        print(f"{name}  {'in force' if is_now else f'from {at}'}")
+    for one in found:
+        state = f"from {one.effective}" if one.state == "to come" else one.state
+        print(f"{one.program}  {state:<24} published {one.published_at[:16].replace('T', ' ')} UTC")
+
+
+def show(
+    folder: Folder,
+    program: Annotated[
+        str, typer.Argument(metavar="[ID]", help="As `program list` has it; without it, in force.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Prints a version as TOML. To go back to it, give the file a higher version and publish that."""
+    from central_server import publishing
+
+    with opened(folder) as office:
+        found = publishing.shown(office, program)
+    if as_json:
+        print_json({"program": found.id, "text": found.text})
+    else:
+        typer.echo(found.text, nl=not found.text.endswith("\n"))
+
+
+def now_at(program: Program) -> str:
+    """This moment by a programme's clocks, as `effective` is written."""
+    return now().astimezone(program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def reveal(folder: Folder, yes: Yes = False, as_json: AsJson = False) -> None:

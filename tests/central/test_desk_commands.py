@@ -78,7 +78,7 @@ def test_points_by_hand(desk):
     assert again == {"card": ONE, "points": 1, "is_new": False, "before": 101, "after": 101, "owed": 0}
     same = desk("adjust", ONE, 1, *TWO, "--case", "7")
     assert (
-        same.stdout == f"The case 7 was booked before: +1 points for {ONE}. Nothing was changed; the balance is 101.\n"
+        same.stdout == f"The case 7 was booked before: +1 point for {ONE}. Nothing was changed; the balance is 101.\n"
     )
     for card, points in ((OTHER, 1), (ONE, 2)):
         differs = desk("adjust", card, points, *TWO, "--case", "7")
