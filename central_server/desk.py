@@ -21,6 +21,7 @@ from ledger.entry import GiveBody
 from ledger.identifiers import new_reference
 from ledger.settlement import AVAILABLE
 from loyalty.award import recognised, standing_of
+from loyalty.days import day_before
 from loyalty.standing import Standing
 from loyalty.tiers import FOR_EVER
 
@@ -142,36 +143,58 @@ def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None
     _write(office, work)
 
 
-def set_segment(office: Office, member: str, segment: str, until: str | None) -> None:
-    """Verifies that a member belongs to a segment until a day, '' for without end; None takes it away.
+def set_segment(office: Office, member: str, segment: str, until: str | None, who: Who) -> None:
+    """Verifies that a member belongs to a segment through a day, '' for without end; None takes it away.
 
-    It stands beside the ledger, because it says something of the person, and is erased with them.
+    What rules ask stands beside the ledger, because it says something of the person, and is erased with them. Who said so
+    stands in the journal.
     """
+    _require_reason(who)
 
     def work(books: Books) -> None:
         if until is not None:
             _require_named(segment, list(books.program.segments), "segment")
-        who = books.who(member)
-        profiles.change(books.connection, who, segments={segment: until})
-        books.changed(who)
+            _require_to_come(until, books.today)
+        whom = books.who(member)
+        profiles.change(books.connection, whom, segments={segment: until})
+        _tell_journal(books, whom, "segment", segment, until, who)
+        books.changed(whom)
 
     _write(office, work)
 
 
-def set_tier(office: Office, member: str, tier: str, until: str, who: Who) -> None:
-    """Gives a member a tier until a day, whatever they have earned; a day that is over takes a given tier away."""
-    if not who.reason.strip() or not who.by.strip():
-        raise OfficeError(
-            "A tier is given for a reason, by somebody.", hint="--reason and --by say it.", code="REASON_MISSING"
-        )
+def set_tier(office: Office, member: str, tier: str, until: str | None, who: Who) -> None:
+    """Gives a member a tier through a day, whatever they have earned; None takes a given one away, from today on.
+
+    Head office alone says which tiers were given, and tells the tills all of them at once, so the latest word counts.
+    """
+    _require_two(who)
 
     def work(books: Books) -> None:
-        _require_named(tier, [one.name for one in books.program.tier], "tier")
-        give_tier(books, member, tier, until)
-        body = GiveBody("tier", 0, about=f"{tier} until {until}", reason=who.reason, operator=who.by)
-        gives.give(books, member, body, f"tier/{new_reference(office.random_bytes)}")
+        whom = books.who(member)
+        books.load(whom)
+        if until is None:
+            given = {name: last for name, last in books.histories.of(whom).given.items() if books.today <= last}
+            if tier not in given:
+                raise OfficeError(
+                    f"The member has not been given {tier}.",
+                    hint=f"Given: {', '.join(given) or 'no tier'}. A tier that was earned cannot be taken away.",
+                    code="TIER_NOT_GIVEN",
+                )
+        else:
+            _require_named(tier, [one.name for one in books.program.tier], "tier")
+            _require_to_come(until, books.today)
+        # The days before keep it: sales of theirs may still be on their way.
+        give_tier(books, whom, tier, day_before(books.today) if until is None else until)
+        _tell_journal(books, whom, "tier", tier, until, who)
 
     _write(office, work)
+
+
+def _tell_journal(books: Books, member: str, why: str, name: str, until: str | None, who: Who) -> None:
+    about = f"{name} taken away" if until is None else f"{name} until {until}" if until else name
+    body = GiveBody(why, 0, about=about, reason=who.reason, operator=who.by, approved_by=who.approved_by)
+    gives.give(books, member, body, f"{why}/{new_reference(books.office.random_bytes)}")
 
 
 def give_tier(books: Books, member: str, tier: str, until: str) -> None:
@@ -255,20 +278,33 @@ def _require_points(points: int, what: str, *, may_take: bool = False) -> None:
         )
 
 
-def _require_two(who: Who) -> None:
-    by, approved_by = who.by.strip(), who.approved_by.strip()
-    if not who.reason.strip() or not by:
+def _require_reason(who: Who) -> None:
+    if not who.reason.strip() or not who.by.strip():
         raise OfficeError(
-            "Points are moved by hand for a reason, by somebody.",
+            "What is done by hand is done for a reason, by somebody.",
             hint="--reason and --by say it.",
             code="REASON_MISSING",
         )
-    if not approved_by or approved_by.casefold() == by.casefold():
+    if max(map(len, (who.reason, who.by, who.approved_by))) > MAX_REASON:
+        raise OfficeError(f"A reason and a name have at most {MAX_REASON} characters.", code="REASON_LONG")
+
+
+def _require_two(who: Who) -> None:
+    _require_reason(who)
+    approved_by = who.approved_by.strip()
+    if not approved_by or approved_by.casefold() == who.by.strip().casefold():
         raise OfficeError(
             "Somebody else has to allow it.", hint="--approved-by names a second person.", code="APPROVAL_MISSING"
         )
-    if len(who.reason) > MAX_REASON or max(len(by), len(approved_by)) > MAX_REASON:
-        raise OfficeError(f"A reason and a name have at most {MAX_REASON} characters.", code="REASON_LONG")
+
+
+def _require_to_come(until: str, today: str) -> None:
+    if until and until < today:
+        raise OfficeError(
+            f"{until} is over: today is {today}.",
+            hint="--until names a day to come; --remove takes away.",
+            code="DAY_OVER",
+        )
 
 
 def _require_named(name: str, known: list[str], what: str) -> None:

@@ -31,6 +31,7 @@ Card = Annotated[str, typer.Argument(help="The member's card.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the journal.")]
 By = Annotated[str, typer.Option(help="Who does it.")]
 ApprovedBy = Annotated[str, typer.Option(help="Who allowed it: somebody else.")]
+Remove = Annotated[bool, typer.Option("--remove", help="Take it away.")]
 Until = Annotated[str, typer.Option(help="The last day, such as 2027-12-31; without it there is no end.")]
 
 programs = typer.Typer(
@@ -118,16 +119,20 @@ def segment(
     folder: Folder,
     card: Card,
     name: Annotated[str, typer.Argument(help="The segment, as the programme names it.")],
+    reason: Reason,
+    by: By,
     until: Until = "",
-    remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
+    remove: Remove = False,
     as_json: AsJson = False,
 ) -> None:
     """Says that a member was verified to belong to a segment: a student, a member of staff."""
     from central_server import desk, members
 
+    _not_both(until, remove)
     with opened(folder) as office:
         last = desk.last_day(until) if until else ""
-        desk.set_segment(office, members.of_card(office, card), name, None if remove else last)
+        member = members.of_card(office, card)
+        desk.set_segment(office, member, name, None if remove else last, desk.Who(reason, by))
     if as_json:
         print_json({"card": card, "segment": name, "until": last, "removed": remove})
     else:
@@ -140,19 +145,30 @@ def tier(
     name: Annotated[str, typer.Argument(help="The tier, as the programme names it.")],
     reason: Reason,
     by: By,
+    approved_by: ApprovedBy,
     until: Until = "",
+    remove: Remove = False,
     as_json: AsJson = False,
 ) -> None:
-    """Gives a member a tier, whatever they have earned. One that ends yesterday is taken away."""
+    """Gives a member a tier, whatever they have earned, or takes away one that was given. Two people are needed."""
     from central_server import desk, members
 
+    _not_both(until, remove)
     with opened(folder) as office:
         last = desk.last_day(until)
-        desk.set_tier(office, members.of_card(office, card), name, last, desk.Who(reason, by))
+        member = members.of_card(office, card)
+        desk.set_tier(office, member, name, None if remove else last, desk.Who(reason, by, approved_by))
     if as_json:
-        print_json({"card": card, "tier": name, "until": last})
+        print_json({"card": card, "tier": name, "until": "" if remove else last, "removed": remove})
+    elif remove:
+        print(f"{card} is no longer given {name}; a tier that was earned stays.")
     else:
         print(f"{card} is {name}{f' until {last}' if until else ''}.")
+
+
+def _not_both(until: str, remove: bool) -> None:
+    if until and remove:
+        stop("--until and --remove do not go together.", "Say one of them.", status=2)
 
 
 def recognise(
@@ -178,9 +194,17 @@ def recognise(
 def import_balances(
     folder: Folder,
     file: Annotated[
-        Path, typer.Argument(help="CSV: card,points,expires_on,tier,tier_until,aliases,name.", dir_okay=False)
+        Path,
+        typer.Argument(
+            help="CSV: card,points,expires_on,tier,tier_until,aliases,name. expires_on is the first day without the points; "
+            "last_day, the last day with them, is taken instead."
+        ),
     ],
     shop: Annotated[list[str] | None, typer.Option(help="The shop whose tills know them; repeat it for more.")] = None,
+    any_card: Annotated[
+        bool,
+        typer.Option("--any-card", help="Take cards of another system, too, that are none by the programme's [cards]."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Takes over balances from another system. All problems are told at once, and the same file again changes nothing."""
@@ -202,7 +226,7 @@ def import_balances(
                 status=2,
             )
         try:
-            found = opening.read(office, text)
+            found = opening.read(office, text, takes_any_card=any_card)
         except opening.FileProblems as wrong:
             if as_json:
                 print_json({"problems": wrong.problems})

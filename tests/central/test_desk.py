@@ -149,26 +149,63 @@ def test_what_lies_at_a_till_cannot_be_transferred(office, one, tell):
 
 
 def test_a_verified_segment_is_told_with_its_last_day_and_taken_away_again(office, one, tell):
-    desk.set_segment(office, "anna", "student", "2026-09-30")
-    desk.set_segment(office, "anna", "staff", "")
+    desk.set_segment(office, "anna", "student", "2026-09-30", WHO)
+    desk.set_segment(office, "anna", "staff", "", WHO)
     assert tell.told(office, one, "anna").profile.segments == {"student": "2026-09-30", "staff": ""}
-    desk.set_segment(office, "anna", "student", None)
+    desk.set_segment(office, "anna", "student", None, WHO)
     assert tell.told(office, one, "anna").profile.segments == {"staff": ""}
     with pytest.raises(OfficeError) as error:
-        desk.set_segment(office, "anna", "studnt", "")
+        desk.set_segment(office, "anna", "studnt", "", WHO)
     assert (error.value.code, error.value.hint) == ("SEGMENT_UNKNOWN", "Did you mean student?")
+    assert [(body.why, body.about, body.operator, body.reason) for _, body in own(office)] == [
+        ("segment", about, "Ada", "a jar was broken")
+        for about in ("student until 2026-09-30", "staff", "student taken away")
+    ]
 
 
 def test_a_tier_that_a_person_gave_is_told_until_it_ends(office, one, tell):
     desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
     assert tell.told(office, one, "anna").history.given == {"silver": "2026-12-31"}
-    assert [body.about for _, body in own(office)] == ["silver until 2026-12-31"]
     # Points given by hand expire as those of the tier do.
     desk.adjust(office, "anna", 5, WHO)
     assert ExpiringPoints("9999-12-31", 5) in tell.told(office, one, "anna").points
-    desk.set_tier(office, "anna", "silver", "2026-03-01", WHO)
-    assert tell.told(office, one, "anna").history.given == {}
-    assert tell.told(office, one, "anna").history.sales == 1
+    # A shorter time counts as well: the latest word is the one that holds.
+    desk.set_tier(office, "anna", "silver", "2026-03-02", WHO)
+    assert tell.told(office, one, "anna").history.given == {"silver": "2026-03-02"}
+
+
+def test_a_given_tier_is_taken_away_from_today_and_an_earned_one_is_not(office, one, tell):
+    desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
+    desk.set_tier(office, "anna", "silver", None, WHO)
+    told = tell.told(office, one, "anna").history
+    assert (told.given, told.sales) == ({}, 1)
+    assert desk.adjust(office, "anna", 5, WHO).is_new
+    assert tell.told(office, one, "anna").points == [ExpiringPoints("2027-03-02", 105)]
+    assert [(body.about, body.approved_by) for _, body in own(office)][:2] == [
+        ("silver until 2026-12-31", "Ben"),
+        ("silver taken away", "Ben"),
+    ]
+    for member in ("anna", "bert"):
+        with pytest.raises(OfficeError) as error:
+            desk.set_tier(office, member, "silver", None, WHO)
+        assert error.value.code == "TIER_NOT_GIVEN"
+    desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
+    assert tell.told(office, one, "anna").history.given == {"silver": "2026-12-31"}
+
+
+def test_a_day_that_is_over_and_a_person_alone_are_refused(office, one, tell):
+    alone = desk.Who("why", "Ada")
+    for code, refused in (
+        ("DAY_OVER", lambda: desk.set_tier(office, "anna", "silver", "2026-03-01", WHO)),
+        ("DAY_OVER", lambda: desk.set_segment(office, "anna", "student", "2026-03-01", WHO)),
+        ("APPROVAL_MISSING", lambda: desk.set_tier(office, "anna", "silver", "2026-12-31", alone)),
+        ("REASON_MISSING", lambda: desk.set_segment(office, "anna", "student", "", desk.Who("", "Ada"))),
+        ("REASON_MISSING", lambda: desk.set_segment(office, "anna", "student", "", desk.Who("why", ""))),
+    ):
+        with pytest.raises(OfficeError) as error:
+            refused()
+        assert error.value.code == code
+    assert own(office) == []
 
 
 def test_colleagues_thank_each_other_from_an_allowance_of_the_month(office, one, tell, clock):
@@ -195,7 +232,7 @@ def test_without_an_allowance_nobody_is_thanked(office, till, tell):
 
 def test_what_was_set_by_hand_goes_with_the_member_when_two_are_one(office, one, tell):
     desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
-    desk.set_segment(office, "anna", "student", "2026-09-30")
+    desk.set_segment(office, "anna", "student", "2026-09-30", WHO)
     members.take_details(office, one.row(), MemberDetails("bert", ["2900000000018"], "2026-03-02"))
     members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02"))
     told = tell.told(office, one, "bert")

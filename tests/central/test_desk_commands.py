@@ -60,7 +60,19 @@ def test_every_problem_of_a_file_is_printed(desk, tmp_path):
     assert told.exit_code == 1
     assert ("line 2:" in told.stderr, "line 3:" in told.stderr, "nothing was taken over" in told.stderr) == (True,) * 3
     wrong.write_bytes(b"card,points\n\xff,5\n")
-    assert desk("import-balances", wrong, "--shop", "Mill").exit_code == 2
+    latin = desk("import-balances", wrong, "--shop", "Mill")
+    assert (latin.exit_code, latin.stderr.endswith("it is not UTF-8. Save it as UTF-8.\n")) == (2, True)
+    absent = desk("import-balances", tmp_path / "none.csv", "--shop", "Mill")
+    assert (absent.exit_code, "there is no such file" in absent.stderr) == (2, True)
+
+
+def test_cards_of_another_system_are_taken_where_that_is_asked_for(desk, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("\ufeffcard,points\nOLD-7,1\n", encoding="utf-8")
+    refused = desk("import-balances", other, "--shop", "Mill")
+    assert (refused.exit_code, "--any-card" in refused.stderr) == (1, True)
+    done = desk("import-balances", other, "--shop", "Mill", "--any-card")
+    assert done.stdout == "1 member, 1 lot, 1 point taken over.\n"
 
 
 def test_points_by_hand(desk):
@@ -91,12 +103,19 @@ def test_points_by_hand(desk):
 
 
 def test_who_somebody_is(desk):
-    assert "student until 2027-01-01" in desk("segment", ONE, "student", "--until", "2027-01-01").stdout
-    assert "no longer student" in desk("segment", ONE, "student", "--remove").stdout
-    assert desk("segment", ONE, "student", "--until", "soon").exit_code == 2
-    assert "is silver" in desk("tier", ONE, "silver", "--reason", "board", "--by", "Ada").stdout
-    wrong = desk("tier", ONE, "sliver", "--reason", "board", "--by", "Ada")
+    seen = ("--reason", "card seen", "--by", "Ada")
+    assert "student until 2999-01-01" in desk("segment", ONE, "student", "--until", "2999-01-01", *seen).stdout
+    assert "no longer student" in desk("segment", ONE, "student", "--remove", *seen).stdout
+    assert desk("segment", ONE, "student", "--until", "soon", *seen).exit_code == 2
+    assert desk("segment", ONE, "student").exit_code == 2
+    assert desk("tier", ONE, "silver", *seen).exit_code == 2
+    assert "is silver" in desk("tier", ONE, "silver", *TWO).stdout
+    wrong = desk("tier", ONE, "sliver", *TWO)
     assert "Did you mean silver?" in wrong.stderr
+    over = desk("tier", ONE, "silver", "--until", "2020-01-01", *TWO)
+    assert (over.exit_code, "2020-01-01 is over" in over.stderr) == (2, True)
+    assert desk("tier", ONE, "silver", "--until", "2999-01-01", "--remove", *TWO).exit_code == 2
+    assert "no longer given silver" in desk("tier", ONE, "silver", "--remove", *TWO).stdout
 
 
 def test_thanks_among_colleagues_say_what_is_left(desk):
