@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from csv import writer as csv_writer
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from central_server.auditing import Audited
@@ -40,9 +43,26 @@ programs = typer.Typer(
 surprises = typer.Typer(name="surprise", help="The secret of the surprises, and its proof.", no_args_is_help=True)
 
 
+class TakesNegative(TyperCommand):
+    """A command with a number that may be below zero, which looks like an option unless -- stands before it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        before = args[: args.index("--")] if "--" in args else args
+        for last, word in zip(["", *before], before, strict=False):
+            if re.fullmatch(r"-[0-9]+", word) and not last.startswith("--"):
+                stop(
+                    f"{word} looks like an option.",
+                    f"Put -- before card and points, at the end: pos-central {ctx.info_name} [OPTIONS] -- CARD {word}",
+                    status=2,
+                )
+        return super().parse_args(ctx, args)
+
+
 def add_to(app: typer.Typer) -> None:
-    for command in (adjust, transfer, segment, tier, recognise, audit):
+    app.command(cls=TakesNegative)(adjust)
+    for command in (transfer, segment, tier, recognise, audit):
         app.command()(command)
+    app.command("donations")(list_donations)
     app.command("import-balances")(import_balances)
     programs.command()(publish)
     programs.command("list")(list_programs)
@@ -241,6 +261,34 @@ def import_balances(
         again = f"; {counted(taken.again, 'lot')} had been taken over before" if taken.again else ""
         what = f"{counted(taken.members, 'member')}, {counted(taken.lots, 'lot')}, {counted(taken.points, 'point')}"
         print(f"{what} taken over{again}.")
+
+
+def list_donations(
+    folder: Folder,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Answer as month,charity,currency,minor,sales,returned_minor.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What each charity is to get, by the month of the sales, less what came back since."""
+    from central_server.donations import Donation, donations
+    from loyalty.words import money
+
+    with opened(folder) as office:
+        found = donations(office)
+    if as_json:
+        print_json(found)
+    elif csv:
+        rows = csv_writer(sys.stdout, lineterminator="\n")
+        rows.writerow(Donation.__struct_fields__)
+        rows.writerows(msgspec.structs.astuple(one) for one in found)
+    else:
+        for one in found:
+            back = f", less {money(one.returned_minor, 'en')} of what came back" if one.returned_minor else ""
+            amount = f"{money(one.minor, 'en'):>10} {one.currency} of {counted(one.sales, 'sale')}{back}"
+            print(f"{one.month}  {amount}  {one.charity}")
+        if not found:
+            print("Nothing has been donated.")
 
 
 def audit(folder: Folder, as_json: AsJson = False) -> None:

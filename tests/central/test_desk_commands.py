@@ -82,6 +82,8 @@ def test_points_by_hand(desk):
         "-5 points"
         in CliRunner().invoke(app, ["adjust", *TWO, "--dir", str(desk.file.parent / "office"), "--", ONE, "-5"]).stdout
     )
+    bare = desk("adjust", ONE, -5, *TWO)
+    assert (bare.exit_code, "-- CARD -5" in bare.stderr) == (2, True)
     alone = desk("adjust", ONE, 5, "--reason", "why", "--by", "Ada", "--approved-by", "ada")
     assert alone.exit_code == 2
     assert "Somebody else has to allow it" in alone.stderr
