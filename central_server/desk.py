@@ -14,14 +14,15 @@ import msgspec
 from sqlalchemy import Connection
 
 from central_server import gives, profiles, report
-from central_server.books import Books
+from central_server.books import Books, Origin
 from central_server.errors import OfficeError
 from central_server.office import Office
 from ledger.entry import GiveBody
 from ledger.identifiers import new_reference
-from ledger.settlement import AVAILABLE
+from ledger.settlement import AVAILABLE, EXPIRED
 from loyalty.award import recognised, standing_of
 from loyalty.days import day_before
+from loyalty.expiry import NEVER, Expire
 from loyalty.standing import Standing
 from loyalty.tiers import FOR_EVER
 
@@ -102,6 +103,64 @@ def _require_the_same(books: Books, member: str, body: GiveBody, name: str, case
         hint="Give this one a --case of its own.",
         code="CASE_DIFFERS",
     )
+
+
+class Reinstated(msgspec.Struct, frozen=True):
+    """Points that had expired and can be spent again through `last_day`; for the rest as `Adjusted`."""
+
+    points: int
+    last_day: str
+    before: int
+    after: int
+    owed: int
+
+
+def reinstate(office: Office, member: str, who: Who) -> Reinstated:
+    """Brings back all points that expired no longer ago than the programme's `reinstate_days`; they end as points given today.
+
+    The lots themselves come back, so nothing can come back twice, and what is owed is repaid first. Raises OfficeError where
+    nothing can come back.
+    """
+    _require_two(who)
+
+    def work(books: Books) -> Reinstated:
+        whom = books.who(member)
+        before = report.balance_of(books.connection, whom, books.today)
+        rule, origin = _rule(books, whom), Origin(office.server, 0, "", office.time(), books.today)
+        until, points = rule.expires_on(books.today), 0
+        with books.settling(origin, [], cause="reinstated") as settlement:
+            book = settlement.book(whom)
+            book.expire()
+            for lot, expired in list(book.at(EXPIRED).items()):
+                if rule.can_come_back(book.expires_on[lot], books.today):
+                    book.put(EXPIRED, lot, -expired)
+                    book.expires_on[lot] = until
+                    book.put(AVAILABLE, lot, expired)
+                    points += expired
+            book.repay()
+        if not points:
+            raise OfficeError(
+                f"Nothing expired within the last {rule.reinstate_days} days."
+                if rule.reinstate_days
+                else "The programme lets no points come back.",
+                hint="[expire] reinstate_days says for how long points can come back; adjust gives points.",
+                code="NOTHING_TO_REINSTATE",
+            )
+        last = until if until == NEVER else day_before(until)
+        body = GiveBody(
+            "reinstate",
+            0,
+            about=f"{points} points until {last}",
+            reason=who.reason,
+            operator=who.by,
+            approved_by=who.approved_by,
+        )
+        gives.give(books, whom, body, f"reinstate/{new_reference(office.random_bytes)}")
+        books.flush()
+        after = report.balance_of(books.connection, whom, books.today)
+        return Reinstated(points, last, before.balance, after.balance, after.owed)
+
+    return _write(office, work)
 
 
 def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None:
@@ -260,9 +319,12 @@ def standing_here(books: Books, member: str, day: str = "") -> Standing:
 
 
 def _expire(books: Books, member: str) -> str:
-    tier = books.program.tier_named(standing_here(books, books.who(member)).tier)
-    rule = tier.expire if tier and tier.expire else books.program.expire
-    return rule.expires_on(books.today)
+    return _rule(books, books.who(member)).expires_on(books.today)
+
+
+def _rule(books: Books, member: str) -> Expire:
+    tier = books.program.tier_named(standing_here(books, member).tier)
+    return tier.expire if tier and tier.expire else books.program.expire
 
 
 def _require_points(points: int, what: str, *, may_take: bool = False) -> None:

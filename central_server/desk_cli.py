@@ -60,7 +60,7 @@ class TakesNegative(TyperCommand):
 
 def add_to(app: typer.Typer) -> None:
     app.command(cls=TakesNegative)(adjust)
-    for command in (transfer, segment, tier, recognise, audit):
+    for command in (reinstate, transfer, segment, tier, recognise, audit):
         app.command()(command)
     app.command("donations")(list_donations)
     app.command("import-balances")(import_balances)
@@ -111,6 +111,24 @@ def adjust(
 
 def _signed(points: int) -> str:
     return ("+" if points > 0 else "") + counted(points, "point")
+
+
+def reinstate(
+    folder: Folder, card: Card, reason: Reason, by: By, approved_by: ApprovedBy, as_json: AsJson = False
+) -> None:
+    """Brings back points that expired within the programme's reinstate_days. Two people are needed."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        done = desk.reinstate(office, members.of_card(office, card), desk.Who(reason, by, approved_by))
+    if as_json:
+        print_json({"card": card, **msgspec.structs.asdict(done)})
+        return
+    owed = f"; {done.owed:,} are owed" if done.owed else ""
+    print(
+        f"{counted(done.points, 'point')} came back to {card}, through {done.last_day}: the balance was {done.before:,} and is "
+        f"{done.after:,}{owed}."
+    )
 
 
 def transfer(

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from central_server import desk, members, schema
+from central_server import apply, desk, members, schema
 from central_server.errors import OfficeError
 from ledger.entry import GiveBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails
@@ -237,3 +237,61 @@ def test_what_was_set_by_hand_goes_with_the_member_when_two_are_one(office, one,
     members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02"))
     told = tell.told(office, one, "bert")
     assert (told.history.given, told.profile.segments) == ({"silver": "2026-12-31"}, {"student": "2026-09-30"})
+
+
+REINSTATING = TIERED.replace("[expire]", "[expire]\nreinstate_days = 30")
+
+
+@pytest.fixture
+def expired(office, till, tell, clock):
+    """100 points of anna's that ended on 2027-03-02, and 20 that end a month later."""
+    new = till()
+    new.program = tell.use(office, REINSTATING)
+    new.sale("1", 10000, "anna")
+    new.day = "2026-04-02"
+    new.sale("2", 2000, "anna")
+    new.send()
+    clock.pass_by(days=365)  # to 2027-03-02
+    return new
+
+
+def test_points_that_expired_come_back_once_and_end_as_those_given_today(office, expired, tell, clock):
+    clock.pass_by(days=29)
+    assert desk.reinstate(office, "anna", WHO) == desk.Reinstated(100, "2028-03-30", 20, 120, 0)
+    assert tell.figures(office, "anna") == {"available": 120}
+    assert tell.told(office, expired, "anna").points == [
+        ExpiringPoints("2027-04-02", 20),
+        ExpiringPoints("2028-03-31", 100),
+    ]
+    ((_, body),) = own(office)
+    assert (body.why, body.points, body.about, body.operator, body.approved_by) == (
+        "reinstate",
+        0,
+        "100 points until 2028-03-30",
+        "Ada",
+        "Ben",
+    )
+    with pytest.raises(OfficeError) as error:
+        desk.reinstate(office, "anna", WHO)
+    assert error.value.code == "NOTHING_TO_REINSTATE"
+    assert tell.figures(office, "anna") == {"available": 120}
+
+
+def test_points_that_were_posted_as_expired_come_back_and_repay_what_is_owed(office, expired, tell):
+    apply.expire_due(office)
+    assert tell.figures(office, "anna") == {"available": 20, "expired": 100}
+    desk.adjust(office, "anna", -50, WHO)
+    assert tell.figures(office, "anna") == {"expired": 100, "debt": 30}
+    assert desk.reinstate(office, "anna", WHO) == desk.Reinstated(100, "2028-03-01", -30, 70, 0)
+    assert tell.figures(office, "anna") == {"available": 70}
+
+
+def test_after_the_last_day_and_without_a_second_person_nothing_comes_back(office, expired, tell, clock):
+    with pytest.raises(OfficeError, match="Somebody else"):
+        desk.reinstate(office, "anna", desk.Who("why", "Ada"))
+    clock.pass_by(days=30)
+    with pytest.raises(OfficeError, match="Nothing expired within the last 30 days"):
+        desk.reinstate(office, "anna", WHO)
+    tell.use(office, TIERED.replace("version = 1", "version = 2"))
+    with pytest.raises(OfficeError, match="lets no points come back"):
+        desk.reinstate(office, "anna", WHO)
