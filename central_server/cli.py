@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from csv import writer as csv_writer
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from central_server import desk_cli
-from central_server.cli_basics import AsJson, Folder, Yes, counting, now, opened, print_json, refusals, stop
+from central_server.cli_basics import (
+    AsJson,
+    Folder,
+    Yes,
+    counting,
+    now,
+    opened,
+    print_json,
+    read_program_file,
+    refusals,
+    stop,
+)
 
 if TYPE_CHECKING:
     from central_server.office import Office
@@ -41,18 +53,16 @@ def init(
         str, typer.Option(help="postgresql://USER@HOST/NAME; without it a SQLite file in the folder.")
     ] = "",
     program: Annotated[
-        Path | None, typer.Option(help="The programme's TOML file; without it plain points.", dir_okay=False)
-    ] = None,
+        str, typer.Option(metavar="FILE|PRESET", help="The programme's TOML file or preset; without it plain points.")
+    ] = "",
 ) -> None:
     """Makes a head office. Run again: adds shops, puts a programme in force, brings the tables up to date."""
     from central_server import surprises
     from central_server.files import in_use
     from central_server.office import Office
 
-    try:
-        text = program.read_text(encoding="utf-8") if program else ""
-    except (OSError, UnicodeDecodeError) as error:
-        stop(f"the programme {program} cannot be read ({type(error).__name__}).", status=2)
+    with refusals():
+        text = read_program_file(program).text if program else ""
     with refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
         try:
             office = Office.init(folder, now, os.urandom, url=database, program_text=text, shops=shop or [])
@@ -110,21 +120,25 @@ def erase(folder: Folder, card: Annotated[str, typer.Argument(help="The member's
 @app.command("members")
 def list_members(
     folder: Folder,
-    csv: Annotated[bool, typer.Option("--csv", help="Answer as card,balance.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Answer as card,balance,aliases.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Every card with its balance: points that can still be spent, less what is owed."""
+    """Every member once, with all cards and the balance: points that can still be spent, less what is owed."""
     from central_server import report
 
     with opened(folder) as office:
-        balances = report.balances(office)
+        found = report.members(office)
     if as_json:
-        print_json(balances)
+        print_json(found)
         return
     if csv:
-        print("card,balance")
-    for one in balances:
-        print(f"{one.card},{one.balance}" if csv else f"{one.card:>20}  {one.balance:>10}")
+        # Cards of another system may hold a comma or a quotation mark.
+        rows = csv_writer(sys.stdout, lineterminator="\n")
+        rows.writerow(("card", "balance", "aliases"))
+        rows.writerows((one.card, one.balance, " ".join(one.aliases)) for one in found)
+        return
+    for one in found:
+        print(f"{one.card:>20}  {one.balance:>10,}" + (f"  also {', '.join(one.aliases)}" if one.aliases else ""))
 
 
 @app.command()

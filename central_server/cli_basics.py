@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -14,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from central_server.office import Office
+    from loyalty.program import Program
 
 Folder = Annotated[Path, typer.Option("--dir", help="The folder of this head office.", file_okay=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
@@ -67,6 +69,43 @@ def opened(folder: Path) -> Iterator[Office]:
                 yield office
             finally:
                 office.close()
+
+
+def read_text(file: Path, what: str) -> str:
+    """A text file that a person wrote, with or without the mark that some editors put first; ends the command where it cannot
+    be read."""
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        stop(f"{what} {file} cannot be read: there is no such file.", status=2)
+    except UnicodeDecodeError:
+        stop(f"{what} {file} cannot be read: it is not UTF-8.", "Save it as UTF-8.", status=2)
+    except OSError as error:
+        stop(f"{what} {file} cannot be read: {(error.strerror or 'the disk does not give it').lower()}.", status=2)
+
+
+def read_program_file(name: str) -> Program:
+    """The programme of a file, or of a preset's name. Raises ProgramError."""
+    from loyalty.program import preset, preset_names, read_program
+
+    if name in preset_names() and not Path(name).exists():
+        return read_program(preset(name), name)
+    if Path(name).suffix or Path(name).exists():
+        return read_program(read_text(Path(name), "the programme"), name)
+    near = get_close_matches(name, preset_names(), n=1)
+    stop(
+        f"the programme {name} cannot be read: there is neither a file nor a preset of this name.",
+        f"Did you mean {near[0]}?" if near else "The presets: pos-plugin program presets",
+        status=2,
+    )
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """
+    >>> counted(1, "member"), counted(1200, "lot"), counted(0, "entry", "entries")
+    ('1 member', '1,200 lots', '0 entries')
+    """
+    return f"{number:,} {one if abs(number) == 1 else many or f'{one}s'}"
 
 
 def print_json(answer: object) -> None:

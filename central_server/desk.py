@@ -13,14 +13,16 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from central_server import gives, profiles
-from central_server.books import Books
+from central_server import gives, profiles, report
+from central_server.books import Books, Origin
 from central_server.errors import OfficeError
 from central_server.office import Office
 from ledger.entry import GiveBody
 from ledger.identifiers import new_reference
-from ledger.settlement import AVAILABLE
+from ledger.settlement import AVAILABLE, EXPIRED
 from loyalty.award import recognised, standing_of
+from loyalty.days import day_before
+from loyalty.expiry import NEVER, Expire
 from loyalty.standing import Standing
 from loyalty.tiers import FOR_EVER
 
@@ -38,18 +40,31 @@ class Who(msgspec.Struct, frozen=True):
     approved_by: str = ""
 
 
+class Adjusted(msgspec.Struct, frozen=True):
+    """What a member had and has: a balance is what can still be spent less what is `owed`. `is_new` is False where the case
+    had been booked before, and nothing was changed now."""
+
+    points: int
+    is_new: bool
+    before: int
+    after: int
+    owed: int
+
+
 def adjust(
     office: Office, member: str, points: int, who: Who, *, is_goodwill: bool = False, document: str = ""
-) -> bool:
+) -> Adjusted:
     """Gives points, or takes them where they are below zero: soonest expiry first, and what is not there is owed.
 
-    `document` names the case: the same again changes nothing, and False comes back. Raises OfficeError where it cannot be done.
+    `document` names the case: the same again changes nothing. Raises OfficeError where it cannot be done, also where the case
+    is recorded with other content.
     """
     _require_two(who)
-    if not 0 < abs(points) <= MOST_POINTS:
-        raise OfficeError("An adjustment is of 1 or more points, or of -1 or less.", code="POINTS_UNFIT")
+    _require_points(points, "An adjustment", may_take=True)
 
-    def work(books: Books) -> bool:
+    def work(books: Books) -> Adjusted:
+        whom = books.who(member)
+        before = report.balance_of(books.connection, whom, books.today)
         name = f"adjust/{document or new_reference(office.random_bytes)}"
         body = GiveBody(
             "goodwill" if is_goodwill else "adjustment",
@@ -61,7 +76,89 @@ def adjust(
         if points > 0:
             expires_on = _expire(books, member)
             body = msgspec.structs.replace(body, lot=gives.lot_of(name), expires_on=expires_on)
-        return gives.give(books, member, body, name)
+        is_new = gives.give(books, member, body, name)
+        if not is_new:
+            _require_the_same(books, whom, body, name, document)
+        books.flush()
+        after = report.balance_of(books.connection, whom, books.today)
+        return Adjusted(points, is_new, before.balance, after.balance, after.owed)
+
+    return _write(office, work)
+
+
+def _require_the_same(books: Books, member: str, body: GiveBody, name: str, case: str) -> None:
+    """A case stands for one member and so many points, for good: whoever takes its name again for others made a mistake."""
+    found = gives.recorded(books.connection, name)
+    if found is None:
+        raise OfficeError(f"What is recorded of the case {case} cannot be read by this version.", code="CASE_DIFFERS")
+    entry, was = found
+    whom = books.who(entry.member)
+    if (whom, was.why, was.points) == (member, body.why, body.points):
+        return
+    cards = report.cards_of(books.connection, [whom]).get(whom, [])
+    raise OfficeError(
+        f"The case {case} is recorded with other content: {was.points:+,} points ({was.why}) for "
+        f"{'the same member' if whom == member else cards[0] if cards else 'a member without a card'}, "
+        f"on {entry.envelope.business_day} by {was.operator}. Nothing was changed.",
+        hint="Give this one a --case of its own.",
+        code="CASE_DIFFERS",
+    )
+
+
+class Reinstated(msgspec.Struct, frozen=True):
+    """Points that had expired and can be spent again through `last_day`; for the rest as `Adjusted`."""
+
+    points: int
+    last_day: str
+    before: int
+    after: int
+    owed: int
+
+
+def reinstate(office: Office, member: str, who: Who) -> Reinstated:
+    """Brings back all points that expired no longer ago than the programme's `reinstate_days`; they end as points given today.
+
+    The lots themselves come back, so nothing can come back twice, and what is owed is repaid first. Raises OfficeError where
+    nothing can come back.
+    """
+    _require_two(who)
+
+    def work(books: Books) -> Reinstated:
+        whom = books.who(member)
+        before = report.balance_of(books.connection, whom, books.today)
+        rule, origin = _rule(books, whom), Origin(office.server, 0, "", office.time(), books.today)
+        until, points = rule.expires_on(books.today), 0
+        with books.settling(origin, [], cause="reinstated") as settlement:
+            book = settlement.book(whom)
+            book.expire()
+            for lot, expired in list(book.at(EXPIRED).items()):
+                if rule.can_come_back(book.expires_on[lot], books.today):
+                    book.put(EXPIRED, lot, -expired)
+                    book.expires_on[lot] = until
+                    book.put(AVAILABLE, lot, expired)
+                    points += expired
+            book.repay()
+        if not points:
+            raise OfficeError(
+                f"Nothing expired within the last {rule.reinstate_days} days."
+                if rule.reinstate_days
+                else "The programme lets no points come back.",
+                hint="[expire] reinstate_days says for how long points can come back; adjust gives points.",
+                code="NOTHING_TO_REINSTATE",
+            )
+        last = until if until == NEVER else day_before(until)
+        body = GiveBody(
+            "reinstate",
+            0,
+            about=f"{points} points until {last}",
+            reason=who.reason,
+            operator=who.by,
+            approved_by=who.approved_by,
+        )
+        gives.give(books, whom, body, f"reinstate/{new_reference(office.random_bytes)}")
+        books.flush()
+        after = report.balance_of(books.connection, whom, books.today)
+        return Reinstated(points, last, before.balance, after.balance, after.owed)
 
     return _write(office, work)
 
@@ -72,8 +169,7 @@ def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None
     Raises OfficeError where there are not so many here: what lies at a till has to come back first.
     """
     _require_two(who)
-    if not 0 < points <= MOST_POINTS:
-        raise OfficeError("A transfer is of 1 or more points.", code="POINTS_UNFIT")
+    _require_points(points, "A transfer")
 
     def work(books: Books) -> None:
         if books.who(giver) == books.who(to):
@@ -106,36 +202,58 @@ def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None
     _write(office, work)
 
 
-def set_segment(office: Office, member: str, segment: str, until: str | None) -> None:
-    """Verifies that a member belongs to a segment until a day, '' for without end; None takes it away.
+def set_segment(office: Office, member: str, segment: str, until: str | None, who: Who) -> None:
+    """Verifies that a member belongs to a segment through a day, '' for without end; None takes it away.
 
-    It stands beside the ledger, because it says something of the person, and is erased with them.
+    What rules ask stands beside the ledger, because it says something of the person, and is erased with them. Who said so
+    stands in the journal.
     """
+    _require_reason(who)
 
     def work(books: Books) -> None:
         if until is not None:
             _require_named(segment, list(books.program.segments), "segment")
-        who = books.who(member)
-        profiles.change(books.connection, who, segments={segment: until})
-        books.changed(who)
+            _require_to_come(until, books.today)
+        whom = books.who(member)
+        profiles.change(books.connection, whom, segments={segment: until})
+        _tell_journal(books, whom, "segment", segment, until, who)
+        books.changed(whom)
 
     _write(office, work)
 
 
-def set_tier(office: Office, member: str, tier: str, until: str, who: Who) -> None:
-    """Gives a member a tier until a day, whatever they have earned; a day that is over takes a given tier away."""
-    if not who.reason.strip() or not who.by.strip():
-        raise OfficeError(
-            "A tier is given for a reason, by somebody.", hint="--reason and --by say it.", code="REASON_MISSING"
-        )
+def set_tier(office: Office, member: str, tier: str, until: str | None, who: Who) -> None:
+    """Gives a member a tier through a day, whatever they have earned; None takes a given one away, from today on.
+
+    Head office alone says which tiers were given, and tells the tills all of them at once, so the latest word counts.
+    """
+    _require_two(who)
 
     def work(books: Books) -> None:
-        _require_named(tier, [one.name for one in books.program.tier], "tier")
-        give_tier(books, member, tier, until)
-        body = GiveBody("tier", 0, about=f"{tier} until {until}", reason=who.reason, operator=who.by)
-        gives.give(books, member, body, f"tier/{new_reference(office.random_bytes)}")
+        whom = books.who(member)
+        books.load(whom)
+        if until is None:
+            given = {name: last for name, last in books.histories.of(whom).given.items() if books.today <= last}
+            if tier not in given:
+                raise OfficeError(
+                    f"The member has not been given {tier}.",
+                    hint=f"Given: {', '.join(given) or 'no tier'}. A tier that was earned cannot be taken away.",
+                    code="TIER_NOT_GIVEN",
+                )
+        else:
+            _require_named(tier, [one.name for one in books.program.tier], "tier")
+            _require_to_come(until, books.today)
+        # The days before keep it: sales of theirs may still be on their way.
+        give_tier(books, whom, tier, day_before(books.today) if until is None else until)
+        _tell_journal(books, whom, "tier", tier, until, who)
 
     _write(office, work)
+
+
+def _tell_journal(books: Books, member: str, why: str, name: str, until: str | None, who: Who) -> None:
+    about = f"{name} taken away" if until is None else f"{name} until {until}" if until else name
+    body = GiveBody(why, 0, about=about, reason=who.reason, operator=who.by, approved_by=who.approved_by)
+    gives.give(books, member, body, f"{why}/{new_reference(books.office.random_bytes)}")
 
 
 def give_tier(books: Books, member: str, tier: str, until: str) -> None:
@@ -201,25 +319,54 @@ def standing_here(books: Books, member: str, day: str = "") -> Standing:
 
 
 def _expire(books: Books, member: str) -> str:
-    tier = books.program.tier_named(standing_here(books, books.who(member)).tier)
-    rule = tier.expire if tier and tier.expire else books.program.expire
-    return rule.expires_on(books.today)
+    return _rule(books, books.who(member)).expires_on(books.today)
 
 
-def _require_two(who: Who) -> None:
-    by, approved_by = who.by.strip(), who.approved_by.strip()
-    if not who.reason.strip() or not by:
+def _rule(books: Books, member: str) -> Expire:
+    tier = books.program.tier_named(standing_here(books, member).tier)
+    return tier.expire if tier and tier.expire else books.program.expire
+
+
+def _require_points(points: int, what: str, *, may_take: bool = False) -> None:
+    if may_take and not points:
+        raise OfficeError(f"{what} is of 1 or more points, or of -1 or less, not of 0.", code="POINTS_UNFIT")
+    if not may_take and points < 1:
+        raise OfficeError(f"{what} is of 1 or more points, not of {points:,}.", code="POINTS_UNFIT")
+    if abs(points) > MOST_POINTS:
         raise OfficeError(
-            "Points are moved by hand for a reason, by somebody.",
+            f"{what} is of at most {MOST_POINTS:,} points{' either way' if may_take else ''}, not of {points:,}.",
+            hint="More than that is more than one entry.",
+            code="POINTS_UNFIT",
+        )
+
+
+def _require_reason(who: Who) -> None:
+    if not who.reason.strip() or not who.by.strip():
+        raise OfficeError(
+            "What is done by hand is done for a reason, by somebody.",
             hint="--reason and --by say it.",
             code="REASON_MISSING",
         )
-    if not approved_by or approved_by.casefold() == by.casefold():
+    if max(map(len, (who.reason, who.by, who.approved_by))) > MAX_REASON:
+        raise OfficeError(f"A reason and a name have at most {MAX_REASON} characters.", code="REASON_LONG")
+
+
+def _require_two(who: Who) -> None:
+    _require_reason(who)
+    approved_by = who.approved_by.strip()
+    if not approved_by or approved_by.casefold() == who.by.strip().casefold():
         raise OfficeError(
             "Somebody else has to allow it.", hint="--approved-by names a second person.", code="APPROVAL_MISSING"
         )
-    if len(who.reason) > MAX_REASON or max(len(by), len(approved_by)) > MAX_REASON:
-        raise OfficeError(f"A reason and a name have at most {MAX_REASON} characters.", code="REASON_LONG")
+
+
+def _require_to_come(until: str, today: str) -> None:
+    if until and until < today:
+        raise OfficeError(
+            f"{until} is over: today is {today}.",
+            hint="--until names a day to come; --remove takes away.",
+            code="DAY_OVER",
+        )
 
 
 def _require_named(name: str, known: list[str], what: str) -> None:

@@ -2,33 +2,71 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from csv import writer as csv_writer
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from central_server.auditing import Audited
+    from loyalty.program import Program
 
-from central_server.cli_basics import AsJson, Folder, Yes, counting, opened, print_json, stop
+from central_server.cli_basics import (
+    AsJson,
+    Folder,
+    Yes,
+    counted,
+    counting,
+    now,
+    opened,
+    print_json,
+    read_program_file,
+    read_text,
+    stop,
+)
 
 Card = Annotated[str, typer.Argument(help="The member's card.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the journal.")]
 By = Annotated[str, typer.Option(help="Who does it.")]
 ApprovedBy = Annotated[str, typer.Option(help="Who allowed it: somebody else.")]
+Remove = Annotated[bool, typer.Option("--remove", help="Take it away.")]
 Until = Annotated[str, typer.Option(help="The last day, such as 2027-12-31; without it there is no end.")]
 
-programs = typer.Typer(name="program", help="The programme in force, and those to come.", no_args_is_help=True)
+programs = typer.Typer(
+    name="program", help="The programme in force, those before it, and those to come.", no_args_is_help=True
+)
 surprises = typer.Typer(name="surprise", help="The secret of the surprises, and its proof.", no_args_is_help=True)
 
 
+class TakesNegative(TyperCommand):
+    """A command with a number that may be below zero, which looks like an option unless -- stands before it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        before = args[: args.index("--")] if "--" in args else args
+        for last, word in zip(["", *before], before, strict=False):
+            if re.fullmatch(r"-[0-9]+", word) and not last.startswith("--"):
+                stop(
+                    f"{word} looks like an option.",
+                    f"Put -- before card and points, at the end: pos-central {ctx.info_name} [OPTIONS] -- CARD {word}",
+                    status=2,
+                )
+        return super().parse_args(ctx, args)
+
+
 def add_to(app: typer.Typer) -> None:
-    for command in (adjust, transfer, segment, tier, recognise, audit):
+    app.command(cls=TakesNegative)(adjust)
+    for command in (reinstate, transfer, segment, tier, recognise, audit):
         app.command()(command)
+    app.command("donations")(list_donations)
     app.command("import-balances")(import_balances)
     programs.command()(publish)
     programs.command("list")(list_programs)
+    programs.command()(show)
     surprises.command()(reveal)
     surprises.command()(check)
     app.add_typer(programs)
@@ -57,11 +95,40 @@ def adjust(
     with opened(folder) as office:
         who = desk.Who(reason, by, approved_by)
         member = members.of_card(office, card)
-        is_new = desk.adjust(office, member, points, who, is_goodwill=goodwill, document=case)
+        done = desk.adjust(office, member, points, who, is_goodwill=goodwill, document=case)
     if as_json:
-        print_json({"card": card, "points": points if is_new else 0, "is_new": is_new})
+        print_json({"card": card, **msgspec.structs.asdict(done)})
+        return
+    owed = f"; {done.owed:,} are owed" if done.owed else ""
+    if done.is_new:
+        print(f"{_signed(points)} for {card}: the balance was {done.before:,} and is {done.after:,}{owed}.")
     else:
-        print(f"{points:+,} points for {card}." if is_new else f"The case {case} has been dealt with before.")
+        print(
+            f"The case {case} was booked before: {_signed(points)} for {card}. Nothing was changed; the balance is "
+            f"{done.after:,}{owed}."
+        )
+
+
+def _signed(points: int) -> str:
+    return ("+" if points > 0 else "") + counted(points, "point")
+
+
+def reinstate(
+    folder: Folder, card: Card, reason: Reason, by: By, approved_by: ApprovedBy, as_json: AsJson = False
+) -> None:
+    """Brings back points that expired within the programme's reinstate_days. Two people are needed."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        done = desk.reinstate(office, members.of_card(office, card), desk.Who(reason, by, approved_by))
+    if as_json:
+        print_json({"card": card, **msgspec.structs.asdict(done)})
+        return
+    owed = f"; {done.owed:,} are owed" if done.owed else ""
+    print(
+        f"{counted(done.points, 'point')} came back to {card}, through {done.last_day}: the balance was {done.before:,} and is "
+        f"{done.after:,}{owed}."
+    )
 
 
 def transfer(
@@ -83,23 +150,27 @@ def transfer(
     if as_json:
         print_json({"from": giver, "to": to, "points": points})
     else:
-        print(f"{points:,} points went from {giver} to {to}.")
+        print(f"{counted(points, 'point')} went from {giver} to {to}.")
 
 
 def segment(
     folder: Folder,
     card: Card,
     name: Annotated[str, typer.Argument(help="The segment, as the programme names it.")],
+    reason: Reason,
+    by: By,
     until: Until = "",
-    remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
+    remove: Remove = False,
     as_json: AsJson = False,
 ) -> None:
     """Says that a member was verified to belong to a segment: a student, a member of staff."""
     from central_server import desk, members
 
+    _not_both(until, remove)
     with opened(folder) as office:
         last = desk.last_day(until) if until else ""
-        desk.set_segment(office, members.of_card(office, card), name, None if remove else last)
+        member = members.of_card(office, card)
+        desk.set_segment(office, member, name, None if remove else last, desk.Who(reason, by))
     if as_json:
         print_json({"card": card, "segment": name, "until": last, "removed": remove})
     else:
@@ -112,19 +183,30 @@ def tier(
     name: Annotated[str, typer.Argument(help="The tier, as the programme names it.")],
     reason: Reason,
     by: By,
+    approved_by: ApprovedBy,
     until: Until = "",
+    remove: Remove = False,
     as_json: AsJson = False,
 ) -> None:
-    """Gives a member a tier, whatever they have earned. One that ends yesterday is taken away."""
+    """Gives a member a tier, whatever they have earned, or takes away one that was given. Two people are needed."""
     from central_server import desk, members
 
+    _not_both(until, remove)
     with opened(folder) as office:
         last = desk.last_day(until)
-        desk.set_tier(office, members.of_card(office, card), name, last, desk.Who(reason, by))
+        member = members.of_card(office, card)
+        desk.set_tier(office, member, name, None if remove else last, desk.Who(reason, by, approved_by))
     if as_json:
-        print_json({"card": card, "tier": name, "until": last})
+        print_json({"card": card, "tier": name, "until": "" if remove else last, "removed": remove})
+    elif remove:
+        print(f"{card} is no longer given {name}; a tier that was earned stays.")
     else:
         print(f"{card} is {name}{f' until {last}' if until else ''}.")
+
+
+def _not_both(until: str, remove: bool) -> None:
+    if until and remove:
+        stop("--until and --remove do not go together.", "Say one of them.", status=2)
 
 
 def recognise(
@@ -144,15 +226,23 @@ def recognise(
     if as_json:
         print_json({"from": giver, "to": to, "points": points, "left": left})
     else:
-        print(f"{points:,} points for {to}; {giver} can give {left:,} more.")
+        print(f"{counted(points, 'point')} for {to}; {giver} can give {left:,} more.")
 
 
 def import_balances(
     folder: Folder,
     file: Annotated[
-        Path, typer.Argument(help="CSV: card,points,expires_on,tier,tier_until,aliases,name.", dir_okay=False)
+        Path,
+        typer.Argument(
+            help="CSV: card,points,expires_on,tier,tier_until,aliases,name. expires_on is the first day without the points; "
+            "last_day, the last day with them, is taken instead."
+        ),
     ],
     shop: Annotated[list[str] | None, typer.Option(help="The shop whose tills know them; repeat it for more.")] = None,
+    any_card: Annotated[
+        bool,
+        typer.Option("--any-card", help="Take cards of another system, too, that are none by the programme's [cards]."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Takes over balances from another system. All problems are told at once, and the same file again changes nothing."""
@@ -160,10 +250,7 @@ def import_balances(
 
     from central_server import opening, schema
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        stop(f"the file {file} cannot be read ({type(error).__name__}).", "It is CSV in UTF-8.", status=2)
+    text = read_text(file, "the file")
     with opened(folder) as office:
         with office.database.reading() as connection:
             shops = sorted(connection.scalars(select(schema.shop.c.shop)).all())
@@ -177,7 +264,7 @@ def import_balances(
                 status=2,
             )
         try:
-            found = opening.read(office, text)
+            found = opening.read(office, text, takes_any_card=any_card)
         except opening.FileProblems as wrong:
             if as_json:
                 print_json({"problems": wrong.problems})
@@ -189,8 +276,37 @@ def import_balances(
     if as_json:
         print_json(taken)
     else:
-        again = f"; {taken.again:,} lots had been taken over before" if taken.again else ""
-        print(f"{taken.members:,} members, {taken.lots:,} lots, {taken.points:,} points taken over{again}.")
+        again = f"; {counted(taken.again, 'lot')} had been taken over before" if taken.again else ""
+        what = f"{counted(taken.members, 'member')}, {counted(taken.lots, 'lot')}, {counted(taken.points, 'point')}"
+        print(f"{what} taken over{again}.")
+
+
+def list_donations(
+    folder: Folder,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Answer as month,charity,currency,minor,sales,returned_minor.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What each charity is to get, by the month of the sales, less what came back since."""
+    from central_server.donations import Donation, donations
+    from loyalty.words import money
+
+    with opened(folder) as office:
+        found = donations(office)
+    if as_json:
+        print_json(found)
+    elif csv:
+        rows = csv_writer(sys.stdout, lineterminator="\n")
+        rows.writerow(Donation.__struct_fields__)
+        rows.writerows(msgspec.structs.astuple(one) for one in found)
+    else:
+        for one in found:
+            back = f", less {money(one.returned_minor, 'en')} of what came back" if one.returned_minor else ""
+            amount = f"{money(one.minor, 'en'):>10} {one.currency} of {counted(one.sales, 'sale')}{back}"
+            print(f"{one.month}  {amount}  {one.charity}")
+        if not found:
+            print("Nothing has been donated.")
 
 
 def audit(folder: Folder, as_json: AsJson = False) -> None:
@@ -229,43 +345,86 @@ def _tell(found: Audited) -> None:
 
 def publish(
     folder: Folder,
-    file: Annotated[Path, typer.Argument(help="The programme's TOML file.", dir_okay=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE|PRESET", help="The programme: a TOML file, or a preset's name.")],
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Puts a programme in force, or from the shop-local time that its `effective` says; the tills hear of it at once."""
-    from central_server import surprises as secret
-    from loyalty.program import read_program
+    """Puts a programme in force, or from the shop-local time that its `effective` says; the tills hear of it at once.
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        stop(f"the programme {file} cannot be read ({type(error).__name__}).", status=2)
+    First it tells what is doubtful in it, what is in force now and what will be, and asks.
+    """
+    from central_server import publishing
+    from loyalty.doubts import doubts
+
     with opened(folder) as office:
-        program = read_program(text, str(file))
-        with office.database.writing() as connection:
-            hashed = secret.bind(office, connection, program)
-            office.put_program(connection, program)
-            coming = [one.id for one in office.programs_to_come(connection)]
-    when = program.effective if program.id in coming else ""
+        program = read_program_file(file)
+        with office.database.reading() as connection:
+            publishing.check(office, connection, program)
+            current, coming = office.program(connection), office.programs_to_come(connection)
+            doubtful = doubts(program, office.today(connection))
+        if current is None or program.id != current.id:
+            is_later = program.effective > now_at(program)
+            lines = [f"{file} can be used, but see:", *(f"  {doubt}." for doubt in doubtful)] if doubtful else []
+            lines.append(f"In force now:     {current.id if current else 'none'}")
+            lines += [f"To come:          {one.id} at {one.effective}" for one in coming if one.id != program.id]
+            when = (
+                f"at {program.effective}, by the shops' clocks" if is_later else "at once, at every till that is online"
+            )
+            lines.append(f"To be published:  {program.id}, {when}")
+            print("\n".join(lines), file=sys.stderr)
+            if not yes:
+                typer.confirm("Publish it?", abort=True, err=True)
+        done = publishing.publish(office, program)
     if as_json:
-        print_json({"program": program.id, "effective": when, "seed_hash": hashed})
+        print_json({**msgspec.structs.asdict(done), "doubts": doubtful})
         return
-    print(f"{program.id} takes effect at {when}, by the shops' clocks." if when else f"{program.id} is in force.")
-    if hashed:
-        print(f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is\n{hashed}")
+    if not done.is_new:
+        print(f"{done.program} is in force already.")
+    elif done.effective:
+        print(f"{done.program} takes effect at {done.effective}, by the shops' clocks.")
+    else:
+        print(f"{done.program} is in force.")
+    if done.seed_hash:
+        print(
+            f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is\n{done.seed_hash}"
+        )
 
 
 def list_programs(folder: Folder, as_json: AsJson = False) -> None:
-    """The programme in force, and those to come."""
-    with opened(folder) as office, office.database.reading() as connection:
-        now = office.program(connection)
-        coming = office.programs_to_come(connection)
-    found = [(one.id, one.effective, one is now) for one in [*([now] if now else []), *coming]]
+    """All versions of the programme: those that are over, the one in force, and those to come."""
+    from central_server import publishing
+
+    with opened(folder) as office:
+        found = publishing.versions(office)
     if as_json:
-        print_json([{"program": name, "effective": at, "in_force": is_now} for name, at, is_now in found])
+        print_json(found)
         return
-    for name, at, is_now in found:
-        print(f"{name}  {'in force' if is_now else f'from {at}'}")
+    for one in found:
+        state = f"from {one.effective}" if one.state == "to come" else one.state
+        print(f"{one.program}  {state:<24} published {one.published_at[:16].replace('T', ' ')} UTC")
+
+
+def show(
+    folder: Folder,
+    program: Annotated[
+        str, typer.Argument(metavar="[ID]", help="As `program list` has it; without it, in force.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Prints a version as TOML. To go back to it, give the file a higher version and publish that."""
+    from central_server import publishing
+
+    with opened(folder) as office:
+        found = publishing.shown(office, program)
+    if as_json:
+        print_json({"program": found.id, "text": found.text})
+    else:
+        typer.echo(found.text, nl=not found.text.endswith("\n"))
+
+
+def now_at(program: Program) -> str:
+    """This moment by a programme's clocks, as `effective` is written."""
+    return now().astimezone(program.zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def reveal(folder: Folder, yes: Yes = False, as_json: AsJson = False) -> None:

@@ -71,6 +71,16 @@ def known(connection: Connection, documents: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def recorded(connection: Connection, document: str) -> tuple[Entry, GiveBody] | None:
+    """Head office's own entry of this document; None where there is none that this version can read."""
+    number = known(connection, [document]).get(document)
+    if number is None:
+        return None
+    data = connection.scalar(select(schema.journal.c.data).where(schema.journal.c.number == number))
+    entry = read_entry(data) if data is not None else None
+    return (entry, entry.body) if entry is not None and isinstance(entry.body, GiveBody) else None
+
+
 def points_of(connection: Connection, numbers: Mapping[str, int]) -> dict[str, int]:
     """What head office's own entries gave, by their documents; `numbers` are theirs in its journal."""
     journal, found = schema.journal.c, dict[str, int]()

@@ -95,6 +95,7 @@ class Office:
 
         Raises OfficeError, and ProgramError where the programme is not right; nothing is changed then.
         """
+        from central_server import publishing
         from central_server.migrations import migrate
 
         program = read_program(program_text) if program_text else None
@@ -124,6 +125,7 @@ class Office:
                 if program is None and office._setting(connection, "program") is None:
                     program = read_program(preset("points"))
                 if program is not None:
+                    publishing.check(office, connection, program)
                     office.put_program(connection, program)
         except BaseException:
             office.close()

@@ -1,7 +1,8 @@
 """Opening balances: members, points and tiers taken over from another system, out of one CSV file.
 
 A line is one lot of one card: `card, points, expires_on`, and optionally `tier, tier_until, aliases, name` (aliases are further
-cards, separated by spaces). Every problem of the file is told at once, each with its line, and nothing is taken over then.
+cards, separated by spaces). `expires_on` is the first day without the points; a file may have `last_day`, the last day with them,
+instead. Every problem of the file is told at once, each with its line, and nothing is taken over then.
 The same file again changes nothing: each lot is a document of head office's own journal.
 """
 
@@ -11,7 +12,7 @@ import csv
 import difflib
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 import msgspec
@@ -26,12 +27,17 @@ from central_server.members import MAX_CARDS, MAX_FIELD
 from central_server.office import Office
 from ledger.entry import GiveBody
 from ledger.identifiers import new_reference
+from loyalty.card import CardRules, DamagedMemberCode, NotMemberCode, member_card
+from loyalty.days import day_after
+from loyalty.expiry import NEVER
 from loyalty.sale import document_name
 from loyalty.tiers import FOR_EVER
 
-COLUMNS = ("card", "points", "expires_on", "tier", "tier_until", "aliases", "name")
+COLUMNS = ("card", "points", "expires_on", "last_day", "tier", "tier_until", "aliases", "name")
 NEEDED = ("card", "points")
 MOST_POINTS = 10**9
+Problem = tuple[int, str]
+"""A line of the file, and what is wrong there."""
 AT_ONCE = 500
 """Members in one transaction."""
 
@@ -71,42 +77,44 @@ class FileProblems(OfficeError):
 
     code = "OPENING_UNFIT"
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(
             f"{len(problems)} problem{'s' if len(problems) > 1 else ''}; nothing was taken over.",
             hint="Correct the file and read it again.",
             code="OPENING_UNFIT",
         )
-        self.problems = list(problems)
+        self.problems = [f"line {line}: {what}" for line, what in sorted(problems, key=lambda one: one[0])]
 
 
-def read(office: Office, text: str) -> list[Opening]:
-    """What the file says. Raises FileProblems with all that is wrong in it."""
-    problems: list[str] = []
+def read(office: Office, text: str, *, takes_any_card: bool = False) -> list[Opening]:
+    """What the file says. Raises FileProblems with all that is wrong in it.
+
+    `takes_any_card` is for cards of another system: numbers that are no cards by the programme's rules. A number that begins
+    like a card of this programme and has a wrong check digit is never taken: it is a slip of the pen, and nobody could use it.
+    """
+    problems: list[Problem] = []
     with office.database.reading() as connection:
         program, today = office.program(connection), office.today(connection)
         assert program is not None, "init puts a programme in force"
-        tiers = [tier.name for tier in program.tier]
+        tiers, rules = [tier.name for tier in program.tier], program.cards.rules
         rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restkey="", restval="")
         rows.fieldnames = [name.strip() for name in rows.fieldnames or []]
         _check_columns(rows.fieldnames, problems)
         if problems:
             raise FileProblems(problems)
         found: dict[str, Opening] = {}
-        for row in rows:
-            line = rows.line_num
+        for line, row in _lines(rows, problems):
             said = {name: (row.get(name) or "").strip() for name in COLUMNS}
-            wrong = list(_wrong(row, said, tiers, today))
-            problems += [f"line {line}: {what}" for what in wrong]
+            wrong = [*_wrong(row, said, tiers, today), *_no_cards(said, rules, takes_any_card)]
+            problems += [(line, what) for what in wrong]
             if wrong:
                 continue
             points = int(said["points"])
+            written = said["expires_on"] or (_after(said["last_day"]) if said["last_day"] else "")
             one = Opening(
                 said["card"],
                 line,
-                [Lot(line, points, said["expires_on"] or program.expire.expires_on(today), said["expires_on"])]
-                if points
-                else [],
+                [Lot(line, points, written or program.expire.expires_on(today), written)] if points else [],
                 said["tier"],
                 said["tier_until"] or (FOR_EVER if said["tier"] else ""),
                 tuple(said["aliases"].split()),
@@ -119,7 +127,7 @@ def read(office: Office, text: str) -> list[Opening]:
         problems += _strangers(connection, found.values())
         problems += _taken_before(connection, found.values())
     if problems:
-        raise FileProblems(sorted(problems, key=_line_of))
+        raise FileProblems(problems)
     return list(found.values())
 
 
@@ -160,8 +168,11 @@ def _take_over(books: Books, one: Opening, owners: dict[str, str], shops: Sequen
     if one.name and not owned:
         put(connection, schema.person, [{"member": member, "name": one.name, "phone": ""}])
     if one.tier:
+        # A document, too: a tier that a person has taken away since does not come back with the same file.
+        body = GiveBody("tier", 0, about=f"{one.tier} until {one.tier_until}")
+        is_new = gives.give(books, member, body, document_name("opening", one.card, f"{one.tier}-{one.tier_until}"))
         books.load(member)
-        if books.histories.of(member).given.get(one.tier, "") < one.tier_until:
+        if is_new and books.histories.of(member).given.get(one.tier, "") < one.tier_until:
             give_tier(books, member, one.tier, one.tier_until)
     for document, lot in _documents(one):
         body = GiveBody("opening", lot.points, lot=gives.lot_of(document), expires_on=lot.expires_on)
@@ -186,13 +197,39 @@ def _documents(one: Opening) -> list[tuple[str, Lot]]:
 # -- what can be wrong ------------------------------------------------------------------------------------------------------
 
 
-def _check_columns(names: Sequence[str], problems: list[str]) -> None:
+def _lines(rows: csv.DictReader[str], problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row with its line, as far as the file is CSV."""
+    try:
+        for row in rows:
+            yield rows.line_num, row
+    except csv.Error as error:
+        problems.append((rows.line_num, f"from here on the file is no CSV ({error})"))
+
+
+def _check_columns(names: Sequence[str], problems: list[Problem]) -> None:
+    if len(names) == 1 and (mark := next((mark for mark in ";\t|" if mark in names[0]), "")):
+        what = {";": "semicolons", "\t": "tabs"}.get(mark, "bars")
+        problems.append((1, f"the columns are parted by {what}; save the file as CSV that is parted by commas"))
+        return
     for name in names:
-        if name.strip() not in COLUMNS:
-            near = difflib.get_close_matches(name.strip(), COLUMNS, n=1, cutoff=0.5)
-            problems.append(f"line 1: there is no column {name}" + (f"; did you mean {near[0]}?" if near else ""))
-    problems += [f"line 1: the column {name} is missing" for name in NEEDED if name not in names]
-    problems += [f"line 1: the column {name} stands twice" for name in sorted({*names}) if list(names).count(name) > 1]
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.5)
+            problems.append((1, f"there is no column {name}" + (f"; did you mean {near[0]}?" if near else "")))
+    problems += [(1, f"the column {name} is missing") for name in NEEDED if name not in names]
+    problems += [(1, f"the column {name} stands twice") for name in sorted({*names}) if list(names).count(name) > 1]
+    if "expires_on" in names and "last_day" in names:
+        problems.append((1, "expires_on and last_day say the same, a day apart; keep one of them"))
+
+
+def _no_cards(said: dict[str, str], rules: CardRules, takes_any_card: bool) -> Iterator[str]:
+    for card in (said["card"], *said["aliases"].split()):
+        if not card:
+            continue  # told already
+        match member_card(rules, card):
+            case DamagedMemberCode():
+                yield f"card {card} has a wrong check digit; nobody could use it"
+            case NotMemberCode() if not takes_any_card:
+                yield f"{card} is no card by the programme's [cards]; --any-card takes cards of another system, too"
 
 
 def _wrong(row: dict[str, str], said: dict[str, str], tiers: list[str], today: str) -> list[str]:
@@ -207,15 +244,17 @@ def _wrong(row: dict[str, str], said: dict[str, str], tiers: list[str], today: s
     if len(said["aliases"].split()) >= MAX_CARDS:
         wrong.append(f"a member has at most {MAX_CARDS} cards")
     points = said["points"]
-    if not points.isascii() or not points.isdigit() or int(points) > MOST_POINTS:
-        wrong.append(f"points must be a whole number, 0 or more, not {points!r}")
+    if not points.isascii() or not points.isdigit() or len(points) > 20 or int(points) > MOST_POINTS:
+        wrong.append(f"points must be a whole number, 0 to {MOST_POINTS:,}, not {points[:40]!r}")
     wrong += [
         f'{name} must be a day such as "2027-12-31", not {said[name]!r}'
-        for name in ("expires_on", "tier_until")
+        for name in ("expires_on", "last_day", "tier_until")
         if said[name] and not _is_day(said[name])
     ]
     if said["expires_on"] and _is_day(said["expires_on"]) and said["expires_on"] <= today:
-        wrong.append(f"these points expired on {said['expires_on']}")
+        wrong.append(f"these points expired on {said['expires_on']}, the first day without them")
+    if said["last_day"] and _is_day(said["last_day"]) and said["last_day"] < today:
+        wrong.append(f"these points could be used through {said['last_day']}, which is over")
     if said["tier"] and said["tier"] not in tiers:
         near = difflib.get_close_matches(said["tier"], tiers, n=1)
         wrong.append(f"the programme has no tier {said['tier']}" + (f"; did you mean {near[0]}?" if near else ""))
@@ -226,6 +265,11 @@ def _wrong(row: dict[str, str], said: dict[str, str], tiers: list[str], today: s
     return wrong
 
 
+def _after(last_day: str) -> str:
+    """The first day without points that can be used through this one; the last of all days has none after it."""
+    return NEVER if last_day == NEVER else day_after(last_day)
+
+
 def _is_day(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text
@@ -233,7 +277,7 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _joined(first: Opening, again: Opening) -> list[str]:
+def _joined(first: Opening, again: Opening) -> list[Problem]:
     """Another line of a card: one more lot. What else it says must be the same, or nothing."""
     first.lots += again.lots
     wrong = []
@@ -242,34 +286,32 @@ def _joined(first: Opening, again: Opening) -> list[str]:
         if not was:
             setattr(first, name, now)
         elif now and now != was:
-            wrong.append(f"line {again.line}: card {first.card} has another {name} than in line {first.line}")
+            wrong.append((again.line, f"card {first.card} has another {name} than in line {first.line}"))
     return wrong
 
 
-def _shared(openings: Iterable[Opening]) -> list[str]:
-    wrong, whose = [], dict[str, Opening]()
+def _shared(openings: Iterable[Opening]) -> list[Problem]:
+    wrong, whose = list[Problem](), dict[str, Opening]()
     for one in openings:
         for card in dict.fromkeys((one.card, *one.aliases)):
             other = whose.setdefault(card, one)
             if other is not one:
-                wrong.append(
-                    f"line {one.line}: card {card} is that of line {other.line}, too; write it as an alias of one"
-                )
+                wrong.append((one.line, f"card {card} is that of line {other.line}, too; write it as an alias of one"))
     return wrong
 
 
-def _strangers(connection: Connection, openings: Iterable[Opening]) -> list[str]:
+def _strangers(connection: Connection, openings: Iterable[Opening]) -> list[Problem]:
     """Cards of one line that are known here already, as those of several members."""
     every = list(openings)
     owners = _owners(connection, [card for one in every for card in (one.card, *one.aliases)])
     return [
-        f"line {one.line}: its cards belong to several members here; merge them first"
+        (one.line, "its cards belong to several members here; merge them first")
         for one in every
         if len({owners[card] for card in (one.card, *one.aliases) if card in owners}) > 1
     ]
 
 
-def _taken_before(connection: Connection, openings: Iterable[Opening]) -> list[str]:
+def _taken_before(connection: Connection, openings: Iterable[Opening]) -> list[Problem]:
     """Lots that have been taken over with other points."""
     documents = {document: (one, lot) for one in openings for document, lot in _documents(one)}
     known = gives.known(connection, documents)
@@ -277,8 +319,10 @@ def _taken_before(connection: Connection, openings: Iterable[Opening]) -> list[s
         return []
     points = gives.points_of(connection, known)
     return [
-        f"line {lot.line}: of card {one.card} {points[document]} points to {lot.expires_on} were taken over before, "
-        f"not {lot.points}"
+        (
+            lot.line,
+            f"of card {one.card} {points[document]} points to {lot.expires_on} were taken over before, not {lot.points}",
+        )
         for document, (one, lot) in documents.items()
         if document in points and points[document] != lot.points
     ]
@@ -294,8 +338,3 @@ def _owners(connection: Connection, cards: Sequence[str]) -> dict[str, str]:
         )
         found.update((card, member) for card, member in rows)
     return found
-
-
-def _line_of(problem: str) -> int:
-    number = problem.removeprefix("line ").partition(":")[0]
-    return int(number) if number.isdigit() else 0

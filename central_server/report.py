@@ -89,6 +89,15 @@ class Found(msgspec.Struct, frozen=True):
     notes: list[str]
 
 
+class MemberBalance(msgspec.Struct, frozen=True):
+    """A member by one card; `aliases` are their others. The `balance` is what can still be spent, less what is `owed`."""
+
+    card: str
+    balance: int
+    owed: int = 0
+    aliases: list[str] = []
+
+
 class CardBalance(msgspec.Struct, frozen=True):
     card: str
     balance: int
@@ -135,24 +144,54 @@ def status(office: Office) -> Status:
     return Status(office.server, office.server_epoch, terminals, members, total, total - sum(waiting.values()), notes)
 
 
+def members(office: Office) -> list[MemberBalance]:
+    """Everyone who has a card, once, by their first card."""
+    with office.database.reading() as connection:
+        cards = cards_of(connection)
+        held = _held(connection, office.today(connection))
+        about = schema.member.c
+        owed: dict[str, int] = dict(connection.execute(select(about.member, about.debt).where(about.debt != 0)).all())
+    found = [
+        MemberBalance(theirs[0], held.get(member, 0) - owed.get(member, 0), owed.get(member, 0), theirs[1:])
+        for member, theirs in cards.items()
+    ]
+    return sorted(found, key=lambda one: one.card)
+
+
 def balances(office: Office) -> list[CardBalance]:
     """Every card and what its member has: points that have not expired, less debt."""
-    holding, lot, card, about = schema.holding.c, schema.lot.c, schema.card.c, schema.member.c
-    with office.database.reading() as connection:
-        held = dict(
-            connection.execute(
-                select(holding.member, func.sum(holding.points))
-                .join_from(schema.holding, schema.lot, (lot.member == holding.member) & (lot.lot == holding.lot))
-                .where(holding.place != "expired", lot.expires_on > office.today(connection))
-                .group_by(holding.member)
-            ).all()
-        )
-        rows = connection.execute(
-            select(card.card, card.member, about.debt)
-            .join_from(schema.card, schema.member, about.member == card.member)
-            .order_by(card.card)
-        ).all()
-    return [CardBalance(row.card, int(held.get(row.member, 0)) - row.debt) for row in rows]
+    found = [CardBalance(card, one.balance) for one in members(office) for card in (one.card, *one.aliases)]
+    return sorted(found, key=lambda one: one.card)
+
+
+def balance_of(connection: Connection, member: str, today: str) -> MemberBalance:
+    """What one member has in this transaction, once its books are stored."""
+    owed = connection.scalar(select(schema.member.c.debt).where(schema.member.c.member == member)) or 0
+    cards = cards_of(connection, [member]).get(member, [""])
+    return MemberBalance(cards[0], _held(connection, today, member).get(member, 0) - owed, owed, cards[1:])
+
+
+def cards_of(connection: Connection, members: list[str] | None = None) -> dict[str, list[str]]:
+    """The cards of these members, or of all, each member's in order."""
+    card = schema.card.c
+    query = select(card.member, card.card).order_by(card.card)
+    found: dict[str, list[str]] = {}
+    for member, number in connection.execute(query if members is None else query.where(card.member.in_(members))):
+        found.setdefault(member, []).append(number)
+    return found
+
+
+def _held(connection: Connection, today: str, member: str = "") -> dict[str, int]:
+    """Points that have not expired, wherever they lie, by member."""
+    holding, lot = schema.holding.c, schema.lot.c
+    query = (
+        select(holding.member, func.sum(holding.points))
+        .join_from(schema.holding, schema.lot, (lot.member == holding.member) & (lot.lot == holding.lot))
+        .where(holding.place != "expired", lot.expires_on > today)
+        .group_by(holding.member)
+    )
+    rows = connection.execute(query.where(holding.member == member) if member else query)
+    return {name: int(points) for name, points in rows}
 
 
 def awaited(office: Office) -> list[Awaited]:

@@ -55,7 +55,7 @@ def test_status_members_and_verify_answer(made, tell):
     assert status["terminals"][0]["terminal"] == "AAAAAA"
     assert "AAAAAA" in pos_central("status", "--dir", made).stdout
     listed = pos_central("members", "--dir", made, "--csv").stdout.splitlines()
-    assert listed[0] == "card,balance"
+    assert listed[0] == "card,balance,aliases"
     assert listed[1].startswith("2900000000018,")
     assert json.loads(pos_central("members", "--dir", made, "--json").stdout)[0]["card"] == "2900000000018"
     sound = pos_central("verify", "--dir", made)
@@ -184,6 +184,6 @@ def test_an_erased_member_is_no_longer_to_be_found_and_the_books_stay_sound(tmp_
         assert connection.execute(text("SELECT count(*) FROM person")).scalar() == 0
         assert connection.execute(text("SELECT count(*) FROM phone")).scalar() == 0
     office.close()
-    assert before == "card,balance\n2900000000018,100\n"
-    assert pos_central("members", "--dir", folder, "--csv").stdout == "card,balance\n"
+    assert before == "card,balance,aliases\n2900000000018,100,\n"
+    assert pos_central("members", "--dir", folder, "--csv").stdout == "card,balance,aliases\n"
     assert pos_central("verify", "--dir", folder).exit_code == 0

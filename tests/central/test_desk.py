@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from central_server import desk, members, schema
+from central_server import apply, desk, members, schema
 from central_server.errors import OfficeError
 from ledger.entry import GiveBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails
@@ -52,7 +52,7 @@ def own(office):
 
 
 def test_points_by_hand_stand_in_the_journal_with_reason_and_second_person(office, one, tell):
-    assert desk.adjust(office, "anna", 40, WHO)
+    assert desk.adjust(office, "anna", 40, WHO) == desk.Adjusted(40, True, 100, 140, 0)
     assert tell.figures(office, "anna") == {"available": 140}
     ((member, body),) = own(office)
     assert (member, body.why, body.points) == ("anna", "adjustment", 40)
@@ -61,15 +61,46 @@ def test_points_by_hand_stand_in_the_journal_with_reason_and_second_person(offic
 
 
 def test_what_is_taken_by_hand_and_is_not_there_is_owed(office, one, tell):
-    desk.adjust(office, "anna", -130, WHO)
+    assert desk.adjust(office, "anna", -130, WHO) == desk.Adjusted(-130, True, 100, -30, 30)
     assert tell.figures(office, "anna") == {"debt": 30}
 
 
 def test_a_case_is_dealt_with_once(office, one, tell):
-    assert desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
-    assert not desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
+    assert desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True).is_new
+    again = desk.adjust(office, "anna", 40, WHO, document="ticket 17", is_goodwill=True)
+    assert again == desk.Adjusted(40, False, 140, 140, 0)
     assert tell.figures(office, "anna") == {"available": 140}
     assert [body.why for _, body in own(office)] == ["goodwill"]
+
+
+@pytest.mark.parametrize(
+    ("member", "points", "is_goodwill"),
+    [("anna", -40, True), ("anna", 4, True), ("bert", 40, True), ("anna", 40, False)],
+)
+def test_a_case_with_other_content_is_refused_and_says_what_is_recorded(office, one, tell, member, points, is_goodwill):
+    desk.adjust(office, "anna", 40, WHO, document="T17", is_goodwill=True)
+    before = tell.figures(office, "anna"), tell.figures(office, "bert"), own(office)
+    with pytest.raises(OfficeError) as error:
+        desk.adjust(office, member, points, WHO, document="T17", is_goodwill=is_goodwill)
+    assert error.value.code == "CASE_DIFFERS"
+    assert "+40 points (goodwill) for" in str(error.value)
+    assert "on 2026-03-02 by Ada. Nothing was changed." in str(error.value)
+    assert (tell.figures(office, "anna"), tell.figures(office, "bert"), own(office)) == before
+
+
+def test_a_case_is_the_same_after_its_member_turned_out_to_be_another(office, one, tell):
+    desk.adjust(office, "anna", 40, WHO, document="T17")
+    members.take_details(office, one.row(), MemberDetails("bert", ["2900000000018"], "2026-03-02"))
+    members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02"))
+    assert desk.adjust(office, "bert", 40, WHO, document="T17") == desk.Adjusted(40, False, 190, 190, 0)
+
+
+@pytest.mark.parametrize("points", [0, 10**9 + 1, -(10**9) - 1])
+def test_a_refused_amount_names_the_bound(office, one, points):
+    with pytest.raises(
+        OfficeError, match="1,000,000,000 points either way" if points else "1 or more points, or of -1"
+    ):
+        desk.adjust(office, "anna", points, WHO)
 
 
 @pytest.mark.parametrize(
@@ -118,26 +149,63 @@ def test_what_lies_at_a_till_cannot_be_transferred(office, one, tell):
 
 
 def test_a_verified_segment_is_told_with_its_last_day_and_taken_away_again(office, one, tell):
-    desk.set_segment(office, "anna", "student", "2026-09-30")
-    desk.set_segment(office, "anna", "staff", "")
+    desk.set_segment(office, "anna", "student", "2026-09-30", WHO)
+    desk.set_segment(office, "anna", "staff", "", WHO)
     assert tell.told(office, one, "anna").profile.segments == {"student": "2026-09-30", "staff": ""}
-    desk.set_segment(office, "anna", "student", None)
+    desk.set_segment(office, "anna", "student", None, WHO)
     assert tell.told(office, one, "anna").profile.segments == {"staff": ""}
     with pytest.raises(OfficeError) as error:
-        desk.set_segment(office, "anna", "studnt", "")
+        desk.set_segment(office, "anna", "studnt", "", WHO)
     assert (error.value.code, error.value.hint) == ("SEGMENT_UNKNOWN", "Did you mean student?")
+    assert [(body.why, body.about, body.operator, body.reason) for _, body in own(office)] == [
+        ("segment", about, "Ada", "a jar was broken")
+        for about in ("student until 2026-09-30", "staff", "student taken away")
+    ]
 
 
 def test_a_tier_that_a_person_gave_is_told_until_it_ends(office, one, tell):
     desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
     assert tell.told(office, one, "anna").history.given == {"silver": "2026-12-31"}
-    assert [body.about for _, body in own(office)] == ["silver until 2026-12-31"]
     # Points given by hand expire as those of the tier do.
     desk.adjust(office, "anna", 5, WHO)
     assert ExpiringPoints("9999-12-31", 5) in tell.told(office, one, "anna").points
-    desk.set_tier(office, "anna", "silver", "2026-03-01", WHO)
-    assert tell.told(office, one, "anna").history.given == {}
-    assert tell.told(office, one, "anna").history.sales == 1
+    # A shorter time counts as well: the latest word is the one that holds.
+    desk.set_tier(office, "anna", "silver", "2026-03-02", WHO)
+    assert tell.told(office, one, "anna").history.given == {"silver": "2026-03-02"}
+
+
+def test_a_given_tier_is_taken_away_from_today_and_an_earned_one_is_not(office, one, tell):
+    desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
+    desk.set_tier(office, "anna", "silver", None, WHO)
+    told = tell.told(office, one, "anna").history
+    assert (told.given, told.sales) == ({}, 1)
+    assert desk.adjust(office, "anna", 5, WHO).is_new
+    assert tell.told(office, one, "anna").points == [ExpiringPoints("2027-03-02", 105)]
+    assert [(body.about, body.approved_by) for _, body in own(office)][:2] == [
+        ("silver until 2026-12-31", "Ben"),
+        ("silver taken away", "Ben"),
+    ]
+    for member in ("anna", "bert"):
+        with pytest.raises(OfficeError) as error:
+            desk.set_tier(office, member, "silver", None, WHO)
+        assert error.value.code == "TIER_NOT_GIVEN"
+    desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
+    assert tell.told(office, one, "anna").history.given == {"silver": "2026-12-31"}
+
+
+def test_a_day_that_is_over_and_a_person_alone_are_refused(office, one, tell):
+    alone = desk.Who("why", "Ada")
+    for code, refused in (
+        ("DAY_OVER", lambda: desk.set_tier(office, "anna", "silver", "2026-03-01", WHO)),
+        ("DAY_OVER", lambda: desk.set_segment(office, "anna", "student", "2026-03-01", WHO)),
+        ("APPROVAL_MISSING", lambda: desk.set_tier(office, "anna", "silver", "2026-12-31", alone)),
+        ("REASON_MISSING", lambda: desk.set_segment(office, "anna", "student", "", desk.Who("", "Ada"))),
+        ("REASON_MISSING", lambda: desk.set_segment(office, "anna", "student", "", desk.Who("why", ""))),
+    ):
+        with pytest.raises(OfficeError) as error:
+            refused()
+        assert error.value.code == code
+    assert own(office) == []
 
 
 def test_colleagues_thank_each_other_from_an_allowance_of_the_month(office, one, tell, clock):
@@ -164,8 +232,66 @@ def test_without_an_allowance_nobody_is_thanked(office, till, tell):
 
 def test_what_was_set_by_hand_goes_with_the_member_when_two_are_one(office, one, tell):
     desk.set_tier(office, "anna", "silver", "2026-12-31", WHO)
-    desk.set_segment(office, "anna", "student", "2026-09-30")
+    desk.set_segment(office, "anna", "student", "2026-09-30", WHO)
     members.take_details(office, one.row(), MemberDetails("bert", ["2900000000018"], "2026-03-02"))
     members.take_details(office, one.row(), MemberDetails("anna", ["2900000000018"], "2026-03-02"))
     told = tell.told(office, one, "bert")
     assert (told.history.given, told.profile.segments) == ({"silver": "2026-12-31"}, {"student": "2026-09-30"})
+
+
+REINSTATING = TIERED.replace("[expire]", "[expire]\nreinstate_days = 30")
+
+
+@pytest.fixture
+def expired(office, till, tell, clock):
+    """100 points of anna's that ended on 2027-03-02, and 20 that end a month later."""
+    new = till()
+    new.program = tell.use(office, REINSTATING)
+    new.sale("1", 10000, "anna")
+    new.day = "2026-04-02"
+    new.sale("2", 2000, "anna")
+    new.send()
+    clock.pass_by(days=365)  # to 2027-03-02
+    return new
+
+
+def test_points_that_expired_come_back_once_and_end_as_those_given_today(office, expired, tell, clock):
+    clock.pass_by(days=29)
+    assert desk.reinstate(office, "anna", WHO) == desk.Reinstated(100, "2028-03-30", 20, 120, 0)
+    assert tell.figures(office, "anna") == {"available": 120}
+    assert tell.told(office, expired, "anna").points == [
+        ExpiringPoints("2027-04-02", 20),
+        ExpiringPoints("2028-03-31", 100),
+    ]
+    ((_, body),) = own(office)
+    assert (body.why, body.points, body.about, body.operator, body.approved_by) == (
+        "reinstate",
+        0,
+        "100 points until 2028-03-30",
+        "Ada",
+        "Ben",
+    )
+    with pytest.raises(OfficeError) as error:
+        desk.reinstate(office, "anna", WHO)
+    assert error.value.code == "NOTHING_TO_REINSTATE"
+    assert tell.figures(office, "anna") == {"available": 120}
+
+
+def test_points_that_were_posted_as_expired_come_back_and_repay_what_is_owed(office, expired, tell):
+    apply.expire_due(office)
+    assert tell.figures(office, "anna") == {"available": 20, "expired": 100}
+    desk.adjust(office, "anna", -50, WHO)
+    assert tell.figures(office, "anna") == {"expired": 100, "debt": 30}
+    assert desk.reinstate(office, "anna", WHO) == desk.Reinstated(100, "2028-03-01", -30, 70, 0)
+    assert tell.figures(office, "anna") == {"available": 70}
+
+
+def test_after_the_last_day_and_without_a_second_person_nothing_comes_back(office, expired, tell, clock):
+    with pytest.raises(OfficeError, match="Somebody else"):
+        desk.reinstate(office, "anna", desk.Who("why", "Ada"))
+    clock.pass_by(days=30)
+    with pytest.raises(OfficeError, match="Nothing expired within the last 30 days"):
+        desk.reinstate(office, "anna", WHO)
+    tell.use(office, TIERED.replace("version = 1", "version = 2"))
+    with pytest.raises(OfficeError, match="lets no points come back"):
+        desk.reinstate(office, "anna", WHO)

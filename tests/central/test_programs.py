@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from central_server import channels, feed, surprises
+from central_server import channels, feed, publishing, surprises
 from central_server.cli import app
 from central_server.errors import OfficeError
 from ledger.wire import FeedRequest
@@ -235,14 +235,18 @@ def test_publishing_revealing_and_checking_from_the_command_line(tmp_path):
     folder, file = tmp_path / "office", tmp_path / "new.toml"
     assert typed("init", "--dir", folder, "--shop", "Harbour").exit_code == 0
     file.write_text(version(2, more=SURPRISE).text)
-    done = typed("program", "publish", "--dir", folder, file)
+    done = typed("program", "publish", "--dir", folder, file, "--yes")
     assert done.exit_code == 0, done.output
     assert "is in force" in done.stdout
     assert "SHA-256" in done.stdout
     file.write_text(version(3, "2999-01-01T04:00").text)
-    assert "takes effect at 2999-01-01T04:00" in typed("program", "publish", "--dir", folder, file).stdout
+    assert "takes effect at 2999-01-01T04:00" in typed("program", "publish", "--dir", folder, file, "--yes").stdout
     listed = json.loads(typed("program", "list", "--dir", folder, "--json").stdout)
-    assert [(one["program"][:8], one["in_force"]) for one in listed] == [("points-2", True), ("points-3", False)]
+    assert [(one["program"][:8], one["in_force"], one["state"]) for one in listed] == [
+        ("points-1", False, "past"),
+        ("points-2", True, "in force"),
+        ("points-3", False, "to come"),
+    ]
     told = json.loads(typed("surprise", "reveal", "--dir", folder, "--yes", "--json").stdout)
     assert seed_hash(bytes.fromhex(told["seed"])) == told["seed_hash"]
     assert "as this secret says" in typed("surprise", "check", "--dir", folder, told["seed"]).stdout
@@ -251,3 +255,99 @@ def test_publishing_revealing_and_checking_from_the_command_line(tmp_path):
     wrong = typed("program", "publish", "--dir", folder, file)
     assert wrong.exit_code == 2
     assert "nonsense" in wrong.output
+
+
+@pytest.fixture
+def folder(tmp_path):
+    assert typed("init", "--dir", tmp_path / "office", "--shop", "Harbour").exit_code == 0
+    return tmp_path / "office"
+
+
+def write(folder, program):
+    file = folder.parent / f"{program.id}.toml"
+    file.write_text(program.text, encoding="utf-8-sig")  # as some editors write it
+    return file
+
+
+def states(folder):
+    return {
+        one["program"]: one["state"] for one in json.loads(typed("program", "list", "--dir", folder, "--json").stdout)
+    }
+
+
+def test_publishing_tells_doubts_and_what_will_be_in_force_and_asks(folder):
+    doubtful = version(2, "2999-01-01T04:00", '\n[segments]\nstudent = "Students"\n')
+    first = version(1)
+    asked = CliRunner().invoke(
+        app, ["program", "publish", "--dir", str(folder), str(write(folder, doubtful))], input="n\n"
+    )
+    assert asked.exit_code == 1
+    for line in (
+        'segment "student" is used by no rule',
+        f"In force now:     {first.id}",
+        f"To be published:  {doubtful.id}, at 2999-01-01T04:00, by the shops' clocks",
+        "Publish it?",
+    ):
+        assert line in asked.stderr
+    assert states(folder) == {first.id: "in force"}
+    done = typed("program", "publish", "--dir", folder, write(folder, doubtful), "--yes", "--json")
+    assert json.loads(done.stdout)["doubts"] != []
+    assert states(folder) == {first.id: "in force", doubtful.id: "to come"}
+    again = typed("program", "publish", "--dir", folder, write(folder, first))
+    assert (again.exit_code, again.stdout) == (0, f"{first.id} is in force already.\n")
+
+
+def test_a_version_that_is_not_above_the_one_in_force_is_refused_with_other_text(folder):
+    two, other_two, one = version(2), version(2, more="# another\n"), version(1, more="# older\n")
+    typed("program", "publish", "--dir", folder, write(folder, two), "--yes")
+    for late in (other_two, one, version(1)):
+        refused = typed("program", "publish", "--dir", folder, write(folder, late), "--yes")
+        assert refused.exit_code == 2
+        assert f"would follow {two.id}, which is in force" in refused.stderr
+        assert "version = 3 into the file" in refused.stderr
+    later = version(5, "2999-01-01T04:00")
+    typed("program", "publish", "--dir", folder, write(folder, later), "--yes")
+    refused = typed("program", "publish", "--dir", folder, write(folder, version(5)), "--yes")
+    assert "to come with other text. Write version = 6" in refused.stderr
+    assert typed("init", "--dir", folder, "--program", write(folder, other_two)).exit_code == 2
+    assert states(folder) == {version(1).id: "past", two.id: "in force", later.id: "to come"}
+
+
+def test_one_goes_back_by_publishing_what_was_shown_as_a_new_version(folder):
+    typed("program", "publish", "--dir", folder, write(folder, version(2, more="# a mistake\n")), "--yes")
+    shown = typed("program", "show", "--dir", folder, version(1).id)
+    assert shown.stdout == PLAIN
+    file = folder.parent / "back.toml"
+    file.write_text(shown.stdout.replace("version = 1", "version = 3"))
+    assert typed("program", "publish", "--dir", folder, file, "--yes").stdout == f"{version(3).id} is in force.\n"
+    assert typed("program", "show", "--dir", folder).stdout == version(3).text
+    wrong = typed("program", "show", "--dir", folder, version(1).id[:-1])
+    assert wrong.exit_code == 2
+    assert f"Did you mean {version(1).id}?" in wrong.stderr
+
+
+def test_the_currency_stays_once_a_till_is_enrolled(office, till):
+    dollars = read_program(version(2).text.replace('currency = "EUR"', 'currency = "USD"'))
+    with office.database.reading() as connection:
+        publishing.check(office, connection, dollars)  # nobody sells yet
+    till()
+    with pytest.raises(OfficeError) as error:
+        publishing.publish(office, dollars)
+    assert error.value.code == "PROGRAM_CURRENCY"
+    assert in_force(office) == (1, [])
+
+
+def test_a_preset_is_published_by_its_name_and_what_cannot_be_read_is_told_plainly(folder):
+    assert " is in force." in typed("program", "publish", "--dir", folder, "stamp-card", "--yes").stdout
+    for name, told in (
+        ("pionts", "neither a file nor a preset of this name. Did you mean points?"),
+        (folder / "none.toml", "there is no such file."),
+        (folder, "is a directory."),
+    ):
+        wrong = typed("program", "publish", "--dir", folder, name, "--yes")
+        assert wrong.exit_code == 2
+        assert told in wrong.stderr
+        assert "Error" not in wrong.stderr
+    file = folder.parent / "latin.toml"
+    file.write_bytes(PLAIN.encode() + b"# caf\xe9")
+    assert "it is not UTF-8. Save it as UTF-8." in typed("program", "publish", "--dir", folder, file).stderr

@@ -77,7 +77,7 @@ def test_backup_accident_restore_over_the_wire(tmp_path):
         last = sell(store, "2", redeem=50)
         plugin(0, "sync", "--store", store)
         before = central(0, "members", "--dir", office, "--csv").stdout
-    assert before == f"card,balance\n{CARD},{100 + 99 - 50}\n"
+    assert before == f"card,balance,aliases\n{CARD},{100 + 99 - 50},\n"
 
     # Somebody copies an old file over the database.
     shutil.copytree(office, tmp_path / "as it was")
