@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from fractions import Fraction
 from itertools import pairwise
 
 from loyalty.accrual import Accrual, Limit
@@ -12,29 +13,44 @@ from loyalty.days import days_after
 from loyalty.expiry import Expire
 from loyalty.program import Program
 from loyalty.reward import Reward
-from loyalty.toml_lines import Path, lines_of
-from loyalty.toml_table import line_of, near
-from loyalty.words import money
-
-Doubt = tuple[Path, str]
-"""Where it is, and what."""
+from loyalty.toml_lines import Path
+from loyalty.toml_sentences import near
+from loyalty.toml_table import Problem as Doubt
+from loyalty.toml_table import Sound, placed
+from loyalty.words import in_language, money
 
 SAMPLE_YEAR = [(date(2027, 6, 1) + timedelta(days=day)).isoformat() for day in range(366)]
 """Days on which points are earned, a leap day among them."""
 MOST_TIMES = 10
 """More than so many times the rate is no promotion any more."""
+MOST_A_YEAR = 100_000
+"""Nobody spends more than so many times the amount that earns, in a year."""
+MOST_VISITS_A_DAY = 10
+MOST_A_SALE = 10_000
+"""And so many times that amount in a sale."""
 OF_A_SALE = ("sale", "first purchase")
 WITH_VALUE = ("money", "coupon", "gift card", "donation")
 """Kinds of reward whose worth is stated."""
 
 
-def doubts(program: Program, today: str = "") -> list[str]:
-    """All of them, by line. Rules whose days are over are only found where `today` is given."""
-    lines = lines_of(program.text)
-    found = [(line_of(lines, path) or 0, what) for check in CHECKS for path, what in check(program)]
+def doubts(program: Program, today: str = "", sound: Sound | None = None) -> list[str]:
+    """All of them, by line. Rules whose days are over are only found where `today` is given.
+
+    Of a programme that could be read in part (`loyalty.program.readable_part`), those that would stay if the rest were right.
+    """
+    unsound = sound.unsound if sound else frozenset[str]()
+    found = [one for check, needed in CHECKS if unsound.isdisjoint(needed) for one in check(program)]
     if today:
-        found += [(line_of(lines, path) or 0, what) for path, what in _over(program, today)]
-    return [f"line {line}: {what}" if line else what for line, what in sorted(dict.fromkeys(found))]
+        found += _over(program, today)
+    return placed(((_as_written(path, sound), what) for path, what in found), program.text)
+
+
+def _as_written(path: Path, sound: Sound | None) -> Path:
+    """Where the n-th table that could be read stands among all of them."""
+    if sound is None or len(path) < 2 or path[0] not in sound.places:
+        return path
+    key, number, *rest = path
+    return (key, sound.places[str(key)][int(number)], *rest)
 
 
 def _conditions(program: Program) -> Iterator[tuple[Path, Condition, str]]:
@@ -43,7 +59,7 @@ def _conditions(program: Program) -> Iterator[tuple[Path, Condition, str]]:
         for number, rule in enumerate(getattr(program, key)):
             yield (key, number), rule, f'{key} "{rule.name}"'
     for number, benefit in enumerate(program.benefit):
-        yield ("benefit", number), benefit, f"benefit {number + 1}"
+        yield ("benefit", number), benefit, f'benefit "{in_language(benefit.title)}"'
     if program.surprise:
         yield ("surprise",), program.surprise, "surprise"
 
@@ -55,30 +71,36 @@ def _names(program: Program) -> Iterator[Doubt]:
             yield ("giving", "charities", number), f'there are two charities named "{name}"'
 
 
-def _unknown_words(program: Program) -> Iterator[Doubt]:
+def _unknown_tiers(program: Program) -> Iterator[Doubt]:
+    """Of what has no name to refuse it by: rules, rewards and prices that name one are no programme."""
     tiers = [BASE, *(tier.name for tier in program.tier)]
-    used: set[str] = set()
     for path, rule, called in _conditions(program):
-        used |= {*rule.segments}
         for number, tier in enumerate(rule.tiers):
             if tier not in tiers:
                 yield (*path, "tiers", number), f'{called}: there is no tier "{tier}"{near(tier, tiers)}'
-        for number, segment in enumerate(rule.segments):
-            if segment not in program.segments:
-                told = near(segment, program.segments)
-                yield (*path, "segments", number), f'{called}: [segments] has no "{segment}"{told}'
+
+
+def _segments(program: Program) -> Iterator[tuple[Path, str, str]]:
+    """Each that is named: where, by what, and which."""
+    for path, rule, called in _conditions(program):
+        yield from (((*path, "segments", number), called, name) for number, name in enumerate(rule.segments))
     for place, plan in enumerate(program.membership):
-        used |= {*plan.segments}
-        for number, segment in enumerate(plan.segments):
-            if segment not in program.segments:
-                told = near(segment, program.segments)
-                yield (
-                    ("membership", place, "segments", number),
-                    f'membership "{plan.name}": [segments] has no "{segment}"{told}',
-                )
-    for segment in program.segments:
-        if segment not in used:
-            yield ("segments", segment), f'segment "{segment}" is used by no rule'
+        called = f'membership "{plan.name}"'
+        for number, name in enumerate(plan.segments):
+            yield ("membership", place, "segments", number), called, name
+
+
+def _unknown_segments(program: Program) -> Iterator[Doubt]:
+    for path, called, name in _segments(program):
+        if name not in program.segments:
+            yield path, f'{called}: [segments] has no "{name}"{near(name, program.segments)}'
+
+
+def _unused_segments(program: Program) -> Iterator[Doubt]:
+    used = {name for _, _, name in _segments(program)}
+    for name in program.segments:
+        if name not in used:
+            yield ("segments", name), f'segment "{name}" is used by no rule'
 
 
 def _tiers(program: Program) -> Iterator[Doubt]:
@@ -95,13 +117,8 @@ def _tiers(program: Program) -> Iterator[Doubt]:
             )
         if tier.keep is not None and rules.lasts == "for ever":
             yield ("tier", number, "keep"), f'tier "{tier.name}" lasts for ever: keep is never asked for'
-        most = _most_in_a_window(program)
-        if most is not None and tier.threshold > most:
-            yield (
-                ("tier", number, "from"),
-                f'nobody can reach tier "{tier.name}": the limits of [earn] let a member have {most} points in the window, '
-                f"and it takes {tier.threshold}",
-            )
+        if why := _out_of_reach(program, rules.by, tier.threshold, _months_of_the_window(program)):
+            yield ("tier", number, "from"), f'nobody can reach tier "{tier.name}": {why}'
     sold = {plan.tier for plan in program.membership}
     for number, tier in places:
         if tier.is_paid and tier.name not in sold:
@@ -120,14 +137,49 @@ def _tiers(program: Program) -> Iterator[Doubt]:
             )
 
 
-def _most_in_a_window(program: Program) -> int | None:
-    """How many points the limits of [earn] allow in the window of the tiers; None for no end."""
-    if program.tiers.by != "points":
-        return None
-    months = program.tiers.window_months if program.tiers.window == "months" else 12
+def _months_of_the_window(program: Program) -> int:
+    return program.tiers.window_months if program.tiers.window == "months" else 12
+
+
+def _out_of_reach(program: Program, by: str, much: int, months: int) -> str:
+    """Why nobody has so much within so many months, if so: of what was spent, of visits, or of points.
+
+    What [earn] limits; and otherwise what nobody does: 100,000 times the amount that earns, each year, or ten visits a day.
+    """
+    if by == "visits":
+        is_too_often = much > MOST_VISITS_A_DAY * 31 * months
+        return f"it takes {much} visits, more than {MOST_VISITS_A_DAY} a day" if is_too_often else ""
+    years = Fraction(max(months, 12), 12)
+    most_minor = int(MOST_A_YEAR * _amount_that_earns(program) * years)
+    if by == "spend":
+        told = f"it takes {money(much)}, and more than {money(most_minor)} is more than anybody spends in the time"
+        return told if much > most_minor else ""
     times = {"day": 31 * months, "week": 5 * months, "month": months + 1, "year": months // 12 + 1, "ever": 1}
-    found = [limit.points * times[limit.per] for limit in program.earn.limits if limit.points and limit.per in times]
-    return min(found, default=None)
+    limits = [limit.points * times[limit.per] for limit in program.earn.limits if limit.points and limit.per in times]
+    most = min(limits, default=much)
+    if most < much:
+        return f"the limits of [earn] let a member have {most} points in the time, and it takes {much}"
+    rate = _rate(program) * max([Fraction(tier.times, 1000) for tier in program.tier], default=Fraction(1))
+    if rate and much > rate * most_minor:
+        spent = money(int(much / rate))
+        return f"it takes {much} points, and {spent} to earn them, which is more than anybody spends in the time"
+    return ""
+
+
+def _amount_that_earns(program: Program) -> int:
+    """The scale of amounts that a programme thinks in: what earns once, and at least 1.00."""
+    return max(100, program.earn.per_minor)
+
+
+def _minimums(program: Program) -> Iterator[Doubt]:
+    most = MOST_A_SALE * _amount_that_earns(program)
+    found: list[tuple[Path, int, str]] = [(("earn",), program.earn.minimum_minor, "earn")]
+    found += [(path, rule.minimum_minor, called) for path, rule, called in _conditions(program)]
+    if program.referral:
+        found.append((("referral",), program.referral.minimum_minor, "referral"))
+    for path, minor, called in found:
+        if minor > most:
+            yield (*path, "minimum_minor"), f"{called} hardly ever applies: it asks for a sale of {money(minor)}"
 
 
 def _rules(program: Program) -> Iterator[Doubt]:
@@ -196,38 +248,30 @@ def _over(program: Program, today: str) -> Iterator[Doubt]:
 
 def _giving_back(program: Program) -> Iterator[Doubt]:
     """Points that are worth more than what was spent for them."""
-    earn, redeem = program.earn, program.redeem
-    base = _milli_points(program)
-    if redeem.points and base and (percent := base * redeem.worth_minor // (redeem.points * 10)) > 100:
-        spent = money(100 * earn.per_minor)
-        worth = money(100 * earn.points * redeem.worth_minor // redeem.points)
-        yield ("redeem",), f"this gives back {percent} %: whoever spends {spent} has points worth {worth}"
+    redeem, rate = program.redeem, _rate(program)
+    if redeem.points and rate and (back := rate * redeem.worth_minor / redeem.points) > 1:
+        spent, worth = money(10_000), money(int(10_000 * back))
+        yield ("redeem",), f"this gives back {int(100 * back)} %: whoever spends {spent} has points worth {worth}"
     for number, reward in enumerate(program.reward):
         path, called = ("reward", number), f'reward "{reward.name}"'
-        if reward.kind in WITH_VALUE and base and reward.points:
-            spent_minor = reward.points * 1000 // base
-            if reward.value_minor > spent_minor:
+        spent_minor = int(reward.points / rate) if rate else None
+        gives_minor = _most_it_gives(reward)
+        if reward.points and spent_minor is not None and gives_minor > spent_minor:
+            goods = "" if reward.kind in WITH_VALUE else "goods of up to "
+            yield (
+                (*path, "points"),
+                f"{called} gives {goods}{money(gives_minor)} for points that take {money(spent_minor)} to earn",
+            )
+        elif reward.kind in WITH_VALUE and redeem.points:
+            as_money = reward.points * redeem.worth_minor // redeem.points
+            if reward.value_minor < as_money:
                 yield (
                     (*path, "points"),
-                    f"{called} gives {money(reward.value_minor)} for points that take {money(spent_minor)} to earn",
+                    f"{called} gives less than the same points as money, which are worth {money(as_money)}",
                 )
-            elif redeem.points and reward.value_minor < reward.points * redeem.worth_minor // redeem.points:
-                worth = money(reward.points * redeem.worth_minor // redeem.points)
-                yield (*path, "points"), f"{called} gives less than the same points as money, which are worth {worth}"
         if not reward.points and not reward.birthday and all(limit.per == "sale" for limit in reward.limits):
             yield (*path, "points"), f"{called} costs nothing and can be had with every sale: name limits or a birthday"
-        if reward.kind == "product" and reward.goods.is_everything and not reward.most_minor:
-            yield (
-                (*path, "most_minor"),
-                f"{called} gives one piece of anything, whatever it costs: name goods or most_minor",
-            )
-        if (
-            reward.kind == "percent"
-            and reward.percent == 100_000
-            and not reward.most_minor
-            and reward.goods.is_everything
-        ):
-            yield (*path, "percent"), f"{called} gives the whole sale for nothing: name goods or most_minor"
+        yield from _without_a_bound(reward, path, called)
         for place, limit in enumerate(reward.limits):
             if limit.points and limit.points < reward.points:
                 yield (
@@ -239,6 +283,42 @@ def _giving_back(program: Program) -> Iterator[Doubt]:
             yield ("price", number, "percent"), f'price "{price.name}" gives the goods for nothing'
     if program.giving and program.giving.percent == 100_000:
         yield ("giving", "percent"), "all that members pay is given away"
+
+
+def _most_it_gives(reward: Reward) -> int:
+    """What it is worth at most, in minor units; 0 where the programme does not say."""
+    if reward.kind in WITH_VALUE:
+        return reward.value_minor
+    return max(0, reward.most_minor - reward.value_minor) if reward.kind in ("product", "fixed price") else 0
+
+
+def _without_a_bound(reward: Reward, path: Path, called: str) -> Iterator[Doubt]:
+    goods = reward.goods
+    if reward.most_minor or goods.products or goods.categories or goods.tags:
+        return
+    if reward.kind in ("product", "fixed price"):
+        price = "whatever it costs" if reward.kind == "product" else f"for {money(reward.value_minor)}"
+        yield (*path, "most_minor"), f"{called} gives one piece of anything, {price}: name goods or most_minor"
+    if reward.kind == "percent" and reward.percent == 100_000:
+        yield (*path, "percent"), f"{called} gives the whole sale for nothing: name goods or most_minor"
+
+
+def _too_dear(program: Program) -> Iterator[Doubt]:
+    """What takes more points than anybody has before they end."""
+    rules = [program.expire, *(tier.expire for tier in program.tier if tier.expire)]
+    if any(one.rule in ("never", "inactivity") for one in rules):
+        return
+    longest = max(_life(one, day) for one in rules for day in SAMPLE_YEAR)
+    months = max(1, -(-longest // 30))
+    asked: list[tuple[Path, int, str]] = [
+        (("reward", number, "points"), reward.points, f'reward "{reward.name}"')
+        for number, reward in enumerate(program.reward)
+    ]
+    if program.redeem.points:
+        asked.append((("redeem", "from_points"), program.redeem.from_points, "the least number of points"))
+    for path, points, called in asked:
+        if why := _out_of_reach(program, "points", points, months):
+            yield path, f"nobody can have {called} before points end: {why}"
 
 
 def _multiplying(program: Program) -> Iterator[Doubt]:
@@ -304,11 +384,15 @@ def _added(rules: Sequence[Accrual]) -> int:
     return sum(rule.times - 1000 for rule in rules)
 
 
-def _milli_points(program: Program) -> int:
-    """Points that the rate gives for one minor unit, in thousandths; 0 where it does not go by what was paid."""
-    if program.earn.per != "amount":
-        return 0
-    return program.earn.points * 1000 // program.earn.per_minor
+def _rate(program: Program) -> Fraction:
+    """Points for one minor unit: by the rate, else by the best rule that gives some for what was paid; 0 where none does."""
+    earn = program.earn
+    if earn.points:
+        return Fraction(earn.points, earn.per_minor) if earn.per == "amount" else Fraction(0)
+    rules = [rule for rule in program.accrual if rule.on == "sale" and rule.points]
+    if any(rule.per != "amount" for rule in rules):
+        return Fraction(0)
+    return max([Fraction(rule.points, rule.per_minor) for rule in rules], default=Fraction(0))
 
 
 def _worth_milli(program: Program) -> int:
@@ -381,14 +465,19 @@ def _surprises(program: Program) -> Iterator[Doubt]:
         )
 
 
-CHECKS: tuple[Callable[[Program], Iterator[Doubt]], ...] = (
-    _names,
-    _unknown_words,
-    _tiers,
-    _rules,
-    _giving_back,
-    _multiplying,
-    _spending,
-    _ending,
-    _surprises,
+CHECKS: tuple[tuple[Callable[[Program], Iterator[Doubt]], frozenset[str]], ...] = (
+    (_names, frozenset()),
+    (_unknown_tiers, frozenset({"tier"})),
+    (_unknown_segments, frozenset({"segments"})),
+    (_unused_segments, frozenset({"accrual", "reward", "price", "benefit", "surprise", "membership"})),
+    (_tiers, frozenset({"earn", "tiers", "tier", "membership", "accrual"})),
+    (_minimums, frozenset({"earn"})),
+    (_rules, frozenset({"earn", "tier"})),
+    (_giving_back, frozenset({"earn", "redeem", "accrual"})),
+    (_too_dear, frozenset({"earn", "expire", "tier", "accrual"})),
+    (_multiplying, frozenset({"earn", "redeem", "tier"})),
+    (_spending, frozenset({"redeem", "offline"})),
+    (_ending, frozenset({"earn", "expire"})),
+    (_surprises, frozenset()),
 )
+"""Each with the keys without which it would doubt what may be right."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.resources import files
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -26,8 +26,8 @@ from loyalty.recognition import RECOGNITION, Recognition
 from loyalty.reward import Benefit, Price, Redeem, Reward
 from loyalty.surprise import Surprise
 from loyalty.tiers import Ladder, Membership, Tier, Tiers
-from loyalty.toml_lines import Path
-from loyalty.toml_table import Count, Placed, Table, TomlError, checked, near, read_toml
+from loyalty.toml_sentences import near, spoken
+from loyalty.toml_table import Count, Problem, Sound, Table, TomlError, checked, read_toml, sound_part
 from loyalty.words import Counted, Words, in_language, said, say, text
 
 
@@ -74,6 +74,12 @@ class Cards(Table):
     in_store_prefix: str = Field(default="29", pattern=r"^2\d$")
     number_prefix: str = Field(default="", pattern=r"^\d{0,8}$")
     number_length: int = Field(default=10, ge=8, le=19)
+
+    @field_validator("number_length")
+    @classmethod
+    def _no_item_code(cls, length: int) -> int:
+        CardRules(number_length=length)
+        return length
 
     @model_validator(mode="after")
     def _possible(self) -> Cards:
@@ -182,58 +188,6 @@ class Program(Table):
             raise ValueError(f'"{text}" is no shop-local time; write for example "2026-12-01T04:00"')
         return text
 
-    @model_validator(mode="after")
-    def _each_its_own(self) -> Program:
-        """Names under which something is counted stand once; tiers rise; what is named, exists."""
-        problems = [*self._shared_names(), *self._unknown_tiers()]
-        earned = [(number, tier) for number, tier in enumerate(self.tier) if not tier.is_paid]
-        problems += [
-            (
-                ("tier", number, "from"),
-                f"tier {upper.name} is reached from {upper.threshold}, which is not more than {lower.name}: "
-                "write the lowest first",
-            )
-            for (_, lower), (number, upper) in pairwise(earned)
-            if upper.threshold <= lower.threshold
-        ]
-        if problems:
-            raise Placed(problems)
-        return self
-
-    def _rules(self) -> Iterator[tuple[Path, Accrual | Reward | Price]]:
-        yield from ((("accrual", number), rule) for number, rule in enumerate(self.accrual))
-        yield from ((("reward", number), rule) for number, rule in enumerate(self.reward))
-        yield from ((("price", number), rule) for number, rule in enumerate(self.price))
-
-    def _shared_names(self) -> Iterator[tuple[Path, str]]:
-        """Told of where a name stands last."""
-        named: list[tuple[Path, str]] = [(path, rule.name) for path, rule in self._rules()]
-        named += [(("membership", number), plan.name) for number, plan in enumerate(self.membership)]
-        counted, places = Counter(name for _, name in named), {name: (*path, "name") for path, name in named}
-        for name, count in counted.items():
-            if name in (EARN, RECOGNITION, REFERRAL, SURPRISE):
-                yield places[name], f"{name} is what the programme itself counts under; call the rule otherwise"
-            elif count > 1:
-                yield places[name], f"{name} names {count} rules, which would be counted as one"
-        tiers: dict[str, Path] = {tier.name: ("tier", number, "name") for number, tier in enumerate(self.tier)}
-        for name, count in Counter(tier.name for tier in self.tier).items():
-            if count > 1 or name == BASE:
-                yield tiers[name], f"{name} names {count} tiers" if count > 1 else f"{BASE} names whoever is in no tier"
-
-    def _unknown_tiers(self) -> Iterator[tuple[Path, str]]:
-        known = {BASE, *(tier.name for tier in self.tier)}
-        paid = {tier.name for tier in self.tier if tier.is_paid}
-        for path, rule in self._rules():
-            for number, name in enumerate(rule.tiers):
-                if name not in known:
-                    yield (*path, "tiers", number), f"{rule.name}: there is no tier {name}{near(name, known)}"
-        for number, plan in enumerate(self.membership):
-            if plan.tier not in paid:
-                yield (
-                    ("membership", number, "tier"),
-                    f"{plan.name} sells {plan.tier}, which is no tier with paid = true{near(plan.tier, paid)}",
-                )
-
     @cached_property
     def id(self) -> str:
         return f"{self.name}-{self.version}-{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
@@ -263,7 +217,99 @@ def read_program(text: str, source: str = "programme") -> Program:
     tables = read_toml(text, source, ProgramError)
     if "text" in tables:
         raise ProgramError(source, ["there is no key text"])
-    return checked(Program, {**tables, "text": text}, text, source, ProgramError)
+    return checked(Program, {**tables, "text": text}, text, source, ProgramError, across)
+
+
+class Part(NamedTuple):
+    """What of a programme can be read while some of it cannot: enough to doubt, not to compute with."""
+
+    program: Program
+    sound: Sound
+
+
+def readable_part(text: str) -> Part:
+    """The tables that have no problem of their own. Raises ProgramError where the text is not TOML."""
+    sound = sound_part(Program, read_toml(text, "programme", ProgramError))
+    tables = {"name": "unnamed", "currency": "XXX", **sound.tables, "text": text}
+    return Part(Program.model_validate(tables, by_alias=True, by_name=False), sound)
+
+
+def across(tables: Mapping[str, Any]) -> Iterator[Problem]:
+    """What tables do to each other: names under which something is counted stand once; tiers rise; what is named, exists.
+
+    Looks at them as they are written, and past what is wrong in itself: that is told elsewhere.
+    """
+    yield from _shared_names(tables)
+    yield from _tiers_that_do_not_rise(tables)
+    yield from _unknown_tiers(tables)
+
+
+def _each(tables: Mapping[str, Any], *keys: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+    for key in keys:
+        written = tables.get(key)
+        for number, table in enumerate(written if isinstance(written, list) else ()):
+            if isinstance(table, dict):
+                yield key, number, table
+
+
+def _names(tables: Mapping[str, Any], *keys: str) -> Iterator[tuple[str, str, int]]:
+    """Each name with where it stands."""
+    for key, number, table in _each(tables, *keys):
+        if isinstance(name := table.get("name"), str):
+            yield name, key, number
+
+
+def _shared_names(tables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Told of where a name stands last."""
+    rules = [*_names(tables, "accrual", "reward", "price", "membership")]
+    counted = Counter(name for name, _, _ in rules)
+    for name, (key, number) in {name: (key, number) for name, key, number in rules}.items():
+        path = (key, number, "name")
+        if name in (EARN, RECOGNITION, REFERRAL, SURPRISE):
+            yield path, f"{name} is what the programme itself counts under; call the rule otherwise"
+        elif counted[name] > 1:
+            yield path, f"{name} names {counted[name]} rules, which would be counted as one"
+    tiers = [*_names(tables, "tier")]
+    counted = Counter(name for name, _, _ in tiers)
+    for name, number in {name: number for name, _, number in tiers}.items():
+        if name == BASE:
+            yield ("tier", number, "name"), f"{BASE} names whoever is in no tier"
+        elif counted[name] > 1:
+            yield ("tier", number, "name"), f"{name} names {counted[name]} tiers"
+
+
+def _tiers_that_do_not_rise(tables: Mapping[str, Any]) -> Iterator[Problem]:
+    earned = [
+        (number, threshold, table.get("name", number + 1))
+        for _, number, table in _each(tables, "tier")
+        if table.get("paid", False) is False and type(threshold := table.get("from", 0)) is int
+    ]
+    for (_, low, lower), (number, high, upper) in pairwise(earned):
+        if high <= low:
+            yield (
+                ("tier", number, "from"),
+                f"tier {upper} is reached from {high}, which is not more than {lower}: write the lowest first",
+            )
+
+
+def _unknown_tiers(tables: Mapping[str, Any]) -> Iterator[Problem]:
+    known = {BASE, *(name for name, _, _ in _names(tables, "tier"))}
+    # A tier with a wrong `paid` may well be one that is sold.
+    paid = {table.get("name", "") for _, _, table in _each(tables, "tier") if table.get("paid", False) is not False}
+    for key, number, rule in _each(tables, "accrual", "reward", "price"):
+        tiers = rule.get("tiers")
+        for place, name in enumerate(tiers if isinstance(tiers, list) else ()):
+            if isinstance(name, str) and name not in known:
+                called = rule.get("name") or spoken((key, number), tables)
+                yield (key, number, "tiers", place), f"{called}: there is no tier {name}{near(name, known)}"
+    for key, number, plan in _each(tables, "membership"):
+        tier = plan.get("tier")
+        if isinstance(tier, str) and tier not in paid:
+            called = plan.get("name") or spoken((key, number), tables)
+            yield (
+                (key, number, "tier"),
+                f"{called} sells {tier}, which is no tier with paid = true{near(tier, paid & known)}",
+            )
 
 
 def preset(name: str) -> str:

@@ -17,7 +17,7 @@ from loyalty.conditions import Condition, Goods, Name
 from loyalty.giving import Giving
 from loyalty.sale import LineItem, Sale
 from loyalty.standing import Effects, Standing
-from loyalty.toml_table import Count, Milli, Table
+from loyalty.toml_table import Count, Percent, Table
 from loyalty.words import Words
 
 ON_THE_SALE = ("money", "percent", "product", "cheapest", "fixed price")
@@ -57,15 +57,15 @@ class Reward(Condition):
     ]
     goods: Goods = Goods()
     value_minor: int = Field(default=0, ge=0, le=10**9)
-    percent: Milli = 0
+    percent: Percent = 0
     most_minor: int = Field(default=0, ge=0, le=10**9)
     stock: int = Field(default=0, ge=0, le=10**9)
     limits: list[Limit] = []
 
     @model_validator(mode="after")
     def _whole(self) -> Reward:
-        if (self.kind == "percent") != bool(self.percent) or self.percent > 100_000:
-            raise ValueError('percent, at most 100, goes with kind = "percent", and only with it')
+        if (self.kind == "percent") != bool(self.percent):
+            raise ValueError('percent goes with kind = "percent", and only with it')
         if (self.kind in ("money", "fixed price", "coupon", "gift card", "donation")) != bool(self.value_minor):
             raise ValueError(
                 "value_minor goes with money, fixed price, coupon, gift card and donation, and only with those"
@@ -89,7 +89,7 @@ class Price(Condition):
 
     name: Name
     title: Words
-    percent: Milli
+    percent: Percent
     goods: Goods = Goods()
     most_minor: int = Field(default=0, ge=0, le=10**12)
     per: Literal["sale", "month", "year"] = "year"

@@ -20,7 +20,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "tr", "de", "fr", "es")
 DECIMAL_COMMA = ("tr", "de", "fr", "es")
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Words = Text | dict[Language, Text]
+Words = Text | Annotated[dict[Language, Text], Field(min_length=1)]
 """A text of the shop's own: one for all, or one for each language that matters to it."""
 
 

@@ -25,6 +25,7 @@ from offline_store.histories import Known
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
 from pos_plugin import pricing
+from pos_plugin.errors import BadRequest
 from pos_plugin.sales_file import MOST_LINES, Row, RowRefused, sale_of
 
 SALES_A_COMMIT = 500
@@ -32,6 +33,7 @@ CHECKPOINT_EVERY = 8
 """Commits after which the WAL is emptied: these are large ones."""
 MOST_PROBLEMS = 1000
 """How many problems are kept word for word; all are counted."""
+NOT_ALL = "What was recorded before that place stays recorded; read the file again afterwards."
 MOST_POINTS = 10**15
 ENVELOPE_BYTES = 2048
 """Room in an entry for what stands around its body."""
@@ -74,7 +76,12 @@ def backfill(
                 batch.sale(list(islice(group, MOST_LINES + 1)))
             return count == SALES_A_COMMIT
 
-        some = store.write(work)
+        try:
+            some = store.write(work)
+        except BadRequest as error:
+            if error.code != "FILE_UNREADABLE":
+                raise
+            raise BadRequest(error.code, str(error), hint=f"{error.hint} {NOT_ALL}") from error
         commits += 1
         if not some or commits % CHECKPOINT_EVERY == 0:
             store.checkpoint()

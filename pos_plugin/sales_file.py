@@ -108,8 +108,7 @@ def _parquet_rows(file: Path, progress: Callable[[float], None]) -> Iterator[Row
 
 
 def _unreadable(file: Path, why: str, hint: str) -> BadRequest:
-    after = "What was recorded before that place stays recorded; read the file again afterwards."
-    return BadRequest("FILE_UNREADABLE", f"{file} cannot be read: {why}.", hint=f"{hint}. {after}")
+    return BadRequest("FILE_UNREADABLE", f"{file} cannot be read: {why}.", hint=f"{hint}.")
 
 
 def _texts(name: str, column: Any) -> list[str]:

@@ -87,21 +87,34 @@ def _matplotlib() -> Any:
 
 
 def _figure(outcomes: Sequence[Outcome]) -> Figure:
+    """One programme in a square of four; several side by side, a column each."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 6.2 * len(outcomes)), layout="constrained")
-    axes = figure.subplots(2 * len(outcomes), 2, squeeze=False)
-    for number, outcome in enumerate(outcomes):
-        (points, liability), (cost, tiers) = axes[2 * number], axes[2 * number + 1]
-        where = f" ({outcome.program})" if len(outcomes) > 1 else ""
-        _points(points, outcome, where)
-        _liability(liability, outcome, where)
-        _cost(cost, outcome, where)
-        _tiers(tiers, outcome, where)
-    for ours in zip(*[[*axes[2 * number], *axes[2 * number + 1]] for number in range(len(outcomes))], strict=True):
-        top, bottom = max(one.get_ylim()[1] for one in ours), min(one.get_ylim()[0] for one in ours)
-        for one in ours:  # programmes are compared on one scale
-            one.set_ylim(bottom, top)
+    drawings = (_points, _liability, _cost, _tiers)
+    columns = max(2, len(outcomes))
+    rows = len(drawings) * len(outcomes) // columns
+    figure = Figure(figsize=(5.5 * columns, 3.1 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    if len(outcomes) == 1:
+        for axis, draw in zip(axes.flat, drawings, strict=True):
+            draw(axis, outcomes[0])
+        return figure
+    for row, draw in zip(axes, drawings, strict=True):
+        for axis, outcome in zip(row, outcomes, strict=True):
+            draw(axis, outcome)
+        top, bottom = max(one.get_ylim()[1] for one in row), min(one.get_ylim()[0] for one in row)
+        for axis in row:  # programmes are compared on one scale
+            axis.set_ylim(bottom, top)
+    for axis, outcome in zip(axes[0], outcomes, strict=True):
+        axis.annotate(
+            outcome.program,
+            (0, 1),
+            (0, 26),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            size=12,
+            weight="bold",
+        )
     return figure
 
 
@@ -113,7 +126,7 @@ def _months(axis: Any, outcome: Outcome) -> list[int]:
     return places
 
 
-def _points(axis: Any, outcome: Outcome, where: str) -> None:
+def _points(axis: Any, outcome: Outcome) -> None:
     places = _months(axis, outcome)
     for shift, name, colour in (
         (-0.27, "issued", COLOURS[0]),
@@ -122,20 +135,20 @@ def _points(axis: Any, outcome: Outcome, where: str) -> None:
     ):
         at = [place + shift for place in places]
         axis.bar(at, [getattr(month, name) for month in outcome.months], width=0.27, color=colour, label=name)
-    axis.set_title(f"{outcome.unit.capitalize()} each month{where}")
+    axis.set_title(f"{outcome.unit.capitalize()} each month")
     axis.legend(frameon=False, ncols=3)
 
 
-def _liability(axis: Any, outcome: Outcome, where: str) -> None:
+def _liability(axis: Any, outcome: Outcome) -> None:
     places = _months(axis, outcome)
     owed = [month.liability_minor / 100 for month in outcome.months]
     axis.fill_between(places, owed, color=COLOURS[0], alpha=0.25)
     axis.plot(places, owed, color=COLOURS[0])
     axis.set_ylim(bottom=0)
-    axis.set_title(f"Liability at the end of each month, {outcome.currency}{where}")
+    axis.set_title(f"Liability at the end of each month, {outcome.currency}")
 
 
-def _cost(axis: Any, outcome: Outcome, where: str) -> None:
+def _cost(axis: Any, outcome: Outcome) -> None:
     places = _months(axis, outcome)
     low = [0.0] * len(places)
     parts = (("for points", "redeemed_minor"), ("members' prices", "prices_minor"), ("donated", "donated_minor"))
@@ -148,12 +161,12 @@ def _cost(axis: Any, outcome: Outcome, where: str) -> None:
         fees = [-month.fees_minor * 100 / (month.sales_minor or 1) for month in outcome.months]
         axis.bar(places, fees, color=COLOURS[5], label="fees of memberships", width=0.7)
     axis.yaxis.set_major_formatter("{x:.2f} %")
-    axis.set_title(f"Cost as a share of all sales{where}")
+    axis.set_title("Cost as a share of all sales")
     if any(low):
         axis.legend(frameon=False, ncols=2)
 
 
-def _tiers(axis: Any, outcome: Outcome, where: str) -> None:
+def _tiers(axis: Any, outcome: Outcome) -> None:
     places = _months(axis, outcome)
     names = outcome.tiers or {"": "members"}
     counts = [
@@ -161,7 +174,7 @@ def _tiers(axis: Any, outcome: Outcome, where: str) -> None:
     ]
     shades = [*COLOURS[5:], *COLOURS[:5]] if outcome.tiers else [COLOURS[0]]
     axis.stackplot(places, counts, labels=[*names.values()], colors=shades[: len(names)], alpha=0.85)
-    axis.set_title(f"Members{' by tier' if outcome.tiers else ''} at the end of each month{where}")
+    axis.set_title(f"Members{' by tier' if outcome.tiers else ''} at the end of each month")
     if outcome.tiers:
         axis.set_ylim(0, 1.15 * max((month.members for month in outcome.months), default=1))
         axis.legend(frameon=False, loc="upper left", ncols=3)

@@ -31,7 +31,8 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
     """The programme named by a file or a preset; ProgramError or TillError with what to do."""
     from zoneinfo import ZoneInfo
 
-    from loyalty.program import preset, read_program
+    from loyalty.program import preset, preset_names, read_program
+    from loyalty.toml_sentences import near
     from pos_plugin.errors import Unknown
 
     file = Path(program)
@@ -39,15 +40,14 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
         if currency or time_zone:
             name = "--currency" if currency else "--time-zone"
             raise typer.BadParameter(f"it is for presets; change {file} itself.", param_hint=name)
-        try:
-            return read_program(file.read_text(encoding="utf-8"), str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unknown("PROGRAM_UNREADABLE", f"{file} cannot be read: {error}.", hint="Name a TOML file.") from error
+        return read_program(_text_of(file), str(file))
     try:
         text = preset(program)
     except KeyError:
         raise Unknown(
-            "PRESET_UNKNOWN", f"There is no preset {program}.", hint="See them all: pos-plugin program presets"
+            "PRESET_UNKNOWN",
+            f"There is no preset {program}, nor a file of that name{near(program, preset_names()) or '.'}",
+            hint="See them all: pos-plugin program presets",
         ) from None
     if currency:
         if not re.fullmatch("[A-Z]{3}", currency):
@@ -64,6 +64,21 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
     return read_program(text, f"preset {program}")
 
 
+def _text_of(file: Path) -> str:
+    """What a person wrote, with whichever editor: UTF-8, and the mark that Windows puts before it is none of it."""
+    from pos_plugin.errors import Unknown
+
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        what, hint = f"There is no file {file}.", "Name a TOML file, or a preset: pos-plugin program presets"
+    except UnicodeDecodeError:
+        what, hint = f"{file} is no UTF-8 text.", "Save it as UTF-8: most editors ask for the encoding under Save as."
+    except OSError as error:
+        what, hint = f"{file} cannot be read: {error.strerror or error}.", "Name a TOML file."
+    raise Unknown("PROGRAM_UNREADABLE", what, hint=hint)
+
+
 def program_check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A programme in TOML.")],
     strict: Annotated[bool, typer.Option("--strict", help="Doubts count as problems.")] = False,
@@ -71,16 +86,27 @@ def program_check(
 ) -> None:
     """Say everything that is wrong with a programme, at once, and what is allowed but surely not meant."""
     from loyalty.doubts import doubts
-    from loyalty.program import ProgramError
+    from loyalty.program import ProgramError, readable_part
+
+    def today(program: Program) -> str:
+        return datetime.now(UTC).astimezone(program.zone).date().isoformat()
 
     try:
         program = read_program_text(str(file))
     except ProgramError as error:
-        if not as_json:
-            raise
-        print_json({"file": str(file), "problems": error.problems, "doubts": []})
+        try:
+            part = readable_part(_text_of(file))
+            found = doubts(part.program, today(part.program), part.sound)
+        except ProgramError:  # it is not TOML, and no table of it can be read
+            found = []
+        if as_json:
+            print_json({"file": str(file), "problems": error.problems, "doubts": found})
+        else:
+            told = [f"{file}:", *[f"  {problem}" for problem in error.problems]]
+            told += ["What is allowed there, but see:", *[f"  {doubt}." for doubt in found]] if found else []
+            typer.echo("\n".join([*told, error.hint]), err=True)
         raise typer.Exit(1) from None
-    found = doubts(program, datetime.now(UTC).astimezone(program.zone).date().isoformat())
+    found = doubts(program, today(program))
     if as_json:
         print_json({"file": str(file), "problems": [], "doubts": found, "program": program.id})
     else:

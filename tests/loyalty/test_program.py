@@ -7,7 +7,7 @@ import re
 import pytest
 
 from loyalty.program import Program, ProgramError, preset, read_program
-from loyalty.toml_table import PATTERNS
+from loyalty.toml_sentences import PATTERNS
 
 GOOD = """\
 name = "points"
@@ -72,7 +72,11 @@ def test_a_programmes_id_names_exactly_its_text() -> None:
         ("Europe/Berlin", "Europe", 'line 4: time_zone: "Europe" is no IANA time zone'),  # a folder of the database
         ("Europe/Berlin", "", 'line 4: time_zone: "" is no IANA time zone'),
         ("Europe/Berlin", "../../../etc/passwd", 'line 4: time_zone: "../../../etc/passwd" is no IANA time zone'),
-        ("[earn]", "[cards]\nnumber_length = 13\n[earn]", "cards: number_length 13 is that of item codes"),
+        (
+            "[earn]",
+            "[cards]\nnumber_length = 13\n[earn]",
+            "line 8: cards.number_length: number_length 13 is that of item codes",
+        ),
         (
             "[earn]",
             '[cards]\nin_store_prefix = "40"\n[earn]',
@@ -99,15 +103,28 @@ def test_every_problem_is_reported_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ('name = "points\nversion = 3\n', "line 1"),  # the closing quotation mark
-        ('name = "points"\nversion 3\n', "line 2"),
-        (GOOD + "[earn]\n", "line 10"),  # the same table twice
+        ('name = "points\nversion = 3\n', 1),  # the closing quotation mark
+        ('name = "points"\nversion 3\n', 2),
     ],
 )
-def test_what_is_not_toml_is_told_with_its_line(text: str, line: str) -> None:
+def test_what_is_not_toml_is_told_with_its_line(text: str, line: int) -> None:
     (found,) = problems(text)
-    assert found.startswith("this is not TOML: ")
-    assert line in found
+    assert found.startswith(f"line {line}: this is not TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("points = 3\n", "line 10: points stands here a second time; leave one of them out"),
+        ("[earn]\n", "line 10: [earn] stands here a second time; write all its keys under one"),
+        ("[reward]\n[reward]\n", "line 11: [reward] stands here a second time; write all its keys under one, or [[reward]]"),
+        ("[reward]\n[[reward]]\n", "line 11: [reward] stands here a second time"),
+        ("except = { tags = [], tags = [] }\n", "line 10: except, or one in it, stands here a second time"),
+    ],
+)  # fmt: skip
+def test_what_stands_twice_is_told_in_plain_words(more: str, problem: str) -> None:
+    (found,) = problems(GOOD + more)
+    assert found.startswith(problem)
 
 
 @pytest.mark.parametrize("currency", ["JPY", "KWD"])  # none, and three decimals
@@ -152,11 +169,13 @@ def test_a_problem_in_the_nth_table_of_its_kind_is_named_with_its_line_and_its_n
         'line 14: accrual 2.weekdays 2 must be one of "mon", "tue", "wed", "thu", "fri", "sat", "sun", not "tuesday"; '
         'did you mean "tue"?',
         'line 18: there is no key tier "gold".form; did you mean from?',
-        'line 19: tier "gold".title must be a text of 1 to 200 characters, or one for each language: '
-        '{ en = "...", de = "..." }',
+        'line 19: tier "gold".title.xx: xx is no language of the product, which are en, tr, de, fr, es',
         'line 20: tier "gold".expire.rule must be one of "months", "month end", "fixed date", "inactivity", "never", '
         'not "month"; did you mean "months"?',
         "line 22: reward: there can be several, so it is written with two brackets: [[reward]]",
+        'line 22: reward "ten".title is missing',
+        'line 22: reward "ten".points is missing',
+        'line 22: reward "ten".kind is missing',
     ]
 
 
@@ -165,3 +184,112 @@ def test_every_pattern_of_a_programme_is_said_in_words() -> None:
     patterns = set(re.findall(r"'pattern': '([^']*)'", schema))
     assert patterns
     assert {pattern.replace("\\\\", "\\") for pattern in patterns} <= set(PATTERNS)
+
+
+MIXED = """\
+name = "mixed"
+currency = "eur"
+
+[[accrual]]
+name = "tea"
+title = "Tea"
+points = 1
+tiers = ["glod"]
+
+[[accrual]]
+name = "tea"
+points = 1
+starts = "2026-02-30"
+
+[accural]
+
+[[tier]]
+name = "gold"
+title = { deu = "Gold" }
+from = 500
+
+[[tier]]
+name = "club"
+title = 7
+paid = true
+
+[[tier]]
+name = "silver"
+title = "Silver"
+from = 100
+times = 1001
+
+[[membership]]
+name = "year"
+title = "Year"
+tier = "cub"
+sku = "Y"
+price_minor = 1
+months = 0
+
+[[price]]
+name = "half"
+title = ""
+percent = 100.5
+weekdays = ["Monday"]
+stores = "1"
+
+[cards]
+in_store_prefix = "5"
+number_length = 13
+"""
+
+
+def test_a_wrong_value_hides_nothing_of_what_tables_do_to_each_other() -> None:
+    assert problems(MIXED) == [
+        'line 2: currency must be three capital letters, like EUR, not "eur"',
+        "line 8: tea: there is no tier glod; did you mean gold?",
+        'line 10: accrual "tea".title is missing',
+        "line 11: tea names 2 rules, which would be counted as one",
+        'line 13: accrual "tea".starts: "2026-02-30" is no day; write for example "2026-03-10"',
+        "line 15: there is no key accural; did you mean accrual?",
+        'line 19: tier "gold".title.deu: deu is no language of the product, which are en, tr, de, fr, es; did you mean de?',
+        'line 24: tier "club".title must be a text of 1 to 200 characters, or one for each language: '
+        '{ en = "...", de = "..." }',
+        "line 30: tier silver is reached from 100, which is not more than gold: write the lowest first",
+        'line 31: tier "silver".times: must be from 0 to 1000, not 1001',
+        "line 36: year sells cub, which is no tier with paid = true; did you mean club?",
+        'line 39: membership "year".months must be 1 or more, not 0',
+        'line 43: price "half".title must be a text of 1 to 200 characters, or one for each language: '
+        '{ en = "...", de = "..." }',
+        'line 44: price "half".percent: must be from 0 to 100, not 100.5',
+        'line 45: price "half".weekdays 1 must be one of "mon", "tue", "wed", "thu", "fri", "sat", "sun", not "Monday"; '
+        'did you mean "mon"?',
+        'line 46: price "half".stores must be a list of texts in brackets, like ["a", "b"], not "1"',
+        'line 49: cards.in_store_prefix must be two digits from 20 to 29, not "5"',
+        "line 50: cards.number_length: number_length 13 is that of item codes, one in ten of which would pass as a card",
+    ]
+
+
+def test_brackets_of_the_other_kind_are_told_and_what_stands_under_them_is_checked() -> None:
+    text = GOOD + '[accrual]\nname = "a"\ntitle = "A"\npionts = 1\ntiers = ["x"]\n[[redeem]]\nstep = 0\n'
+    assert problems(text) == [
+        "line 10: accrual: there can be several, so it is written with two brackets: [[accrual]]",
+        'line 13: there is no key accrual "a".pionts; did you mean points?',
+        "line 14: a: there is no tier x",
+        "line 15: redeem: there is only one, so it is written with single brackets: [redeem]",
+        "line 16: redeem.step must be 1 or more, not 0",
+    ]
+
+
+def test_a_table_that_cannot_be_read_is_no_reason_to_doubt_its_name() -> None:
+    text = (
+        GOOD + '[[tier]]\nname = "gold"\ntitle = 1\n[[price]]\nname = "p"\ntitle = "P"\npercent = 1\ntiers = ["gold"]\n'
+    )
+    assert len(problems(text)) == 1
+
+
+@pytest.mark.parametrize("key", ["threshold", "is_paid"])
+def test_a_file_has_no_other_words_than_those_of_the_page(key: str) -> None:
+    (found,) = problems(GOOD + f'[[tier]]\nname = "gold"\ntitle = "Gold"\n{key} = 1\n')
+    assert found.startswith(f'line 13: there is no key tier "gold".{key}')
+
+
+def test_a_text_in_no_language_is_none() -> None:
+    (found,) = problems("title = {}\n" + GOOD)
+    assert found.startswith("line 1: title must be a text")

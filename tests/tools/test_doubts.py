@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loyalty.doubts import doubts
-from loyalty.program import ProgramError, preset, preset_names, read_program
+from loyalty.program import ProgramError, preset, preset_names, read_program, readable_part
 
 SOUND = """\
 name = "sound"
@@ -80,6 +80,24 @@ def test_no_preset_is_doubted(name: str) -> None:
         ("points = 400", "points = 4", 'line 24: reward "five" gives 5.00 for points that take 4.00 to earn'),
         ("points = 400", "points = 501", 'line 24: reward "five" gives less than the same points as money'),
         ('kind = "money"\nvalue_minor = 500', 'kind = "product"', 'reward "five" gives one piece of anything'),
+        (
+            'kind = "money"\nvalue_minor = 500',
+            'kind = "product"\ngoods = { except = { tags = ["gift card"] } }',
+            'reward "five" gives one piece of anything',
+        ),
+        (
+            'kind = "money"\nvalue_minor = 500',
+            'kind = "product"\nmost_minor = 40001',
+            'line 24: reward "five" gives goods of up to 400.01 for points that take 400.00 to earn',
+        ),
+        # what nobody comes to
+        ("from = 500", "from = 150001", 'line 14: nobody can reach tier "gold": it takes 150001 points, and 100000.66'),
+        ("points = 400", "points = 200000", 'nobody can have reward "five" before points end: it takes 200000 points'),
+        (
+            "[tiers]",
+            '[earn]\nlimits = [{ points = 28, per = "month" }]\n[tiers]',
+            'line 26: nobody can have reward "five" before points end: the limits of [earn] let a member have 392 points',
+        ),
         ('kind = "money"\nvalue_minor = 500', 'kind = "percent"\npercent = 100', "gives the whole sale for nothing"),
         (
             "value_minor = 500",
@@ -122,6 +140,12 @@ def test_a_doubt_is_named_with_its_line(was: str, becomes: str, doubt: str) -> N
         ('[referral]\nfriend_points = 100\non = "every purchase"\n', "every purchase of a friend gives points worth 1.25"),
         ('[surprise]\ntitle = "x"\npoints = 5\nmean = 10\nat_least_every = 11\n', "% of the wins come after exactly 11 sales"),
         ('[surprise]\ntitle = "x"\npoints = 5\nmean = 10\nat_least_every = 30\n', ""),
+        # a minimum that no sale reaches: 10,000 times the amount that earns
+        (rule(minimum_minor="1000001"), 'line 31: accrual "more" hardly ever applies: it asks for a sale of 10000.01'),
+        (rule(minimum_minor="1000000"), ""),
+        ("[earn]\nminimum_minor = 1000001\n", "line 28: earn hardly ever applies"),
+        ("[earn]\nper_minor = 1000\nminimum_minor = 1000001\n", ""),
+        ('[[benefit]]\ntitle = "Van"\nminimum_minor = 2000000\n', 'line 29: benefit "Van" hardly ever applies'),
     ],
 )  # fmt: skip
 def test_a_doubt_about_what_is_added(more: str, doubt: str) -> None:
@@ -134,6 +158,77 @@ def test_a_doubt_about_what_is_added(more: str, doubt: str) -> None:
 def test_a_charity_that_stands_twice_is_doubted() -> None:
     text = '[giving]\npercent = 1\ncharities = [{ name = "sea", title = "A" },\n{ name = "sea", title = "B" }]\n'
     assert doubts(read_program(SOUND + text), TODAY) == ['line 30: there are two charities named "sea"']
+
+
+@pytest.mark.parametrize(
+    ("by", "most"),
+    [("spend", 100_000_00), ("points", 100_000), ("visits", 10 * 31 * 12)],
+)
+def test_a_tier_is_out_of_reach_beyond_what_anybody_does_in_the_window(by: str, most: int) -> None:
+    text = 'name = "far"\ncurrency = "EUR"\n[tiers]\nby = "{}"\n[[tier]]\nname = "far"\ntitle = "Far"\nfrom = {}\n'
+    assert doubts(read_program(text.format(by, most))) == []
+    (found,) = doubts(read_program(text.format(by, most + 1)))
+    assert found.startswith('line 8: nobody can reach tier "far": it takes ')
+
+
+@pytest.mark.parametrize(
+    ("expire", "is_doubted"), [("months = 12", True), ('rule = "never"', False), ('rule = "inactivity"', False)]
+)
+def test_points_that_stay_can_be_saved_for_any_reward(expire: str, is_doubted: bool) -> None:
+    text = SOUND.replace("points = 400", "points = 200000").replace("value_minor = 500", "value_minor = 200000")
+    found = [one for one in doubts(read_program(f"{text}[expire]\n{expire}\n")) if "before points end" in one]
+    assert bool(found) == is_doubted
+
+
+def test_rewards_of_a_programme_whose_rule_is_the_rate_are_weighed_too() -> None:
+    stamps = SOUND + "[earn]\npoints = 0\n[redeem]\npoints = 0\n" + rule(per='"amount"', per_minor="2000", points="1")
+    assert doubts(read_program(stamps)) == []
+    (found,) = doubts(read_program(stamps.replace("value_minor = 500", "value_minor = 800001")))
+    assert 'reward "five" gives 8000.01 for points that take 8000.00 to earn' in found
+
+
+PARTLY = """\
+name = "partly"
+currency = "eur"
+[segments]
+student = "Student"
+[[tier]]
+name = "gold"
+title = 7
+[[reward]]
+name = "unreadable"
+points = 1
+[[reward]]
+name = "dear"
+title = "Dear"
+points = 4
+kind = "money"
+value_minor = 500
+segments = ["studnt"]
+[[benefit]]
+title = "For gold"
+tiers = ["gold", "glod"]
+[expire]
+months = 1
+warn_days = 60
+[offline]
+share_percent = 101
+"""
+
+
+def test_what_can_be_read_is_doubted_although_the_rest_cannot() -> None:
+    """Nothing is doubted for the lack of what could not be read: that gold is no tier, that student is used by nobody."""
+    part = readable_part(PARTLY)
+    assert doubts(part.program, TODAY, part.sound) == [
+        'line 14: reward "dear" gives 5.00 for points that take 4.00 to earn',
+        'line 17: reward "dear": [segments] has no "studnt"; did you mean student?',
+        "line 23: points live for 31 days at most: every receipt warns of them",
+    ]
+    part = readable_part(PARTLY.replace("title = 7", 'title = "Gold"'))
+    assert doubts(part.program, TODAY, part.sound)[2:] == [
+        'line 20: benefit "For gold": there is no tier "glod"; did you mean gold?',
+        "line 23: points live for 31 days at most: every receipt warns of them",
+    ]
 
 
 @pytest.mark.parametrize(
