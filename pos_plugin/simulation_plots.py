@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from io import BytesIO, StringIO
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from loyalty.simulation import Behaviour, Outcome
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 INK, PALE = "#222222", "#dddddd"
 COLOURS = ("#1b6ca8", "#e08e1b", "#2f8f5b", "#b03a48", "#6b5b95", "#7a7a7a")
+IN_A_ROW = 4
+"""So many colours are explained side by side."""
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -33,15 +36,15 @@ STYLE = {
 
 
 def picture(outcomes: Sequence[Outcome]) -> bytes:
-    """All plots as one PNG, a row for each programme."""
+    """All plots as one PNG, a column for each of several programmes."""
     with _matplotlib().rc_context(STYLE):
         out = BytesIO()
         _figure(outcomes).savefig(out, format="png", dpi=110)
     from PIL import Image
 
-    small = BytesIO()  # a few colours are enough, and a third of the bytes
+    small = BytesIO()  # 256 colours are enough, and half of the bytes
     with Image.open(out) as drawn:
-        drawn.convert("RGB").quantize(64).save(small, format="png", optimize=True)
+        drawn.convert("RGB").quantize(256).save(small, format="png", optimize=True)
     return small.getvalue()
 
 
@@ -106,16 +109,25 @@ def _figure(outcomes: Sequence[Outcome]) -> Figure:
         for axis in row:  # programmes are compared on one scale
             axis.set_ylim(bottom, top)
     for axis, outcome in zip(axes[0], outcomes, strict=True):
-        axis.annotate(
-            outcome.program,
-            (0, 1),
-            (0, 26),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            size=12,
-            weight="bold",
-        )
+        above = {"xycoords": "axes fraction", "textcoords": "offset points", "size": 10, "weight": "bold"}
+        axis.annotate(outcome.program, (0, 1), (0, 42), color=COLOURS[0], **above)
     return figure
+
+
+def _headed(axis: Any, title: str) -> None:
+    """A title, and between it and the plot what the colours mean: within, it would cover what is drawn."""
+    labels = axis.get_legend_handles_labels()[1]
+    rows = -(-len(labels) // IN_A_ROW)
+    axis.set_title(title, pad=6 + 15 * rows)
+    if labels:
+        axis.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=IN_A_ROW, frameon=False, borderaxespad=0.3, borderpad=0,
+            handlelength=1.2, columnspacing=1.5,
+        )  # fmt: skip
+    low, high = axis.dataLim.intervaly
+    if not low < high:  # nothing but noughts: one line, and no marks between nought and nought
+        axis.set_yticks([0])
+        axis.set_ylim(0, 1)
 
 
 def _months(axis: Any, outcome: Outcome) -> list[int]:
@@ -135,8 +147,7 @@ def _points(axis: Any, outcome: Outcome) -> None:
     ):
         at = [place + shift for place in places]
         axis.bar(at, [getattr(month, name) for month in outcome.months], width=0.27, color=colour, label=name)
-    axis.set_title(f"{outcome.unit.capitalize()} each month")
-    axis.legend(frameon=False, ncols=3)
+    _headed(axis, f"{outcome.unit.capitalize()} each month")
 
 
 def _liability(axis: Any, outcome: Outcome) -> None:
@@ -145,7 +156,7 @@ def _liability(axis: Any, outcome: Outcome) -> None:
     axis.fill_between(places, owed, color=COLOURS[0], alpha=0.25)
     axis.plot(places, owed, color=COLOURS[0])
     axis.set_ylim(bottom=0)
-    axis.set_title(f"Liability at the end of each month, {outcome.currency}")
+    _headed(axis, f"Liability at the end of each month, {outcome.currency}")
 
 
 def _cost(axis: Any, outcome: Outcome) -> None:
@@ -159,11 +170,9 @@ def _cost(axis: Any, outcome: Outcome) -> None:
             low = [one + more for one, more in zip(low, high, strict=True)]
     if outcome.whole.fees_minor:
         fees = [-month.fees_minor * 100 / (month.sales_minor or 1) for month in outcome.months]
-        axis.bar(places, fees, color=COLOURS[5], label="fees of memberships", width=0.7)
+        axis.bar(places, fees, color=COLOURS[5], label="fees", width=0.7)
     axis.yaxis.set_major_formatter("{x:.2f} %")
-    axis.set_title("Cost as a share of all sales")
-    if any(low):
-        axis.legend(frameon=False, ncols=2)
+    _headed(axis, "Cost as a share of all sales")
 
 
 def _tiers(axis: Any, outcome: Outcome) -> None:
@@ -172,12 +181,11 @@ def _tiers(axis: Any, outcome: Outcome) -> None:
     counts = [
         [month.tiers.get(name, 0) if outcome.tiers else month.members for month in outcome.months] for name in names
     ]
+    labels = [shorten(name, 18, placeholder=" …") for name in names.values()] if outcome.tiers else []
     shades = [*COLOURS[5:], *COLOURS[:5]] if outcome.tiers else [COLOURS[0]]
-    axis.stackplot(places, counts, labels=[*names.values()], colors=shades[: len(names)], alpha=0.85)
-    axis.set_title(f"Members{' by tier' if outcome.tiers else ''} at the end of each month")
-    if outcome.tiers:
-        axis.set_ylim(0, 1.15 * max((month.members for month in outcome.months), default=1))
-        axis.legend(frameon=False, loc="upper left", ncols=3)
+    axis.stackplot(places, counts, labels=labels, colors=shades[: len(names)], alpha=0.85)
+    axis.set_ylim(bottom=0)
+    _headed(axis, f"Members{' by tier' if outcome.tiers else ''} at the end of each month")
 
 
 PAGE = """<!doctype html>

@@ -113,6 +113,8 @@ def program_check(
         if found:
             typer.echo("\n".join([f"{file} can be used, but see:", *[f"  {doubt}." for doubt in found]]), err=True)
         typer.echo(f"{file} is a {'possible' if found else 'sound'} programme: {program.id}.")
+        if program.surprise:
+            typer.echo("Its surprises are drawn at tills of a head office only; a till without one draws none.")
     if found and strict:
         raise typer.Exit(1)
 

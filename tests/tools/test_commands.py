@@ -12,8 +12,11 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner, Result
 
-from loyalty.program import preset, preset_names
+from loyalty.program import preset, preset_names, read_program
+from loyalty.simulation import Behaviour
 from pos_plugin.cli import app
+from pos_plugin.simulating import read_history, simulate
+from pos_plugin.simulation_plots import _figure
 
 HEADER = "till,sale_ref,sold_at,member,sku,category,quantity,amount"
 GOOD = 'name = "own"\ncurrency = "EUR"\n'
@@ -140,3 +143,107 @@ def test_without_matplotlib_plots_say_what_to_install(
     assert tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]["plots"]
+
+
+WRONG = (
+    GOOD
+    + '[[reward]]\nname = "dear"\ntitle = "Dear"\npoints = 1\nkind = "money"\nvalue_minor = 500\n[earn]\nper = "x"\n'
+)
+
+
+def test_what_can_be_read_is_doubted_beside_the_problems(tmp_path: Path) -> None:
+    text = WRONG.replace("[earn]", "[expire]\nmonths = 1\nwarn_days = 31\n[earn]")
+    told = run("check", own(tmp_path, text))
+    assert told.exit_code == 1
+    before, after = told.output.split("What is allowed there, but see:")
+    assert "line 13: earn.per must be one of" in before
+    assert "line 11: points live for 31 days at most" in after
+    found = json.loads(run("check", tmp_path / "own.toml", "--json").output)
+    assert (len(found["problems"]), len(found["doubts"])) == (1, 1)  # what the reward costs to earn cannot be known
+
+
+def test_what_is_not_toml_has_problems_and_no_doubts(tmp_path: Path) -> None:
+    told = run("check", own(tmp_path, GOOD + GOOD))
+    assert told.exit_code == 1
+    assert "line 3: name stands here a second time" in told.output
+
+
+def test_the_mark_that_windows_puts_before_a_text_is_none_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    ids = []
+    for data in (GOOD.encode(), b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()):
+        file.write_bytes(data)
+        told = run("check", file, "--json")
+        assert told.exit_code == 0
+        ids.append(json.loads(told.output)["program"])
+    assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ((GOOD + "# Größe").encode("cp1252"), "is no UTF-8 text"),
+        (GOOD.encode("utf-16"), "is no UTF-8 text"),
+        (None, "There is no file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said_with_what_to_do(tmp_path: Path, data: bytes | None, told: str) -> None:
+    file = tmp_path / "own.toml"
+    if data:
+        file.write_bytes(data)
+    refused = run("check", file).exception
+    assert told in str(refused)
+    assert ("Save it as UTF-8" in getattr(refused, "hint", "")) == bool(data)
+
+
+def test_a_preset_that_is_misspelt_is_said_with_the_one_that_was_meant(sales: Path) -> None:
+    told = run("simulate", "coffe-stars", "--sales", sales)
+    assert "did you mean coffee-stars?" in str(told.exception)
+
+
+def test_a_simulation_records_nothing_and_does_not_speak_of_it(sales: Path) -> None:
+    sales.write_bytes(sales.read_bytes() + b"1,odd,2026-01-12T12:00:00,ben,t\xe9,drinks,1,1\n")
+    refused = run("simulate", "points", "--sales", sales).exception
+    assert "is no UTF-8 text" in str(refused)
+    assert "recorded" not in getattr(refused, "hint", "recorded")
+
+
+LONG = (
+    GOOD.replace("own", "a-programme-with-a-name-of-40-characters")
+    + '[unit]\nmany = "stamps"\n'
+    + "".join(
+        f'[[tier]]\nname = "t{n}"\ntitle = "The tier of number {n} has a title"\nfrom = {n}00\n' for n in range(1, 8)
+    )
+)
+
+
+def test_in_the_picture_programmes_stand_side_by_side_and_nothing_covers_another(tmp_path: Path, sales: Path) -> None:
+    history = read_history(sales, read_program(GOOD))
+    outcomes = [simulate(read_program(text), Behaviour(), history) for text in (LONG, preset("four-tiers"))]
+    figure = _figure(outcomes)
+    figure.draw_without_rendering()
+    inside = figure.bbox.padded(1)
+    drawn = [(axis, axis.get_window_extent()) for axis in figure.axes]
+    rows = {round(box.y0) for _, box in drawn}
+    assert (len(rows), len({round(box.x0) for _, box in drawn})) == (4, 2)
+    for axis, box in drawn:
+        texts = [*axis.texts, axis.title, axis._left_title, *axis.get_xticklabels(), *axis.get_yticklabels()]
+        legend = axis.get_legend()
+        everything = [text.get_window_extent() for text in texts if text.get_text()]
+        if legend:
+            covered = legend.get_window_extent()
+            assert covered.y0 >= box.y1 - 1, "the legend stands above the plot"
+            assert axis._left_title.get_window_extent().y0 >= covered.y1 - 1, "and below the title"
+            everything.append(covered)
+        for one in everything:
+            assert inside.x0 <= one.x0, axis
+            assert one.x1 <= inside.x1, axis
+            assert inside.y0 <= one.y0, axis
+            assert one.y1 <= inside.y1, axis
+
+
+def test_check_says_where_surprises_are_drawn(tmp_path: Path) -> None:
+    told = run("check", own(tmp_path, preset("surprise")), "--strict")
+    assert told.exit_code == 0
+    assert "a till without one draws none" in told.output
+    assert "draws none" not in run("check", own(tmp_path, GOOD)).output
