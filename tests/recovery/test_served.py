@@ -89,7 +89,7 @@ def test_backup_accident_restore_over_the_wire(tmp_path):
     assert "pos-central restored" in refused.stderr
 
     assert "server epoch" in central(0, "restore", file, "--dir", office).stdout
-    assert central(0, "members", "--dir", office, "--csv").stdout == f"card,balance\n{CARD},100\n"
+    assert central(0, "members", "--dir", office, "--csv").stdout == f"card,balance,aliases\n{CARD},100,\n"
     assert central(1, "roll-call", "--dir", office).stdout.startswith("Waiting for")
     with served(office, port):
         assert "awaited" in central(0, "status", "--dir", office).stdout
