@@ -216,7 +216,10 @@ def _program(till: _Till) -> Iterator[Finding]:
             do = f"pos-plugin init was interrupted: make the till anew, in another folder than {till.folder}."
             yield Finding("Programme", False, "this till has no programme", do)
         else:
-            yield Finding("Programme", True, f"{program.id}, in {program.currency}, days of {program.time_zone}")
+            found = f"{program.id}, in {program.currency}, days of {program.time_zone}"
+            if program.surprise and not settings.surprise_key(db, program):
+                found += "; it draws no surprises here: only head office gives a till what to draw with"
+            yield Finding("Programme", True, found)
 
 
 def _journal(till: _Till) -> Iterator[Finding]:

@@ -449,3 +449,15 @@ def test_a_check_that_fails_is_a_finding_and_stops_no_other(till: Path, monkeypa
     assert not findings["Odd"].ok
     assert "what nobody thought of" in findings["Odd"].found
     assert findings["Receipts"].ok
+
+
+def test_a_till_that_cannot_draw_surprises_is_no_problem_and_is_told(till: Path) -> None:
+    program = read_program(preset("surprise"))
+    with Store.open(till) as store:
+        store.write(lambda db: settings.use_program(db, program, NOON.isoformat()))
+    one = found(till, "Programme")
+    assert one.ok
+    assert "draws no surprises here" in one.found
+    with Store.open(till) as store:
+        store.write(lambda db: settings.put_surprise_key(db, program, "00" * 32))
+    assert "surprises" not in found(till, "Programme").found
