@@ -11,9 +11,9 @@ from datetime import date
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
-from central_server import gives, profiles, report
+from central_server import gives, members, profiles, report, schema
 from central_server.books import Books, Origin
 from central_server.errors import OfficeError
 from central_server.office import Office
@@ -21,6 +21,7 @@ from ledger.entry import GiveBody
 from ledger.identifiers import new_reference
 from ledger.settlement import AVAILABLE, EXPIRED
 from loyalty.award import recognised, standing_of
+from loyalty.card import DamagedMemberCode, masked, member_card
 from loyalty.days import day_before
 from loyalty.expiry import NEVER, Expire
 from loyalty.standing import Standing
@@ -198,6 +199,42 @@ def transfer(office: Office, giver: str, to: str, points: int, who: Who) -> None
             )
             gives.give(books, giver, taken, f"{name}/from")
             gives.give(books, to, given, f"{name}/to")
+
+    _write(office, work)
+
+
+def merge(office: Office, member: str, into: str, who: Who) -> None:
+    """Two members are one person: from now on `member` is `into`, with points, debt, history and cards of both."""
+    _require_two(who)
+
+    def work(books: Books) -> None:
+        old, stays = books.who(member), books.who(into)
+        if old == stays:
+            raise OfficeError(
+                "These two cards are one member's already.", hint="Nothing was changed.", code="MERGED_ALREADY"
+            )
+        name = f"{books.office.server_epoch}-{new_reference(office.random_bytes)}"
+        _tell_journal(books, stays, "merge", old, "", who)
+        books.merge(old, stays, Origin(office.server, 0, "", office.time(), books.today), name)
+
+    _write(office, work)
+
+
+def replace_card(office: Office, card: str, new: str, who: Who) -> None:
+    """A card is lost, stolen or worn: from now on the new one is the member's, and nobody is known by the old one."""
+    _require_reason(who)
+
+    def work(books: Books) -> None:
+        table = schema.card
+        if isinstance(member_card(books.program.cards.rules, new), DamagedMemberCode):
+            raise OfficeError(f"The check digit of {new} is wrong.", hint="Read the card again.", code="CARD_DAMAGED")
+        holder = books.connection.scalar(select(table.c.member).where(table.c.card == new))
+        if holder is not None:
+            raise OfficeError(f"Somebody has the card {new} already.", hint="Take another one.", code="CARD_IN_USE")
+        member = books.who(members.of_card(office, card))
+        books.connection.execute(update(table).where(table.c.card == card).values(card=new))
+        _tell_journal(books, member, "card", masked(card), "", who)
+        books.changed(member)
 
     _write(office, work)
 

@@ -60,9 +60,10 @@ class TakesNegative(TyperCommand):
 
 def add_to(app: typer.Typer) -> None:
     app.command(cls=TakesNegative)(adjust)
-    for command in (reinstate, transfer, segment, tier, recognise, audit):
+    for command in (reinstate, transfer, merge, segment, tier, recognise, audit):
         app.command()(command)
     app.command("donations")(list_donations)
+    app.command("replace-card")(replace_card)
     app.command("import-balances")(import_balances)
     programs.command()(publish)
     programs.command("list")(list_programs)
@@ -151,6 +152,46 @@ def transfer(
         print_json({"from": giver, "to": to, "points": points})
     else:
         print(f"{counted(points, 'point')} went from {giver} to {to}.")
+
+
+def merge(
+    folder: Folder,
+    card: Annotated[str, typer.Argument(help="The card of the member who becomes the other.")],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The card of the member who stays.")],
+    reason: Reason,
+    by: By,
+    approved_by: ApprovedBy,
+    as_json: AsJson = False,
+) -> None:
+    """Makes two members one: points, debt, history and all cards are the one's who stays. Two people are needed."""
+    from central_server import desk, members
+
+    with opened(folder) as office:
+        one, stays = members.of_card(office, card), members.of_card(office, into)
+        desk.merge(office, one, stays, desk.Who(reason, by, approved_by))
+    if as_json:
+        print_json({"card": card, "into": into})
+    else:
+        print(f"{card} and {into} are one member now. Tills hear of it with their next exchange.")
+
+
+def replace_card(
+    folder: Folder,
+    card: Card,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The card that takes its place.")],
+    reason: Reason,
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Gives a member a new card for one that is lost or worn; the old one is nobody's from then on."""
+    from central_server import desk
+
+    with opened(folder) as office:
+        desk.replace_card(office, card, new, desk.Who(reason, by))
+    if as_json:
+        print_json({"card": card, "new": new})
+    else:
+        print(f"{new} takes the place of {card}. Tills forget {card} with their next exchange.")
 
 
 def segment(

@@ -46,7 +46,7 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
     except KeyError:
         raise Unknown(
             "PRESET_UNKNOWN",
-            f"There is no preset {program}, nor a file of that name{near(program, preset_names()) or '.'}",
+            f"There is no preset {program}{near(program, preset_names()) or '.'}",
             hint="See them all: pos-plugin program presets",
         ) from None
     if currency:

@@ -295,3 +295,40 @@ def test_after_the_last_day_and_without_a_second_person_nothing_comes_back(offic
     tell.use(office, TIERED.replace("version = 1", "version = 2"))
     with pytest.raises(OfficeError, match="lets no points come back"):
         desk.reinstate(office, "anna", WHO)
+
+
+def test_two_members_who_are_one_person_become_one_and_it_is_told_why(office, one, tell):
+    desk.merge(office, "bert", "anna", WHO)
+    assert tell.figures(office, "anna") == {"available": 150}
+    assert tell.told(office, one, "bert").merged_into == "anna"
+    ((member, body),) = own(office)
+    assert (member, body.why, body.about, body.points) == ("anna", "merge", "bert", 0)
+    assert (body.reason, body.operator, body.approved_by) == ("a jar was broken", "Ada", "Ben")
+    with pytest.raises(OfficeError) as refused:
+        desk.merge(office, "anna", "bert", WHO)
+    assert refused.value.code == "MERGED_ALREADY"
+
+
+def test_a_merge_by_one_person_alone_is_refused(office, one, tell):
+    with pytest.raises(OfficeError):
+        desk.merge(office, "bert", "anna", desk.Who("two cards", "Ada", "Ada"))
+    assert tell.figures(office, "bert") == {"available": 50}
+
+
+def test_a_card_that_was_replaced_is_nobodys(office, one, tell):
+    old, new, other = "2900000000018", "2900000000025", "2900000000032"
+    members.take_details(office, one.row(), MemberDetails("anna", [old], "2026-03-02"))
+    members.take_details(office, one.row(), MemberDetails("bert", [other], "2026-03-02"))
+    desk.replace_card(office, old, new, WHO)
+    assert tell.told(office, one, "anna").cards == [new]
+    assert members.of_card(office, new) == "anna"
+    for card, becomes, code in [
+        (old, "2900000000049", "CARD_UNKNOWN"),
+        (new, other, "CARD_IN_USE"),
+        (new, "2900000000019", "CARD_DAMAGED"),
+    ]:
+        with pytest.raises(OfficeError) as refused:
+            desk.replace_card(office, card, becomes, WHO)
+        assert refused.value.code == code
+    assert tell.told(office, one, "anna").cards == [new]
+    assert [(body.why, body.about) for _, body in own(office)] == [("card", "****0018")]

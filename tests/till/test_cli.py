@@ -242,7 +242,12 @@ def test_a_currency_for_a_programme_in_a_file_is_no_option(run: Run, tmp_path: P
 
 @pytest.mark.parametrize(
     ("program", "told"),
-    [("gold", "There is no preset gold, nor"), ("none.toml", "There is no file"), (".", "cannot be read"), ("x" * 300, "")],
+    [
+        ("gold", "There is no preset gold, nor"),
+        ("none.toml", "There is no file"),
+        (".", "cannot be read"),
+        ("x" * 300, ""),
+    ],
 )
 def test_a_programme_that_is_not_there_is_said(run: Run, tmp_path: Path, program: str, told: str) -> None:
     answer = run("init", "--store", tmp_path / "till", "--program", program)
