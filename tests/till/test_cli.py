@@ -243,7 +243,7 @@ def test_a_currency_for_a_programme_in_a_file_is_no_option(run: Run, tmp_path: P
 @pytest.mark.parametrize(
     ("program", "told"),
     [
-        ("gold", "There is no preset gold, nor"),
+        ("gold", "There is no preset gold."),
         ("none.toml", "There is no file"),
         (".", "cannot be read"),
         ("x" * 300, ""),
