@@ -17,7 +17,7 @@ from loyalty.sale import Sale
 from loyalty.standing import Effects, History, Profile, Standing, periods
 from loyalty.surprise import Draw, counted_at
 from loyalty.tiers import trial_of
-from loyalty.words import Money, Reason, Value, said
+from loyalty.words import Money, Reason, Times, Value, said
 
 EVERYTHING = Goods()
 WELCOMED = f"{REFERRAL}/uses/ever"
@@ -194,7 +194,7 @@ def _more(
     found: list[Earned] = []
     tier = program.tier_named(standing.tier)
     if tier and tier.times != 1000 and (extra := base * (tier.times - 1000) // 1000):
-        values: dict[str, Value] = {"tier": said(tier.title), "times": f"{tier.times / 1000:g}"}
+        values: dict[str, Value] = {"tier": said(tier.title), "times": Times(tier.times)}
         # A slash is in no rule's name: a tier and a rule can be called the same.
         found.append(Earned(f"tier/{tier.name}", extra, Reason(extra, "{tier}: {times} times", values), {}))
     found += [one for rule in program.accrual if (one := earned(rule, basket, standing))]

@@ -42,6 +42,12 @@ class Money(msgspec.Struct, frozen=True):
     minor: int
 
 
+class Times(msgspec.Struct, frozen=True):
+    """A factor in thousandths, as a value of a text."""
+
+    milli: int
+
+
 def text(english: str) -> str:
     """Marks a text for the catalogue that is said later, or elsewhere."""
     return english
@@ -55,7 +61,7 @@ class Counted(msgspec.Struct, frozen=True):
     many: str | dict[str, str] = text("points")
 
 
-Value = str | int | dict[str, str] | Money | Counted
+Value = str | int | dict[str, str] | Money | Times | Counted
 
 
 def said(words: Words) -> str | dict[str, str]:
@@ -91,6 +97,8 @@ def _spoken(value: Value, language: str) -> str:
     match value:
         case Money(minor=minor):
             return money(minor, language)
+        case Times(milli=milli):
+            return f"{milli / 1000:g}".replace(".", "," if language in DECIMAL_COMMA else ".")
         case Counted(points=points, one=one, many=many):
             words = one if abs(points) == 1 else many
             return f"{points} {translated(_spoken(words, language), language)}"
