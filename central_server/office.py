@@ -192,9 +192,8 @@ class Office:
         return (due[-1] if due else now), [one.id for one in programs if one.id not in due]
 
     def _is_in_effect(self, program: Program) -> bool:
-        return program.effective <= self.now().astimezone(program.zone).replace(tzinfo=None).isoformat(
-            timespec="seconds"
-        )
+        local = self.now().astimezone(program.zone).replace(tzinfo=None)
+        return program.is_in_force(local.isoformat(timespec="seconds"))
 
     def today(self, connection: Connection) -> str:
         """The programme's day at this moment."""

@@ -57,7 +57,7 @@ def use_program(db: sqlite3.Connection, program: Program, since: str) -> None:
         # Whatever has taken effect by now is what this one comes after.
         put(db, "program", in_force(db, known, now).id)
         coming = [one for one in coming if one[0] > _local(one[1], now, db)]
-    if program.effective > _local_of(program, now) and "program" in known:
+    if not program.is_in_force(_local_of(program, now)) and "program" in known:
         coming.append((program.effective, program.id))
     else:
         put(db, "program", program.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from drivers.document import Block, Cut, Document, Feed, Text, display_columns
 from loyalty.card import masked
@@ -240,7 +240,7 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
         lines += layout.wrapped(say("Next {points} cover your return", points=program.unit.counted(-balance.points)))
     elif not shown.is_current and not shown.is_online:
         lines.append(Text(columns(say("Can use here today"), str(shown.spendable_here))))
-    elif shown.is_current and balance.expiring and _is_soon(program, shown.today, balance):
+    elif shown.is_current and balance.expiring and program.expire.warns_on(balance.next_expiry, shown.today):
         last = date_words(day_before(balance.next_expiry), layout.language)
         lines += layout.wrapped(say("Use {points} by {day}", points=program.unit.short(balance.expiring), day=last))
     return lines
@@ -294,11 +294,6 @@ def wrapped(text: str, width: int) -> list[str]:
         else:
             lines[-1] = f"{lines[-1]} {word}".strip()
     return lines
-
-
-def _is_soon(program: Program, today: str, balance: Balance) -> bool:
-    days = (date.fromisoformat(balance.next_expiry) - date.fromisoformat(today)).days
-    return days <= program.expire.warn_days
 
 
 def _heading(layout: Layout, at: str, *, is_training: bool = False) -> list[Block]:
