@@ -31,9 +31,9 @@ from ledger.keys import SigningKey, batch_message, request_message
 from ledger.wire import Batch, BatchReply, Nonce, Refusal, pack
 
 ROOT = Path(__file__).parents[1]
-REQUEST_WITHIN_S = 0.3
-BODY_WITHIN_S = 0.3
-ANSWER_WITHIN_S = 0.3
+REQUEST_WITHIN_S = 1.0
+BODY_WITHIN_S = 1.0
+ANSWER_WITHIN_S = 1.0
 KEEP_ALIVE_S = 1
 MOST_CONNECTIONS = 40
 
