@@ -1,4 +1,4 @@
-"""What is to be printed, before any printer's bytes: lines, codes and cuts, in print order.
+"""What is to be printed, before any printer's bytes: lines, codes, pictures and cuts, in print order.
 
 A `Document` is plain data, so it can be stored with a sale, printed later, printed again and drawn as a picture, and it stays
 the same document. It knows columns but no printer; `drivers.escpos` turns it into bytes for one.
@@ -19,12 +19,15 @@ class Text(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
     bold: bool = False
     double: bool = False
     align: Literal["left", "center", "right"] = "left"
+    inverted: bool = False
+    underlined: bool = False
 
 
 class Barcode(msgspec.Struct, frozen=True, tag="barcode", omit_defaults=True):
-    """A Code 128 bar code of printable ASCII, with its text below it."""
+    """A bar code with its text below it: Code 128 of printable ASCII, or the digits of the others, check digit included."""
 
     data: str
+    symbology: Literal["code128", "ean13", "ean8", "upca", "code39", "itf"] = "code128"
 
 
 class Qr(msgspec.Struct, frozen=True, tag="qr", omit_defaults=True):
@@ -34,6 +37,22 @@ class Qr(msgspec.Struct, frozen=True, tag="qr", omit_defaults=True):
     module_dots: int = 4
 
 
+class Pdf417(msgspec.Struct, frozen=True, tag="pdf417", omit_defaults=True):
+    """A PDF417 code of UTF-8 text."""
+
+    data: str
+
+
+class Picture(msgspec.Struct, frozen=True, tag="picture", omit_defaults=True):
+    """A picture that is kept beside the document, a PNG named by the first 16 hex digits of its SHA-256; dark dots print.
+
+    A shop's logo stands on every receipt: the document names it, so that a thousand receipts keep one copy of it.
+    """
+
+    digest: str
+    align: Literal["left", "center", "right"] = "center"
+
+
 class Feed(msgspec.Struct, frozen=True, tag="feed", omit_defaults=True):
     """Blank lines."""
 
@@ -41,14 +60,24 @@ class Feed(msgspec.Struct, frozen=True, tag="feed", omit_defaults=True):
 
 
 class Cut(msgspec.Struct, frozen=True, tag="cut", omit_defaults=True):
-    """Feeds the last line past the cutter, then cuts."""
+    """Feeds the last line past the cutter, then cuts; `partial` leaves a bridge where the printer can."""
+
+    partial: bool = False
 
 
 class OpenDrawer(msgspec.Struct, frozen=True, tag="drawer", omit_defaults=True):
-    """Kicks the cash drawer."""
+    """Kicks the cash drawer on that pin of the printer's connector."""
+
+    pin: Literal[2, 5] = 2
 
 
-Block = Text | Barcode | Qr | Feed | Cut | OpenDrawer
+class Buzz(msgspec.Struct, frozen=True, tag="buzz", omit_defaults=True):
+    """Sounds the printer's buzzer, where it has one."""
+
+    times: int = 1
+
+
+Block = Text | Barcode | Qr | Pdf417 | Picture | Feed | Cut | OpenDrawer | Buzz
 
 
 class Document(msgspec.Struct, frozen=True):
