@@ -22,9 +22,10 @@ from drivers.simulated.drawing import png
 from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
 from drivers.simulated.paper import Paper
 from drivers.simulated.pieces import Line, Printed
-from drivers.simulated.wires import Wires
+from drivers.simulated.wires import End, Wires
 
 BUFFER_BYTES: Final = 64 * 1024  # what it keeps while it cannot print; beyond that it stops reading
+PACKET_BYTES: Final = 64
 KEPT_RECEIPTS: Final = 200
 LONGEST_PIECE: Final = 10_000  # lines; a client that never cuts has its paper torn off here
 
@@ -109,6 +110,35 @@ class SimulatedPrinter:
         """Opens a pseudo-terminal and returns the path a client opens; it stays the same when unplugged and plugged."""
         with self._lock:
             return self._wires.open_terminal()
+
+    def attach(self, end: End) -> None:
+        """One more wire, kept by whoever calls; what comes in on it is handed to `take`."""
+        with self._lock:
+            self._wires.attach(end)
+
+    def take(self, data: bytes, timeout_s: float) -> int:
+        """How much of `data` it took from such a wire within that time; a printer that takes no more pushes back."""
+        give_up = time.monotonic() + timeout_s
+        taken = 0
+
+        def read() -> bytes:
+            nonlocal taken
+            piece = data[taken : taken + PACKET_BYTES] if self._wants_bytes and self._is_plugged else b""
+            taken += len(piece)
+            return piece
+
+        while taken < len(data) and self._is_plugged:
+            with self._lock:
+                if not self._lock.wait_for(
+                    lambda: self._wants_bytes or not self._is_plugged, give_up - time.monotonic()
+                ):
+                    break
+            self._receive(read)
+        return taken
+
+    def hands(self) -> contextlib.AbstractContextManager[None]:
+        """Within it nobody else does anything to the printer; whoever waits for it looks again afterwards."""
+        return self._change()
 
     def close(self) -> None:
         """Drops every connection and ends the thread; the receipts stay readable."""

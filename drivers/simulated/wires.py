@@ -17,11 +17,26 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied
 
 LONGEST_READ_BYTES: Final = 64 * 1024
+
+
+class End(Protocol):
+    """The printer's end of a wire that somebody else keeps, such as a USB bus. Called with the printer's lock held."""
+
+    @property
+    def has_client(self) -> bool: ...
+
+    def send(self, reply: bytes) -> None: ...
+
+    def drop(self) -> None:
+        """The power went."""
+
+    def restore(self) -> None:
+        """It is back."""
 
 
 class Wires:
@@ -48,10 +63,14 @@ class Wires:
         self._client: socket.socket | None = None
         self._terminal: tuple[int, int] | None = None  # the printer's end, and the client's, held open to keep it alive
         self._link: Path | None = None
+        self._others: list[End] = []
 
     @property
     def has_client(self) -> bool:
-        return self._client is not None
+        return self._client is not None or any(end.has_client for end in self._others)
+
+    def attach(self, end: End) -> None:
+        self._others.append(end)
 
     def listen(self, host: str, port: int) -> int:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -91,6 +110,8 @@ class Wires:
             self.listen(*self._address)
         if self._link and not self._terminal:
             self.open_terminal()
+        for end in self._others:
+            end.restore()
 
     def drop(self) -> None:
         """Closes everything a client can see."""
@@ -106,6 +127,8 @@ class Wires:
             self._terminal = None
         if self._link:
             self._link.unlink(missing_ok=True)
+        for other in self._others:
+            other.drop()
         self.wake()
 
     def send(self, reply: bytes) -> None:
@@ -116,6 +139,8 @@ class Wires:
         with contextlib.suppress(OSError):
             if self._terminal:
                 os.write(self._terminal[0], reply)
+        for end in self._others:
+            end.send(reply)
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
