@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from drivers.errors import DeviceError
 from drivers.wires.file import FileWire
 from drivers.wires.line_printer import LinePrinterWire
+from drivers.wires.print_queue import QueueWire
 from drivers.wires.protocol import Wire
 from drivers.wires.serial_line import SerialWire
 from drivers.wires.tcp import TcpWire
@@ -45,8 +46,8 @@ def wire_from_url(url: str) -> Wire:
 def _tcp(parts: SplitResult, options: dict[str, str]) -> Wire | None:
     if not parts.hostname or parts.path.strip("/"):
         return None
-    is_shared = _choice(options, "connect", {"open": False, "job": True})
-    return TcpWire(parts.hostname, 9100 if parts.port is None else parts.port, connect_per_job=is_shared)
+    per_job = _choice(options, "connect", {"open": False, "job": True})
+    return TcpWire(parts.hostname, 9100 if parts.port is None else parts.port, connect_per_job=per_job)
 
 
 def _serial(parts: SplitResult, options: dict[str, str]) -> Wire | None:
@@ -75,6 +76,11 @@ def _line_printer(parts: SplitResult, options: dict[str, str]) -> Wire | None:
     return LinePrinterWire(parts.path) if not parts.netloc and parts.path.strip("/") else None
 
 
+def _queue(parts: SplitResult, options: dict[str, str]) -> Wire | None:
+    is_named = parts.hostname and len(parts.path.strip("/").split("/")) >= 2
+    return QueueWire(parts.hostname or "", parts.port or 631, parts.path) if is_named else None
+
+
 def _file(parts: SplitResult, options: dict[str, str]) -> Wire | None:
     path = parts.netloc + parts.path  # file://C:/receipts.bin on Windows
     if os.name == "nt":
@@ -92,5 +98,6 @@ _WIRES: dict[str, Callable[[SplitResult, dict[str, str]], Wire | None]] = {
     "serial": _serial,
     "usb": _usb,
     "lp": _line_printer,
+    "ipp": _queue,
     "file": _file,
 }

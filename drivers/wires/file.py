@@ -16,7 +16,7 @@ class FileWire:
     """Appends to `path`, which is made where there is none. A device or a pipe there must be taken up by somebody."""
 
     answers = False
-    is_shared = False
+    connects_per_job = False
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -24,7 +24,7 @@ _READ_BYTES = 4096
 class LinePrinterWire:
     """`path` is the device; it appears when the printer is plugged in, and is opened anew when it comes back."""
 
-    is_shared = False
+    connects_per_job = False
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -79,7 +79,7 @@ class LinePrinterWire:
             data = b""
         if data:
             return data
-        return read_some(fd, lambda size: os.read(fd, size), timeout_s, self.name, nothing_is_the_end=False)
+        return read_some(fd, lambda size: os.read(fd, size), timeout_s, self.name, has_hung_up=self._has_hung_up)
 
     def trouble(self, timeout_s: float) -> str:
         return ""  # LPGETSTATUS would tell of missing paper, and may take five seconds over it
@@ -91,6 +91,13 @@ class LinePrinterWire:
         with contextlib.suppress(OSError, ValueError):
             select.select([], [fd], [], max(drain_s, 0))  # writable again: the last piece has left
         os.close(fd)
+
+    def _has_hung_up(self) -> bool:
+        if sys.platform == "win32":
+            return True
+        poll = select.poll()
+        poll.register(self._opened(), 0)
+        return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
 
     def _opened(self) -> int:
         if self._fd is None:

@@ -49,9 +49,9 @@ def read_some(
     timeout_s: float,
     name: str,
     *,
-    nothing_is_the_end: bool = True,
+    has_hung_up: Callable[[], bool] = lambda: True,
 ) -> bytes:
-    """What has come in; `nothing_is_the_end` where a read of no bytes means that the far end hung up."""
+    """What has come in; `has_hung_up` says whether a read of no bytes meant that."""
     give_up = time.monotonic() + timeout_s
     try:
         with selectors.DefaultSelector() as selector:
@@ -63,7 +63,7 @@ def read_some(
                     data = receive(4096)
                     if data:
                         return data
-                    if nothing_is_the_end:
+                    if has_hung_up():
                         raise lost(name)
                 remaining_s = give_up - time.monotonic()
                 if remaining_s <= 0:

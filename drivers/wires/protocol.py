@@ -42,8 +42,8 @@ class Wire(Protocol):
         """
 
     @property
-    def is_shared(self) -> bool:
-        """Whether others wait for the printer as well: its user then closes the wire after each job."""
+    def connects_per_job(self) -> bool:
+        """Whether its user closes the wire after each job: others wait for the printer, or the job leaves only then."""
 
     @property
     def is_open(self) -> bool: ...

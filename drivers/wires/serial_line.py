@@ -30,7 +30,7 @@ class SerialWire:
     """
 
     answers = True
-    is_shared = False
+    connects_per_job = False
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ class TcpWire:
         self._host = host
         self._port = port
         self._connect_timeout_s = connect_timeout_s
-        self._connect_per_job = connect_per_job
+        self._connects_per_job = connect_per_job
         self._clock = clock
         self._sleep = sleep
         self._socket: socket.socket | None = None
@@ -57,8 +57,8 @@ class TcpWire:
         return f"tcp://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
 
     @property
-    def is_shared(self) -> bool:
-        return self._connect_per_job
+    def connects_per_job(self) -> bool:
+        return self._connects_per_job
 
     @property
     def is_open(self) -> bool:
@@ -76,7 +76,7 @@ class TcpWire:
                 self._socket = self._connected(max(give_up - self._clock(), 0.001))
                 break
             except ConnectionRefusedError as error:
-                if not self._connect_per_job or self._clock() + wait_s >= give_up:
+                if not self._connects_per_job or self._clock() + wait_s >= give_up:
                     raise self._refused() from error
                 self._sleep(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
@@ -133,7 +133,7 @@ class TcpWire:
         return connection
 
     def _refused(self) -> DeviceError:
-        if self._connect_per_job:
+        if self._connects_per_job:
             hint = "Another till prints, or the printer is off; the receipt waits."
             return DeviceBusy(f"The printer at {self.name} refused every connection.", hint=hint)
         hint = (

@@ -51,7 +51,7 @@ class UsbWire:
     after it was unplugged. More than one that fits is an error that lists them.
     """
 
-    is_shared = False
+    connects_per_job = False
 
     def __init__(
         self,
