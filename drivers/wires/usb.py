@@ -156,11 +156,13 @@ class UsbWire:
 
     def device_id(self, timeout_s: float = _REQUEST_S) -> str:
         """GET_DEVICE_ID: the IEEE 1284 id, `MFG:…;MDL:…;CMD:…;`. Raises DeviceError where there is none."""
+        import usb.core
+
         device, interface = self._opened()
-        index = interface.number << 8 | interface.alternate
-        answer = self._asked(0xA1, 0, self._configuration_index(device), index, 1024, timeout_s)
-        length = int.from_bytes(answer[:2], "big")  # counts itself; little-endian in some printers, so only a bound
-        return answer[2 : length if 2 < length <= len(answer) else None].rstrip(b"\x00").decode("latin-1")
+        try:
+            return device_id(device, interface, timeout_s)
+        except (usb.core.USBError, NotImplementedError) as error:
+            raise DeviceError(f"The printer at {self.name} does not say what it is.") from error
 
     def port_status(self, timeout_s: float = _REQUEST_S) -> int:
         """GET_PORT_STATUS, as in `port_status`. Raises DeviceError where the printer does not tell."""
@@ -186,16 +188,10 @@ class UsbWire:
         device, interface = self._opened()
         if interface.interface_class != _PRINTER_CLASS:
             raise DeviceError(f"The printer at {self.name} has no such request.")
-        buffer = array.array("B", bytes(length))
         try:
-            # Past Device.ctrl_transfer, which takes the low byte of wIndex for the interface and claims it: in GET_DEVICE_ID
-            # that is the alternate setting, and the interface of that number is another's or none.
-            count = device.backend.ctrl_transfer(
-                device._ctx.handle, kind, request, value, index, buffer, _milliseconds(timeout_s)
-            )
+            return _answer(device, kind, request, value, index, length, timeout_s)
         except (usb.core.USBError, NotImplementedError) as error:
             raise DeviceError(f"The printer at {self.name} does not answer that request.") from error
-        return buffer[:count].tobytes()
 
     # Finding and claiming.
 
@@ -287,9 +283,6 @@ class UsbWire:
             with contextlib.suppress(usb.core.USBError, NotImplementedError):
                 self._device.clear_halt(endpoint)
 
-    def _configuration_index(self, device: Any) -> int:
-        return int(device.get_active_configuration().index)
-
     def _opened(self) -> tuple[Any, PrinterInterface]:
         if self._device is None or self._interface is None:
             raise not_open(self.name)
@@ -361,11 +354,32 @@ def serial_number(device: Any) -> str | None:
     import usb.core
 
     try:
+        device._ctx.managed_open()  # or pyusb would call a device that it may not open one without languages
         return device.serial_number or ""
-    except usb.core.USBError:
-        return None
+    except usb.core.USBError as error:
+        return None if error.errno in (errno.EACCES, errno.EPERM) else ""
     except (ValueError, NotImplementedError):  # no language, or no driver to ask with
         return ""
+
+
+def device_id(device: Any, interface: PrinterInterface, timeout_s: float = _REQUEST_S) -> str:
+    """What a printer says it is: its IEEE 1284 id. The kernel lets this through beside its own driver and other programs."""
+    configuration = device.get_active_configuration().index
+    index = interface.number << 8 | interface.alternate
+    answer = _answer(device, 0xA1, 0, configuration, index, 1024, timeout_s)
+    length = int.from_bytes(answer[:2], "big")  # counts itself; some printers have it in the other order
+    return answer[2 : length if 2 < length <= len(answer) else None].rstrip(b"\x00").decode("latin-1")
+
+
+def _answer(device: Any, kind: int, request: int, value: int, index: int, length: int, timeout_s: float) -> bytes:
+    # Past Device.ctrl_transfer, which takes the low byte of wIndex for the interface and claims it: in GET_DEVICE_ID that is
+    # the alternate setting, and the interface of that number is another's or none.
+    buffer = array.array("B", bytes(length))
+    device._ctx.managed_open()
+    count = device.backend.ctrl_transfer(
+        device._ctx.handle, kind, request, value, index, buffer, _milliseconds(timeout_s)
+    )
+    return buffer[:count].tobytes()
 
 
 def libusb() -> Any:

@@ -269,7 +269,7 @@ class _IppHandler(BaseHTTPRequestHandler):
             head_and_job += piece
         operation, attributes, document = _parsed(head_and_job)
         server.asked.append((operation, attributes))
-        known = self.path == server.NAME
+        known = self.path in (server.NAME, "/")
         answer = self._answer(operation, document) if known else _ipp(0x0406)
         if server.raw_answer is not None:
             answer = server.raw_answer
