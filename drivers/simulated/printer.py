@@ -24,7 +24,7 @@ from drivers.simulated.drawing import png
 from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
 from drivers.simulated.mechanics import Drawer, DrawerSensor, Mechanics, Pace
 from drivers.simulated.paper import Paper
-from drivers.simulated.pieces import Line, Printed, advance_dots
+from drivers.simulated.pieces import Line, Page, Printed, advance_dots
 from drivers.simulated.status import (
     Replies,
     automatic_status,
@@ -34,6 +34,7 @@ from drivers.simulated.status import (
     sensor_status,
     watched_items,
 )
+from drivers.simulated.text import TwoByte
 from drivers.simulated.wires import LONGEST_READ_BYTES, Attachment, Wires
 
 BUFFER_BYTES: Final = 64 * 1024  # what it keeps while it cannot print; beyond that it stops reading
@@ -54,8 +55,14 @@ class PrintedReceipt:
 
     @property
     def lines(self) -> list[str]:
-        """The text lines, blank ones included; feeds, pictures and codes leave none."""
-        return [item.text for item in self.printed if isinstance(item, Line)]
+        """The text lines, blank ones included, and those of pages; feeds, pictures and codes leave none."""
+        lines: list[str] = []
+        for item in self.printed:
+            if isinstance(item, Line):
+                lines.append(item.text)
+            elif isinstance(item, Page):
+                lines += item.lines
+        return lines
 
     def png(self) -> bytes:
         """The picture, one pixel a dot; drawn anew at each call."""
@@ -73,6 +80,8 @@ class SimulatedPrinter:
         self,
         *,
         width_dots: int = 576,
+        code_pages: str = "default",
+        two_byte: TwoByte = "",
         has_process_id: bool = True,
         has_asb: bool = True,
         buffer_bytes: int = BUFFER_BYTES,
@@ -92,7 +101,7 @@ class SimulatedPrinter:
         self._lock = threading.Condition()
         self._changed = False
 
-        self._paper = Paper(width_dots)
+        self._paper = Paper(width_dots, printer=code_pages, two_byte=two_byte)
         self._parser = Parser()
         self._real_time = RealTimeScanner()
         self._receipts: deque[PrintedReceipt] = deque(maxlen=KEPT_RECEIPTS)
@@ -417,6 +426,9 @@ class SimulatedPrinter:
     def _execute(self, item: Item, count: int) -> None:
         printed = len(self._paper.printed)
         lines = self._paper.execute(item)
+        for answer in self._paper.answers:
+            self._answer(answer)
+        self._paper.answers.clear()
         if self._pace.takes_time:
             dots = sum(map(advance_dots, self._paper.printed[printed:])) if self._pace.mm_per_s else 0
             self._pace.spend(count, dots, self._clock())
