@@ -70,9 +70,10 @@ def _upper_half(number: int, printer: str) -> str:
     if name == "CP932":  # as a page of single bytes this is Katakana with the lines of a table
         encoding, codec = _database()["encodings"]["KATAKANA"], None
     if codec:
-        return "".join(bytes([byte]).decode(codec, "replace") for byte in range(0x80, 0x100))
-    rows = "".join(row.ljust(16) for row in encoding.get("data", ()))
-    return (rows or UNKNOWN * 0x80).replace(" ", UNKNOWN)[:0x80].ljust(0x80, UNKNOWN)
+        half = "".join(bytes([byte]).decode(codec, "replace") for byte in range(0x80, 0x100))
+    else:
+        half = "".join(row.ljust(16) for row in encoding.get("data", ()))[:0x80].ljust(0x80)
+    return "".join(c if (c.isprintable() and c != " ") or c == "\xa0" else UNKNOWN for c in half)
 
 
 def _pages(printer: str) -> dict[str, str]:

@@ -32,7 +32,6 @@ from drivers.simulated.pieces import (
     Style,
     advance_dots,
 )
-from drivers.simulated.symbols import pdf417_modules, qr_modules
 
 MARGIN_DOTS: Final = 32
 _EDGE_DOTS: Final = 12
@@ -179,15 +178,14 @@ def _dots_picture(dots: Dots) -> Image.Image:
 def _code_picture(code: Code) -> Image.Image:
     match code:
         case Qr():
-            modules = qr_modules(code.data, code.level)
             name, size = "QR", (code.module_dots, code.module_dots)
         case Pdf417():
-            modules = pdf417_modules(code.data, code.columns, code.rows, code.level)
             name, size = "PDF417", (code.module_dots, code.module_dots * code.row_modules)
         case BarCode():
             return _bar_code_picture(code)
         case Frame():
             return _frame(code.name, code.data)
+    modules = code.modules
     return _modules_picture(modules, size) if modules else _frame(f"{name}: too much data", b"")
 
 

@@ -30,6 +30,7 @@ _OTHER_FONTS: Final = {
         "C:/Windows/Fonts/msyh.ttc",
     ),
     "THAI": (f"{_DEBIAN}truetype/noto/NotoSansThai-Regular.ttf", "C:/Windows/Fonts/tahoma.ttf"),
+    "": (f"{_DEBIAN}truetype/dejavu/DejaVuSans.ttf", f"{_DEBIAN}truetype/noto/NotoSans-Regular.ttf"),
     "HEBREW": (f"{_DEBIAN}truetype/dejavu/DejaVuSans.ttf", "C:/Windows/Fonts/tahoma.ttf"),
 }
 _AS_CJK: Final = ("HIRAGANA", "KATAKANA", "HALFWIDTH", "FULLWIDTH", "HANGUL", "IDEOGRAPHIC", "BOPOMOFO")
@@ -59,7 +60,10 @@ def cell_picture(text: str, columns: int, style: Style) -> Image.Image:
 
 
 def _draw_character(cell: Image.Image, text: str, style: Style) -> None:
-    font, has_bold = _font(style.cell[1] * style.height, style.bold, _script(text))
+    cell_height = style.cell[1] * style.height
+    font, has_bold = _font(cell_height, style.bold, _script(text))
+    if not text.isascii() and _lacks(font, text):
+        font, has_bold = _other_font(cell_height, "") or font, False
     baseline = round(cell.height * (0.85 if style.is_wide else 0.78))
     pen = ImageDraw.Draw(cell)
     for offset in (0, style.height) if style.bold and not has_bold else (0,):
@@ -94,9 +98,8 @@ def monospaced_fonts() -> list[Path]:
 @functools.lru_cache(maxsize=64)
 def _font(cell_height: int, bold: bool, script: str) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, bool]:
     """A font whose characters fit a cell, and whether it is bold by itself; with none at hand, the one inside Pillow."""
-    for name in _OTHER_FONTS.get(script, ()):
-        if Path(name).exists():
-            return ImageFont.truetype(name, cell_height * 11 / 12, layout_engine=ImageFont.Layout.BASIC), False
+    if script and (other := _other_font(cell_height, script)):
+        return other, False
     size = cell_height * 5 / 6  # DejaVu Sans Mono advances 0.602 em: 20 pixels fill the 12 of font A
     for path in monospaced_fonts():
         bold_path = path.with_name("DejaVuSansMono-Bold.ttf")
@@ -104,6 +107,19 @@ def _font(cell_height: int, bold: bool, script: str) -> tuple[ImageFont.FreeType
         # Basic layout: one cell, one character; Raqm refuses some characters that stand alone.
         return ImageFont.truetype(bold_path if has_bold else path, size, layout_engine=ImageFont.Layout.BASIC), has_bold
     return ImageFont.load_default(size * 0.9), False  # proportional, and of little more than ASCII
+
+
+@functools.lru_cache(maxsize=64)
+def _other_font(cell_height: int, script: str) -> ImageFont.FreeTypeFont | None:
+    """What has the characters of `script`; of '' what has more of the others than a monospaced one."""
+    places = (name for name in _OTHER_FONTS[script] if Path(name).exists())
+    size = cell_height * (11 / 12 if script else 2 / 3)
+    return next((ImageFont.truetype(name, size, layout_engine=ImageFont.Layout.BASIC) for name in places), None)
+
+
+def _lacks(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, text: str) -> bool:
+    """Whether the font draws for `text` what it draws for a character that there is not."""
+    return bytes(font.getmask(text)) == bytes(font.getmask("\uffff"))
 
 
 # Lines of tables and blocks, by what Unicode calls them.

@@ -36,6 +36,7 @@ from drivers.simulated.pieces import (
 )
 from drivers.simulated.symbols import NAMES as SYMBOL_NAMES
 from drivers.simulated.symbols import PDF417, QR, Symbols, size_answer
+from drivers.simulated.text import COMMANDS as TEXT_COMMANDS
 from drivers.simulated.text import Glyph, TextDecoder, TwoByte
 
 _MOST_PARTS: Final = 1000  # of one line: a client that only ever overprints gets its line printed
@@ -105,7 +106,7 @@ class Paper:
             on_page(self, parameters)
         elif action := _ACTIONS.get(name):
             action(self, parameters)
-        elif choose := _TEXT.get(name):
+        elif choose := TEXT_COMMANDS.get(name):
             choose(self._text, parameters)
 
     # text
@@ -303,10 +304,10 @@ class Paper:
         symbols, area = self._symbols, self._modes.area
         data = symbols.data(code)
         if code == QR:
-            return Qr(data, symbols.qr_module, symbols.qr_level, area)
+            return Qr(data, symbols.qr_module, symbols.qr_level, symbols.qr_is_micro, area)
         if code == PDF417:
-            shape = (symbols.columns, symbols.rows, symbols.module, symbols.row_modules, symbols.level)
-            return Pdf417(data, *shape, area)
+            shape = (symbols.columns, symbols.rows, symbols.module, symbols.row_modules)
+            return Pdf417(data, *shape, symbols.level, symbols.is_truncated, area)
         return Frame(SYMBOL_NAMES.get(code, f"code {code}"), data, area)
 
     def _bar_code(self, parameters: bytes) -> None:
@@ -406,17 +407,6 @@ _ON_PAGE: Final[dict[str, Callable[[Paper, bytes], None]]] = {
     "GS $": Paper._page_down_to,
     "GS \\": Paper._page_down_by,
     "ESC L": lambda paper, _: None,
-}
-_TEXT: Final[dict[str, Callable[[TextDecoder, bytes], None]]] = {
-    "ESC t": TextDecoder.choose_code_page,
-    "ESC R": TextDecoder.choose_international,
-    "FS ( C": TextDecoder.choose_encoding,
-    "FS &": TextDecoder.kanji_on,
-    "FS .": TextDecoder.kanji_off,
-    "FS C": TextDecoder.choose_kanji_code,
-    "ESC &": TextDecoder.define,
-    "ESC ?": TextDecoder.cancel,
-    "ESC %": TextDecoder.use_defined,
 }
 
 

@@ -1,7 +1,6 @@
 """PDF417: text and bytes become rows of black and white modules, as ISO/IEC 15438 says.
 
-Text compaction where all is printable ASCII, byte compaction otherwise, Reed-Solomon over 929. Truncated symbols and
-macro blocks are left to those who need them.
+Text compaction where all is printable ASCII, byte compaction otherwise, Reed-Solomon over 929. It knows no macro blocks.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ _LONGEST: Final = 925  # codewords of data, with the one that counts them
 MOST_COLUMNS, MOST_ROWS = 30, 90
 
 
-def pdf417(data: bytes, columns: int = 0, rows: int = 0, level: int = -1, aspect: float = 3.0) -> list[str]:
+def pdf417(data: bytes, columns: int = 0, rows: int = 0, level: int = -1, *, is_truncated: bool = False) -> list[str]:
     """Rows of modules, `1` black; a module is as wide as the caller likes and usually three times as high.
 
-    0 columns or rows are chosen, so that the symbol is about `aspect` times as wide as it is high (rows three modules high);
-    level -1 is what the standard recommends for so much data. Raises ValueError where the data has no room.
+    0 columns or rows are chosen, so that the symbol is about three times as wide as it is high; level -1 is what the standard
+    recommends for so much data. A truncated symbol lacks its right side. Raises ValueError where the data has no room.
 
     >>> len(pdf417(b"T1-42", columns=2)), len(pdf417(b"T1-42", columns=2)[0])
     (9, 103)
@@ -32,16 +31,18 @@ def pdf417(data: bytes, columns: int = 0, rows: int = 0, level: int = -1, aspect
         level = next(level for level, most in ((2, 40), (3, 160), (4, 320), (5, _LONGEST)) if len(words) + 1 <= most)
     checks = 2 ** (level + 1)
     needed = len(words) + 1 + checks
-    columns, rows = _shape(needed, columns, rows, aspect)
+    columns, rows = _shape(needed, columns, rows)
     if columns * rows - checks > _LONGEST + 3:
         raise ValueError("PDF417: more than 928 codewords")
     words += [_PAD] * (columns * rows - needed)
     words = [len(words) + 1, *words]
     words += _check_words(words, checks)
-    return [_row(index, words[index * columns :][:columns], columns, rows, level) for index in range(rows)]
+    symbol = [_row(index, words[index * columns :][:columns], columns, rows, level) for index in range(rows)]
+    # The right indicator and the stop pattern become one bar.
+    return [row[: -len(_STOP) - 17] + "1" for row in symbol] if is_truncated else symbol
 
 
-def _shape(needed: int, columns: int, rows: int, aspect: float) -> tuple[int, int]:
+def _shape(needed: int, columns: int, rows: int) -> tuple[int, int]:
     if columns and not rows:
         rows = max(3, -(-needed // columns))
     elif rows and not columns:
@@ -49,7 +50,7 @@ def _shape(needed: int, columns: int, rows: int, aspect: float) -> tuple[int, in
     elif not columns:
         shapes = [(wide, max(3, -(-needed // wide))) for wide in range(1, MOST_COLUMNS + 1)]
         fitting = [shape for shape in shapes if shape[1] <= MOST_ROWS] or [(MOST_COLUMNS, MOST_ROWS)]
-        columns, rows = min(fitting, key=lambda shape: abs((17 * shape[0] + 69) / (3 * shape[1]) - aspect))
+        columns, rows = min(fitting, key=lambda shape: abs((17 * shape[0] + 69) / (3 * shape[1]) - 3))
     if columns * rows < needed or columns > MOST_COLUMNS or rows > MOST_ROWS:
         raise ValueError("PDF417: the data does not fit the symbol")
     return columns, rows

@@ -7,6 +7,7 @@ the commands that made them (`paper`) nor how they look (`drawing`).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from drivers.document import display_columns
@@ -145,11 +146,16 @@ class Qr(NamedTuple):
     data: bytes
     module_dots: int
     level: str
+    is_micro: bool
     area: Area
 
     @property
+    def modules(self) -> Sequence[Sequence[int]] | None:
+        return qr_modules(self.data, self.level, is_micro=self.is_micro)
+
+    @property
     def size_dots(self) -> tuple[int, int]:
-        modules = qr_modules(self.data, self.level)
+        modules = self.modules
         return (len(modules) * self.module_dots,) * 2 if modules else FRAME
 
 
@@ -162,11 +168,16 @@ class Pdf417(NamedTuple):
     module_dots: int
     row_modules: int  # how many modules a row is high
     level: int
+    is_truncated: bool
     area: Area
 
     @property
+    def modules(self) -> Sequence[Sequence[int]] | None:
+        return pdf417_modules(self.data, self.columns, self.rows, self.level, is_truncated=self.is_truncated)
+
+    @property
     def size_dots(self) -> tuple[int, int]:
-        modules = pdf417_modules(self.data, self.columns, self.rows, self.level)
+        modules = self.modules
         if not modules:
             return FRAME
         return len(modules[0]) * self.module_dots, len(modules) * self.module_dots * self.row_modules

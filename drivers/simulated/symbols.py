@@ -20,24 +20,28 @@ _LONGEST_DATA: Final = 8 * 1024
 
 
 @functools.lru_cache(maxsize=64)
-def qr_modules(data: bytes, level: str) -> Sequence[Sequence[int]] | None:
-    """Rows of 1 for black; None where the data has no room."""
+def qr_modules(data: bytes, level: str, *, is_micro: bool = False) -> Sequence[Sequence[int]] | None:
+    """Rows of 1 for black; None where the data has no room. Model 1 is drawn as the model 2 that everything reads."""
     try:
         text, encoding = data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         text, encoding = data.decode("latin-1"), "latin-1"
+    make = segno.make_micro if is_micro else segno.make_qr
     try:
-        code = segno.make_qr(text, error=level, encoding=None if text.isascii() else encoding, boost_error=False)
+        code = make(text, error=level, encoding=None if text.isascii() else encoding, boost_error=False)
     except (segno.DataOverflowError, ValueError):
         return None
     return tuple(map(tuple, code.matrix))
 
 
 @functools.lru_cache(maxsize=64)
-def pdf417_modules(data: bytes, columns: int, rows: int, level: int) -> Sequence[Sequence[int]] | None:
+def pdf417_modules(
+    data: bytes, columns: int, rows: int, level: int, *, is_truncated: bool = False
+) -> Sequence[Sequence[int]] | None:
     """Rows of 1 for black; None where the data has no room."""
     try:
-        return tuple(tuple(map(int, row)) for row in pdf417(data, columns, rows, level))
+        symbol = pdf417(data, columns, rows, level, is_truncated=is_truncated)
+        return tuple(tuple(map(int, row)) for row in symbol)
     except ValueError:
         return None
 
@@ -46,8 +50,9 @@ class Symbols:
     """What GS ( k has set and stored, until ESC @."""
 
     def __init__(self) -> None:
-        self.qr_module, self.qr_level = 3, "L"
-        self.columns, self.rows, self.module, self.row_modules, self.level = 0, 0, 3, 3, -1
+        self.qr_module, self.qr_level, self.qr_is_micro = 3, "L", False
+        self.columns, self.rows, self.module, self.row_modules, self.is_truncated = 0, 0, 3, 3, False
+        self._level, self._tenths = -1, 1
         self._data: dict[int, bytes] = {}
 
     def data(self, code: int) -> bytes:
@@ -58,6 +63,8 @@ class Symbols:
             self._data[code] = value[1 : 1 + _LONGEST_DATA]
         elif not value:
             return
+        elif code == QR and function == 65:
+            self.qr_is_micro = value[0] == 51
         elif code == QR and function == 67:
             self.qr_module = min(max(value[0], 1), 16)
         elif code == QR and function == 69:
@@ -75,9 +82,20 @@ class Symbols:
             self.module = n
         elif function == 68 and 2 <= n <= 8:
             self.row_modules = n
-        elif function == 69 and len(value) == 2:
-            # m 48 names a level; m 49 a share of the data in tenths, for which the standard's recommendation is near.
-            self.level = min(max(value[1] - 48, 0), 8) if n == 48 else -1
+        elif function == 69 and len(value) == 2 and n == 48:
+            self._level = min(max(value[1] - 48, 0), 8)
+        elif function == 69 and len(value) == 2 and n == 49:
+            self._level, self._tenths = -1, min(max(value[1], 1), 40)
+        elif function == 70:
+            self.is_truncated = n == 1
+
+    @property
+    def level(self) -> int:
+        """Of PDF417's error correction: as set, or from its share of the data, by Epson's table under function 69."""
+        if self._level >= 0:
+            return self._level
+        words = len(self.data(PDF417)) * self._tenths // 10
+        return next(level for level, most in enumerate((3, 10, 20, 45, 100, 200, 400, words), 1) if words <= most)
 
 
 def size_answer(code: int, size_dots: tuple[int, int], is_printable: bool) -> bytes:

@@ -6,7 +6,7 @@ It remembers the first half of a character until the other half comes, and knows
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from drivers.simulated.code_pages import characters
@@ -152,3 +152,16 @@ class TextDecoder:
         if character.isascii():
             return False
         return len(character.encode(self._codec, "ignore")) > 1
+
+
+COMMANDS: Final[dict[str, Callable[[TextDecoder, bytes], None]]] = {
+    "ESC t": TextDecoder.choose_code_page,
+    "ESC R": TextDecoder.choose_international,
+    "FS ( C": TextDecoder.choose_encoding,
+    "FS &": TextDecoder.kanji_on,
+    "FS .": TextDecoder.kanji_off,
+    "FS C": TextDecoder.choose_kanji_code,
+    "ESC &": TextDecoder.define,
+    "ESC ?": TextDecoder.cancel,
+    "ESC %": TextDecoder.use_defined,
+}
