@@ -53,7 +53,8 @@ exec $b switch_root /new /bin/sh "$job"
 
 JOB = """\
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 KERNEL={kernel}
-mount -t configfs none /sys/kernel/config 2>/dev/null || modprobe -d {kernel} configfs && mount -t configfs none /sys/kernel/config
+modprobe -d {kernel} -a configfs dummy_hcd
+mount -t configfs none /sys/kernel/config
 cd {folder}
 {command}
 echo "The command ended with status $?."
