@@ -56,7 +56,13 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         f"--confcutdir={GUEST}",
     ]
     pytest_inside += ["-o", f"timeout={CASE_S}", "-o", "faulthandler_timeout=0", "-q", "--color=no", f"@{chosen}"]
-    command = ["env", f"PYTHONPATH={HERE}", "PYTHONDONTWRITEBYTECODE=1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", *pytest_inside]
+    command = [
+        "env",
+        f"PYTHONPATH={HERE}",
+        "PYTHONDONTWRITEBYTECODE=1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
+        *pytest_inside,
+    ]
     try:
         machine = Machine(prepared_kernel(CACHE), command, ROOT, run_folder)
     except CannotBoot as error:
