@@ -477,6 +477,19 @@ def _laid_out(
     return Document(layout.width_columns, tuple(blocks))
 
 
+def laid_out_slip(layout: Layout, body: list[Block], at: str, reference: str) -> Document:
+    """A slip of its own: the receipt's head and foot around `body`."""
+    parts: dict[str, list[Block]] = {
+        **layout.fixed,
+        "date": [Text(at.replace("T", " ")[:16], align="center")],
+        "body": body,
+        "reference": layout.wrapped(layout.word("reference", reference=reference), "center") if reference else [],
+    }
+    blocks = list[Block]()
+    _put(blocks, ("logo", "header", "date", "blank", "body", "blank", "footer", "reference"), parts)
+    return Document(layout.width_columns, tuple(blocks))
+
+
 def _put(blocks: list[Block], names: Sequence[str], parts: Mapping[str, list[Block]]) -> None:
     """Puts a paper's parts one below the other and cuts it. Blank lines do not add up where what they part is not there."""
     start = len(blocks)
