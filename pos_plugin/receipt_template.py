@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -35,7 +36,8 @@ FIGURES = ("balance", "since", "sale", "used", "here")
 """The lines of the points block that make each other true: none of them can be left out."""
 POINTS_LINES = ("balance", "since", "sale", "why", "used", "here")
 
-FIELDS = ("shop", "operator", "reference", "day", "time", "total", "currency", "card", "earned", "balance", "tier")
+MEMBERS_FIELDS = ("card", "earned", "balance", "tier")
+FIELDS = ("shop", "operator", "reference", "day", "time", "total", "currency", *MEMBERS_FIELDS)
 """What a note may name. Where one of them is not known, a note that names it is left out as a whole."""
 
 WORDINGS = {
@@ -135,6 +137,11 @@ class Template(Table):
     note: list[Note] = Field(default=[], max_length=40)
     slips: Slips = Slips()
 
+    @cached_property
+    def of_members(self) -> frozenset[str]:
+        """The blocks that are about points, the shop's own notes of them too."""
+        return frozenset(OF_MEMBERS).union(note.name for note in self.note if _is_of_member(note))
+
 
 class Logo(NamedTuple):
     """A picture to print: its PNG, under the digest by which documents name it."""
@@ -199,6 +206,11 @@ def read_logo(file: Path, width_columns: int) -> Logo | str:
     return Logo(sha256(data).hexdigest()[:16], data)
 
 
+def _is_of_member(note: Note) -> bool:
+    says = [note.says] if isinstance(note.says, str) else note.says.values()
+    return any(field in MEMBERS_FIELDS for one in says for field in fields_of(one))
+
+
 def fields_of(template: str) -> list[str]:
     """The fields that a text names. Raises ValueError where its braces are not in order.
 
@@ -248,8 +260,10 @@ def _blocks(blocks: list[str], own: Mapping[str, int], points: str) -> Iterator[
             yield ("blocks", place), f'blocks: there is no block "{name}"{near(name, known)}'
         elif name not in SPACING and at[name] != place:
             yield ("blocks", place), f'blocks: "{name}" stands twice'
-    needed = ["date", "reference"] if points == "points only" else ["date", *SALE, "reference"]
+    needed = ["date"] if points == "points only" else ["date", *SALE]
     why = {"date": "when a sale was", "reference": "what it is found, returned and claimed by"}
+    if "barcode" not in at:
+        needed.append("reference")
     for name in needed:
         if name not in at:
             yield ("blocks",), f'blocks: "{name}" is missing; a receipt says {why.get(name, "what was sold and paid")}'

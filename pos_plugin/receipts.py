@@ -464,16 +464,17 @@ def _laid_out(
     blocks = list[Block]()
     if template.points in ("receipt", "none"):
         is_told = template.points == "receipt"
-        _put(blocks, [name for name in template.blocks if is_told or name not in OF_MEMBERS], parts)
+        _put(blocks, [name for name in template.blocks if is_told or name not in template.of_members], parts)
     else:
         if template.points == "slip" and "totals" in parts:
-            _put(blocks, [name for name in template.blocks if name not in OF_MEMBERS], parts)
-        if any(parts.get(name) for name in template.blocks if name in OF_MEMBERS):
-            left_out = {*SALE, "operator"}
+            _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
+        if any(parts.get(name) for name in OF_MEMBERS if name in template.blocks):
+            names = [name for name in template.blocks if name not in (*SALE, "operator")]
             if blocks:
                 blocks[-1] = Cut(partial=True)
-                left_out |= {"logo", "footer", "barcode", *(note.name for note in template.note)}
-            _put(blocks, [name for name in template.blocks if name not in left_out], parts)
+                heads = template.of_members.union(("header", "date", "blank", "reference"))
+                names = [name for name in names if name in heads]
+            _put(blocks, names, parts)
     return Document(layout.width_columns, tuple(blocks))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 import re
 import unicodedata
 import zlib
@@ -20,8 +21,6 @@ from drivers.escpos import Profile, encode
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from drivers.simulated.pieces import Printed
 
 COPY = "COPY"
 
@@ -91,50 +90,63 @@ def _chunks(text: str, width: int) -> list[str]:
 
 
 def as_png(document: Document, profile: Profile, *, copy: bool = False, pictures: Pictures | None = None) -> bytes:
-    """What this printer would put on paper, one pixel a dot."""
-    from drivers.simulated.drawing import png
+    """What this printer would put on paper, one pixel a dot; of several papers one below the other."""
+    from PIL import Image
 
-    paper, width_dots = _printed(document, profile, copy=copy, pictures=pictures)
-    return png(paper, width_dots, was_cut=True)
+    sheets = list(_sheets(document, profile, copy=copy, pictures=pictures))
+    height = sum(sheet.height for sheet in sheets) + BETWEEN_PAPERS_DOTS * (len(sheets) - 1)
+    whole = Image.new("L", (sheets[0].width, height), 214)
+    y = 0
+    for sheet in sheets:
+        whole.paste(sheet, (0, y))
+        y += sheet.height + BETWEEN_PAPERS_DOTS
+    file = io.BytesIO()
+    whole.save(file, "PNG")
+    return file.getvalue()
 
 
 def as_pdf(
     document: Document, profile: Profile, *, title: str = "", copy: bool = False, pictures: Pictures | None = None
 ) -> bytes:
-    """A page as wide as the paper roll and as long as the receipt, in the printer's dots, with its text to search and to copy."""
+    """A page for each paper, as wide as the roll and as long as what is on it, with its text to search and to copy."""
     from PIL import Image
 
-    from drivers.simulated.drawing import MARGIN_DOTS, draw
+    from drivers.simulated.drawing import MARGIN_DOTS
 
-    printed, width_dots = _printed(document, profile, copy=copy, pictures=pictures)
-    sheet = draw(printed, width_dots, was_cut=True)
-    left = MARGIN_DOTS
-    content = sheet.crop((left, left, left + width_dots, _last_dot(sheet, left, width_dots)))
-    dots = content.point(lambda level: 255 if level >= 128 else 0).convert("1", dither=Image.Dither.NONE)
-    return _pdf(dots, Roll.of(document.width_columns), title, as_text(document, copy=copy))
+    pages = list[tuple[Image.Image, str]]()
+    papers = [Document(document.width_columns, tuple(blocks)) for blocks in _papers(_marked(document, copy=copy))]
+    for sheet, paper in zip(_sheets(document, profile, copy=copy, pictures=pictures), papers, strict=False):
+        left, right = MARGIN_DOTS, sheet.width - MARGIN_DOTS
+        content = sheet.crop((left, left, right, _last_dot(sheet, left, right)))
+        dots = content.point(lambda level: 255 if level >= 128 else 0).convert("1", dither=Image.Dither.NONE)
+        pages.append((dots, as_text(paper)))
+    return _pdf(pages, document.width_columns, title)
 
 
-def _printed(
-    document: Document, profile: Profile, *, copy: bool, pictures: Pictures | None
-) -> tuple[list[Printed], int]:
+BETWEEN_PAPERS_DOTS = 24
+
+
+def _sheets(document: Document, profile: Profile, *, copy: bool, pictures: Pictures | None) -> Iterator[Image.Image]:
+    """Each of the document's papers, drawn as the simulated printer draws it; one that is empty where there is none."""
+    from drivers.simulated.drawing import draw
     from drivers.simulated.escpos_parser import Parser
     from drivers.simulated.paper import Paper
     from drivers.simulated.pieces import FONT_A
 
     width_dots = document.width_columns * FONT_A[0]
-    paper, parser = Paper(width_dots), Parser()
-    parser.feed(encode(document, profile, copy=copy))
-    for item in parser:
-        paper.execute(item)
-    return paper.printed, width_dots
+    for blocks in list(_papers(_marked(document, copy=copy))) or [[]]:
+        paper, parser = Paper(width_dots), Parser()
+        parser.feed(encode(Document(document.width_columns, tuple(blocks)), profile))
+        for item in parser:
+            paper.execute(item)
+        yield draw(paper.printed, width_dots, was_cut=True)
 
 
-def _last_dot(sheet: Image.Image, left: int, width_dots: int) -> int:
+def _last_dot(sheet: Image.Image, left: int, right: int) -> int:
     """The row below the last printed one, without the edge at which the sheet is cut."""
     from PIL import ImageChops
 
-    inside = sheet.crop((left, left, left + width_dots, sheet.height - left))
-    box = ImageChops.invert(inside).getbbox()
+    box = ImageChops.invert(sheet.crop((left, left, right, sheet.height - left))).getbbox()
     return left + (box[3] if box else 24)
 
 
@@ -156,72 +168,80 @@ POINTS_PER_MM = 72 / 25.4
 MARGIN_MM = 5.0
 
 
-def _pdf(dots: Image.Image, roll: Roll, title: str, text: str) -> bytes:
-    """A PDF 1.4 of one picture, and of its lines as text that is not drawn. The same receipt makes the same bytes."""
+def _pdf(pages: list[tuple[Image.Image, str]], width_columns: int, title: str) -> bytes:
+    """A PDF 1.4 of a picture a page, and of its lines as text that is not drawn. The same receipt makes the same bytes."""
+    roll = Roll.of(width_columns)
     scale = 72 / roll.dots_per_inch
-    width, height = dots.width * scale, dots.height * scale
-    page_width, page_height = roll.paper_mm * POINTS_PER_MM, height + 2 * MARGIN_MM * POINTS_PER_MM
-    left, bottom = (page_width - width) / 2, MARGIN_MM * POINTS_PER_MM
-    lines = text.splitlines()
-    fonts, shown = _unseen_text(lines, left, bottom + height, width, height)
-    drawing = f"q {width:.3f} 0 0 {height:.3f} {left:.3f} {bottom:.3f} cm /I Do Q\n{shown}".encode("ascii")
-    resources = " ".join(f"/F{number} {8 + 2 * number} 0 R" for number in range(len(fonts)))
+    fonts = _fonts("".join(dict.fromkeys("".join(text for _, text in pages))))
+    first_font, first_page = 5, 5 + 2 * len(fonts)
+    resources = " ".join(f"/F{number} {first_font + 2 * number} 0 R" for number in range(len(fonts)))
+    kids = " ".join(f"{first_page + 3 * number} 0 R" for number in range(len(pages)))
     objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        (
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {page_width:.3f} {page_height:.3f}] /Contents 4 0 R "
-            f"/Resources << /XObject << /I 5 0 R >> /Font << {resources} >> >> >>"
-        ).encode(),
-        _stream(b"", drawing),
-        _stream(
-            f"/Type /XObject /Subtype /Image /Width {dots.width} /Height {dots.height} "
-            "/ColorSpace /DeviceGray /BitsPerComponent 1".encode(),
-            dots.tobytes(),
-        ),
+        b"<< /Type /Catalog /Pages 2 0 R /ViewerPreferences << /DisplayDocTitle true >> >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
         b"<< /Title " + _pdf_text(title) + b" /Producer (pos-plugin) >>",
         b"<< /Length 0 >>\nstream\n\nendstream",  # the glyph of every letter: nothing
     ]
     for number, font in enumerate(fonts):
         codes = " ".join(f"/g{code}" for code in range(len(font)))
-        glyphs = " ".join(f"/g{code} 7 0 R" for code in range(len(font)))
+        glyphs = " ".join(f"/g{code} 4 0 R" for code in range(len(font)))
         widths = " ".join(["600"] * len(font))
         objects.append(
             (
                 f"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 600 1000] /FontMatrix [0.001 0 0 0.001 0 0] "
                 f"/FirstChar 0 /LastChar {len(font) - 1} /Widths [{widths}] /Encoding << /Differences [0 {codes}] >> "
-                f"/CharProcs << {glyphs} >> /Resources << >> /ToUnicode {9 + 2 * number} 0 R >>"
+                f"/CharProcs << {glyphs} >> /Resources << >> /ToUnicode {first_font + 2 * number + 1} 0 R >>"
             ).encode()
         )
         objects.append(_stream(b"", _to_unicode(font)))
+    for number, (dots, text) in enumerate(pages):
+        width, height = dots.width * scale, dots.height * scale
+        page_width, page_height = roll.paper_mm * POINTS_PER_MM, height + 2 * MARGIN_MM * POINTS_PER_MM
+        left, bottom = (page_width - width) / 2, MARGIN_MM * POINTS_PER_MM
+        unseen = _unseen_text(text.splitlines(), fonts, left, bottom + height, width / width_columns, height)
+        drawing = f"q {width:.3f} 0 0 {height:.3f} {left:.3f} {bottom:.3f} cm /I Do Q\n{unseen}".encode("ascii")
+        its = first_page + 3 * number
+        objects += [
+            (
+                f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {page_width:.3f} {page_height:.3f}] /Contents {its + 1} 0 R "
+                f"/Resources << /XObject << /I {its + 2} 0 R >> /Font << {resources} >> >> >>"
+            ).encode(),
+            _stream(b"", drawing),
+            _stream(
+                f"/Type /XObject /Subtype /Image /Width {dots.width} /Height {dots.height} "
+                "/ColorSpace /DeviceGray /BitsPerComponent 1".encode(),
+                dots.tobytes(),
+            ),
+        ]
     return _file(objects)
 
 
-def _unseen_text(lines: list[str], left: float, top: float, width: float, height: float) -> tuple[list[str], str]:
-    """Fonts as the letters that they have, at most 256 each, and the drawing commands that place each line near its own."""
-    letters = list(dict.fromkeys("".join(lines)))
-    fonts = ["".join(letters[start : start + 256]) for start in range(0, len(letters), 256)]
-    places = {letter: divmod(index, 256) for index, letter in enumerate(letters)}
+def _fonts(letters: str) -> list[str]:
+    """The letters in fonts of at most 256."""
+    return [letters[start : start + 256] for start in range(0, len(letters), 256)]
+
+
+def _unseen_text(lines: list[str], fonts: list[str], left: float, top: float, column: float, height: float) -> str:
+    """The drawing commands that put each line, unseen, near where it is printed."""
+    places = {letter: (font, code) for font, letters in enumerate(fonts) for code, letter in enumerate(letters)}
     step = height / max(1, len(lines))
     out = ["BT 3 Tr"]
     for number, line in enumerate(lines):
-        indent = len(line) - len(line.lstrip())
-        words = line.strip()
+        words = line.lstrip()
         if not words:
             continue
-        size = min(step, width / max(1, len(line)) / 0.6)
-        x, y = left + indent * size * 0.6, top - (number + 0.8) * step
+        x, y = left + (len(line) - len(words)) * column, top - (number + 0.8) * step
         out.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
         font, run = -1, ""
         for letter in words:
             where, code = places[letter]
             if where != font:
                 out += [f"<{run}> Tj"] if run else []
-                out.append(f"/F{where} {size:.2f} Tf")
+                out.append(f"/F{where} {column / 0.6:.3f} Tf")
                 font, run = where, ""
             run += f"{code:02x}"
         out.append(f"<{run}> Tj")
-    return fonts, "\n".join([*out, "ET"])
+    return "\n".join([*out, "ET"])
 
 
 def _to_unicode(font: str) -> bytes:
@@ -255,7 +275,7 @@ def _file(objects: list[bytes]) -> bytes:
     start = len(out)
     out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     out += b"".join(b"%010d 00000 n \n" % place for place in places)
-    out += b"trailer\n<< /Size %d /Root 1 0 R /Info 6 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    out += b"trailer\n<< /Size %d /Root 1 0 R /Info 3 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
     return bytes(out)
 
 
@@ -433,7 +453,7 @@ def _qr_svg(data: str) -> str:
     import segno
 
     matrix = segno.make_qr(data, error="m", boost_error=False).matrix
-    return _svg(_runs(matrix), len(matrix[0]) + 8, len(matrix) + 8, 5, "QR")
+    return _svg(_runs(matrix), len(matrix[0]) + 8, len(matrix) + 8, 6, "QR code")
 
 
 def _runs(matrix: tuple[bytearray, ...]) -> str:
