@@ -174,7 +174,7 @@ def _add_till(app: FastAPI, terminal: Terminal) -> None:
     def drawer() -> Response:
         done = terminal.open_drawer()
         if done.drawer == "not opened":
-            return refusal(503, "DRAWER_NOT_OPENED", done.text, done.hint)
+            raise Conflict("DRAWER_NOT_OPENED", done.text, hint=done.hint)
         return answer(done)
 
     @app.get("/v1/state")

@@ -61,7 +61,7 @@ def test_it_opens_and_says_that_nothing_here_saw_it(counter, far: SimulatedPrint
 
 def test_without_a_printer_it_says_why_not(served) -> None:
     served.terminal.start()
-    said = served.refused(served.client.post("/v1/drawer"), 503, "DRAWER_NOT_OPENED", "this till has none")
+    said = served.refused(served.client.post("/v1/drawer"), 409, "DRAWER_NOT_OPENED", "this till has none")
     assert "key" in said["hint"]
 
 
@@ -73,7 +73,7 @@ def test_an_unplugged_printer_opens_nothing_and_says_so(counter, far: SimulatedP
 
 
 def served_refusal(counter) -> dict[str, str]:
-    return counter.refused(counter.client.post("/v1/drawer"), 503, "DRAWER_NOT_OPENED")
+    return counter.refused(counter.client.post("/v1/drawer"), 409, "DRAWER_NOT_OPENED")
 
 
 def test_it_opens_although_the_ledger_has_stopped(counter, far: SimulatedPrinter, monkeypatch) -> None:
