@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from drivers.simulated.bar_codes import NAMES as BAR_CODE_NAMES
 from drivers.simulated.bar_codes import readable_text
-from drivers.simulated.escpos_parser import Command, Incomplete, Item, Oversized, Parser, Text, Unknown
+from drivers.simulated.escpos_parser import OPCODES, Command, Incomplete, Item, Oversized, Parser, Text, Unknown
 from drivers.simulated.modes import u16
 from drivers.simulated.symbols import NAMES as SYMBOL_NAMES
 from drivers.simulated.text import COMMANDS as TEXT_COMMANDS
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     def __str__(self) -> str:
         shown = self.raw[:_SHOWN_BYTES].hex(" ").upper()
         rest = f" … {len(self.raw):,} bytes" if len(self.raw) > _SHOWN_BYTES else ""
-        return f"{self.offset:06X}  {shown + rest:<24}  {self.name:<10}  {self.meaning}".rstrip()
+        return f"{self.offset:06X}  {shown + rest:<36}  {self.name:<10}  {self.meaning}".rstrip()
 
 
 def entries(stream: bytes, *, printer: str = "default", two_byte: TwoByte = "") -> Iterator[Entry]:
@@ -71,7 +71,7 @@ def _all(parser: Parser, stream: bytes) -> Iterator[Item]:
 
 def _size(item: Item) -> int:
     if isinstance(item, Oversized):
-        return item.length + 3  # opcodes of commands that long have three bytes, but ESC & and FS q
+        return item.length + len(OPCODES[item.name])
     assert not isinstance(item, Text)
     return len(item.raw)
 

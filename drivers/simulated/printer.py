@@ -17,8 +17,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, overload
 
 from drivers.simulated.drawing import png
 from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
@@ -30,15 +30,17 @@ from drivers.simulated.status import (
     automatic_status,
     identity,
     offline_response,
+    port_status,
     real_time_status,
     sensor_status,
     watched_items,
 )
 from drivers.simulated.text import TwoByte
-from drivers.simulated.wires import LONGEST_READ_BYTES, Attachment, Wires
+from drivers.simulated.wires import LONGEST_READ_BYTES, Attachment, End, Wires
 
 BUFFER_BYTES: Final = 64 * 1024  # what it keeps while it cannot print; beyond that it stops reading
 KEPT_RECEIPTS: Final = 200
+PACKET_BYTES: Final = 64  # of USB at full speed
 LONGEST_PIECE: Final = 10_000  # lines; a client that never cuts has its paper torn off here
 XOFF_ROOM_BYTES: Final = 128  # with less room than this left it sends XOFF
 XON_ROOM_BYTES: Final = 256  # and with so much again XON
@@ -135,10 +137,43 @@ class SimulatedPrinter:
         with self._lock:
             return self._wires.open_terminal()
 
-    def attach(self) -> Attachment:
-        """A wire within this process, for whatever has a far end of its own: a USB backend, a gadget, a test."""
+    def serve_gadget(self, path: str = "/dev/g_printer0") -> None:
+        """Is the device at the other end of the kernel's USB printer gadget. Raises DeviceAbsent where there is none."""
         with self._lock:
-            return self._wires.attach()
+            self._wires.open_gadget(path)
+            self._wires.set_port_status(port_status(self._mechanics))
+
+    @overload
+    def attach(self) -> Attachment: ...
+    @overload
+    def attach(self, end: End) -> None: ...
+    def attach(self, end: End | None = None) -> Attachment | None:
+        """A wire within this process; or one more that whoever calls keeps, who hands over what comes in by `take`."""
+        with self._lock:
+            return self._wires.attach(end)
+
+    def take(self, data: bytes, timeout_s: float) -> int:
+        """How much of `data` it took from such a wire within that time; a printer that takes no more pushes back."""
+        give_up = time.monotonic() + timeout_s
+        taken = 0
+
+        def read() -> bytes:
+            nonlocal taken
+            piece = data[taken : taken + min(self._room, PACKET_BYTES)]
+            taken += len(piece)
+            return piece
+
+        while taken < len(data) and self._is_plugged:
+            with self._lock:
+                wait_s = give_up - time.monotonic()
+                if not self._lock.wait_for(lambda: self._room > 0 or not self._is_plugged, wait_s):
+                    break
+            self._receive(read)
+        return taken
+
+    def hands(self) -> contextlib.AbstractContextManager[None]:
+        """Within it nobody else does anything to the printer; whoever waits for it looks again afterwards."""
+        return self._change()
 
     def close(self) -> None:
         """Drops every connection and ends the thread; the receipts stay readable."""
@@ -174,6 +209,12 @@ class SimulatedPrinter:
     def drawer_kicks(self) -> int:
         with self._lock:
             return self._drawer_kicks
+
+    @property
+    def port_status(self) -> int:
+        """The byte of GET_PORT_STATUS in USB's printer class."""
+        with self._lock:
+            return port_status(self._mechanics)
 
     def state(self) -> dict[str, Any]:
         """What a control page shows."""
@@ -386,12 +427,14 @@ class SimulatedPrinter:
         """Around every event: print what can be printed now, report the status where it changed, tell who waits."""
         with self._lock:
             before = self._visible()
-            causes = self._mechanics.causes
+            causes, mechanics = self._mechanics.causes, replace(self._mechanics)
             yield
             self._print_what_waits()
             if self._mechanics.causes and not causes and self._offline_response:
                 self._answer(offline_response(self._mechanics, with_causes=self._offline_response == "with causes"))
             self._push_status()
+            if self._mechanics != mechanics:
+                self._wires.set_port_status(port_status(self._mechanics))
             self._send_due()
             self._control_flow()
             self._wires.wake()
