@@ -186,6 +186,13 @@ def _add_receipts(app: FastAPI, terminal: Terminal) -> None:
 
 
 def _add_till(app: FastAPI, terminal: Terminal) -> None:
+    @app.post("/v1/drawer")
+    def drawer() -> Response:
+        done = terminal.open_drawer()
+        if done.drawer == "not opened":
+            raise Conflict("DRAWER_NOT_OPENED", done.text, hint=done.hint)
+        return answer(done)
+
     @app.get("/v1/state")
     def state() -> Response:
         return answer(terminal.state())

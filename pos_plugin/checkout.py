@@ -37,7 +37,7 @@ from offline_store.moment import Moment, moment
 from offline_store.store import Store
 from pos_plugin import explaining, pricing
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.identifying import Identifying
+from pos_plugin.identifying import Identified, Identifying
 from pos_plugin.pricing import Priced
 from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
 from pos_plugin.receipts import Layout, PointsShown, explained, sale_receipt
@@ -82,9 +82,10 @@ class Checkout:
         look_up_card: Callable[[str], str | None] = lambda card: None,
         look_up_phone: Callable[[str], str | None] = lambda phone: None,
         recorded: Callable[[], None] = lambda: None,
+        told: Callable[[Identified | Quote | Completed | None], None] = lambda what: None,
         operators: Mapping[str, str] | None = None,
     ) -> None:
-        """`operators`: the card or member reference of each operator who is a member."""
+        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see."""
         self.store = store
         self.layout = layout
         self.language = layout.cashier_language or layout.language
@@ -93,15 +94,22 @@ class Checkout:
         self.connection = connection
         self._started_at = clock()
         self._fetch_rights = fetch_rights
-        cards = Identifying(store, clock, look_up_card, look_up_phone)
-        self.identify = cards.identify
-        self.card_read = cards.card_read
+        self._cards = Identifying(store, clock, look_up_card, look_up_phone)
+        self.card_read = self._cards.card_read
         self._recorded = recorded
+        self._told = told
         self._operators = operators or {}
         self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
         self._fetching: Counter[str] = Counter()
         self._lock = threading.RLock()
+
+    def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
+        """Who or what a code is, as `Identifying` says it."""
+        found = self._cards.identify(scan, entry_mode, symbology)
+        if found.kind == "member":
+            self._told(found)
+        return found
 
     # -- quote
 
@@ -128,7 +136,10 @@ class Checkout:
             if missing > 0 and self.connection().is_online and not training:
                 why = self._fetch_rights(member, missing)
             with self._lock:  # what is free is counted and reserved in one go
-                return self._quote(asked, wanted, rejected, why, training=training)
+                quote = self._quote(asked, wanted, rejected, why, training=training)
+        if not training:
+            self._told(quote)
+        return quote
 
     def _asked(
         self, db: sqlite3.Connection, sale: Sale, member: str, points: int, reward: str, rejected: list[Rejected]
@@ -262,7 +273,9 @@ class Checkout:
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
         with self._lock:
-            self._quotes.pop(quote_id, None)
+            was_open = self._quotes.pop(quote_id, None) is not None
+        if was_open:
+            self._told(None)
 
     def sign_off(self, operator: str) -> int:
         """Ends every open quote of an operator; answers how many."""
@@ -270,6 +283,8 @@ class Checkout:
             theirs = [key for key, one in self._quotes.items() if one.sale.operator == operator]
             for quote_id in theirs:
                 del self._quotes[quote_id]
+        if theirs:
+            self._told(None)
         return len(theirs)
 
     def needs_rights(self, member: str) -> bool:
@@ -314,6 +329,7 @@ class Checkout:
             ends_at = self.clock() + timedelta(seconds=QUOTE_LIFE_S)
             self._committed[quote_id] = (completed.number, ends_at)
         self._recorded()
+        self._told(completed)
         return completed
 
     def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str) -> Completed:

@@ -92,8 +92,8 @@ class Wires:
         lock: threading.Condition,
         receive: Callable[[Callable[[], bytes]], None],
         room: Callable[[], int],
-        next_event_s: Callable[[], float | None],
-        tick: Callable[[], None],
+        next_event_s: Callable[[], float | None] = lambda: None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._lock = lock
         self._receive = receive

@@ -45,24 +45,11 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     run_folder = session.config._tmp_path_factory.mktemp("kernel")  # type: ignore[attr-defined]
     chosen = run_folder / "cases"
     chosen.write_text("".join(f"{case}\n" for case in cases))
-    pytest_inside = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "streaming",
-        "-p",
-        "no:cacheprovider",
-        f"--confcutdir={GUEST}",
-    ]
-    pytest_inside += ["-o", f"timeout={CASE_S}", "-o", "faulthandler_timeout=0", "-q", "--color=no", f"@{chosen}"]
-    command = [
-        "env",
-        f"PYTHONPATH={HERE}",
-        "PYTHONDONTWRITEBYTECODE=1",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1",
-        *pytest_inside,
-    ]
+    # Plugins that no case needs would take longer to import there than the machine takes to boot.
+    settings = {"PYTHONPATH": HERE, "PYTHONDONTWRITEBYTECODE": 1, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": 1}
+    command = ["env", *(f"{name}={value}" for name, value in settings.items()), sys.executable, "-m", "pytest", "-q"]
+    command += ["-p", "streaming", "-p", "pytest_timeout", "-p", "no:cacheprovider", "--color=no"]
+    command += [f"--confcutdir={GUEST}", "-o", f"timeout={CASE_S}", f"@{chosen}"]
     try:
         machine = Machine(prepared_kernel(CACHE), command, ROOT, run_folder)
     except CannotBoot as error:
@@ -70,7 +57,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     session.config.stash[MACHINE] = machine
     session.config.add_cleanup(machine.close)
     try:
-        is_ready = machine.line(BOOT_S) is not None
+        said = machine.line(BOOT_S)
+        is_ready = said is not None and json.loads(said).get("ready", False)
     except TimeoutError:
         is_ready = False
     if not is_ready:

@@ -21,7 +21,7 @@ class Streaming:
         self._port = os.open(PORT, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._port)
 
-    def pytest_collection_finish(self) -> None:
+    def pytest_runtestloop(self) -> None:
         self._say({"ready": True})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
