@@ -208,10 +208,10 @@ def sale_of(*lines: LineItem) -> Sale:
 def test_the_claim_code_holds_the_reference_or_the_shops_address_with_it(tmp_path: Path) -> None:
     blocks = ", ".join(f'"{"claim code" if name == "claim" else name}"' for name in DEFAULT_BLOCKS)
     made = template(f"blocks = [{blocks}]", tmp_path)
-    assert Qr("7K3M2P-17-6") in receipt(made).blocks
+    assert Qr("7K3M2P-17-6", 6) in receipt(made).blocks
     assert not any(isinstance(block, Qr) for block in receipt(made, points=shown()).blocks)
     linked = template(f'claim_link = "https://shop.example/c?r={{reference}}"\nblocks = [{blocks}]', tmp_path)
-    assert Qr("https://shop.example/c?r=7K3M2P-17-6") in receipt(linked).blocks
+    assert Qr("https://shop.example/c?r=7K3M2P-17-6", 6) in receipt(linked).blocks
 
 
 def test_the_bar_code_holds_the_reference(tmp_path: Path) -> None:
