@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.document import Text
 from drivers.simulated.pieces import Line
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.simulated.scanner import SimulatedScanner
@@ -260,7 +261,7 @@ def test_the_test_page_shows_what_receipts_need(till: Path, printer: SimulatedPr
 @pytest.mark.parametrize("width_columns", [24, 32, 48, 64])
 def test_the_test_page_fits_every_width(width_columns: int) -> None:
     page = doctor.test_page(width_columns)
-    assert max(len(line) for line in page.text().splitlines()) == width_columns
+    assert max(len(block.text) for block in page.blocks if isinstance(block, Text)) == width_columns
 
 
 def test_a_test_page_needs_a_till_and_a_printer(till: Path, tmp_path: Path) -> None:
