@@ -177,6 +177,10 @@ def _add_till(app: FastAPI, terminal: Terminal) -> None:
             raise Conflict("DRAWER_NOT_OPENED", done.text, hint=done.hint)
         return answer(done)
 
+    @app.post("/v1/test-print")
+    def test_print(asked: requests.TestPrintAsked) -> Response:
+        return answer(terminal.print_sample(drawer=asked.drawer, buzzer=asked.buzzer))
+
     @app.get("/v1/state")
     def state() -> Response:
         return answer(terminal.state())
