@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from loyalty.toml_table import Table, TomlError, checked, read_toml
 from loyalty.words import Language
+from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
 
 FILE = "till.toml"
@@ -142,10 +143,6 @@ class Config(Table):
     page: PageSettings = PageSettings()
     operators: OperatorSettings = OperatorSettings()
 
-    @property
-    def layout(self) -> Layout:
-        return Layout(self.printer.width_columns, tuple(self.shop.header), tuple(self.shop.footer), self.shop.language)
-
 
 def read_config(folder: Path) -> Config:
     """The settings in a till's folder; all defaults where there is no file. Raises ConfigError."""
@@ -157,6 +154,22 @@ def read_config(folder: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(file), [f"it cannot be read: {error}"]) from error
     return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError)
+
+
+def read_layout(folder: Path, config: Config) -> tuple[Layout, Logo | None]:
+    """How this till's receipts look, and the picture that they name. Raises TemplateError."""
+    template, logo = read_template(folder, config.printer.width_columns)
+    shop = config.shop
+    layout = Layout(
+        config.printer.width_columns,
+        tuple(shop.header),
+        tuple(shop.footer),
+        template.language or shop.language,
+        template,
+        logo.digest if logo else "",
+        shop.language,
+    )
+    return layout, logo
 
 
 def write_server_url(folder: Path, url: str) -> None:

@@ -32,14 +32,14 @@ from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_refe
 from ledger.keys import SigningKey, phone_hash
 from ledger.wire import MemberLookup
 from loyalty.words import in_language
-from offline_store import journal, members, receipts, rights, settings
+from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.store import Store
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, read_config
+from pos_plugin.config import Config, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
@@ -118,6 +118,9 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
+        layout, logo = read_layout(store.folder, config)
+        if logo is not None:
+            store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
         self.display: CustomerDisplay | None = None
         self._device: TillPrinter | None = None
         self._wire: Wire | None = None
@@ -125,7 +128,7 @@ class Terminal:
         self._to_show = threading.Event()
         self.checkout = Checkout(
             store,
-            layout=config.layout,
+            layout=layout,
             clock=clock,
             random_bytes=random_bytes,
             connection=self.connection,
@@ -141,8 +144,8 @@ class Terminal:
     def open(cls, folder: Path, *, start: bool = True) -> Terminal:
         """Opens the till in `folder` and starts its loops.
 
-        Raises StoreError; ConfigError, DeviceError or SyncError where till.toml names what cannot be. Nothing is left
-        running then.
+        Raises StoreError; ConfigError, DeviceError or SyncError where till.toml names what cannot be, TemplateError where
+        receipt.toml does. Nothing is left running then.
         """
         config = read_config(folder)
         store = Store.open(folder)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from drivers.display import CODE_PAGES, Dialect
-from drivers.simulated.wires import Wires
+from drivers.simulated.wires import LONGEST_READ_BYTES, Wires
 
 ROWS: Final = 2
 
@@ -65,7 +65,7 @@ class SimulatedDisplay:
         self._clears = 0
         self._received = 0
         self._switch_on()
-        self._wires = Wires(self._lock, self._receive, lambda: True)
+        self._wires = Wires(self._lock, self._receive, lambda: LONGEST_READ_BYTES)
 
     def _switch_on(self) -> None:
         self._codec = "cp437"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from pos_plugin.doctor.finding import Finding, Till
@@ -67,6 +68,20 @@ def settings(till: Till) -> Iterator[Finding]:
     else:
         there = (till.folder / FILE).exists()
         yield Finding("Settings", True, f"{FILE} is valid" if there else f"there is no {FILE}: all is as it comes")
+        yield from _receipt_layout(till.folder, till.config.printer.width_columns)
+
+
+def _receipt_layout(folder: Path, width_columns: int) -> Iterator[Finding]:
+    from pos_plugin.receipt_template import FILE, TemplateError, read_template
+
+    if not (folder / FILE).exists():
+        return
+    try:
+        read_template(folder, width_columns)
+    except TemplateError as error:
+        yield Finding("Receipts", False, f"{error.source}: {'; '.join(error.problems)}", error.hint)
+    else:
+        yield Finding("Receipts", True, f"{FILE} is valid")
 
 
 def program(till: Till) -> Iterator[Finding]:
