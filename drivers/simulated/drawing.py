@@ -129,6 +129,8 @@ def _cell_picture(text: str, columns: int, style: Style) -> Image.Image:
     """One character in its cell, centred; never wider than the cell, so that columns stay columns."""
     cell_width, cell_height = style.cell
     width, height = columns * cell_width * style.width, cell_height * style.height
+    if not text.isascii() and (drawn := _drawn_cell(text, columns, style)) is not None:
+        return drawn
     font, has_bold = _font(cell_height * style.height, style.bold)
     drawn_width = columns * cell_width * style.height  # drawn in its natural shape, then stretched
     cell = Image.new("L", (drawn_width, height), 255)
@@ -144,6 +146,20 @@ def _cell_picture(text: str, columns: int, style: Style) -> Image.Image:
     if style.underline:
         ImageDraw.Draw(spaced).rectangle((0, height - style.underline, spaced.width, height), fill=0)
     return ImageChops.invert(spaced) if style.inverted else spaced
+
+
+def _drawn_cell(text: str, columns: int, style: Style) -> Image.Image | None:
+    """A letter of the printer that the monospaced font lacks (ideographs, Hebrew), in the best font that has it."""
+    from drivers.escpos import scripts
+
+    if scripts.is_like_a_printer(text) or style.spacing or not scripts.can_draw(text):
+        return None
+    ink = scripts.draw(text, columns, 12)
+    ink = scripts.bold(ink) if style.bold else ink
+    cell = ImageChops.invert(ink).resize((columns * style.column_dots, style.cell[1] * style.height))
+    if style.underline:
+        ImageDraw.Draw(cell).rectangle((0, cell.height - style.underline, cell.width, cell.height), fill=0)
+    return ImageChops.invert(cell) if style.inverted else cell
 
 
 @functools.lru_cache(maxsize=64)
