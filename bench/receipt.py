@@ -38,8 +38,26 @@ COLUMNS = 48
 ROUNDS, TURN = 40, 20
 LINK = "https://receipts.example/v1/17-3-004711?m=8f3a2c9d4e5b6a70&t=1795000000&s=MEUCIQDx"
 PACKAGES = {"@point-of-sale/receipt-printer-encoder": "4.0.1", "receiptline": "4.0.4"}
-LATIN = ("Café Crème 250g", "Müsli Früchte 750g", "Jamón Ibérico 100g", "Bière blonde 6x33cl", "Pâtes 500g", "Käse Gouda")
-MIXED = ("Кофе сливки", "Μούσλι φρούτα", "שוקולד מריר", "حليب طازج", "กาแฟเย็น", "绿茶", "コーヒー", "김치", "🎁 Geschenk", *LATIN)
+LATIN = (
+    "Café Crème 250g",
+    "Müsli Früchte 750g",
+    "Jamón Ibérico 100g",
+    "Bière blonde 6x33cl",
+    "Pâtes 500g",
+    "Käse Gouda",
+)
+MIXED = (
+    "Кофе сливки",
+    "Μούσλι φρούτα",
+    "שוקולד מריר",
+    "حليب طازج",
+    "กาแฟเย็น",
+    "绿茶",
+    "コーヒー",
+    "김치",
+    "🎁 Geschenk",
+    *LATIN,
+)
 
 
 def lines(goods: tuple[str, ...], thanks: str) -> list[str]:
@@ -75,7 +93,9 @@ def _logo() -> bytes:
     pen = ImageDraw.Draw(logo)
     pen.rounded_rectangle((2, 2, 381, 117), 20, outline=0, width=4)
     for left in range(40, 220, 45):
-        pen.polygon([(left, 95), (left, 30), (left + 30, 95), (left + 30, 30), (left + 22, 30), (left + 22, 75)], fill=0)
+        pen.polygon(
+            [(left, 95), (left, 30), (left + 30, 95), (left + 30, 30), (left + 22, 30), (left + 22, 75)], fill=0
+        )
     pen.ellipse((260, 20, 350, 100), fill=0)
     file = io.BytesIO()
     logo.save(file, "PNG")
@@ -108,7 +128,8 @@ class Node:
         self._ask(receipt)
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -158,7 +179,8 @@ def measure() -> list[dict[str, Any]]:
     latin, mixed = lines(LATIN, "Merci de votre visite"), lines(MIXED, "Спасибо · Ευχαριστώ · 谢谢")
     assert len(latin) == len(mixed) == 40
     ours, in_scripts = (
-        Document(COLUMNS, (Picture(digest), *map(Text, text), Qr(LINK, module_dots=6), Cut())) for text in (latin, mixed)
+        Document(COLUMNS, (Picture(digest), *map(Text, text), Qr(LINK, module_dots=6), Cut()))
+        for text in (latin, mixed)
     )
     printer = profile(MODEL)
     rgba = base64.b64encode(logo.convert("RGBA").tobytes()).decode()

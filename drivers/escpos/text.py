@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -82,6 +83,12 @@ def encode_texts(lines: list[Text], profile: Profile) -> Iterator[bytes]:
     page = _ASCII_ONLY  # which page ESC @ selects is a setting of the printer: unknown
     done, in_pairs = 0, False
     for pieces in composed:
+        if len(pieces) == 1 and isinstance(pieces[0], Letters) and not in_pairs:
+            taken, rest = _take(pieces[0].text, page)
+            if not rest:
+                done += 1
+                yield taken + b"\n"
+                continue
         out = []
         for piece in pieces:
             if isinstance(piece, Pairs):
@@ -236,8 +243,12 @@ def compose(line: Text, profile: Profile) -> tuple[Piece, ...]:
     return _composed(line.text, look, line.align, key)
 
 
-def forget_drawn() -> None:
-    """After a change of the machine's fonts."""
+def use_fonts(folders: Iterable[Path] | None) -> None:
+    """Draws with the fonts of these folders only; None is the fonts of this machine, as at the start."""
+    from drivers.escpos import fonts, scripts
+
+    fonts.use_only(folders)
+    scripts.draw.cache_clear()
     _composed.cache_clear()
 
 

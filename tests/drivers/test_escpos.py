@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.document import Barcode, Block, Cut, Document, Feed, OpenDrawer, Qr, Text, display_columns
+from drivers.document import Barcode, Block, Buzz, Cut, Document, Feed, OpenDrawer, Qr, Text, display_columns
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, encode, profile, profile_names
 from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
@@ -35,6 +35,8 @@ PARAMETERS = {
     b"\x1dh": 1,
     b"\x1dw": 1,
     b"\x1dH": 1,
+    b"\x1dB": 1,
+    b"\x1b-": 1,
     b"\x1dV": 2,
     b"\x1bp": 3,
 }
@@ -99,6 +101,35 @@ def test_a_copy_says_so_at_the_top() -> None:
 
 def test_a_cut_feeds_first_and_a_drawer_gets_a_short_pulse() -> None:
     assert paper(Text("x"), Cut(), OpenDrawer()) == ["x\\n", "GS V 42 00", "ESC p 00 19 fa"]
+
+
+def test_how_it_is_cut_is_the_documents_wish_where_the_settings_say_nothing_else() -> None:
+    def cut(block: Cut, setting: str) -> list[str]:
+        return paper(block, by=Profile("any", 42, {}, cut=setting))  # type: ignore[arg-type]
+
+    # GS V 66 is the one that every cutter knows; the full cut of GS V 65 is for those whose owner says so.
+    assert cut(Cut(), "") == cut(Cut(partial=True), "") == cut(Cut(), "partial") == ["GS V 42 00"]
+    assert cut(Cut(), "full") == ["GS V 41 00"]
+    assert cut(Cut(partial=True), "full") == ["GS V 42 00"]
+    assert cut(Cut(), "none") == ["\\n", "\\n", "\\n", "\\n"]
+
+
+def test_a_drawer_is_opened_on_its_pin() -> None:
+    assert paper(OpenDrawer(pin=5)) == ["ESC p 01 19 fa"]
+
+
+def test_a_buzzer_sounds_only_where_there_is_one() -> None:
+    assert paper(Buzz(2)) == []
+    assert (
+        encode(Document(42, (Buzz(2),)), Profile("epson", 42, {}, buzzer="ESC ( A"))[4:] == b"\x1b(A\x04\x0003\x02\x0a"
+    )
+    assert encode(Document(42, (Buzz(99),)), Profile("clone", 42, {}, buzzer="ESC B"))[4:] == b"\x1bB\x09\x04"
+
+
+def test_inverted_and_underlined_lines_say_so_and_end_it() -> None:
+    assert paper(Text("a", inverted=True), Text("b", underlined=True), Text("c")) == [
+        *["GS B 01", "a\\n", "GS B 00", "ESC - 01", "b\\n", "ESC - 00", "c\\n"],
+    ]
 
 
 def test_without_a_cutter_the_paper_is_fed_to_where_it_is_torn() -> None:
@@ -173,6 +204,32 @@ def test_the_page_is_switched_only_where_the_one_in_use_ends() -> None:
     assert paper(Text("é Пр é"), Text("Пр"), by=EUROPE) == [
         *["ESC t 00", "\\x82 ", "ESC t 11", "\\x8f\\xe0 ", "ESC t 00", "\\x82\\n", "ESC t 11", "\\x8f\\xe0\\n"],
     ]
+
+
+PAGE_BYTES = {b"\x1bt" + bytes([number]): codec for codec, number in EUROPE.code_pages.items()}
+
+
+@given(st.lists(st.text(st.sampled_from("é ğŁПЯё€üaβ"), max_size=12), max_size=4))
+def test_no_way_to_print_the_lines_switches_pages_less_often(lines: list[str]) -> None:
+    data = encode(Document(42, tuple(map(Text, lines))), EUROPE)
+    switches = sum(data.count(select) for select in PAGE_BYTES)
+    # The fewest switches that end in each page, character by character; what no page has needs none.
+    fewest = dict.fromkeys(PAGE_BYTES.values(), 1)
+    needed = 0
+    for character in "".join(lines):
+        having = [codec for codec in fewest if not character.isascii() and _has(codec, character)]
+        if having:
+            best = min(fewest.values())
+            fewest = {codec: min(fewest[codec], best + 1) if codec in having else 10**6 for codec in fewest}
+            needed = min(fewest.values())
+    assert switches == needed
+
+
+def _has(codec: str, character: str) -> bool:
+    try:
+        return len(character.encode(codec)) == 1
+    except UnicodeEncodeError:
+        return False
 
 
 def test_the_euro_is_found_where_a_page_has_it() -> None:
@@ -269,6 +326,28 @@ def test_the_default_profile_knows_the_common_code_pages() -> None:
     assert default.code_pages["cp1252"] == 16
     assert default.has_process_id is None
     assert encode(Document(42, (Text("ğ"),)), default) == b"\x1b@\x1c.\x1bt\x0d\xa7\n"
+
+
+def test_profiles_know_how_wide_paper_and_letters_are() -> None:
+    def widths(name: str) -> tuple[int, int, int]:
+        known = profile(name)
+        return known.width_columns, known.column_dots, known.room_dots(known.width_columns)
+
+    assert widths("TM-T20II") == (48, 12, 576)
+    assert widths("TM-T88V") == (42, 12, 512)  # 180 dpi
+    assert widths("TM-T20II-42col") == (42, 13, 546)  # the same paper, letters spread over it
+    assert widths("POS-5890") == (32, 12, 384)
+    assert widths("NT-80-V-UL") == (48, 12, 576)  # the database has 12 columns
+    assert widths("default") == (42, 12, 504)
+    assert profile().room_dots(48) == 576, "documents of 48 columns say how wide the paper is"
+
+
+def test_a_profile_claims_only_what_is_known() -> None:
+    assert profile("TM-T88V").has_stored_pictures
+    assert profile("TM-T88V").buzzer == "ESC ( A"
+    unknown = profile("default")
+    assert (unknown.has_stored_pictures, unknown.buzzer, unknown.ideographs) == (False, "", "")
+    assert not profile("TM-U220").can_draw, "eight needles"
 
 
 def test_a_small_printer_is_known_to_have_no_codes_of_its_own() -> None:
