@@ -420,7 +420,10 @@ class Usblp:
     """A terminal that behaves as usblp in one point: what a read or a write of it answers first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import tty
+
         self.ours, self._theirs = os.openpty()
+        tty.setraw(self._theirs)
         self._read, self._write = os.read, os.write
         self.answers: list[bytes | int] = []
         self.refusals: list[int] = []
