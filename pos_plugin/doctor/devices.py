@@ -68,10 +68,10 @@ def _with_ports(error: Any, port: str) -> str:
     from drivers.errors import DeviceAbsent, DeviceDenied
 
     path = port.removeprefix("serial://").partition("?")[0]
-    is_network = port.startswith(("tcp://", "socket://"))
-    if isinstance(error, DeviceDenied) and sys.platform == "linux":
+    is_serial = port.startswith("serial://") or "://" not in port
+    if isinstance(error, DeviceDenied) and sys.platform == "linux" and is_serial:
         return _permission(path)
-    if isinstance(error, DeviceAbsent) and not is_network:
+    if isinstance(error, DeviceAbsent) and is_serial:
         ports = _serial_ports()
         there = f"Serial ports here: {', '.join(ports)}." if ports else "This machine has no serial port now."
         return f"{error.hint} {there}"
