@@ -58,6 +58,8 @@ class Sampled(msgspec.Struct, frozen=True):
     cover_open: bool | None = None
     error: str | None = None
     process_id: bool | None = None
+    profile: str = ""
+    better_profile: str = ""
 
     @property
     def is_printed(self) -> bool:
@@ -138,7 +140,7 @@ def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> 
         data = sample_data(config, drawer=drawer, buzzer=buzzer)
         wire = wire_from_url(config.printer.address)
         with closing(Printer(wire, profile(config.printer.profile))) as printer:
-            return print_sample(printer, wire, data)
+            return print_sample(printer, wire, data, profile=config.printer.profile)
 
 
 def no_printer() -> Conflict:
@@ -150,7 +152,12 @@ def no_printer() -> Conflict:
 
 
 def print_sample(
-    printer: Prints, wire: Wire | None, data: bytes, *, clock: Callable[[], float] = time.monotonic
+    printer: Prints,
+    wire: Wire | None,
+    data: bytes,
+    *,
+    profile: str = "default",
+    clock: Callable[[], float] = time.monotonic,
 ) -> Sampled:
     """Prints the sheet and asks the printer about itself, by the thread that owns it; no trouble of a device is raised."""
     from drivers.errors import DeviceError
@@ -181,7 +188,22 @@ def print_sample(
         cover_open=status.cover_open,
         error=status.error,
         process_id=printer.has_process_id,
+        profile=profile,
+        better_profile=better_profile(f"{maker} {model}", profile),
     )
+
+
+def better_profile(says: str, current: str) -> str:
+    """The name of the profile of the model that a printer says it is, where another one is set; '' where none fits better.
+
+    >>> better_profile("EPSON TM-T20II", "default"), better_profile("EPSON TM-T20II", "TM-T20II"), better_profile("X", "default")
+    ('TM-T20II', '', '')
+    """
+    from drivers.escpos import profile_names
+
+    words = says.lower().split()
+    fitting = [name for name in profile_names() if name.lower() in words]
+    return "" if current in fitting else max(fitting, key=len, default="")
 
 
 def in_words(sampled: Sampled) -> list[str]:
@@ -194,6 +216,8 @@ def in_words(sampled: Sampled) -> list[str]:
             said.append("It confirms every print by a number of its own: printed means printed.")
         case False:
             said.append("It does not confirm prints by number; its answers before and after tell as much as they can.")
+    if sampled.better_profile:
+        said.append(f'Its model has a profile of its own: write profile = "{sampled.better_profile}" in till.toml.')
     match sampled.outcome:
         case "printed":
             said.append(f"The page is on paper, the printer says; it took {seconds}.")
