@@ -134,7 +134,7 @@ def _sheets(document: Document, profile: Profile, *, copy: bool, pictures: Pictu
     from drivers.simulated.pieces import FONT_A
 
     width_dots = document.width_columns * FONT_A[0]
-    for blocks in list(_papers(_marked(document, copy=copy))) or [[]]:
+    for blocks in _papers(_marked(document, copy=copy)):
         paper, parser = Paper(width_dots), Parser()
         parser.feed(encode(Document(document.width_columns, tuple(blocks)), profile))
         for item in parser:
@@ -172,7 +172,7 @@ def _pdf(pages: list[tuple[Image.Image, str]], width_columns: int, title: str) -
     """A PDF 1.4 of a picture a page, and of its lines as text that is not drawn. The same receipt makes the same bytes."""
     roll = Roll.of(width_columns)
     scale = 72 / roll.dots_per_inch
-    fonts = _fonts("".join(dict.fromkeys("".join(text for _, text in pages))))
+    fonts = _fonts("".join(dict.fromkeys("".join(" " + text for _, text in pages))))
     first_font, first_page = 5, 5 + 2 * len(fonts)
     resources = " ".join(f"/F{number} {first_font + 2 * number} 0 R" for number in range(len(fonts)))
     kids = " ".join(f"{first_page + 3 * number} 0 R" for number in range(len(pages)))
@@ -180,7 +180,7 @@ def _pdf(pages: list[tuple[Image.Image, str]], width_columns: int, title: str) -
         b"<< /Type /Catalog /Pages 2 0 R /ViewerPreferences << /DisplayDocTitle true >> >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
         b"<< /Title " + _pdf_text(title) + b" /Producer (pos-plugin) >>",
-        b"<< /Length 0 >>\nstream\n\nendstream",  # the glyph of every letter: nothing
+        b"<< /Length 8 >>\nstream\n600 0 d0\nendstream",  # the glyph of every letter: a width, and nothing drawn
     ]
     for number, font in enumerate(fonts):
         codes = " ".join(f"/g{code}" for code in range(len(font)))
@@ -233,7 +233,7 @@ def _unseen_text(lines: list[str], fonts: list[str], left: float, top: float, co
         x, y = left + (len(line) - len(words)) * column, top - (number + 0.8) * step
         out.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
         font, run = -1, ""
-        for letter in words:
+        for letter in f"{words} ":  # some readers pass over a text of one letter
             where, code = places[letter]
             if where != font:
                 out += [f"<{run}> Tj"] if run else []
@@ -326,7 +326,7 @@ def as_html(
 
 
 def _papers(blocks: list[Block]) -> Iterator[list[Block]]:
-    """The blocks of each paper, as the cuts part them."""
+    """The blocks of each paper, as the cuts part them; one without any where there is nothing."""
     paper: list[Block] = []
     for block in blocks:
         if isinstance(block, Cut):
@@ -334,7 +334,7 @@ def _papers(blocks: list[Block]) -> Iterator[list[Block]]:
             paper = []
         else:
             paper.append(block)
-    if paper:
+    if paper or not blocks:
         yield paper
 
 
