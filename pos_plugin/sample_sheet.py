@@ -114,13 +114,17 @@ def sample_sheet(
     return Document(width_columns, (*blocks, Text("A cut follows.", align="center"), Cut()))
 
 
-def sample_data(config: Config, *, drawer: bool = False, buzzer: bool = False) -> bytes:
-    """The sheet as the bytes of the printer in the settings. Raises DeviceError where its profile is none."""
+def sample_data(folder: Path, config: Config, *, drawer: bool = False, buzzer: bool = False) -> bytes:
+    """The sheet as the bytes of the printer in the settings, with the shop's logo. Raises DeviceError or TemplateError."""
     from drivers.escpos import encode, profile
+    from pos_plugin.receipt_template import read_template
 
+    width_columns = config.printer.width_columns
     made = profile(config.printer.profile)
+    _, logo = read_template(folder, width_columns)
     kicked = config.drawer if drawer else None
-    return encode(sample_sheet(made, config.printer.width_columns, drawer=kicked, buzzer=buzzer), made)
+    sheet = sample_sheet(made, width_columns, logo=logo.digest if logo else "", drawer=kicked, buzzer=buzzer)
+    return encode(sheet, made, pictures={logo.digest: logo.png} if logo else {})
 
 
 def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> Sampled:
@@ -137,7 +141,7 @@ def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> 
     with Store.open(folder):
         if not config.printer.address:
             raise no_printer()
-        data = sample_data(config, drawer=drawer, buzzer=buzzer)
+        data = sample_data(folder, config, drawer=drawer, buzzer=buzzer)
         wire = wire_from_url(config.printer.address)
         with closing(Printer(wire, profile(config.printer.profile))) as printer:
             return print_sample(printer, wire, data, profile=config.printer.profile)

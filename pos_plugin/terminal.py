@@ -251,7 +251,7 @@ class Terminal:
         if self.spooler is None or device is None:
             raise sample_sheet.no_printer()
         name = self.config.printer.profile
-        data = sample_sheet.sample_data(self.config, drawer=drawer, buzzer=buzzer)
+        data = sample_sheet.sample_data(self.store.folder, self.config, drawer=drawer, buzzer=buzzer)
         try:
             return self._errands.ask(
                 lambda: sample_sheet.print_sample(device, wire, data, profile=name), begins_within_s=DRAWER_WAIT_S

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pos_plugin.doctor.finding import WAIT_S, Finding, Till
+
+if TYPE_CHECKING:
+    from drivers.wires import Wire
 
 
 def printer(till: Till) -> Iterator[Finding]:
@@ -25,12 +28,17 @@ def printer(till: Till) -> Iterator[Finding]:
         return
     try:
         made = profile(set_up.profile)
-        with closing(Printer(wire_from_url(set_up.address), made)) as opened:
+        wire = wire_from_url(set_up.address)
+        if not wire.answers or not made.answers:
+            yield _one_way(till, wire)
+            return
+        with closing(Printer(wire, made)) as opened:
             status = opened.status(WAIT_S)
     except DeviceError as error:
         yield Finding("Printer", False, str(error), _with_ports(error, set_up.address))
         return
     is_well = not status.trouble and status.online is not None
+    till.printer_is_well = is_well
     do = "" if is_well else "Put that right; receipts wait, and come out by themselves."
     if status.online is None and set_up.address.startswith("serial://"):
         do = _at_another_speed(set_up.address)
@@ -39,6 +47,20 @@ def printer(till: Till) -> Iterator[Finding]:
         told = f"width_columns is {set_up.width_columns}, and a {made.name} has {made.width_columns} columns in its usual font"
         do = f"Write width_columns = {made.width_columns}, or see on the ruler of pos-plugin test-print that the lines fit."
         yield Finding("Width", True, told, do)
+
+
+def _one_way(till: Till, wire: Wire) -> Finding:
+    """A queue, a file: it takes bytes, and whether they are on paper only a person can see."""
+    with closing(wire):
+        wire.open(WAIT_S)
+        trouble = wire.trouble(WAIT_S)
+    till.printer_is_well = not trouble
+    if trouble:
+        return Finding("Printer", False, trouble, "Put that right; receipts wait, and come out by themselves.")
+    told = f"{wire.name} takes receipts; nothing comes back from it, so each print stays unknown until a person looks"
+    return Finding(
+        "Printer", True, told, "Where the printer can be reached by USB, network or serial line, prefer that."
+    )
 
 
 def _at_another_speed(address: str) -> str:
@@ -84,9 +106,9 @@ def _with_ports(error: Any, port: str) -> str:
     """What to do about a device, with the command to type, or with the ports that this machine has."""
     from drivers.errors import DeviceAbsent, DeviceDenied
 
-    path = port.removeprefix("serial://").removeprefix("lp://").partition("?")[0]
+    path = port_of(port)
     if isinstance(error, DeviceDenied) and sys.platform == "linux" and "://" not in path:
-        return _permission(path)
+        return permission(path)
     if isinstance(error, DeviceAbsent) and "://" not in path:
         ports = _serial_ports()
         there = f"Serial ports here: {', '.join(ports)}." if ports else "This machine has no serial port now."
@@ -94,7 +116,12 @@ def _with_ports(error: Any, port: str) -> str:
     return str(error.hint)
 
 
-def _permission(path: str) -> str:
+def port_of(address: str) -> str:
+    """The device that a serial or lp address names; other addresses as they are."""
+    return address.removeprefix("serial://").removeprefix("lp://").partition("?")[0]
+
+
+def permission(path: str) -> str:
     """The commands that let this user open a port; where it belongs to nobody but root, the rule that changes that."""
     import getpass
 
