@@ -344,9 +344,12 @@ def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> s
     waiting: Text | None = None  # a line of words that may go on in the next
 
     def end_of_table() -> None:
+        nonlocal is_apart
         if rows:
-            out.append(f"<table>\n{''.join(rows)}</table>\n")
+            kind = ' class="space"' if is_apart else ""
+            out.append(f"<table{kind}>\n{''.join(rows)}</table>\n")
             rows.clear()
+            is_apart = False
 
     def say(line: Text, kind: str = "p") -> None:
         nonlocal is_apart
@@ -391,7 +394,7 @@ def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> s
             case Text():
                 say(block)
             case Feed():
-                is_apart = True
+                is_apart = bool(out)
             case Picture(digest=digest, align=align) if digest in pictures:
                 data = base64.b64encode(pictures[digest]).decode("ascii")
                 out.append(f'<img class="{align}" alt="{_escaped(title)}" src="data:image/png;base64,{data}">\n')
