@@ -96,9 +96,21 @@ class Document(msgspec.Struct, frozen=True):
                 lines.append(block.data)
         return "\n".join(lines)
 
+    def as_copy(self) -> Document:
+        """The same with the word COPY above every paper that it is cut into."""
+        blocks: list[Block] = [_COPY]
+        for place, block in enumerate(self.blocks, 1):
+            blocks.append(block)
+            if isinstance(block, Cut) and any(isinstance(later, Text) for later in self.blocks[place:]):
+                blocks.append(_COPY)
+        return Document(self.width_columns, tuple(blocks))
+
     def pictures(self) -> set[str]:
         """The digests of the pictures that it names."""
         return {block.digest for block in self.blocks if isinstance(block, Picture)}
+
+
+_COPY = Text("COPY", bold=True, double=True, align="center")
 
 
 def display_columns(text: str) -> int:
