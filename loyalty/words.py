@@ -93,6 +93,11 @@ def say(template: str, language: str = "en", **values: Value) -> str:
     return translated(template, language).format(**{name: _spoken(value, language) for name, value in values.items()})
 
 
+def said_with(words: str, language: str, **values: Value) -> str:
+    """A text that is in that language already, with its values."""
+    return words.format(**{name: _spoken(value, language) for name, value in values.items()})
+
+
 def _spoken(value: Value, language: str) -> str:
     match value:
         case Money(minor=minor):

@@ -154,13 +154,30 @@ def reprint(
     typer.echo("Printed, marked COPY.")
 
 
-def print_test(store: StoreDir = DEFAULT_STORE) -> None:
-    """Print a test page and say in words what the printer answered."""
-    from pos_plugin.doctor import print_test_page
+def print_test(
+    store: StoreDir = DEFAULT_STORE,
+    drawer: Annotated[bool, typer.Option("--drawer", help="Open the cash drawer, too.")] = False,
+    buzzer: Annotated[bool, typer.Option("--buzzer", help="Sound the printer's buzzer, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a test page and say in words what the printer answered. A running till prints it on its own printer."""
+    import msgspec
 
-    outcome, words = print_test_page(store)
-    typer.echo(words, err=not outcome)
-    if not outcome:
+    from offline_store.errors import StoreLocked
+    from pos_plugin.running import ask
+    from pos_plugin.sample_sheet import Sampled, in_words, print_alone
+
+    try:
+        done = print_alone(store, drawer=drawer, buzzer=buzzer)
+    except StoreLocked as locked:
+        answered = ask(store, "/v1/test-print", locked, {"drawer": drawer, "buzzer": buzzer})
+        done = msgspec.convert(answered, Sampled)
+    if as_json:
+        print_json(msgspec.to_builtins(done))
+    else:
+        for line in in_words(done):
+            typer.echo(line, err=not done.is_printed)
+    if not done.is_printed:
         raise typer.Exit(1)
 
 
