@@ -389,7 +389,7 @@ def libusb() -> Any:
     import libusb_package
     import usb.backend.libusb1
 
-    backend = usb.backend.libusb1.get_backend(lambda name: find_library(name) or libusb_package.find_library(name))
+    backend = usb.backend.libusb1.get_backend(lambda name: libusb_package.find_library(name) or find_library(name))
     if backend is None:
         hint = "Install libusb 1.0, or use the printer by lp://, serial:// or tcp://."
         raise DeviceError("This machine has no library for USB.", hint=hint)
