@@ -250,10 +250,11 @@ class Terminal:
         device, wire = self._device, self._wire
         if self.spooler is None or device is None:
             raise sample_sheet.no_printer()
-        data = sample_sheet.sample_data(self.config, drawer=drawer, buzzer=buzzer)
+        name = self.config.printer.profile
+        data = sample_sheet.sample_data(self.store.folder, self.config, drawer=drawer, buzzer=buzzer)
         try:
             return self._errands.ask(
-                lambda: sample_sheet.print_sample(device, wire, data), begins_within_s=DRAWER_WAIT_S
+                lambda: sample_sheet.print_sample(device, wire, data, profile=name), begins_within_s=DRAWER_WAIT_S
             )
         except TooBusy:
             raise Conflict(

@@ -230,6 +230,34 @@ def test_a_printer_that_is_set_up_wrongly_is_said(till: Path, setting: str, told
     assert one.do
 
 
+@needs_posix
+def test_a_serial_printer_that_says_nothing_is_asked_at_every_speed(till: Path, printer: SimulatedPrinter) -> None:
+    configure(till, f'[printer]\naddress = "serial://{printer.serve_pty()}?baud=9600"\n')
+    assert found(till, "Printer").ok
+    printer.silence()
+    one = found(till, "Printer")
+    assert not one.ok
+    assert "at none of 9600, 19200, 38400, 57600, 115200 baud" in one.do
+
+
+def test_a_wire_on_which_nothing_comes_back_is_no_trouble_and_is_told(till: Path, tmp_path: Path) -> None:
+    configure(till, f'[printer]\naddress = "file://{tmp_path / "printed.bin"}"\n')
+    one = found(till, "Printer")
+    assert one.ok, one
+    assert "nothing comes back" in one.found
+
+
+def test_the_display_is_written_to_and_said(till: Path) -> None:
+    from drivers.simulated.display import SimulatedDisplay
+
+    with SimulatedDisplay("cd5220") as display:
+        configure(till, f'[display]\naddress = "tcp://127.0.0.1:{display.serve_tcp()}"\ndialect = "cd5220"\n')
+        assert found(till, "Display").ok
+        assert display.wait_for("1234567890" * 2, "pos-plugin doctor")
+        display.unplug()
+        assert "refused" in found(till, "Display").found
+
+
 def test_a_scanner_that_is_there_opens(till: Path, tmp_path: Path) -> None:
     scanner = SimulatedScanner(tmp_path)
     configure(till, f'[scanner]\nport = "{scanner.port}"\n')
