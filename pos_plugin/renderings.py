@@ -16,13 +16,25 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from drivers.document import Barcode, Block, Cut, Document, Feed, Pdf417, Picture, Qr, Text, display_columns
+from drivers.document import (
+    Barcode,
+    Block,
+    Buzz,
+    Cut,
+    Document,
+    Feed,
+    OpenDrawer,
+    Pdf417,
+    Picture,
+    Qr,
+    Text,
+    cells,
+    display_columns,
+)
 from drivers.escpos import Profile, encode
 
 if TYPE_CHECKING:
     from PIL import Image
-
-COPY = "COPY"
 
 Pictures = Mapping[str, bytes]
 
@@ -37,7 +49,7 @@ def as_text(document: Document, *, copy: bool = False) -> str:
     '   Tea\\n\\n   7K3\\n'
     """
     width, lines = document.width_columns, list[str]()
-    blocks = _marked(document, copy=copy)
+    blocks = (document.as_copy() if copy else document).blocks
     for place, block in enumerate(blocks):
         match block:
             case Text(text=text, align=align):
@@ -58,19 +70,6 @@ def plain(text: str) -> str:
     return "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
 
 
-def _marked(document: Document, *, copy: bool) -> list[Block]:
-    """The document's blocks; of a copy every paper says that it is one."""
-    if not copy:
-        return list(document.blocks)
-    mark = Text(COPY, bold=True, double=True, align="center")
-    blocks: list[Block] = [mark]
-    for place, block in enumerate(document.blocks):
-        blocks.append(block)
-        if isinstance(block, Cut) and place + 1 < len(document.blocks):
-            blocks.append(mark)
-    return blocks
-
-
 def _aligned(text: str, align: str, width: int) -> str:
     room = max(0, width - display_columns(text))
     return " " * {"left": 0, "center": room // 2, "right": room}[align] + text
@@ -78,11 +77,13 @@ def _aligned(text: str, align: str, width: int) -> str:
 
 def _chunks(text: str, width: int) -> list[str]:
     """A code's data cut to the width; half a wide character is none."""
-    lines = [""]
-    for character in text:
-        if lines[-1] and display_columns(lines[-1]) + display_columns(character) > width:
+    lines, room = [""], width
+    for cell, columns in cells(text):
+        if columns > room and lines[-1]:
             lines.append("")
-        lines[-1] += character
+            room = width
+        lines[-1] += cell
+        room -= columns
     return lines
 
 
@@ -93,7 +94,7 @@ def as_png(document: Document, profile: Profile, *, copy: bool = False, pictures
     """What this printer would put on paper, one pixel a dot; of several papers one below the other."""
     from PIL import Image
 
-    sheets = list(_sheets(document, profile, copy=copy, pictures=pictures))
+    sheets = [sheet for sheet, _ in _sheets(document, profile, copy=copy, pictures=pictures)]
     height = sum(sheet.height for sheet in sheets) + BETWEEN_PAPERS_DOTS * (len(sheets) - 1)
     whole = Image.new("L", (sheets[0].width, height), 214)
     y = 0
@@ -114,8 +115,7 @@ def as_pdf(
     from drivers.simulated.drawing import MARGIN_DOTS
 
     pages = list[tuple[Image.Image, str]]()
-    papers = [Document(document.width_columns, tuple(blocks)) for blocks in _papers(_marked(document, copy=copy))]
-    for sheet, paper in zip(_sheets(document, profile, copy=copy, pictures=pictures), papers, strict=False):
+    for sheet, paper in _sheets(document, profile, copy=copy, pictures=pictures):
         left, right = MARGIN_DOTS, sheet.width - MARGIN_DOTS
         content = sheet.crop((left, left, right, _last_dot(sheet, left, right)))
         dots = content.point(lambda level: 255 if level >= 128 else 0).convert("1", dither=Image.Dither.NONE)
@@ -126,7 +126,9 @@ def as_pdf(
 BETWEEN_PAPERS_DOTS = 24
 
 
-def _sheets(document: Document, profile: Profile, *, copy: bool, pictures: Pictures | None) -> Iterator[Image.Image]:
+def _sheets(
+    document: Document, profile: Profile, *, copy: bool, pictures: Pictures | None
+) -> Iterator[tuple[Image.Image, Document]]:
     """Each of the document's papers, drawn as the simulated printer draws it; one that is empty where there is none."""
     from drivers.simulated.drawing import draw
     from drivers.simulated.escpos_parser import Parser
@@ -134,12 +136,12 @@ def _sheets(document: Document, profile: Profile, *, copy: bool, pictures: Pictu
     from drivers.simulated.pieces import FONT_A
 
     width_dots = document.width_columns * FONT_A[0]
-    for blocks in _papers(_marked(document, copy=copy)):
-        paper, parser = Paper(width_dots), Parser()
-        parser.feed(encode(Document(document.width_columns, tuple(blocks)), profile))
+    for paper in _papers(document, copy=copy):
+        head, parser = Paper(width_dots), Parser()
+        parser.feed(encode(paper, profile, pictures=pictures or {}))
         for item in parser:
-            paper.execute(item)
-        yield draw(paper.printed, width_dots, was_cut=True)
+            head.execute(item)
+        yield draw(head.printed, width_dots, was_cut=True), paper
 
 
 def _last_dot(sheet: Image.Image, left: int, right: int) -> int:
@@ -314,8 +316,7 @@ def as_html(
 ) -> str:
     """The digital receipt: one file that needs no other, for any screen and for a screen reader."""
     papers = "\n".join(
-        f"<article>\n{_paper(blocks, document.width_columns, title, pictures or {})}</article>"
-        for blocks in _papers(_marked(document, copy=copy))
+        f"<article>\n{_paper(paper, title, pictures or {})}</article>" for paper in _papers(document, copy=copy)
     )
     return (
         f'<!doctype html>\n<html lang="{_escaped(language)}">\n<head>\n<meta charset="utf-8">\n'
@@ -325,28 +326,32 @@ def as_html(
     )
 
 
-def _papers(blocks: list[Block]) -> Iterator[list[Block]]:
-    """The blocks of each paper, as the cuts part them; one without any where there is nothing."""
-    paper: list[Block] = []
-    for block in blocks:
+def _papers(document: Document, *, copy: bool) -> Iterator[Document]:
+    """Each of the papers that the cuts make of a document; one without anything where there is nothing."""
+    papers: list[list[Block]] = [[]]
+    for block in (document.as_copy() if copy else document).blocks:
         if isinstance(block, Cut):
-            yield paper
-            paper = []
+            papers.append([])
         else:
-            paper.append(block)
-    if paper or not blocks:
-        yield paper
+            papers[-1].append(block)
+    written = [paper for paper in papers if any(not isinstance(block, Feed | OpenDrawer | Buzz) for block in paper)]
+    for paper in written or [[]]:
+        yield Document(document.width_columns, tuple(paper))
 
 
-def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> str:
+def _paper(paper: Document, title: str, pictures: Pictures) -> str:
+    width = paper.width_columns
     out, rows = list[str](), list[str]()
     is_first, is_apart = True, False
     waiting: Text | None = None  # a line of words that may go on in the next
 
     def end_of_table() -> None:
+        nonlocal is_apart
         if rows:
-            out.append(f"<table>\n{''.join(rows)}</table>\n")
+            kind = ' class="space"' if is_apart else ""
+            out.append(f"<table{kind}>\n{''.join(rows)}</table>\n")
             rows.clear()
+            is_apart = False
 
     def say(line: Text, kind: str = "p") -> None:
         nonlocal is_apart
@@ -354,7 +359,7 @@ def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> s
         out.append(_spoken(line, kind, is_apart=is_apart))
         is_apart = False
 
-    for block in blocks:
+    for block in paper.blocks:
         row = _row(block, width) if isinstance(block, Text) else None
         if waiting is not None:
             if row and _goes_on(waiting.text, row[0], width, row[1]):
@@ -391,7 +396,7 @@ def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> s
             case Text():
                 say(block)
             case Feed():
-                is_apart = True
+                is_apart = bool(out)
             case Picture(digest=digest, align=align) if digest in pictures:
                 data = base64.b64encode(pictures[digest]).decode("ascii")
                 out.append(f'<img class="{align}" alt="{_escaped(title)}" src="data:image/png;base64,{data}">\n')

@@ -82,6 +82,7 @@ class SimulatedPrinter:
         self,
         *,
         width_dots: int = 576,
+        dpi: int = 203,
         code_pages: str = "default",
         two_byte: TwoByte = "",
         has_process_id: bool = True,
@@ -103,7 +104,7 @@ class SimulatedPrinter:
         self._lock = threading.Condition()
         self._changed = False
 
-        self._paper = Paper(width_dots, printer=code_pages, two_byte=two_byte)
+        self._paper = Paper(width_dots, dpi=dpi, printer=code_pages, two_byte=two_byte)
         self._parser = Parser()
         self._real_time = RealTimeScanner()
         self._receipts: deque[PrintedReceipt] = deque(maxlen=KEPT_RECEIPTS)
@@ -111,7 +112,8 @@ class SimulatedPrinter:
         self._drawer_kicks = 0
 
         self._mechanics = Mechanics(drawer=Drawer(drawer_sensor, drawer_pin))
-        self._pace = Pace()
+        self._dpi = dpi
+        self._pace = Pace(dpi=dpi)
         self._replies = Replies()
         self._is_stalled = False
         self._is_plugged = True
@@ -326,9 +328,9 @@ class SimulatedPrinter:
             self._mechanics.drawer.is_locked = on
 
     def slow_down(self, *, mm_per_s: float | None = None, bytes_per_s: float | None = None) -> None:
-        """Printing takes time: a line of 30 dots is 3.75 mm. The buffer fills meanwhile. Without arguments: none again."""
+        """Printing takes time, and the buffer fills: a line of 30 dots is 3.75 mm at 203 dpi. Without arguments: none again."""
         with self._change():
-            self._pace = Pace(mm_per_s, bytes_per_s)
+            self._pace = Pace(mm_per_s, bytes_per_s, self._dpi)
 
     # faults: what the client hears
 

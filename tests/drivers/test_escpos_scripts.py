@@ -262,8 +262,9 @@ def test_a_printer_with_ideographs_prints_its_own(ideographs: str, text: str) ->
     asia = Profile("asia", 42, PAGES, has_raster=True, has_column_image=True, ideographs=ideographs)  # type: ignore[arg-type]
     data = encode(Document(42, (Text(f"{text} 2 {text}"), Text("é"), Text("x"))), asia)
     pairs = text.encode(ideographs)
-    # Letters of ASCII stand among them; the mode ends where a code page is needed.
-    assert data == b"\x1b@\x1c.\x1c&" + pairs + b" 2 " + pairs + b"\n\x1c.\x1bt\x00\x82\nx\n"
+    # Letters of ASCII stand among them; the mode ends where a code page is needed. Japanese printers have two codings.
+    on = b"\x1cC\x01\x1c&" if ideographs == "shift_jis" else b"\x1c&"
+    assert data == b"\x1b@\x1c." + on + pairs + b" 2 " + pairs + b"\n\x1c.\x1bt\x00\x82\nx\n"
 
 
 def test_the_pairs_mode_ends_with_the_document() -> None:
@@ -271,10 +272,19 @@ def test_the_pairs_mode_ends_with_the_document() -> None:
     assert encode(Document(42, (Text("茶"),)), asia).endswith("茶".encode("gb18030") + b"\n\x1c.")
 
 
+def test_a_character_of_four_bytes_is_not_sent_as_two_pairs() -> None:
+    asia = Profile("asia", 42, PAGES, ideographs="gb18030")
+    assert encode(Document(42, (Text("𠀀㐀"),)), asia)[4:] == b"????\n"
+
+
+def test_half_a_character_is_a_blank() -> None:
+    assert encode(Document(42, (Text("a\ud83d茶b"),)), PLAIN)[4:] == b"a ??b\n"
+
+
 def test_what_the_printers_set_lacks_is_drawn_beside_it() -> None:
     japan = Profile("japan", 42, PAGES, ideographs="shift_jis", has_raster=True, has_column_image=True)
     found = listing(Text("茶₺"), by=japan)
-    assert found == ["FS &", repr("茶".encode("shift_jis"))[2:-1], "ESC * 33 12", "FS ."]
+    assert found == ["FS C 01", "FS &", repr("茶".encode("shift_jis"))[2:-1], "ESC * 33 12", "FS ."]
 
 
 def test_pairs_are_underlined_by_their_own_command() -> None:
