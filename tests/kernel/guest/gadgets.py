@@ -125,7 +125,7 @@ class PrinterGadget(Gadget):
         # The kernel cuts two characters off the id.
         ident = f"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20;CLS:PRINTER;SN:{serial};  "
         before = set(Path("/dev").glob("g_printer*"))
-        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": "2"})
+        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": "1"})
         wait_for(lambda: set(Path("/dev").glob("g_printer*")) - before, "the device end of the printer")
         self.device = str((set(Path("/dev").glob("g_printer*")) - before).pop())
 
