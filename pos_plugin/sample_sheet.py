@@ -213,8 +213,10 @@ def better_profile(says: str, current: str) -> str:
 def in_words(sampled: Sampled) -> list[str]:
     """What a person should know, a sentence a line; the last says what to do."""
     seconds = f"{sampled.took_ms / 1000:.1f} s"
-    said = [f"Printer: {f'{sampled.maker} {sampled.model}'.strip() or 'it does not say what it is'}."]
-    said.append(f"Status: {sampled.status}")
+    said = []
+    if sampled.online is not None:
+        name = f"{sampled.maker} {sampled.model}".strip()
+        said += [f"Printer: {name or 'it does not say what it is'}.", f"Status: {sampled.status}"]
     match sampled.process_id:
         case True:
             said.append("It confirms every print by a number of its own: printed means printed.")

@@ -109,7 +109,7 @@ def _with_ports(error: Any, port: str) -> str:
     path = port_of(port)
     if isinstance(error, DeviceDenied) and sys.platform == "linux" and "://" not in path:
         return permission(path)
-    if isinstance(error, DeviceAbsent) and "://" not in path:
+    if isinstance(error, DeviceAbsent) and "://" not in path and not port.startswith("lp://"):
         ports = _serial_ports()
         there = f"Serial ports here: {', '.join(ports)}." if ports else "This machine has no serial port now."
         return f"{error.hint} {there}"

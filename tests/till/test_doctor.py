@@ -151,6 +151,24 @@ def test_every_wrong_setting_is_named_with_its_line(till: Path) -> None:
     assert "line 3" in one.found
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[printer]\naddress = tcp://1.2.3.4:9100  # mine\n",
+            'line 2: a text stands in quotes: address = "tcp://1.2.3.4:9100"',
+        ),
+        ("[drawer]\npin = 3\n", "line 2: drawer.pin must be 2 or 5, not 3"),
+        ("[display]\ncode_pages = { nothing = 3 }\n", "must be a code page by Python's name"),
+    ],
+)
+def test_what_people_write_wrongly_is_answered_with_what_they_meant(till: Path, text: str, told: str) -> None:
+    configure(till, text)
+    one = found(till, "Settings")
+    assert not one.ok
+    assert told in one.found
+
+
 # Where the journal is broken, among more entries than are looked at.
 @pytest.mark.parametrize(
     ("sql", "told"),
