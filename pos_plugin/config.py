@@ -17,7 +17,7 @@ FILE = "till.toml"
 TEMPLATE = """\
 # The settings of this till. Leave out what it does not have; run "pos-plugin doctor" after a change.
 
-[shop]
+[shop]                             # how receipts look beyond this: receipt.toml
 header = ["Your shop"]             # lines above each receipt
 footer = ["Thank you"]             # lines below it
 language = "en"                    # of receipts: en, tr, de, fr or es

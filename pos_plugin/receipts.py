@@ -490,9 +490,9 @@ def _laid_out(
     blocks = list[Block]()
     if template.points == "receipt":
         _put(blocks, template.blocks, parts)
-    elif template.points == "none":
+    elif template.points == "none" and "totals" in parts:
         _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
-    else:
+    elif template.points != "none":
         if template.points == "slip" and "totals" in parts:
             _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
         if any(parts.get(name) for name in OF_MEMBERS if name in template.blocks):

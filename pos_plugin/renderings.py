@@ -32,6 +32,7 @@ from drivers.document import (
     display_columns,
 )
 from drivers.escpos import Profile, encode
+from loyalty.words import say
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -316,7 +317,8 @@ def as_html(
 ) -> str:
     """The digital receipt: one file that needs no other, for any screen and for a screen reader."""
     papers = "\n".join(
-        f"<article>\n{_paper(paper, title, pictures or {})}</article>" for paper in _papers(document, copy=copy)
+        f"<article>\n{_paper(paper, title, language, pictures or {})}</article>"
+        for paper in _papers(document, copy=copy)
     )
     return (
         f'<!doctype html>\n<html lang="{_escaped(language)}">\n<head>\n<meta charset="utf-8">\n'
@@ -339,7 +341,7 @@ def _papers(document: Document, *, copy: bool) -> Iterator[Document]:
         yield Document(document.width_columns, tuple(paper))
 
 
-def _paper(paper: Document, title: str, pictures: Pictures) -> str:
+def _paper(paper: Document, title: str, language: str, pictures: Pictures) -> str:
     width = paper.width_columns
     out, rows = list[str](), list[str]()
     is_first, is_apart = True, False
@@ -353,7 +355,7 @@ def _paper(paper: Document, title: str, pictures: Pictures) -> str:
             rows.clear()
             is_apart = False
 
-    def say(line: Text, kind: str = "p") -> None:
+    def tell(line: Text, kind: str = "p") -> None:
         nonlocal is_apart
         end_of_table()
         out.append(_spoken(line, kind, is_apart=is_apart))
@@ -373,7 +375,7 @@ def _paper(paper: Document, title: str, pictures: Pictures) -> str:
                 waiting = Text(f"{waiting.text} {block.text.strip()}")
                 continue
             else:
-                say(waiting)
+                tell(waiting)
             waiting = None
         if isinstance(block, Text) and row is not None:
             classes = ["bold"] * block.bold + ["inner"] * (row[0][:1] == " ")
@@ -391,19 +393,19 @@ def _paper(paper: Document, title: str, pictures: Pictures) -> str:
             case Text(text=text) if text and set(text) == {"-"}:
                 out.append("<hr>\n")
             case Text(bold=True, align="center", double=False):
-                say(block, "h1" if is_first else "h2")
+                tell(block, "h1" if is_first else "h2")
                 is_first = False
             case Text():
-                say(block)
+                tell(block)
             case Feed():
                 is_apart = bool(out)
             case Picture(digest=digest, align=align) if digest in pictures:
                 data = base64.b64encode(pictures[digest]).decode("ascii")
                 out.append(f'<img class="{align}" alt="{_escaped(title)}" src="data:image/png;base64,{data}">\n')
             case Barcode() | Qr() | Pdf417():
-                out.append(_code(block))
+                out.append(_code(block, language))
     if waiting is not None:
-        say(waiting)
+        tell(waiting)
     end_of_table()
     return "".join(out)
 
@@ -444,21 +446,21 @@ def _spoken(line: Text, kind: str, *, is_apart: bool) -> str:
     return f'<{kind}{attribute} dir="auto">{words}</{kind}>\n'
 
 
-def _code(block: Barcode | Qr | Pdf417) -> str:
+def _code(block: Barcode | Qr | Pdf417, language: str) -> str:
     """A code as a drawing, with what it holds below it; as its data alone where nothing here can draw it."""
     drawing = ""
     if isinstance(block, Qr):
-        drawing = _qr_svg(block.data)
+        drawing = _qr_svg(block.data, say("QR code", language))
     elif isinstance(block, Barcode):
-        drawing = _bars_svg(block)
+        drawing = _bars_svg(block, say("Bar code", language))
     return f'<figure>{drawing}<figcaption dir="auto">{_escaped(block.data)}</figcaption></figure>\n'
 
 
-def _qr_svg(data: str) -> str:
+def _qr_svg(data: str, name: str) -> str:
     import segno
 
     matrix = segno.make_qr(data, error="m", boost_error=False).matrix
-    return _svg(_runs(matrix), len(matrix[0]) + 8, len(matrix) + 8, 6, "QR code")
+    return _svg(_runs(matrix), len(matrix[0]) + 8, len(matrix) + 8, 6, name)
 
 
 def _runs(matrix: tuple[bytearray, ...]) -> str:
@@ -470,7 +472,7 @@ def _runs(matrix: tuple[bytearray, ...]) -> str:
     return path
 
 
-def _bars_svg(block: Barcode) -> str:
+def _bars_svg(block: Barcode, name: str) -> str:
     from drivers.simulated.bar_codes import bar_widths
 
     number = {"upca": 65, "ean13": 67, "ean8": 68, "code39": 69, "itf": 70, "code128": 73}[block.symbology]
@@ -482,12 +484,12 @@ def _bars_svg(block: Barcode) -> str:
     for place, width in enumerate(map(int, widths.replace("w", "3"))):  # wide elements have no digit
         path += f"M{x} 0h{width}v40h-{width}z" if place % 2 == 0 else ""
         x += width
-    return _svg(path, x + 10, 40, 2, "Bar code")
+    return _svg(path, x + 10, 40, 2, name)
 
 
 def _svg(path: str, width: int, height: int, pixels: int, name: str) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" width="{width * pixels}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{_escaped(name)}" width="{width * pixels}" '
         f'height="{height * pixels}" viewBox="0 0 {width} {height}" shape-rendering="crispEdges">'
         f'<path fill="#000" d="{path}"/></svg>'
     )

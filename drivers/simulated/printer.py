@@ -97,6 +97,7 @@ class SimulatedPrinter:
         self._has_process_id = has_process_id
         self._has_asb = has_asb
         self._buffer_bytes = buffer_bytes
+        self._two_byte: TwoByte = two_byte
         self._xonxoff = xonxoff
         self._clock = clock
         self._on_change = on_change
@@ -110,6 +111,7 @@ class SimulatedPrinter:
         self._receipts: deque[PrintedReceipt] = deque(maxlen=KEPT_RECEIPTS)
         self._printed_total = 0
         self._drawer_kicks = 0
+        self._buzzes = 0
 
         self._mechanics = Mechanics(drawer=Drawer(drawer_sensor, drawer_pin))
         self._dpi = dpi
@@ -213,6 +215,12 @@ class SimulatedPrinter:
             return self._drawer_kicks
 
     @property
+    def buzzes(self) -> int:
+        """How often its buzzer was told to sound."""
+        with self._lock:
+            return self._buzzes
+
+    @property
     def port_status(self) -> int:
         """The byte of GET_PORT_STATUS in USB's printer class."""
         with self._lock:
@@ -238,6 +246,7 @@ class SimulatedPrinter:
                 "waiting_bytes": len(self._parser),
                 "printed_total": self._printed_total,
                 "drawer_kicks": self._drawer_kicks,
+                "buzzes": self._buzzes,
             }
 
     def wait_until(self, claim: Callable[[], bool], timeout_s: float = 5) -> bool:
@@ -450,7 +459,7 @@ class SimulatedPrinter:
         mechanics, replies = self._mechanics, self._replies
         return (
             *(mechanics.paper, mechanics.cover_is_open, mechanics.cutter_is_jammed, mechanics.error),
-            *(mechanics.feed_button_is_held, mechanics.drawer.is_open, self._drawer_kicks),
+            *(mechanics.feed_button_is_held, mechanics.drawer.is_open, self._drawer_kicks, self._buzzes),
             *(replies.is_silent, replies.are_garbled, self._is_stalled, self._is_plugged, self._wires.has_client),
         )
 
@@ -583,8 +592,19 @@ class SimulatedPrinter:
     def _answer_sensor(self, parameters: bytes) -> None:
         self._answer(sensor_status(parameters[0], self._mechanics))
 
+    def _answer_paper_sensor(self, _: bytes) -> None:
+        """ESC v, of older printers."""
+        self._answer(sensor_status(1, self._mechanics))
+
+    def _answer_drawer(self, _: bytes) -> None:
+        """ESC u, of older printers."""
+        self._answer(sensor_status(2, self._mechanics))
+
+    def _buzz(self, _: bytes) -> None:
+        self._buzzes += 1
+
     def _answer_identity(self, parameters: bytes) -> None:
-        self._answer(identity(parameters[0]))
+        self._answer(identity(parameters[0], self._two_byte))
 
     def _response(self, parameters: bytes) -> None:
         """GS ( H: function 48 is the process id, function 49 the offline response."""
@@ -620,6 +640,11 @@ _ACTIONS: Final[dict[str, Callable[[SimulatedPrinter, bytes], None]]] = {
     "ESC m": SimulatedPrinter._cut,
     "GS V": SimulatedPrinter._cut,
     "GS a": SimulatedPrinter._choose_status,
+    "ESC v": SimulatedPrinter._answer_paper_sensor,
+    "ESC u": SimulatedPrinter._answer_drawer,
+    "ESC ( A": SimulatedPrinter._buzz,
+    "ESC B": SimulatedPrinter._buzz,
+    "BEL": SimulatedPrinter._buzz,
     "GS r": SimulatedPrinter._answer_sensor,
     "GS I": SimulatedPrinter._answer_identity,
     "GS ( H": SimulatedPrinter._response,

@@ -85,6 +85,8 @@ LISTINGS = [
     ("a₺b", ["a", "ESC * 33 12", "b"]),
     # Two words are one run, with the blank between them.
     ("خبز لك", ["ESC * 33 72"]),
+    # Lao is written without blanks and with marks: a word is one run, its mark takes no column.
+    ("ລາວດີ x", ["ESC * 33 48", " x"]),
     # A mark makes a Hebrew word one that is drawn.
     ("שָׁלוֹם x", ["x ", "ESC * 33 48"]),
     # Marks of quotation that ASCII has as well are not worth 36 bytes each.
@@ -164,6 +166,15 @@ def test_the_first_letter_of_a_word_read_from_right_to_left_stands_right() -> No
     assert right[3] - right[1] > left[3] - left[1], "the upright alef is taller than the end of seen"
 
 
+def test_a_drawn_letter_stands_on_the_line_of_the_printers_own() -> None:
+    box = draw("H", 1, 12).getbbox()
+    assert box
+    assert box[3] == 19  # of 24
+    deep = draw("ṣ", 1, 12).getbbox()  # its dot is under the line
+    assert deep
+    assert 19 < deep[3] <= 24
+
+
 def test_a_style_is_drawn_into_the_picture_because_printers_style_only_letters() -> None:
     def dots(line: Text) -> Dots:
         (found,) = [part for part in printed(line)[0].parts if isinstance(part, Dots)]  # type: ignore[union-attr]
@@ -222,6 +233,7 @@ def test_whatever_is_drawn_commands_nothing(text: str, double: bool, bold: bool,
 
 
 @given(ANY_SCRIPT)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_columns_are_those_of_the_cells_and_marks_take_none(text: str) -> None:
     assert display_columns(text) == sum(columns for _, columns in cells(text))
     assert all(0 <= columns <= 2 for _, columns in cells(text))

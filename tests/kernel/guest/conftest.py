@@ -7,17 +7,19 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from gadgets import SLOTS, SOON_S, Plugged, PrinterGadget, SerialGadget, load
+from gadgets import SLOTS, SOON_S, PluggedPrinter, load
 
 from drivers.escpos import profile
 from drivers.printer import Printer
 from drivers.wires import Wire, wire_from_url
+
+Printing = TypeVar("Printing", bound=PluggedPrinter)
 
 COMPLAINT = re.compile(r"BUG:|WARNING: CPU|Oops|general protection|blocked for more than")
 
@@ -52,17 +54,17 @@ def kernel_has_nothing_to_complain_of(kernel_log: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def plug_in() -> Iterator[Callable[..., Plugged]]:
-    """Plugs a simulated printer in behind a gadget."""
-    plugged: list[Plugged] = []
+def plug_in() -> Iterator[Callable[[Printing], Printing]]:
+    """Keeps printers that a test plugs in until it has ended."""
+    plugged: list[PluggedPrinter] = []
 
-    def plug(gadget: PrinterGadget | SerialGadget, **printer: Any) -> Plugged:
-        plugged.append(Plugged(gadget, **printer))
-        return plugged[-1]
+    def plug(printer: Printing) -> Printing:
+        plugged.append(printer)
+        return printer
 
     yield plug
-    for one in plugged:
-        one.close()
+    for printer in plugged:
+        printer.close()
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class Gadget:
 
     @property
     def is_seen(self) -> bool:
-        return Path("/sys/bus/usb/devices", self.port_path, "serial").exists()
+        return Path("/sys/bus/usb/devices", f"{self.port_path}:1.0").exists()  # its interface: it is configured as well
 
     def pull(self) -> None:
         """The cable, out of the socket: the host's end is gone, the device's own stays open."""
@@ -189,14 +189,13 @@ class SerialGadget(Gadget):
         self.device = f"/dev/ttyGS{self.read('port_num')}"
 
 
-class Plugged:
+class PluggedPrinter:
     """A simulated printer at the other end of a cable that a test can pull."""
 
     def __init__(self, gadget: Any, **printer: Any) -> None:
         self.gadget = gadget
         self.simulated = SimulatedPrinter(**printer)
-        self._attachment = self.simulated.attach()
-        self._start()
+        self._connect()
 
     def pull(self) -> None:
         """The cable; the printer keeps its power, and goes on with what it has received."""
@@ -205,15 +204,28 @@ class Plugged:
     def plug(self) -> None:
         self.gadget.plug()
 
+    def printed(self) -> list[str]:
+        """The text of each piece of paper that was cut off."""
+        return ["".join(line for line in piece.lines if line) for piece in self.simulated.receipts]
+
+    def close(self) -> None:
+        self.simulated.close()
+        self.gadget.close()
+
+    def _connect(self) -> None: ...
+
+
+class UsbPrinter(PluggedPrinter):
+    """Behind a USB cable."""
+
     def switch_off(self) -> None:
         """It is gone from the bus, and what it had received and not printed is lost."""
-        self._stop()
+        self.simulated.unplug()
         self.gadget.withdraw()
-        self.simulated.power_cycle()
 
     def switch_on(self) -> None:
         self.gadget.insert()
-        self._start()
+        self.simulated.plug()
 
     def move(self, slot: int) -> None:
         """Into another socket."""
@@ -221,37 +233,32 @@ class Plugged:
         self.gadget.slot = slot
         self.switch_on()
 
-    def printed(self) -> list[str]:
-        """The text of each piece of paper that was cut off."""
-        return ["".join(line for line in piece.lines if line) for piece in self.simulated.receipts]
+    def _connect(self) -> None:
+        self.simulated.serve_gadget(self.gadget.device)
+
+
+class SerialPrinter(PluggedPrinter):
+    """Behind a serial line."""
 
     def close(self) -> None:
-        self._stop()
-        self.gadget.close()
-        self.simulated.close()
-
-    def _start(self) -> None:
-        self._ended = threading.Event()
-        self._end = DeviceEnd(self.gadget.device)
-        self._thread = threading.Thread(target=self._serve, name="printer's end of the cable", daemon=True)
-        self._thread.start()
-
-    def _stop(self) -> None:
         self._ended.set()
         self._thread.join()
         self._end.close()
+        super().close()
+
+    def _connect(self) -> None:
+        self._attachment = self.simulated.attach()
+        self._end = DeviceEnd(self.gadget.device)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="printer's end of the line", daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
         held = b""
         while not self._ended.is_set():
-            if not held and self._attachment.has_room:
-                held = self._end.read()
-            if held:
-                held = held[self._attachment.write(held) :]
+            held = held or self._end.read()
+            held = held[self._attachment.write(held) :]
             replies = self._attachment.read()
             while replies and (taken := self._end.write(replies)):  # what nobody takes is lost
                 replies = replies[taken:]
-            if held or not self._attachment.has_room:
-                self._ended.wait(0.01)
-            else:
-                self._end.wait(0.01)
+            self._end.wait(0.01)

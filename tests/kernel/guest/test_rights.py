@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gadgets import PrinterGadget, SerialGadget, wait_for
+from gadgets import PrinterGadget, SerialGadget, SerialPrinter, UsbPrinter, wait_for
 
 from drivers.errors import DeviceError
 from drivers.wires import wire_from_url
@@ -48,8 +48,8 @@ def refusal(url: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def devices(plug_in: Callable[..., Any]) -> None:
     libusb()  # loaded here, as nobody may not
-    plug_in(PrinterGadget(0, "SN0001"))
-    plug_in(SerialGadget(1))
+    plug_in(UsbPrinter(PrinterGadget(0, "SN0001")))
+    plug_in(SerialPrinter(SerialGadget(1)))
     for path in ("/dev/usb/lp0", "/dev/ttyACM0"):
         wait_for(Path(path).exists, f"{path} is there")
         os.chmod(path, 0o660)  # as every system has it

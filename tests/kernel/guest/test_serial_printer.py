@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from gadgets import SOON_S, DeviceEnd, Plugged, SerialGadget, receipt, wait_for
+from gadgets import SOON_S, DeviceEnd, SerialGadget, SerialPrinter, receipt, wait_for
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.printer import Outcome, Printer
@@ -58,9 +58,9 @@ def pull_soon(gadget: SerialGadget) -> Iterator[Callable[[], None]]:
 
 
 def test_a_receipt_is_printed_unplugged_and_printed_again(
-    plug_in: Callable[..., Plugged], new_driver: Callable[[str], Printer]
+    plug_in: Callable[[SerialPrinter], SerialPrinter], new_driver: Callable[[str], Printer]
 ) -> None:
-    far = plug_in(SerialGadget())
+    far = plug_in(SerialPrinter(SerialGadget()))
     wait_for_port()
     printer = new_driver(URL)
     assert printer.print(receipt("Sale 1"), timeout_s=SOON_S).outcome is Outcome.PRINTED

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from gadgets import SOON_S, Plugged, PrinterGadget, receipt
+from gadgets import SOON_S, PrinterGadget, UsbPrinter, receipt
 
 from drivers.printer import Outcome, Printer
 
@@ -24,9 +24,9 @@ TROUBLES = 8
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("seed", [20261121, 20261122])
 def test_no_receipt_is_lost_and_none_is_doubled_unless_it_says_so(
-    seed: int, plug_in: Callable[..., Plugged], new_driver: Callable[[str], Printer]
+    seed: int, plug_in: Callable[[UsbPrinter], UsbPrinter], new_driver: Callable[[str], Printer]
 ) -> None:
-    far = plug_in(PrinterGadget())
+    far = plug_in(UsbPrinter(PrinterGadget()))
     printer = new_driver("usb://04b8:0202?serial=SN0001")
     chance = random.Random(seed)
     troubled = set(chance.sample(range(RECEIPTS), TROUBLES))

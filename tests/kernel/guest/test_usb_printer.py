@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from gadgets import HEALTHY, PAPER_EMPTY, SOON_S, DeviceEnd, Plugged, PrinterGadget, receipt, wait_for
+from gadgets import HEALTHY, PAPER_EMPTY, SOON_S, DeviceEnd, PrinterGadget, UsbPrinter, receipt, wait_for
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
 from drivers.printer import Outcome, Printer
@@ -35,9 +35,9 @@ def wait_for_lp0() -> None:
 
 
 @pytest.fixture
-def usb_printer(plug_in: Callable[..., Plugged]) -> Plugged:
+def usb_printer(plug_in: Callable[[UsbPrinter], UsbPrinter]) -> UsbPrinter:
     # Beside its own small buffer there is the kernel's: 16 kB that still leave for a printer that stopped.
-    printer = plug_in(PrinterGadget(), buffer_bytes=4096)
+    printer = plug_in(UsbPrinter(PrinterGadget(), buffer_bytes=4096))
     wait_for_lp0()
     return printer
 
@@ -74,7 +74,7 @@ def all_that_comes(end: DeviceEnd, expected: int | None = None) -> bytes:
 # What is printed.
 
 
-def test_a_receipt_is_printed_and_the_printer_says_so(url: str, usb_printer: Plugged, new_driver: NewDriver) -> None:
+def test_a_receipt_is_printed_and_the_printer_says_so(url: str, usb_printer: UsbPrinter, new_driver: NewDriver) -> None:
     verdict = new_driver(url).print(receipt("Sale 1"), timeout_s=SOON_S)
     assert verdict.outcome is Outcome.PRINTED, verdict
     assert usb_printer.printed() == ["Sale 1"]
@@ -102,7 +102,7 @@ def test_what_the_printer_answers_is_read(url: str, far_end: DeviceEnd, open_wir
 
 
 def test_a_printer_that_is_not_plugged_in_prints_nothing_and_is_found_once_it_is(
-    url: str, usb_printer: Plugged, new_driver: NewDriver
+    url: str, usb_printer: UsbPrinter, new_driver: NewDriver
 ) -> None:
     printer = new_driver(url)
     usb_printer.pull()
@@ -116,7 +116,7 @@ def test_a_printer_that_is_not_plugged_in_prints_nothing_and_is_found_once_it_is
 
 @pytest.mark.parametrize("has_power", [True, False], ids=["cable", "power"])
 def test_a_printer_that_goes_amid_a_receipt_leaves_it_unknown_and_the_next_is_printed(
-    has_power: bool, url: str, usb_printer: Plugged, new_driver: NewDriver
+    has_power: bool, url: str, usb_printer: UsbPrinter, new_driver: NewDriver
 ) -> None:
     printer = new_driver(url)
     assert printer.print(receipt("Sale 1"), timeout_s=SOON_S).outcome is Outcome.PRINTED
@@ -193,7 +193,7 @@ def test_a_printer_that_another_program_has_is_left_to_it(
     first: str,
     second: str,
     expected: type[DeviceError],
-    usb_printer: Plugged,
+    usb_printer: UsbPrinter,
     open_wire: OpenWire,
     new_driver: NewDriver,
 ) -> None:
@@ -207,7 +207,7 @@ def test_a_printer_that_another_program_has_is_left_to_it(
 
 
 def test_the_kernels_driver_is_back_after_libusb_was_done(
-    usb_printer: Plugged, open_wire: OpenWire, new_driver: NewDriver
+    usb_printer: UsbPrinter, open_wire: OpenWire, new_driver: NewDriver
 ) -> None:
     wire = open_wire(ANY_USB)
     wait_for(lambda: not Path("/dev/usb/lp0").exists(), "the kernel's driver is taken off")
@@ -221,7 +221,7 @@ def test_the_kernels_driver_is_back_after_libusb_was_done(
 
 
 def test_a_printer_is_found_by_its_serial_number_in_whatever_socket(
-    usb_printer: Plugged, new_driver: NewDriver
+    usb_printer: UsbPrinter, new_driver: NewDriver
 ) -> None:
     printer = new_driver(f"{ANY_USB}?serial=SN0001")
     assert printer.print(receipt("Sale 1"), timeout_s=SOON_S).outcome is Outcome.PRINTED
@@ -231,9 +231,9 @@ def test_a_printer_is_found_by_its_serial_number_in_whatever_socket(
 
 
 def test_two_printers_of_a_model_are_told_apart_by_serial_number_and_by_socket(
-    plug_in: Callable[..., Plugged], new_driver: NewDriver
+    plug_in: Callable[[UsbPrinter], UsbPrinter], new_driver: NewDriver
 ) -> None:
-    bar, kitchen = plug_in(PrinterGadget(0, "BAR")), plug_in(PrinterGadget(1, "KITCHEN"))
+    bar, kitchen = plug_in(UsbPrinter(PrinterGadget(0, "BAR"))), plug_in(UsbPrinter(PrinterGadget(1, "KITCHEN")))
     with pytest.raises(DeviceError) as several:
         wire_from_url(ANY_USB).open()
     assert "serial=BAR" in several.value.hint
