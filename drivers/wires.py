@@ -22,11 +22,15 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError, 
 
 
 class WriteStalled(DeviceTimeout):
-    """The far end stopped taking bytes. At most `sent` bytes are under way; the wire must be closed."""
+    """The far end stopped taking bytes. At most `sent` bytes are under way; the wire must be closed.
 
-    def __init__(self, message: str, *, sent: int, hint: str = "") -> None:
+    Where that number `is_exact`, the rest may be written later instead.
+    """
+
+    def __init__(self, message: str, *, sent: int, hint: str = "", is_exact: bool = True) -> None:
         super().__init__(message, hint=hint)
         self.sent = sent
+        self.is_exact = is_exact
 
 
 class WriteBroken(DeviceAbsent):
@@ -43,6 +47,14 @@ class Wire(Protocol):
     @property
     def name(self) -> str:
         """The address, for messages."""
+
+    @property
+    def answers(self) -> bool: ...
+
+    @property
+    def is_shared(self) -> bool: ...
+
+    def trouble(self, timeout_s: float) -> str: ...
 
     @property
     def is_open(self) -> bool: ...
@@ -68,6 +80,12 @@ class TcpWire:
 
     `host` is best a numeric address: the system's look-up of a name has no time-out of its own.
     """
+
+    answers = True
+    is_shared = False
+
+    def trouble(self, timeout_s: float) -> str:
+        return ""
 
     def __init__(self, host: str, port: int = 9100, connect_timeout_s: float = 3.0) -> None:
         self._host = host
@@ -141,6 +159,12 @@ class TcpWire:
 
 class SerialWire:
     """A serial line, also by USB or Bluetooth, at 8 data bits, no parity, one stop bit."""
+
+    answers = True
+    is_shared = False
+
+    def trouble(self, timeout_s: float) -> str:
+        return ""
 
     def __init__(self, port: str, baudrate: int = 9600, *, xonxoff: bool = False, rtscts: bool = False) -> None:
         self._path = port
