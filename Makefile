@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup run words test check replay sim mutants bench lint clean
+.PHONY: setup run words test test-kernel check replay sim mutants bench lint clean
 
 setup: $(READY)
 
@@ -30,10 +30,16 @@ words: setup
 test: setup lint
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not postgres"
 
-# Everything, nothing skipped: the real PostgreSQL, a real Chromium, a real year.
+# The drivers against the devices of a real kernel, in a virtual machine (docs/testing-in-a-real-kernel.md): under four minutes.
+# One case: make test-kernel CASES="-k unplug"
+test-kernel: setup
+	$(BIN)/python -m pytest -q tests/kernel $(CASES)
+
+# Everything, nothing skipped: the real PostgreSQL, a real Chromium, a real year, a real kernel.
 check: setup lint
 	$(BIN)/mypy --platform win32 $(foreach room,loyalty ledger drivers offline_store pos_plugin central_server,-p $(room))
 	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or postgres or browser"
+	$(MAKE) test-kernel
 	$(BIN)/python -m bench.replay --till 367
 
 lint:
@@ -61,4 +67,4 @@ bench: setup
 	@for name in checkout concurrent members feed tamper drain ingest backfill program; do $(BIN)/python -m bench $$name || exit 1; done
 
 clean:
-	rm -rf $(VENV) mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) .kernel mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -87,8 +87,18 @@ class Document(msgspec.Struct, frozen=True):
     blocks: tuple[Block, ...]
 
     def text(self) -> str:
-        """The text lines alone, one a line: what a person reads, and what a test compares."""
-        return "\n".join(block.text for block in self.blocks if isinstance(block, Text))
+        """The text lines and what codes hold, one a line: what a person reads, and what a test compares."""
+        lines = []
+        for block in self.blocks:
+            if isinstance(block, Text):
+                lines.append(block.text)
+            elif isinstance(block, Barcode | Qr | Pdf417):
+                lines.append(block.data)
+        return "\n".join(lines)
+
+    def pictures(self) -> set[str]:
+        """The digests of the pictures that it names."""
+        return {block.digest for block in self.blocks if isinstance(block, Picture)}
 
 
 def display_columns(text: str) -> int:

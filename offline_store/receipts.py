@@ -22,10 +22,10 @@ class PrintJob:
     reason: str
 
 
-def keep(db: sqlite3.Connection, number: int, document: bytes) -> int:
-    """Keeps the receipt of an entry and asks for it to be printed, in the entry's transaction; answers the job."""
+def keep(db: sqlite3.Connection, number: int, document: bytes, *, to_print: bool = True) -> int:
+    """Keeps the receipt of an entry and asks for it to be printed, in the entry's transaction; answers the job, 0 for none."""
     db.execute("INSERT INTO receipt (number, document) VALUES (?, ?)", (number, document))
-    return ask_to_print(db, number, copy=False)
+    return ask_to_print(db, number, copy=False) if to_print else 0
 
 
 def ask_to_print(db: sqlite3.Connection, number: int, *, copy: bool) -> int:

@@ -23,8 +23,8 @@ from pos_plugin.errors import BadRequest, Conflict
 from pos_plugin.local_api import lookups, requests
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
-from pos_plugin.local_api.picture import receipt_png
 from pos_plugin.local_api.stream import MOST_LISTENERS, Listeners
+from pos_plugin.renderings import POLICY, as_html, as_pdf, as_png, as_text
 from pos_plugin.terminal import Terminal
 
 PAGE_TYPES = {
@@ -152,8 +152,24 @@ def _add_members(app: FastAPI, terminal: Terminal) -> None:
 def _add_receipts(app: FastAPI, terminal: Terminal) -> None:
     @app.get("/v1/receipts/{reference}.png")
     def picture(reference: RefInPath) -> Response:
-        document = lookups.receipt(terminal, reference).document
-        return Response(receipt_png(document, _profile(terminal)), media_type="image/png")
+        one = lookups.receipt(terminal, reference)
+        return Response(as_png(one.document, _profile(terminal), pictures=one.pictures), media_type="image/png")
+
+    @app.get("/v1/receipts/{reference}.pdf")
+    def page_to_print(reference: RefInPath) -> Response:
+        one = lookups.receipt(terminal, reference)
+        made = as_pdf(one.document, _profile(terminal), title=one.title, pictures=one.pictures)
+        return Response(made, media_type="application/pdf")
+
+    @app.get("/v1/receipts/{reference}.html")
+    def digital(reference: RefInPath) -> Response:
+        one, language = lookups.receipt(terminal, reference), terminal.checkout.layout.language
+        made = as_html(one.document, title=one.title, language=language, pictures=one.pictures)
+        return Response(made, media_type=PAGE_TYPES["html"], headers={"Content-Security-Policy": POLICY})
+
+    @app.get("/v1/receipts/{reference}.txt")
+    def plain(reference: RefInPath) -> Response:
+        return Response(as_text(lookups.receipt(terminal, reference).document), media_type="text/plain; charset=utf-8")
 
     @app.get("/v1/receipts/{reference}")
     def receipt(reference: RefInPath) -> Response:
@@ -170,6 +186,13 @@ def _add_receipts(app: FastAPI, terminal: Terminal) -> None:
 
 
 def _add_till(app: FastAPI, terminal: Terminal) -> None:
+    @app.post("/v1/drawer")
+    def drawer() -> Response:
+        done = terminal.open_drawer()
+        if done.drawer == "not opened":
+            raise Conflict("DRAWER_NOT_OPENED", done.text, hint=done.hint)
+        return answer(done)
+
     @app.get("/v1/state")
     def state() -> Response:
         return answer(terminal.state())

@@ -28,6 +28,7 @@ from loyalty.redeem import most_redeemable, points_needed, worth_minor
 from loyalty.reward import Reward, why_not
 from loyalty.sale import Sale
 from loyalty.standing import Standing
+from loyalty.words import say
 from offline_store import histories, journal, members, receipts, rights, settings
 from offline_store.errors import CommitUnknown
 from offline_store.histories import Known
@@ -36,7 +37,7 @@ from offline_store.moment import Moment, moment
 from offline_store.store import Store
 from pos_plugin import explaining, pricing
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.identifying import Identifying
+from pos_plugin.identifying import Identified, Identifying
 from pos_plugin.pricing import Priced
 from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
 from pos_plugin.receipts import Layout, PointsShown, explained, sale_receipt
@@ -81,25 +82,34 @@ class Checkout:
         look_up_card: Callable[[str], str | None] = lambda card: None,
         look_up_phone: Callable[[str], str | None] = lambda phone: None,
         recorded: Callable[[], None] = lambda: None,
+        told: Callable[[Identified | Quote | Completed | None], None] = lambda what: None,
         operators: Mapping[str, str] | None = None,
     ) -> None:
-        """`operators`: the card or member reference of each operator who is a member."""
+        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see."""
         self.store = store
         self.layout = layout
+        self.language = layout.cashier_language or layout.language
         self.clock = clock
         self.random_bytes = random_bytes
         self.connection = connection
         self._started_at = clock()
         self._fetch_rights = fetch_rights
-        cards = Identifying(store, clock, look_up_card, look_up_phone)
-        self.identify = cards.identify
-        self.card_read = cards.card_read
+        self._cards = Identifying(store, clock, look_up_card, look_up_phone)
+        self.card_read = self._cards.card_read
         self._recorded = recorded
+        self._told = told
         self._operators = operators or {}
         self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
         self._fetching: Counter[str] = Counter()
         self._lock = threading.RLock()
+
+    def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
+        """Who or what a code is, as `Identifying` says it."""
+        found = self._cards.identify(scan, entry_mode, symbology)
+        if found.kind == "member":
+            self._told(found)
+        return found
 
     # -- quote
 
@@ -126,7 +136,10 @@ class Checkout:
             if missing > 0 and self.connection().is_online and not training:
                 why = self._fetch_rights(member, missing)
             with self._lock:  # what is free is counted and reserved in one go
-                return self._quote(asked, wanted, rejected, why, training=training)
+                quote = self._quote(asked, wanted, rejected, why, training=training)
+        if not training:
+            self._told(quote)
+        return quote
 
     def _asked(
         self, db: sqlite3.Connection, sale: Sale, member: str, points: int, reward: str, rejected: list[Rejected]
@@ -162,8 +175,9 @@ class Checkout:
         if times < OFTEN:
             return []
         return [
-            self.layout.say(
+            say(
                 "This member has bought {times} times or more in this shift. See that it is their own card.",
+                self.language,
                 times=OFTEN,
             )
         ]
@@ -195,7 +209,7 @@ class Checkout:
         program, sale, member, recorded = asked.program, asked.sale, asked.member, asked.recorded
         spendable, balance = self._spendable(program, sale.document, member, asked.today)
         if not why and self._reserved(sale.document, member):
-            why = self.layout.say("Another open sale counts on some of them.")
+            why = say("Another open sale counts on some of them.", self.language)
         online = self.connection().is_online
         usable = spendable
         if online and not why and wanted <= spendable:
@@ -203,9 +217,7 @@ class Checkout:
             usable = max(spendable, balance.points - balance.vesting)
         text = ""
         if member:
-            text = explaining.spendable_text(
-                program, usable, balance, why, is_online=online, language=self.layout.language
-            )
+            text = explaining.spendable_text(program, usable, balance, why, is_online=online, language=self.language)
         if wanted > spendable:
             rejected.append(Rejected("NOT_SPENDABLE_HERE", text))
         # A reward may cost nothing: that it can be had shows in that nothing was rejected.
@@ -231,7 +243,7 @@ class Checkout:
             redeemed_minor=result.redeemed_minor,
             due_minor=result.due_minor,
             earn_points=earned.points,
-            earn=[Explained(one.points, one.in_language(self.layout.language)) for one in earned.reasons],
+            earn=[Explained(one.points, one.in_language(self.language)) for one in earned.reasons],
             offers=self._offers(asked, card, balance, spendable, is_online=online),
             rejected=rejected,
             balance=balance.points,
@@ -239,15 +251,15 @@ class Checkout:
             online=online,
             spendable_here=spendable,
             spendable_text=text,
-            receipt_lines=explained(earned.reasons, self.layout.language) if member else [],
+            receipt_lines=explained(earned.reasons, self.language) if member else [],
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
             reward=result.reward,
             off=result.off.lines,
             taken=result.taken,
             usable_from=earned.usable_from if member and earned.points else "",
-            tier=explaining.tier_shown(program, asked.standing, self.layout.language) if member else None,
-            benefits=explaining.benefits(program, result.paid, asked.standing, self.layout.language) if member else [],
+            tier=explaining.tier_shown(program, asked.standing, self.language) if member else None,
+            benefits=explaining.benefits(program, result.paid, asked.standing, self.language) if member else [],
             donated_minor=result.effects.donated_minor if member else 0,
             notes=asked.notes,
         )
@@ -261,7 +273,9 @@ class Checkout:
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
         with self._lock:
-            self._quotes.pop(quote_id, None)
+            was_open = self._quotes.pop(quote_id, None) is not None
+        if was_open:
+            self._told(None)
 
     def sign_off(self, operator: str) -> int:
         """Ends every open quote of an operator; answers how many."""
@@ -269,6 +283,8 @@ class Checkout:
             theirs = [key for key, one in self._quotes.items() if one.sale.operator == operator]
             for quote_id in theirs:
                 del self._quotes[quote_id]
+        if theirs:
+            self._told(None)
         return len(theirs)
 
     def needs_rights(self, member: str) -> bool:
@@ -313,6 +329,7 @@ class Checkout:
             ends_at = self.clock() + timedelta(seconds=QUOTE_LIFE_S)
             self._committed[quote_id] = (completed.number, ends_at)
         self._recorded()
+        self._told(completed)
         return completed
 
     def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str) -> Completed:
@@ -376,7 +393,7 @@ class Checkout:
         if key:
             db.execute("INSERT INTO request (key, number) VALUES (?, ?)", (key, new.number))
         document = self._receipt(db, at, new, one, result, known, connection)
-        receipts.keep(db, new.number, encode_document(document))
+        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
         return _completed(new, body, result.paid.total_minor, result.taken, document.text())
 
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
@@ -394,7 +411,7 @@ class Checkout:
         known: Known,
         connection: Connection,
     ) -> Document:
-        shown, tier, benefits = None, None, list[str]()
+        shown, tier, benefits, in_reach = None, None, list[str](), None
         program, day, earned = one.program, new.envelope.business_day, result.award.points
         if one.member:
             shown = points_shown(db, at, program, new, one.member, one.card, earned, one.redeem, connection)
@@ -404,6 +421,9 @@ class Checkout:
                     program, standing_of(program, history, known.profile, day), self.layout.language
                 )
             benefits = explaining.benefits(program, result.paid, result.standing, self.layout.language)
+            if shown.is_current and "reach" in self.layout.template.blocks:
+                points = shown.balance.points
+                in_reach = explaining.next_reward(program, result.paid, result.standing, points, self.layout.language)
         return sale_receipt(
             program,
             self.layout,
@@ -414,6 +434,7 @@ class Checkout:
             priced=result,
             tier=tier,
             benefits=benefits,
+            in_reach=in_reach,
         )
 
     def _again(self, db: sqlite3.Connection, known: Entry, one: OpenQuote) -> Completed:
@@ -508,24 +529,22 @@ class Checkout:
         """How many points the sale would take if they are to be had here."""
         program, member = asked.program, asked.member
         if not member:
-            rejected.append(Rejected("NO_MEMBER", self.layout.say("Scan the member's card first.")))
+            rejected.append(Rejected("NO_MEMBER", say("Scan the member's card first.", self.language)))
             return 0
         if not self.card_read(member):
-            sentence = self.layout.say("To use points, scan the card itself; a phone number or name will not do.")
+            sentence = say("To use points, scan the card itself; a phone number or name will not do.", self.language)
             rejected.append(Rejected("CARD_NOT_READ", sentence))
             return 0
         reward, points, total_minor = asked.reward, asked.redeem_points, asked.paid.total_minor
         if reward is not None:
             failed = why_not(reward, asked.paid, asked.standing, reward.points)
             if failed:
-                rejected.append(
-                    Rejected("REWARD_NOT_NOW", explaining.refusal(program, reward, failed, self.layout.language))
-                )
+                rejected.append(Rejected("REWARD_NOT_NOW", explaining.refusal(program, reward, failed, self.language)))
             return 0 if failed else reward.points
         if not program.redeem.points:
             if points:
                 rejected.append(
-                    Rejected("ONLY_REWARDS", self.layout.say("Points buy rewards in this programme, no money off."))
+                    Rejected("ONLY_REWARDS", say("Points buy rewards in this programme, no money off.", self.language))
                 )
             return 0
         most = most_redeemable(program, total_minor, points)
@@ -533,7 +552,7 @@ class Checkout:
             rejected.append(
                 Rejected(
                     "MORE_THAN_TOTAL",
-                    self.layout.say("This sale can take at most {points}.", points=program.unit.counted(most)),
+                    say("This sale can take at most {points}.", self.language, points=program.unit.counted(most)),
                 )
             )
         return most
@@ -548,8 +567,8 @@ class Checkout:
         offers = []
         if points > 0:
             worth = worth_minor(program, points)
-            offers.append(explaining.money_offer(program, points, worth, self.layout.language))
-        return offers + explaining.reward_offers(program, paid, asked.standing, usable, self.layout.language)
+            offers.append(explaining.money_offer(program, points, worth, self.language))
+        return offers + explaining.reward_offers(program, paid, asked.standing, usable, self.language)
 
     def _recorded_before(self, db: sqlite3.Connection, sale: Sale) -> SaleBody | None:
         """The sale as it stands in the journal; None where it is new, Conflict where it stands with other content."""

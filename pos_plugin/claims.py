@@ -133,5 +133,5 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
         reference=receipt_reference(at.who.terminal, new.number),
         points=shown,
     )
-    receipts.keep(db, new.number, encode_document(document))
+    receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
     return new

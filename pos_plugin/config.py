@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from loyalty.toml_table import Table, TomlError, checked, read_toml
 from loyalty.words import Language
+from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
 
 FILE = "till.toml"
@@ -24,6 +26,15 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 # address = "tcp://192.168.1.50:9100"          # or serial:///dev/ttyUSB0?baud=19200
 # profile = "default"                          # a name of the ESC/POS printer database
 # width_columns = 42                           # 32 on 58 mm paper, 42 or 48 on 80 mm
+
+[drawer]
+# pin = 2                                      # of the printer's drawer connector: 2, or 5 for a second drawer
+# open_is = "not wired"                        # what its switch says when it is open: "high" or "low"
+
+[display]
+# address = "serial:///dev/ttyUSB1?baud=9600"  # the customer's two lines; or tcp://192.168.1.51:9100
+# dialect = "escpos"                           # or "cd5220"
+# columns = 20
 
 [scanner]
 # port = "/dev/ttyACM0"                        # or COM3
@@ -64,6 +75,38 @@ class PrinterSettings(Table):
     width_columns: int = Field(default=42, ge=24, le=64)
 
 
+class DrawerSettings(Table):
+    """`open_is`: the level of the drawer's switch when it is open; not wired, or not known, is no proof that it opened."""
+
+    pin: Literal[2, 5] = 2
+    open_is: Literal["high", "low", "not wired"] = "not wired"
+
+
+def _one_byte_page(codec: str) -> str:
+    try:
+        is_known = len("a".encode(codec)) == 1
+    except (LookupError, UnicodeError):
+        is_known = False
+    if not is_known:
+        raise ValueError("must be a code page by Python's name, like cp857 or cp1254")
+    return codec
+
+
+class DisplaySettings(Table):
+    """`address` is a wire as `drivers.wires.wire_from_url` reads it; empty is no display. `idle` stands while nothing happens.
+
+    `code_pages` are those that this display has beside those of its dialect, as its manual numbers them for ESC t.
+    """
+
+    address: str = ""
+    dialect: Literal["escpos", "cd5220"] = "escpos"
+    columns: int = Field(default=20, ge=16, le=40)
+    idle: list[str] = Field(default=[], max_length=2)
+    code_pages: dict[Annotated[str, AfterValidator(_one_byte_page)], Annotated[int, Field(ge=0, le=255)]] = Field(
+        default={}, max_length=32
+    )
+
+
 class ScannerSettings(Table):
     """`port` is a serial device or `socket://host:port`; empty is no scanner. `prefix` as the reader is set up.
 
@@ -93,14 +136,12 @@ class OperatorSettings(Table):
 class Config(Table):
     shop: Shop = Shop()
     printer: PrinterSettings = PrinterSettings()
+    drawer: DrawerSettings = DrawerSettings()
+    display: DisplaySettings = DisplaySettings()
     scanner: ScannerSettings = ScannerSettings()
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
     operators: OperatorSettings = OperatorSettings()
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(self.printer.width_columns, tuple(self.shop.header), tuple(self.shop.footer), self.shop.language)
 
 
 def read_config(folder: Path) -> Config:
@@ -113,6 +154,22 @@ def read_config(folder: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(file), [f"it cannot be read: {error}"]) from error
     return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError)
+
+
+def read_layout(folder: Path, config: Config) -> tuple[Layout, Logo | None]:
+    """How this till's receipts look, and the picture that they name. Raises TemplateError."""
+    template, logo = read_template(folder, config.printer.width_columns)
+    shop = config.shop
+    layout = Layout(
+        config.printer.width_columns,
+        tuple(shop.header),
+        tuple(shop.footer),
+        template.language or shop.language,
+        template,
+        logo.digest if logo else "",
+        shop.language,
+    )
+    return layout, logo
 
 
 def write_server_url(folder: Path, url: str) -> None:

@@ -202,6 +202,20 @@ def _settings(till: _Till) -> Iterator[Finding]:
     else:
         there = (till.folder / FILE).exists()
         yield Finding("Settings", True, f"{FILE} is valid" if there else f"there is no {FILE}: all is as it comes")
+        yield from _receipt_layout(till.folder, till.config.printer.width_columns)
+
+
+def _receipt_layout(folder: Path, width_columns: int) -> Iterator[Finding]:
+    from pos_plugin.receipt_template import FILE, TemplateError, read_template
+
+    if not (folder / FILE).exists():
+        return
+    try:
+        read_template(folder, width_columns)
+    except TemplateError as error:
+        yield Finding("Receipts", False, f"{error.source}: {'; '.join(error.problems)}", error.hint)
+    else:
+        yield Finding("Receipts", True, f"{FILE} is valid")
 
 
 def _program(till: _Till) -> Iterator[Finding]:

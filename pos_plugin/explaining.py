@@ -14,6 +14,8 @@ from offline_store.members import Balance
 from pos_plugin.quotes import Offer, TierShown
 
 MOST_IN_REACH = 3
+NOT_FOR_THEM = frozenset({"tiers", "segments", "stores", "starts", "ends", "limits", "stock", "birthday"})
+"""Why a reward is out of reach whatever is bought next time; for what else it is refused, another sale may do."""
 
 _WHY_NOT = {
     "points": text("{title} takes {points}."),
@@ -84,6 +86,21 @@ def reward_offers(program: Program, paid: Sale, standing: Standing, usable: int,
             words = say("{reward} for {points}: {missing} more", language, reward=title, points=price, missing=missing)
             near.append(Offer(reward.points, worth, words, reward.name, title, missing))
     return can + sorted(near, key=lambda one: one.missing_points)[:MOST_IN_REACH]
+
+
+def next_reward(
+    program: Program, paid: Sale, standing: Standing, points: int, language: str = "en"
+) -> tuple[int, str] | None:
+    """How many points are missing to the next thing that points buy, and what it is; None where nothing is beyond them."""
+    found = [
+        (reward.points - points, in_language(reward.title, language))
+        for reward in program.reward
+        if reward.points > points and why_not(reward, paid, standing, reward.points) not in NOT_FOR_THEM
+    ]
+    least = program.redeem.points
+    if least > points:
+        found.append((least - points, say("{amount} off", language, amount=Money(program.redeem.worth_minor))))
+    return min(found, default=None)
 
 
 def tier_shown(program: Program, standing: Standing, language: str = "en") -> TierShown | None:

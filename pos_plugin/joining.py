@@ -10,7 +10,8 @@ import sqlite3
 
 import msgspec
 
-from ledger.identifiers import new_reference
+from drivers.document import encode_document
+from ledger.identifiers import new_reference, receipt_reference
 from ledger.keys import phone_hash, seal
 from ledger.wire import MemberDetails
 from loyalty.award import gift, standing_of
@@ -18,20 +19,22 @@ from loyalty.card import MemberCard, member_card, new_card_number
 from loyalty.days import is_month_day
 from loyalty.sale import document_name
 from loyalty.standing import NO_HISTORY, Profile
-from offline_store import histories, members, settings
+from offline_store import histories, members, receipts, settings
 from offline_store.moment import Moment
 from pos_plugin.activities import give
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.slips import enrolment_slip
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """A new member with their card's number in full: shown once, on this page."""
+    """A new member with their card's number in full: shown once, on this page. `reference` is that of their slip, if there is."""
 
     member: str
     card: str
     initials: str
     points: int = 0
+    reference: str = ""
 
 
 def join(
@@ -55,7 +58,8 @@ def join(
         program = checkout.moment(db).program
         rules = program.cards.rules
         sealing_key, phone_key = settings.get(db, "sealing_key"), settings.get(db, "phone_key")
-    if not card:
+    is_new_number = not card
+    if is_new_number:
         card = new_card_number(rules, lambda count: "".join(str(secrets.randbelow(10)) for _ in range(count)))
     if not isinstance(member_card(rules, card), MemberCard):
         raise BadRequest(
@@ -82,13 +86,13 @@ def join(
     initials = "".join(f"{word[0].upper()}." for word in name.split()[:3])
     member = new_reference(checkout.random_bytes)
 
-    def work(db: sqlite3.Connection) -> int:
+    def work(db: sqlite3.Connection) -> Joined:
         if members.member_of_card(db, card) is not None:
             raise Conflict("CARD_TAKEN", "Somebody has joined with this card already.", hint="Scan it to see.")
         at = checkout.moment(db)
         brought_by = _referrer(db, referrer)
         details = MemberDetails(member, [card], at.recorded_at, sealed, birthday, charity)
-        members.join(db, at, details, initials, referrer=brought_by)
+        new = members.join(db, at, details, initials, referrer=brought_by)
         profile = Profile(birthday=birthday, is_referred=bool(brought_by), charity=charity)
         histories.know(db, member, profile)
         if phone:
@@ -96,10 +100,23 @@ def join(
                 "INSERT INTO phone (phone_hash, member) VALUES (?, ?) ON CONFLICT (phone_hash) DO NOTHING",
                 (phone_hash(phone_key, phone), member),
             )
-        return _welcome(checkout, db, at, member, profile, brought_by, operator)
+        points = _welcome(checkout, db, at, member, profile, brought_by, operator)
+        reference = ""
+        if checkout.layout.template.slips.enrolment:
+            reference = receipt_reference(at.who.terminal, new.number)
+            slip = enrolment_slip(
+                at.program,
+                checkout.layout,
+                at=at.occurred_at,
+                card=card,
+                is_new_number=is_new_number,
+                points=points,
+                reference=reference,
+            )
+            receipts.keep(db, new.number, encode_document(slip))
+        return Joined(member, card, initials, points, reference)
 
-    points = checkout.store.write(work)
-    return Joined(member, card, initials, points)
+    return checkout.store.write(work)
 
 
 def _referrer(db: sqlite3.Connection, referrer: str) -> str:

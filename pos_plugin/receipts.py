@@ -1,25 +1,34 @@
 """Receipts: the sale, and the block that tells the member about points, in words that are true when they are printed.
 
 Where the till has just heard from head office there is one balance line. Where it has not, what is known and what happened
-here since stand apart, and no figure merges the two.
+here since stand apart, and no figure merges the two. Which parts there are, in which order and in whose words is the shop's
+template (`receipt_template`); what a part says is decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Literal
 
-from drivers.document import Block, Cut, Document, Feed, Text, display_columns
+from drivers.document import Barcode, Block, Cut, Document, Feed, Picture, Qr, Text, display_columns
 from loyalty.card import masked
 from loyalty.days import day_before
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
+from loyalty.reward import Reward
 from loyalty.sale import LineItem, Sale
-from loyalty.words import Money, Reason, Value, in_language, money, said, say, text, translated
+from loyalty.words import Money, Reason, Value, Words, in_language, money, said, said_with, say, text, translated
 from offline_store.members import Balance
 from pos_plugin.pricing import Priced, reward_named
 from pos_plugin.quotes import TierShown
+from pos_plugin.receipt_template import OF_MEMBERS, SALE, WORDINGS, Template, fields_of
+
+Align = Literal["left", "center", "right"]
+
+DEFAULT = Template()
 
 MONTHS = (
     text("Jan"),
@@ -39,15 +48,32 @@ MONTHS = (
 
 @dataclass(frozen=True)
 class Layout:
-    """How a shop's receipts look: columns of the paper, lines above the sale and below everything, their language."""
+    """How a shop's receipts look: columns of the paper, lines above the sale and below everything, their language.
+
+    The rest is the template. `logo` is the digest of the picture; `cashier_language` that of what is read out, where it differs.
+    """
 
     width_columns: int = 42
     header: tuple[str, ...] = ()
     footer: tuple[str, ...] = ()
     language: str = "en"
+    template: Template = DEFAULT
+    logo: str = ""
+    cashier_language: str = ""
 
     def say(self, template: str, **values: Value) -> str:
         return say(template, self.language, **values)
+
+    def word(self, name: str, **values: Value) -> str:
+        """A wording that the shop may replace, in its words or the product's."""
+        own: Words | None = getattr(self.template.words, name)
+        if own is None:
+            return say(WORDINGS[name], self.language, **values)
+        return said_with(in_language(own, self.language), self.language, shop=self.shop, **values)
+
+    @property
+    def shop(self) -> str:
+        return self.header[0] if self.header else ""
 
     def money(self, minor: int) -> str:
         return money(minor, self.language)
@@ -55,13 +81,28 @@ class Layout:
     def columns(self, left: str, right: str) -> str:
         return columns(left, right, self.width_columns)
 
-    def wrapped(self, sentence: str) -> list[Block]:
-        return [Text(line) for line in wrapped(sentence, self.width_columns)]
+    def wrapped(self, sentence: str, align: Align = "left", *, bold: bool = False) -> list[Block]:
+        return [Text(line, bold=bold, align=align) for line in wrapped(sentence, self.width_columns)]
 
-    def spread(self, words: str, figure: str) -> list[Block]:
+    def spread(self, words: str, figure: str, indent: str = "  ") -> list[Block]:
         """Words of any length, over several lines where they need it, and a figure at the end of the last."""
-        *first, last = wrapped(words, self.width_columns - display_columns(figure) - 3)
-        return [*(Text(f"  {line}") for line in first), Text(self.columns(f"  {last}", figure))]
+        *first, last = wrapped(words, self.width_columns - display_columns(figure) - 1 - len(indent))
+        return [*(Text(f"{indent}{line}") for line in first), Text(self.columns(f"{indent}{last}", figure))]
+
+    @cached_property
+    def fixed(self) -> dict[str, list[Block]]:
+        """The blocks that are the same on every receipt."""
+        return {
+            "header": [
+                block
+                for index, line in enumerate(self.header)
+                for block in self.wrapped(line, "center", bold=index == 0)
+            ],
+            "footer": [block for line in self.footer for block in self.wrapped(line, "center")],
+            "logo": [Picture(self.logo)] if self.logo else [],
+            "rule": [Text("-" * self.width_columns)],
+            "blank": [Feed()],
+        }
 
 
 @dataclass(frozen=True)
@@ -93,51 +134,43 @@ def sale_receipt(
     priced: Priced,
     tier: TierShown | None = None,
     benefits: Sequence[str] = (),
+    in_reach: tuple[int, str] | None = None,
     is_training: bool = False,
 ) -> Document:
     """The receipt of a sale. Without a member it says what could have been earned, and how to claim it.
 
     What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
-    tax, below the sum of it.
+    tax, below the sum of it. `in_reach`: points that are missing, and for which reward. A document without blocks is not for
+    printing: the shop's own till prints the sale, and there is nothing to say about points.
     """
-    say, columns = layout.say, layout.columns
-    blocks = _heading(layout, sale.sold_at, is_training=is_training)
-    off = priced.off.lines
-    for line in sale.lines:
-        name = name_of(line)
-        if line.quantity_milli not in (0, 1000):
-            name = f"{quantity(line.quantity_milli)} x {name}"
-        blocks.append(Text(columns(name, layout.money(line.amount_minor))))
-        if off and line.line_id in off:
-            blocks.append(Text(columns("  " + say("member price"), layout.money(-off[line.line_id]))))
-    blocks.append(Text("-" * layout.width_columns))
     reward = reward_named(program, priced.reward)
-    if priced.redeemed_minor:
-        paid = in_language(reward.title, layout.language) if reward else say("Paid with points")
-        blocks.append(Text(columns(say("Subtotal"), layout.money(priced.paid.total_minor))))
-        blocks.append(Text(columns(paid, layout.money(-priced.redeemed_minor))))
-        shares = [(name_of(line), priced.taken[line.line_id]) for line in sale.lines if line.line_id in priced.taken]
-        if len(sale.lines) > 1:
-            blocks += [
-                Text(columns("  " + say("of it {name}", name=name), layout.money(share))) for name, share in shares
-            ]
-    total = say("TOTAL {currency}", currency=sale.currency)
-    blocks.append(Text(columns(total, layout.money(priced.due_minor)), bold=True))
-    blocks.append(Feed())
+    parts = {
+        "lines": _lines(layout, sale, priced),
+        "discounts": _discounts(layout, sale, priced, reward),
+        "totals": [_total(layout, "total", sale.currency, priced.due_minor)],
+    }
+    if sale.operator:
+        parts["operator"] = layout.wrapped(layout.word("operator", operator=sale.operator), "center")
     if points is not None:
-        blocks += points_block(program, points, layout, worth_saying(priced.award.reasons))
-        if reward and not priced.redeemed_minor:
-            title = in_language(reward.title, layout.language)
-            blocks += layout.wrapped(say("For your points: {reward}", reward=title) if reward.points else title)
-        blocks += _beside_points(program, priced, layout)
-        blocks += [block for line in (*_tier_lines(tier, layout), *benefits) for block in layout.wrapped(line)]
+        parts["points"] = points_block(program, points, layout, worth_saying(priced.award.reasons))
+        parts["points"] += _with_points(program, priced, reward, layout)
+        parts["expiry"] = expiry_lines(program, points, layout)
+        parts["charity"] = _charity(program, priced, layout)
+        parts["tier"] = _paragraphs(_tier_lines(tier, layout), layout)
+        parts["offers"] = _paragraphs(benefits, layout)
+        if in_reach and points.is_current:
+            missing = program.unit.counted(in_reach[0])
+            parts["reach"] = layout.wrapped(layout.word("reach", points=missing, reward=in_reach[1]))
     elif could_have_earned and program.claim.within_days and not is_training:
         could = program.unit.counted(could_have_earned)
-        days = program.claim.within_days
-        blocks += layout.wrapped(
-            say("You could have earned {points}: scan within {days} days", points=could, days=days)
-        )
-    return _ended(blocks, layout, reference)
+        parts["claim"] = layout.wrapped(layout.word("claim", points=could, days=program.claim.within_days))
+        if reference and "claim code" in layout.template.blocks:
+            link = layout.template.claim_link
+            parts["claim code"] = [*parts["claim"], Qr(link.format(reference=reference) if link else reference)]
+    if layout.template.note:
+        figures = {"total": layout.money(priced.due_minor), "currency": sale.currency, "operator": sale.operator}
+        parts |= _notes(layout, sale.sold_at, reference, points, tier, figures)
+    return _laid_out(layout, parts, sale.sold_at, reference, is_training=is_training)
 
 
 def return_receipt(
@@ -156,31 +189,134 @@ def return_receipt(
 ) -> Document:
     """The slip of a return or void, with the tier as it is now: what came back may have carried it."""
     say, columns = layout.say, layout.columns
-    blocks = _heading(layout, at)
-    blocks.append(Text(say("VOID") if is_void else say("RETURN"), bold=True, align="center"))
-    blocks.append(Text(columns(say("Of receipt"), sale_reference)))
-    blocks.append(Text(columns(say("Goods returned"), layout.money(returned_minor))))
+    parts: dict[str, list[Block]] = {
+        "lines": [
+            Text(say("VOID") if is_void else say("RETURN"), bold=True, align="center"),
+            Text(columns(say("Of receipt"), sale_reference)),
+            Text(columns(say("Goods returned"), layout.money(returned_minor))),
+        ],
+        "totals": [
+            Text(
+                columns(say("REFUND {currency}", currency=currency), layout.money(returned_minor - restored_minor)),
+                bold=True,
+            )
+        ],
+    }
     if restored_minor:
-        blocks.append(Text(columns(say("Given back as points"), layout.money(-restored_minor))))
-    refund = say("REFUND {currency}", currency=currency)
-    blocks.append(Text(columns(refund, layout.money(returned_minor - restored_minor)), bold=True))
-    blocks.append(Feed())
+        parts["discounts"] = [Text(columns(say("Given back as points"), layout.money(-restored_minor)))]
     if points is not None:
-        blocks += points_block(program, points, layout)
-        blocks += [block for line in _tier_lines(tier, layout) for block in layout.wrapped(line)]
-    return _ended(blocks, layout, reference)
+        parts["points"] = points_block(program, points, layout)
+        parts["expiry"] = expiry_lines(program, points, layout)
+        parts["tier"] = _paragraphs(_tier_lines(tier, layout), layout)
+    parts |= _notes(layout, at, reference, points, tier, {})
+    return _laid_out(layout, parts, at, reference)
 
 
 def claim_receipt(
     program: Program, layout: Layout, *, at: str, sale_reference: str, reference: str, points: PointsShown
 ) -> Document:
     """The slip of a forgotten card that was attached to an earlier sale."""
-    blocks = _heading(layout, at)
-    blocks.append(Text(layout.say("POINTS ADDED"), bold=True, align="center"))
-    blocks.append(Text(layout.columns(layout.say("For receipt"), sale_reference)))
-    blocks.append(Feed())
-    blocks += points_block(program, points, layout)
-    return _ended(blocks, layout, reference)
+    title: list[Block] = [
+        Text(layout.say("POINTS ADDED"), bold=True, align="center"),
+        Text(layout.columns(layout.say("For receipt"), sale_reference)),
+        Feed(),
+    ]
+    parts = {
+        "points": title + points_block(program, points, layout),
+        "expiry": expiry_lines(program, points, layout),
+        **_notes(layout, at, reference, points, None, {}),
+    }
+    return _laid_out(layout, parts, at, reference)
+
+
+def _lines(layout: Layout, sale: Sale, priced: Priced) -> list[Block]:
+    columns, off, blocks = layout.columns, priced.off.lines, list[Block]()
+    wraps = layout.template.long_names == "wrap"
+    for line in sale.lines:
+        name = name_of(line)
+        if line.quantity_milli not in (0, 1000):
+            name = f"{quantity(line.quantity_milli)} x {name}"
+        amount = layout.money(line.amount_minor)
+        if wraps:
+            blocks += layout.spread(name, amount, "")
+        else:
+            blocks.append(Text(columns(name, amount)))
+        if off and line.line_id in off:
+            blocks.append(Text(columns("  " + layout.word("member_price"), layout.money(-off[line.line_id]))))
+    return blocks + layout.fixed["rule"]
+
+
+def _discounts(layout: Layout, sale: Sale, priced: Priced, reward: Reward | None) -> list[Block]:
+    if not priced.redeemed_minor:
+        return []
+    columns, money = layout.columns, layout.money
+    paid = in_language(reward.title, layout.language) if reward else layout.word("paid_with_points")
+    blocks: list[Block] = [
+        Text(columns(layout.word("subtotal"), money(priced.paid.total_minor))),
+        Text(columns(paid, money(-priced.redeemed_minor))),
+    ]
+    if len(sale.lines) > 1:
+        shares = [(name_of(line), priced.taken[line.line_id]) for line in sale.lines if line.line_id in priced.taken]
+        blocks += [Text(columns("  " + layout.say("of it {name}", name=name), money(share))) for name, share in shares]
+    return blocks
+
+
+def _total(layout: Layout, word: str, currency: str, minor: int) -> Block:
+    return Text(layout.columns(layout.word(word, currency=currency), layout.money(minor)), bold=True)
+
+
+def _with_points(program: Program, priced: Priced, reward: Reward | None, layout: Layout) -> list[Block]:
+    """What the sale did with points beside moving them: what was handed over for them, and when they can be used."""
+    lines = list[str]()
+    if reward and not priced.redeemed_minor:
+        title = in_language(reward.title, layout.language)
+        lines.append(layout.say("For your points: {reward}", reward=title) if reward.points else title)
+    if priced.award.points and priced.award.usable_from:
+        day = date_words(priced.award.usable_from, layout.language)
+        lines.append(layout.say("This sale's points: use from {day}", day=day))
+    return _paragraphs(lines, layout)
+
+
+def _charity(program: Program, priced: Priced, layout: Layout) -> list[Block]:
+    if not priced.effects.donated_minor:
+        return []
+    charity = said(program.giving.chosen(priced.effects.charity).title) if program.giving else priced.effects.charity
+    return layout.wrapped(layout.word("charity", amount=Money(priced.effects.donated_minor), charity=charity))
+
+
+def _paragraphs(lines: Sequence[str], layout: Layout) -> list[Block]:
+    return [block for line in lines for block in layout.wrapped(line)]
+
+
+def _notes(
+    layout: Layout,
+    at: str,
+    reference: str,
+    points: PointsShown | None,
+    tier: TierShown | None,
+    figures: Mapping[str, str],
+) -> dict[str, list[Block]]:
+    """The shop's own texts. One that names what is not known now, as the balance offline, is left out as a whole."""
+    if not layout.template.note:
+        return {}
+    known = {
+        "shop": layout.shop,
+        "reference": reference,
+        "day": date_words(at[:10], layout.language),
+        "time": at[11:16],
+    }
+    known |= figures
+    if points is not None:
+        known |= {"card": masked(points.card) if points.card else "", "earned": f"{points.earned:+d}"}
+        known["balance"] = str(points.balance.points) if points.is_current else ""
+        known["tier"] = tier.title if tier else ""
+    parts = {}
+    for note in layout.template.note:
+        words = in_language(note.says, layout.language)
+        if all(known.get(field) for field in fields_of(words)):
+            said_so = words.format_map(known)
+            parts[note.name] = layout.wrapped(said_so, note.align, bold=note.bold)
+    return parts
 
 
 def name_of(line: LineItem) -> str:
@@ -196,54 +332,60 @@ def _tier_lines(tier: TierShown | None, layout: Layout) -> list[str]:
     return [until, tier.text] if tier.text else [until]
 
 
-def _beside_points(program: Program, priced: Priced, layout: Layout) -> list[Block]:
-    """What the sale did beside moving points: when they can be used, what goes to charity."""
-    say, lines = layout.say, list[str]()
-    if priced.award.points and priced.award.usable_from:
-        day = date_words(priced.award.usable_from, layout.language)
-        lines.append(say("This sale's points: use from {day}", day=day))
-    if priced.effects.donated_minor:
-        charity = (
-            said(program.giving.chosen(priced.effects.charity).title) if program.giving else priced.effects.charity
-        )
-        amount = Money(priced.effects.donated_minor)
-        lines.append(say("{amount} goes to {charity}", amount=amount, charity=charity))
-    return [block for line in lines for block in layout.wrapped(line)]
-
-
 def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: Sequence[Reason] = ()) -> list[Block]:
-    """The member's points. Signs always; the date is the last day on which points can be used. `reasons` explain the sale's."""
+    """The member's points, in the shop's order of lines. Signs always. `reasons` explain the sale's."""
     say, columns, balance = layout.say, layout.columns, shown.balance
     card = say("Card {card}", card=masked(shown.card)) if shown.card else ""
-    lines: list[Block] = [Text(columns(program.unit.heading(layout.language), card), bold=True)]
+    earlier = balance.since - shown.earned + shown.used
+    told: list[Block]
+    since: list[Block] = []
     if shown.is_current:
         worth = worth_minor(program, balance.points)
         value = say("(worth {amount})", amount=Money(worth)) if worth > 0 else ""
-        lines.append(Text(columns(say("New balance {points}", points=balance.points), value)))
+        told = [Text(columns(say("New balance {points}", points=balance.points), value))]
     elif balance.as_of:
-        told = local(program, balance.as_of)
-        day = f"{told.day} {say(MONTHS[told.month - 1])} {told:%H:%M}"
-        lines.append(Text(columns(say("Balance {moment}", moment=day), str(balance.known))))
-        earlier = balance.since - shown.earned + shown.used
-        words = say("Earned here since") if earlier >= 0 else say("Used here since")
-        lines.append(Text(columns(words, f"{earlier:+d}")))
+        moment = local(program, balance.as_of)
+        day = f"{moment.day} {say(MONTHS[moment.month - 1])} {moment:%H:%M}"
+        told = [Text(columns(say("Balance {moment}", moment=day), str(balance.known)))]
+        since = [Text(columns(say("Earned here since") if earlier >= 0 else say("Used here since"), f"{earlier:+d}"))]
     else:
-        earlier = balance.since - shown.earned + shown.used
-        lines.append(Text(columns(say("Earned at this till before"), f"{earlier:+d}")))
-    lines.append(Text(columns(say("This sale") if shown.earned >= 0 else say("Taken back"), f"{shown.earned:+d}")))
-    for reason in reasons:
-        words = reason.in_language(layout.language)
-        lines += layout.spread(words, f"{reason.points:+d}" if reason.points else "")
+        told = [Text(columns(say("Earned at this till before"), f"{earlier:+d}"))]
+    lines: dict[str, list[Block]] = {
+        "balance": told,
+        "since": since,
+        "sale": [Text(columns(say("This sale") if shown.earned >= 0 else say("Taken back"), f"{shown.earned:+d}"))],
+    }
+    if reasons:
+        lines["why"] = [
+            block
+            for reason in reasons
+            for block in layout.spread(
+                reason.in_language(layout.language), f"{reason.points:+d}" if reason.points else ""
+            )
+        ]
     if shown.used:
-        lines.append(Text(columns(say("Used") if shown.used > 0 else say("Given back"), f"{-shown.used:+d}")))
+        used = say("Used") if shown.used > 0 else say("Given back")
+        lines["used"] = [Text(columns(used, f"{-shown.used:+d}"))]
     if balance.points < 0 and (shown.is_current or not balance.as_of):
-        lines += layout.wrapped(say("Next {points} cover your return", points=program.unit.counted(-balance.points)))
+        owed = program.unit.counted(-balance.points)
+        lines["here"] = layout.wrapped(say("Next {points} cover your return", points=owed))
     elif not shown.is_current and not shown.is_online:
-        lines.append(Text(columns(say("Can use here today"), str(shown.spendable_here))))
-    elif shown.is_current and balance.expiring and program.expire.warns_on(balance.next_expiry, shown.today):
-        last = date_words(day_before(balance.next_expiry), layout.language)
-        lines += layout.wrapped(say("Use {points} by {day}", points=program.unit.short(balance.expiring), day=last))
-    return lines
+        lines["here"] = [Text(columns(say("Can use here today"), str(shown.spendable_here)))]
+    blocks: list[Block] = [Text(columns(program.unit.heading(layout.language), card), bold=True)]
+    for name in layout.template.points_lines:
+        blocks += lines.get(name, ())
+    return blocks
+
+
+def expiry_lines(program: Program, shown: PointsShown, layout: Layout) -> list[Block]:
+    """Points that end soon, with the last day on which they can be used; only while it is known that they are there."""
+    balance = shown.balance
+    if not shown.is_current or balance.points < 0 or not balance.expiring:
+        return []
+    if not program.expire.warns_on(balance.next_expiry, shown.today):
+        return []
+    last = date_words(day_before(balance.next_expiry), layout.language)
+    return layout.wrapped(layout.word("expiry", points=program.unit.short(balance.expiring), day=last))
 
 
 def explained(reasons: tuple[Reason, ...], language: str = "en") -> list[str]:
@@ -287,28 +429,78 @@ def columns(left: str, right: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
+    """Lines of whole words; a word that is longer than a line goes on in the next."""
     lines = [""]
     for word in text.split():
-        if lines[-1] and display_columns(lines[-1]) + 1 + display_columns(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}".strip()
+        rest = word
+        if lines[-1] and display_columns(lines[-1]) + 1 + display_columns(rest) > width:
+            lines.append("")
+        while display_columns(rest) > width:
+            head = columns(rest, "", width)
+            head = head or rest[:1]  # a character that is wider than the paper
+            lines[-1] = head
+            lines.append("")
+            rest = rest[len(head) :]
+        lines[-1] = f"{lines[-1]} {rest}" if lines[-1] else rest
     return lines
 
 
-def _heading(layout: Layout, at: str, *, is_training: bool = False) -> list[Block]:
-    blocks: list[Block] = [Text(line, bold=index == 0, align="center") for index, line in enumerate(layout.header)]
-    blocks.append(Text(at.replace("T", " ")[:16], align="center"))
+def _laid_out(
+    layout: Layout, parts: dict[str, list[Block]], at: str, reference: str, *, is_training: bool = False
+) -> Document:
+    """The parts of a receipt where the shop wants them: on one paper, or those about points on a slip of their own."""
+    template = layout.template
+    parts = {
+        **layout.fixed,
+        **parts,
+        "date": [Text(at.replace("T", " ")[:16], align="center")],
+        "reference": [],
+    }
     if is_training:
-        blocks.append(Text(layout.say("TRAINING - NOT A SALE"), bold=True, align="center"))
-    blocks.append(Feed())
-    return blocks
-
-
-def _ended(blocks: list[Block], layout: Layout, reference: str) -> Document:
-    blocks.append(Feed())
-    blocks += [Text(line, align="center") for line in layout.footer]
+        parts["date"].append(Text(layout.say("TRAINING - NOT A SALE"), bold=True, align="center"))
     if reference:
-        blocks.append(Text(layout.say("Receipt {reference}", reference=reference), align="center"))
-    blocks.append(Cut())
+        parts["reference"] = layout.wrapped(layout.word("reference", reference=reference), "center")
+        parts["barcode"] = [Barcode(reference)]
+    blocks = list[Block]()
+    if template.points in ("receipt", "none"):
+        is_told = template.points == "receipt"
+        _put(blocks, [name for name in template.blocks if is_told or name not in template.of_members], parts)
+    else:
+        if template.points == "slip" and "totals" in parts:
+            _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
+        if any(parts.get(name) for name in OF_MEMBERS if name in template.blocks):
+            names = [name for name in template.blocks if name not in (*SALE, "operator")]
+            if blocks:
+                blocks[-1] = Cut(partial=True)
+                heads = template.of_members.union(("header", "date", "blank", "reference"))
+                names = [name for name in names if name in heads]
+            _put(blocks, names, parts)
     return Document(layout.width_columns, tuple(blocks))
+
+
+def laid_out_slip(layout: Layout, body: list[Block], at: str, reference: str) -> Document:
+    """A slip of its own: the receipt's head and foot around `body`."""
+    parts: dict[str, list[Block]] = {
+        **layout.fixed,
+        "date": [Text(at.replace("T", " ")[:16], align="center")],
+        "body": body,
+        "reference": layout.wrapped(layout.word("reference", reference=reference), "center") if reference else [],
+    }
+    blocks = list[Block]()
+    _put(blocks, ("logo", "header", "date", "blank", "body", "blank", "footer", "reference"), parts)
+    return Document(layout.width_columns, tuple(blocks))
+
+
+def _put(blocks: list[Block], names: Sequence[str], parts: Mapping[str, list[Block]]) -> None:
+    """Puts a paper's parts one below the other and cuts it. Blank lines do not add up where what they part is not there."""
+    start = len(blocks)
+    for name in names:
+        if name != "blank":
+            blocks += parts.get(name, ())
+        elif len(blocks) > start and not isinstance(blocks[-1], Feed):
+            blocks.append(_BLANK)
+    blocks.append(_CUT)
+
+
+_BLANK = Feed()
+_CUT = Cut()

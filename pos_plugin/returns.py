@@ -158,7 +158,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         points=shown,
         tier=tier,
     )
-    receipts.keep(db, new.number, encode_document(document))
+    receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
     return new
 
 

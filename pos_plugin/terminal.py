@@ -22,7 +22,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -31,13 +31,16 @@ from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_refe
 from ledger.keys import SigningKey, phone_hash
 from ledger.wire import MemberLookup
 from loyalty.words import in_language
-from offline_store import journal, members, receipts, rights, settings
+from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.store import Store
 from offline_store.sync import Sync, SyncError
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, read_config
+from pos_plugin.config import Config, read_config, read_layout
+from pos_plugin.customer_display import CustomerDisplay, Figures, Told
+from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
+from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
@@ -52,8 +55,14 @@ SYNC_SLOWEST_S = 15.0
 ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
 CHECKPOINT_EVERY_S = 5.0
+DRAWER_WAIT_S = 8.0
+"""How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
 RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
+
+
+class TillPrinter(Device, Kicks, Protocol):
+    """What a terminal needs of `drivers.printer.Printer`."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -106,9 +115,16 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
+        layout, logo = read_layout(store.folder, config)
+        if logo is not None:
+            store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
+        self.display: CustomerDisplay | None = None
+        self._device: TillPrinter | None = None
+        self._errands = Errands(self._to_print.set)
+        self._to_show = threading.Event()
         self.checkout = Checkout(
             store,
-            layout=config.layout,
+            layout=layout,
             clock=clock,
             random_bytes=random_bytes,
             connection=self.connection,
@@ -116,6 +132,7 @@ class Terminal:
             look_up_card=self._look_up_card,
             look_up_phone=self._look_up_phone,
             recorded=lambda: self.recorded("sale"),
+            told=self._tell_customer,
             operators=config.operators.members,
         )
 
@@ -123,8 +140,8 @@ class Terminal:
     def open(cls, folder: Path, *, start: bool = True) -> Terminal:
         """Opens the till in `folder` and starts its loops.
 
-        Raises StoreError; ConfigError, DeviceError or SyncError where till.toml names what cannot be. Nothing is left
-        running then.
+        Raises StoreError; ConfigError, DeviceError or SyncError where till.toml names what cannot be, TemplateError where
+        receipt.toml does. Nothing is left running then.
         """
         config = read_config(folder)
         store = Store.open(folder)
@@ -137,37 +154,44 @@ class Terminal:
             raise
         return terminal
 
-    def start(self, device: Device | None = None) -> None:
+    def start(self, device: TillPrinter | None = None) -> None:
         """Starts printing, reading and syncing with whatever the settings name."""
         if device is not None or self.config.printer.address:
             self.spooler = self.open_printer(device)
             self._run("spooler", self._print)
+        if self.config.display.address:
+            self.display = self._open_display()
+            self._run("customer display", self._show)
         if self.sync is not None:
             self._run("sync", self._exchange)
         if self.config.scanner.port:
             self._run("scanner", self._read_scanner)
         self._run("checkpoints", self._checkpoint)
 
-    def open_printer(self, device: Device | None = None) -> Spooler:
+    def open_printer(self, device: TillPrinter | None = None) -> Spooler:
         """The spooler of the printer in the settings (or of `device`). Raises DeviceError where the settings name none."""
         from drivers.escpos import profile
         from drivers.printer import Printer
         from drivers.wires import wire_from_url
 
         made = profile(self.config.printer.profile)
-        device = device or Printer(wire_from_url(self.config.printer.address), made)
-        return Spooler(self.store, device, made, changed=lambda job: self.events.happened("print"))
+        self._device = device or Printer(wire_from_url(self.config.printer.address), made)
+        return Spooler(self.store, self._device, made, changed=lambda job: self.events.happened("print"))
 
     def close(self) -> None:
         """Stops the loops, each after the step it is in, then closes the devices, the network and the file."""
         self._stop.set()
+        self._errands.close()
         self._to_print.set()
         self._to_sync.set()
+        self._to_show.set()
         for thread in self._threads:
             thread.join(timeout=40)
         self._asking.shutdown(wait=False, cancel_futures=True)
         if self.spooler is not None:
             self.spooler.close()
+        if self.display is not None:
+            self.display.close()
         if self.link is not None:
             self.link.close()
         self.store.checkpoint()
@@ -197,6 +221,45 @@ class Terminal:
             self.last_scan = Scan(number, device, result)
         self.events.happened("scan")
         return result
+
+    # -- the drawer and the customer's display
+
+    def open_drawer(self) -> Opened:
+        """Opens the cash drawer, whatever the ledger, the paper or head office do, and says whether it did.
+
+        Between two receipts, so that it waits for the one being printed at most; what was given up does not open it later.
+        """
+        device = self._device
+        if self.spooler is None or device is None:
+            return no_printer()
+        set_up = self.config.drawer
+        try:
+            return self._errands.ask(lambda: opened(device, set_up), begins_within_s=DRAWER_WAIT_S)
+        except TooBusy:
+            return not_in_time()
+
+    def _tell_customer(self, what: Told | None) -> None:
+        if self.display is not None:
+            self.display.tell(what)
+            self._to_show.set()
+
+    def _open_display(self) -> CustomerDisplay:
+        from drivers.display import LineDisplay
+        from drivers.wires import wire_from_url
+
+        set_up = self.config.display
+        wire = wire_from_url(set_up.address)
+        glass = LineDisplay(wire, set_up.dialect, columns=set_up.columns, code_pages=set_up.code_pages)
+        return CustomerDisplay(glass, self.checkout.layout, self._figures, columns=set_up.columns, idle=set_up.idle)
+
+    def _figures(self, member: str) -> Figures:
+        with self.store.read() as db:
+            balance = members.balance(db, member, self.checkout.today(db))
+            unsent = journal.head(db)[0] - int(settings.get(db, "acknowledged", "0"))
+            program = settings.program_in_force(db, self.clock())
+        # A till without a head office has the only book; with one, all but the sale just made is known there.
+        is_current = self.sync is None or (self.connection().is_current and unsent <= 1)
+        return Figures(program, balance, is_current)
 
     # -- head office
 
@@ -350,6 +413,10 @@ class Terminal:
                     for job in jobs
                 ],
             },
+            "display": {
+                "configured": self.display is not None,
+                "trouble": self.display.trouble if self.display else "",
+            },
             "scanner": {
                 "configured": bool(self.config.scanner.port),
                 "ready": self.scanner_is_ready,
@@ -390,12 +457,28 @@ class Terminal:
         while spooler is not None and not self._stop.is_set():
             self._to_print.clear()
             before = spooler.trouble
-            while spooler.step() and not self._stop.is_set():
-                pass
-            if not self._to_print.wait(2.0):
-                spooler.look()
+            try:
+                self._errands.do_all()
+                while spooler.step() and not self._stop.is_set():
+                    self._errands.do_all()
+                if not self._to_print.wait(2.0):
+                    spooler.look()
+            except StoreError as error:
+                # The drawer opens all the same: an errand ends this wait.
+                log.error("spooler: %s", error)
+                self._to_print.wait(SYNC_EVERY_S)
             if spooler.trouble != before:
                 self.events.happened("printer")
+
+    def _show(self) -> None:
+        display = self.display
+        while display is not None and not self._stop.is_set():
+            self._to_show.clear()
+            before = display.trouble
+            display.step()
+            if display.trouble != before:
+                self.events.happened("display")
+            self._to_show.wait(1.0)
 
     def _exchange(self) -> None:
         pause_s = SYNC_EVERY_S

@@ -128,3 +128,18 @@ class BarCode(NamedTuple):
 
 
 Printed = Line | Picture | Feed | Qr | BarCode
+
+
+def advance_dots(printed: Printed) -> int:
+    """How far printing this moves the paper. A QR code's size is taken from its version 4: near enough for the time it takes."""
+    match printed:
+        case Feed(dots):
+            return dots
+        case Line():
+            return printed.advance
+        case Picture(dots, _):
+            return dots.height_dots
+        case Qr():
+            return 33 * printed.module_dots
+        case BarCode():
+            return printed.height_dots

@@ -2,10 +2,12 @@
 
 It takes ESC/POS over TCP or a pseudo-terminal as a TM-T88 takes it: one client at a time, real-time commands at once, all
 else in order. Out of paper, with the cover open or the cutter jammed it goes offline, keeps what it gets, and goes on where
-it stopped once that is put right. What it printed is in `receipts`; `png()` draws one when asked. Printing takes no time.
+it stopped once that is put right. What it printed is in `receipts`; `png()` draws one when asked. Printing takes no time,
+unless `slow_down` says so; then, as for late replies, time is what `clock` reads, and `tick()` says that it has moved on.
+With the system's own clock that needs nobody.
 
-Replies are those of Epson's command reference for DLE EOT, GS a, GS r, GS I and GS ( H. Two things are laxer than most real
-printers: DLE ENQ is obeyed in every one of the three stops, and a jammed cutter is freed by DLE ENQ as by a hand.
+Two things are laxer than on most real printers: DLE ENQ is obeyed in every stop, and a jammed cutter is freed by DLE ENQ as
+by a hand.
 """
 
 from __future__ import annotations
@@ -20,16 +22,25 @@ from typing import Any, Final, Literal
 
 from drivers.simulated.drawing import png
 from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
+from drivers.simulated.mechanics import Drawer, DrawerSensor, Mechanics, Pace
 from drivers.simulated.paper import Paper
-from drivers.simulated.pieces import Line, Printed
-from drivers.simulated.wires import Wires
+from drivers.simulated.pieces import Line, Printed, advance_dots
+from drivers.simulated.status import (
+    Replies,
+    automatic_status,
+    identity,
+    offline_response,
+    real_time_status,
+    sensor_status,
+    watched_items,
+)
+from drivers.simulated.wires import LONGEST_READ_BYTES, Attachment, Wires
 
 BUFFER_BYTES: Final = 64 * 1024  # what it keeps while it cannot print; beyond that it stops reading
 KEPT_RECEIPTS: Final = 200
 LONGEST_PIECE: Final = 10_000  # lines; a client that never cuts has its paper torn off here
-
-MAKER: Final = b"EPSON"
-MODEL: Final = b"TM-T88V"
+XOFF_ROOM_BYTES: Final = 128  # with less room than this left it sends XOFF
+XON_ROOM_BYTES: Final = 256  # and with so much again XON
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,17 @@ class SimulatedPrinter:
         width_dots: int = 576,
         has_process_id: bool = True,
         has_asb: bool = True,
+        buffer_bytes: int = BUFFER_BYTES,
+        xonxoff: bool = False,
+        drawer_sensor: DrawerSensor = "high when open",
+        drawer_pin: Literal[2, 5] = 2,
         clock: Callable[[], float] = time.monotonic,
         on_change: Callable[[], None] | None = None,
     ) -> None:
         self._has_process_id = has_process_id
         self._has_asb = has_asb
+        self._buffer_bytes = buffer_bytes
+        self._xonxoff = xonxoff
         self._clock = clock
         self._on_change = on_change
 
@@ -82,21 +99,20 @@ class SimulatedPrinter:
         self._printed_total = 0
         self._drawer_kicks = 0
 
-        self._paper_state: Literal["ok", "near end", "out"] = "ok"
-        self._lines_left: int | None = None  # how many lines the roll still holds, where that is set
-        self._cover_is_open = False
-        self._cutter_is_jammed = False
-        self._is_silent = False
-        self._answers_garbage = False
+        self._mechanics = Mechanics(drawer=Drawer(drawer_sensor, drawer_pin))
+        self._pace = Pace()
+        self._replies = Replies()
         self._is_stalled = False
         self._is_plugged = True
+        self._has_sent_xoff = False
 
         self._asb_items = 0
         self._asb_sent = b""
+        self._offline_response: Literal["", "bare", "with causes"] = ""
         self._waiting_process_id: bytes | None = None
         self._drawer_may_kick_in_real_time = True
 
-        self._wires = Wires(self._lock, self._receive, lambda: self._wants_bytes)
+        self._wires = Wires(self._lock, self._receive, lambda: self._room, self._next_event_s, self.tick)
 
     # wires
 
@@ -109,6 +125,11 @@ class SimulatedPrinter:
         """Opens a pseudo-terminal and returns the path a client opens; it stays the same when unplugged and plugged."""
         with self._lock:
             return self._wires.open_terminal()
+
+    def attach(self) -> Attachment:
+        """A wire within this process, for whatever has a far end of its own: a USB backend, a gadget, a test."""
+        with self._lock:
+            return self._wires.attach()
 
     def close(self) -> None:
         """Drops every connection and ends the thread; the receipts stay readable."""
@@ -148,14 +169,18 @@ class SimulatedPrinter:
     def state(self) -> dict[str, Any]:
         """What a control page shows."""
         with self._lock:
+            mechanics = self._mechanics
             return {
-                "paper": self._paper_state,
-                "cover": "open" if self._cover_is_open else "closed",
-                "cutter": "jammed" if self._cutter_is_jammed else "ok",
+                "paper": mechanics.paper,
+                "cover": "open" if mechanics.cover_is_open else "closed",
+                "cutter": "jammed" if mechanics.cutter_is_jammed else "ok",
+                "error": mechanics.error,
+                "feed_button": "held" if mechanics.feed_button_is_held else "free",
+                "drawer": "open" if mechanics.drawer.is_open else "closed",
                 "plugged": self._is_plugged,
-                "online": self._is_online,
-                "silent": self._is_silent,
-                "garbage": self._answers_garbage,
+                "online": mechanics.is_online,
+                "silent": self._replies.is_silent,
+                "garbage": self._replies.are_garbled,
                 "stalled": self._is_stalled,
                 "connected": self._wires.has_client,
                 "waiting_bytes": len(self._parser),
@@ -168,71 +193,152 @@ class SimulatedPrinter:
         with self._lock:
             return self._lock.wait_for(claim, timeout_s)
 
-    # faults
+    def tick(self) -> None:
+        """Does what is due by the clock: prints on, and sends answers that were held back."""
+        with self._change():
+            pass
+
+    # faults: the mechanics
 
     def paper_out(self, after_lines: int = 0) -> None:
         """The roll ends, at once or after so many more lines."""
         with self._change():
             if after_lines > 0:
-                self._lines_left = after_lines
+                self._mechanics.lines_left = after_lines
             else:
-                self._paper_state, self._lines_left = "out", None
+                self._set_paper("out")
 
     def paper_near_end(self) -> None:
         with self._change():
-            self._paper_state, self._lines_left = "near end", None
+            self._set_paper("near end")
 
     def load_paper(self) -> None:
         """A new roll; printing goes on by itself."""
         with self._change():
-            self._paper_state, self._lines_left = "ok", None
+            self._set_paper("ok")
 
     def open_cover(self) -> None:
         with self._change():
-            self._cover_is_open = True
+            self._mechanics.cover_is_open = True
 
     def close_cover(self) -> None:
         """Printing goes on by itself."""
         with self._change():
-            self._cover_is_open = False
+            self._mechanics.cover_is_open = False
 
     def cutter_jam(self) -> None:
         """An error that stops printing until `clear_error`, or DLE ENQ 1 or 2."""
         with self._change():
-            self._cutter_is_jammed = True
+            self._mechanics.cutter_is_jammed = True
+
+    def recoverable_error(self) -> None:
+        """Stops printing until `clear_error`, or DLE ENQ 1 or 2."""
+        with self._change():
+            self._mechanics.error = "recoverable"
+
+    def overheat(self) -> None:
+        """The error that goes away by itself; here `clear_error` is when it has."""
+        with self._change():
+            self._mechanics.error = "automatic"
+
+    def unrecoverable_error(self) -> None:
+        """Stops printing until the power is switched off and on, or until `clear_error`: the repair."""
+        with self._change():
+            self._mechanics.error = "unrecoverable"
 
     def clear_error(self) -> None:
-        """Frees the cutter; printing goes on by itself."""
+        """Frees the cutter and ends every error; printing goes on by itself."""
         with self._change():
-            self._cutter_is_jammed = False
+            self._mechanics.cutter_is_jammed = False
+            self._mechanics.error = ""
+
+    def hold_feed_button(self) -> None:
+        """Somebody feeds paper by hand: offline for as long as the finger stays."""
+        with self._change():
+            self._mechanics.feed_button_is_held = True
+
+    def release_feed_button(self) -> None:
+        with self._change():
+            self._mechanics.feed_button_is_held = False
+
+    def open_drawer(self) -> None:
+        """By its key, without a pulse."""
+        with self._change():
+            self._mechanics.drawer.is_open = True
+
+    def close_drawer(self) -> None:
+        with self._change():
+            self._mechanics.drawer.is_open = False
+
+    def lock_drawer(self, on: bool = True) -> None:
+        """No pulse opens it."""
+        with self._change():
+            self._mechanics.drawer.is_locked = on
+
+    def slow_down(self, *, mm_per_s: float | None = None, bytes_per_s: float | None = None) -> None:
+        """Printing takes time: a line of 30 dots is 3.75 mm. The buffer fills meanwhile. Without arguments: none again."""
+        with self._change():
+            self._pace = Pace(mm_per_s, bytes_per_s)
+
+    # faults: what the client hears
 
     def silence(self, on: bool = True) -> None:
         """Takes bytes and prints, and answers nothing."""
         with self._change():
-            self._is_silent = on
+            self._replies.is_silent = on
 
     def garbage_replies(self, on: bool = True) -> None:
         """Every bit of every answer is wrong."""
         with self._change():
-            self._answers_garbage = on
+            self._replies.are_garbled = on
+
+    def half_replies(self, on: bool = True) -> None:
+        """A block ends before its NUL, an automatic status after two bytes; answers of one byte stay whole."""
+        with self._change():
+            self._replies.are_halved = on
+
+    def duplicate_replies(self, on: bool = True) -> None:
+        """Every answer comes twice."""
+        with self._change():
+            self._replies.are_doubled = on
+
+    def delay_replies(self, seconds: float = 0.0) -> None:
+        """Answers come so much later, in their order."""
+        with self._change():
+            self._replies.delay_s = seconds
+
+    # faults: wire and power
 
     def stall(self, on: bool = True) -> None:
         """Stops reading, so that the sender's buffers fill."""
         with self._change():
             self._is_stalled = on
 
+    def reset_connection(self) -> None:
+        """The TCP connection breaks (RST); what had arrived is printed. The next one is accepted."""
+        with self._change():
+            self._wires.reset_client()
+
+    def power_cycle(self, *, drops_connection: bool = True) -> None:
+        """Off and on again: what was not printed is lost, and every mode. Behind a print server the connection stays."""
+        with self._change():
+            if drops_connection:
+                self._wires.reset_client()
+            self._lose_power()
+            self._mechanics.power_on()
+
     def unplug(self) -> None:
         """The power goes: connections drop, new ones are refused, what was not printed yet is lost."""
         with self._change():
             self._is_plugged = False
             self._wires.drop()
-            self._forget()
-            self._paper.reset()
+            self._lose_power()
 
     def plug(self) -> None:
         """The power is back, on the same port and path, in standard modes."""
         with self._change():
             self._wires.restore()
+            self._mechanics.power_on()
             self._is_plugged = True
 
     # what the wires bring
@@ -246,22 +352,39 @@ class SimulatedPrinter:
                     self._obey_at_once(command)
 
     @property
-    def _wants_bytes(self) -> bool:
-        return not self._is_stalled and (self._is_online or len(self._parser) < BUFFER_BYTES)
+    def _room(self) -> int:
+        """How many bytes it takes in now. While it prints the buffer empties as fast as it fills, an image of any size."""
+        if self._is_stalled or not self._is_plugged:
+            return 0
+        if self._is_printing:
+            return LONGEST_READ_BYTES
+        return min(max(self._buffer_bytes - len(self._parser), 0), LONGEST_READ_BYTES)
 
     @property
-    def _is_online(self) -> bool:
-        return not (self._paper_state == "out" or self._cover_is_open or self._cutter_is_jammed)
+    def _is_printing(self) -> bool:
+        return self._mechanics.is_online and self._is_plugged and not self._pace.is_busy(self._clock())
+
+    def _next_event_s(self) -> float | None:
+        """How long until something is due; None when nothing is. Called with the lock held."""
+        now_s = self._clock()
+        due = [self._replies.due_s] if self._replies.due_s is not None else []
+        if self._mechanics.is_online and self._pace.is_busy(now_s):
+            due.append(self._pace.free_at_s)
+        return max(0.0, min(due) - now_s) if due else None
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
         """Around every event: print what can be printed now, report the status where it changed, tell who waits."""
         with self._lock:
             before = self._visible()
+            causes = self._mechanics.causes
             yield
-            if self._is_online and self._is_plugged:
-                self._print_what_waits()
+            self._print_what_waits()
+            if self._mechanics.causes and not causes and self._offline_response:
+                self._answer(offline_response(self._mechanics, with_causes=self._offline_response == "with causes"))
             self._push_status()
+            self._send_due()
+            self._control_flow()
             self._wires.wake()
             changed = self._changed or self._visible() != before
             self._changed = False
@@ -270,30 +393,59 @@ class SimulatedPrinter:
             self._on_change()
 
     def _visible(self) -> tuple[object, ...]:
-        faults = (self._is_silent, self._answers_garbage, self._is_stalled, self._is_plugged, self._wires.has_client)
-        return (self._paper_state, self._cover_is_open, self._cutter_is_jammed, self._drawer_kicks, *faults)
+        mechanics, replies = self._mechanics, self._replies
+        return (
+            *(mechanics.paper, mechanics.cover_is_open, mechanics.cutter_is_jammed, mechanics.error),
+            *(mechanics.feed_button_is_held, mechanics.drawer.is_open, self._drawer_kicks),
+            *(replies.is_silent, replies.are_garbled, self._is_stalled, self._is_plugged, self._wires.has_client),
+        )
 
     def _print_what_waits(self) -> None:
+        if not self._mechanics.is_online or not self._is_plugged:
+            self._pace.rest()
+            return
+        if not self._is_printing:
+            return
+        waiting = len(self._parser)
         for item in self._parser:
-            self._execute(item)
-            if not self._is_online:
+            self._execute(item, waiting - len(self._parser))
+            if not self._is_printing:
                 return
+            waiting = len(self._parser)
+        self._pace.rest()
 
-    def _execute(self, item: Item) -> None:
+    def _execute(self, item: Item, count: int) -> None:
+        printed = len(self._paper.printed)
         lines = self._paper.execute(item)
+        if self._pace.takes_time:
+            dots = sum(map(advance_dots, self._paper.printed[printed:])) if self._pace.mm_per_s else 0
+            self._pace.spend(count, dots, self._clock())
         if lines:
             self._changed = True
             if len(self._paper.printed) >= LONGEST_PIECE:
                 self._tear(was_cut=False)
-            if self._lines_left is not None:
-                self._lines_left -= lines
-                if self._lines_left <= 0:
-                    self._paper_state, self._lines_left = "out", None
+            self._mechanics.use_paper(lines)
             if self._waiting_process_id and not self._paper.line_is_open:
                 self._answer(self._waiting_process_id)
                 self._waiting_process_id = None
         if isinstance(item, Command) and (action := _ACTIONS.get(item.name)):
             action(self, item.parameters)
+
+    def _set_paper(self, state: Literal["ok", "near end", "out"]) -> None:
+        self._mechanics.paper, self._mechanics.lines_left = state, None
+
+    def _lose_power(self) -> None:
+        """All that was received and not printed is gone, what it asked for, and every mode."""
+        self._clear_buffers()
+        self._real_time.clear()
+        self._replies.clear()
+        self._paper.reset()
+        self._pace.free_at_s = 0.0
+        self._pace.rest()
+        self._has_sent_xoff = False
+        self._asb_items, self._asb_sent = 0, b""
+        self._offline_response = ""
+        self._drawer_may_kick_in_real_time = True
 
     def _cut(self, _: bytes) -> None:
         if self._paper.printed:
@@ -307,32 +459,39 @@ class SimulatedPrinter:
     def _kick_drawer(self, parameters: bytes) -> None:
         if parameters[0] in (0, 1, 0x30, 0x31):
             self._drawer_kicks += 1
-
-    def _forget(self) -> None:
-        """All that was received and not printed, and what it asked for."""
-        self._parser.clear()
-        self._real_time.clear()
-        self._waiting_process_id = None
-        self._asb_items, self._asb_sent = 0, b""
-        self._drawer_may_kick_in_real_time = True
+            self._mechanics.drawer.pulse(parameters[0])
 
     # answers
 
-    def _answer(self, reply: bytes) -> None:
-        if self._is_silent or not self._is_plugged:
+    def _answer(self, reply: bytes | None) -> None:
+        if reply is not None and self._is_plugged:
+            self._replies.put(reply, self._clock())
+
+    def _send_due(self) -> None:
+        if out := self._replies.due(self._clock()):
+            self._wires.send(out)
+
+    def _control_flow(self) -> None:
+        """XOFF when the buffer is nearly full, XON when there is room again, where the serial line is set up for that."""
+        if not self._xonxoff or not self._is_plugged:
             return
-        self._wires.send(bytes(byte ^ 0xFF for byte in reply) if self._answers_garbage else reply)
+        room = self._buffer_bytes - len(self._parser)
+        if self._has_sent_xoff and (room >= XON_ROOM_BYTES or not len(self._parser)):
+            self._has_sent_xoff = False
+            self._wires.send_flow_control(b"\x11")
+        elif not self._has_sent_xoff and room < XOFF_ROOM_BYTES:
+            self._has_sent_xoff = True
+            self._wires.send_flow_control(b"\x13")
 
     def _obey_at_once(self, command: Command) -> None:
         function = command.parameters[0]
         if command.name == "DLE EOT":
-            if function in (1, 2, 3, 4):
-                self._answer(bytes([self._real_time_status(function)]))
+            self._answer(real_time_status(function, self._mechanics))
         elif command.name == "DLE ENQ":
-            if function == 2 and not self._is_online:
+            if function == 2 and not self._mechanics.is_online:
                 self._clear_buffers()
             if function in (1, 2):
-                self._cutter_is_jammed = False
+                self._mechanics.recover()
         elif function == 1 and self._drawer_may_kick_in_real_time:
             self._kick_drawer(command.parameters[1:])
         elif function == 8 and command.parameters[1:] == b"\x01\x03\x14\x01\x06\x02\x08":
@@ -343,31 +502,10 @@ class SimulatedPrinter:
         self._paper.abandon_line()
         self._waiting_process_id = None
 
-    def _real_time_status(self, n: int) -> int:
-        out, near = self._paper_state == "out", self._paper_state != "ok"
-        jammed, cover = self._cutter_is_jammed, self._cover_is_open
-        status = {
-            1: 0x08 * (not self._is_online),
-            2: 0x04 * cover | 0x20 * out | 0x40 * jammed,
-            3: 0x08 * jammed,
-            4: 0x0C * near | 0x60 * out,
-        }
-        return 0x12 | status[n]
-
-    def _status_bytes(self) -> bytes:
-        out, near = self._paper_state == "out", self._paper_state != "ok"
-        printer = 0x10 | 0x08 * (not self._is_online) | 0x20 * self._cover_is_open
-        return bytes([printer, 0x08 * self._cutter_is_jammed, 0x03 * near | 0x0C * out, 0x0F])
-
     def _push_status(self) -> None:
         """GS a: all four bytes, whenever one of the chosen items changed."""
-        status = self._status_bytes()
-        chosen = (
-            0x28 * bool(self._asb_items & 0x02),
-            0x08 * bool(self._asb_items & 0x04),
-            0x0F * bool(self._asb_items & 0x08),
-        )
-        items = bytes(byte & mask for byte, mask in zip(status, chosen, strict=False))
+        status = automatic_status(self._mechanics)
+        items = watched_items(self._asb_items, status)
         if self._asb_items and items != self._asb_sent:
             self._answer(status)
         self._asb_sent = items
@@ -386,19 +524,17 @@ class SimulatedPrinter:
         self._waiting_process_id = None
 
     def _answer_sensor(self, parameters: bytes) -> None:
-        """GS r: 1 paper, 2 drawer."""
-        if parameters[0] in (1, 0x31):
-            self._answer(bytes([0x03 * (self._paper_state == "near end")]))
-        elif parameters[0] in (2, 0x32):
-            self._answer(b"\x00")
+        self._answer(sensor_status(parameters[0], self._mechanics))
 
     def _answer_identity(self, parameters: bytes) -> None:
-        """GS I: one byte of model or type, or a text as `_text NUL`."""
-        replies = {1: b"\x20", 2: b"\x02", 3: b"\x01", 65: b"1.00", 66: MAKER, 67: MODEL, 68: b"SIMULATED"}
-        n = parameters[0]
-        reply = replies.get(n - 48 if 49 <= n <= 51 else n)
-        if reply is not None:
-            self._answer(reply if len(reply) == 1 else b"_" + reply + b"\x00")
+        self._answer(identity(parameters[0]))
+
+    def _response(self, parameters: bytes) -> None:
+        """GS ( H: function 48 is the process id, function 49 the offline response."""
+        if parameters[2:4] == b"10" and len(parameters) == 5:
+            self._offline_response = {1: "bare", 2: "with causes"}.get(parameters[4] % 48, "")  # type: ignore[assignment]
+        else:
+            self._answer_process_id(parameters)
 
     def _answer_process_id(self, parameters: bytes) -> None:
         """GS ( H function 48: answered when all before it is printed; of those that wait the last one is."""
@@ -429,6 +565,6 @@ _ACTIONS: Final[dict[str, Callable[[SimulatedPrinter, bytes], None]]] = {
     "GS a": SimulatedPrinter._choose_status,
     "GS r": SimulatedPrinter._answer_sensor,
     "GS I": SimulatedPrinter._answer_identity,
-    "GS ( H": SimulatedPrinter._answer_process_id,
+    "GS ( H": SimulatedPrinter._response,
     "GS ( D": SimulatedPrinter._set_real_time,
 }

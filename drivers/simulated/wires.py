@@ -12,6 +12,7 @@ import functools
 import os
 import selectors
 import socket
+import struct
 import sys
 import tempfile
 import threading
@@ -22,6 +23,62 @@ from typing import Final
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied
 
 LONGEST_READ_BYTES: Final = 64 * 1024
+_SHORTEST_WAIT_S: Final = 0.001
+
+
+class Attachment:
+    """A wire within this process: whoever holds it is the client, and pushes and pulls bytes by calls.
+
+    From any thread; no call waits for the other side. `SimulatedPrinter.wait_until` waits.
+    """
+
+    def __init__(
+        self, lock: threading.Condition, receive: Callable[[Callable[[], bytes]], None], room: Callable[[], int]
+    ) -> None:
+        self._lock = lock
+        self._receive = receive
+        self._room = room
+        self._replies = bytearray()
+        self.is_open = True
+
+    def write(self, data: bytes) -> int:
+        """How many bytes the printer took, from the front: none while its buffer is full, or without power."""
+        taken = 0
+
+        def take() -> bytes:
+            nonlocal taken
+            taken = min(self._room(), len(data)) if self.is_open else 0
+            return data[:taken]
+
+        self._receive(take)
+        return taken
+
+    def read(self, limit: int = LONGEST_READ_BYTES) -> bytes:
+        """What the printer has answered and nobody has read yet, at most `limit` bytes; b'' is silence."""
+        with self._lock:
+            replies = bytes(self._replies[:limit])
+            del self._replies[:limit]
+            return replies
+
+    @property
+    def has_replies(self) -> bool:
+        return bool(self._replies)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `write` would take something now."""
+        return self.is_open and self._room() > 0
+
+    def close(self) -> None:
+        with self._lock:
+            self.is_open = False
+            self._replies.clear()
+            self._lock.notify_all()
+
+    def put(self, reply: bytes) -> None:
+        """From the printer, its lock held. What nobody reads is dropped in the end, as a real one's buffer is small."""
+        if self.is_open:
+            self._replies += reply[: LONGEST_READ_BYTES - len(self._replies)]
 
 
 class Wires:
@@ -31,11 +88,18 @@ class Wires:
     """
 
     def __init__(
-        self, lock: threading.Condition, receive: Callable[[Callable[[], bytes]], None], wants_bytes: Callable[[], bool]
+        self,
+        lock: threading.Condition,
+        receive: Callable[[Callable[[], bytes]], None],
+        room: Callable[[], int],
+        next_event_s: Callable[[], float | None] = lambda: None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._lock = lock
         self._receive = receive
-        self._wants_bytes = wants_bytes
+        self._room = room
+        self._next_event_s = next_event_s
+        self._tick = tick
         self._is_ended = False
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = socket.socketpair()
@@ -48,6 +112,7 @@ class Wires:
         self._client: socket.socket | None = None
         self._terminal: tuple[int, int] | None = None  # the printer's end, and the client's, held open to keep it alive
         self._link: Path | None = None
+        self._attachments: list[Attachment] = []
 
     @property
     def has_client(self) -> bool:
@@ -84,6 +149,12 @@ class Wires:
         self._start()
         return str(self._link)
 
+    def attach(self) -> Attachment:
+        attachment = Attachment(self._lock, self._receive, self._room)
+        self._attachments = [*(one for one in self._attachments if one.is_open), attachment]
+        self._start()
+        return attachment
+
     def restore(self) -> None:
         if self._is_ended:
             return
@@ -106,16 +177,32 @@ class Wires:
             self._terminal = None
         if self._link:
             self._link.unlink(missing_ok=True)
+        for attachment in self._attachments:
+            attachment.close()
         self.wake()
+
+    def reset_client(self) -> None:
+        """Breaks the TCP connection without a proper end: the client's next call fails with a reset."""
+        if self._client:
+            with contextlib.suppress(OSError):
+                linger_0_s = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+                self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_0_s)
+        self._drop_client()
 
     def send(self, reply: bytes) -> None:
         """Sends without waiting; what the client's full buffers do not take is lost, as on a line without flow control."""
         with contextlib.suppress(OSError):
             if self._client:
                 self._client.send(reply)
+        self.send_flow_control(reply)
+        for attachment in self._attachments:
+            attachment.put(reply)
+
+    def send_flow_control(self, code: bytes) -> None:
+        """To the serial line alone: the other wires have a flow control of their own."""
         with contextlib.suppress(OSError):
             if self._terminal:
-                os.write(self._terminal[0], reply)
+                os.write(self._terminal[0], code)
 
     def wake(self) -> None:
         with contextlib.suppress(OSError):
@@ -168,14 +255,18 @@ class Wires:
             with self._lock:
                 if self._is_ended:
                     return
-                wants_bytes = self._wants_bytes()
+                wants_bytes = self._room() > 0
                 self._watch(self._listener, self._client is None)
                 self._watch(self._client, wants_bytes)
                 self._watch(self._terminal[0] if self._terminal else None, wants_bytes)
+                wait_s = self._next_event_s()
             try:
-                events = self._selector.select()
+                # A clock that a test moves may stand still: then the shortest wait keeps this from spinning.
+                events = self._selector.select(None if wait_s is None else max(wait_s, _SHORTEST_WAIT_S))
             except OSError:  # a socket was closed while we waited on it
                 continue
+            if not events:
+                self._tick()
             for key, _ in events:
                 if key.fileobj is self._woken:
                     self._woken.recv(4096)
@@ -189,15 +280,15 @@ class Wires:
                 client, _ = self._listener.accept()
                 client.setblocking(False)
                 self._client = client
-            elif not self._wants_bytes():
+            elif not (room := self._room()):
                 pass
             elif source is self._client and self._client:
-                data = self._client.recv(LONGEST_READ_BYTES)
+                data = self._client.recv(room)
                 if not data:
                     self._drop_client()
                 return data
             elif self._terminal and source == self._terminal[0]:
-                return os.read(self._terminal[0], LONGEST_READ_BYTES)
+                return os.read(self._terminal[0], room)
         except BlockingIOError:
             pass
         except OSError:

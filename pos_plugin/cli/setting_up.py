@@ -35,6 +35,7 @@ def init(
     """Make a new till in a folder: its ledger, its key, its settings."""
     from offline_store import journal, settings
     from offline_store.store import Store
+    from pos_plugin import receipt_template
     from pos_plugin.config import FILE, TEMPLATE
 
     chosen = read_program_text(program, currency, time_zone)
@@ -46,11 +47,14 @@ def init(
     config = store / FILE
     if not config.exists():
         config.write_text(TEMPLATE, encoding="utf-8")
+    receipt = store / receipt_template.FILE
+    if not receipt.exists():
+        receipt.write_text(receipt_template.TEMPLATE, encoding="utf-8")
     if as_json:
         print_json({"terminal": who.terminal, "store": str(store), "program": chosen.id, "settings": str(config)})
         return
     typer.echo(f"Till {who.terminal} is made in {store}, with the programme {chosen.name} in {chosen.currency}.")
-    typer.echo(f"Settings (printer, scanner, head office): {config}")
+    typer.echo(f"Settings (printer, scanner, head office): {config}; how receipts look: {receipt.name} beside it")
     typer.echo(f"Start it: pos-plugin run --store {store}")
 
 

@@ -14,7 +14,7 @@ from loyalty.card import masked
 from loyalty.days import business_day
 from loyalty.returns import left_of
 from loyalty.sale import document_name
-from offline_store import journal, members, receipts, settings
+from offline_store import journal, members, pictures, receipts, settings
 from pos_plugin.errors import Unknown
 from pos_plugin.explaining import benefits_of, tier_shown
 from pos_plugin.local_api.requests import QuoteAsked
@@ -24,9 +24,13 @@ from pos_plugin.terminal import Terminal
 
 @dataclass(frozen=True)
 class Receipt:
+    """An earlier receipt as it was, with the pictures that it names and what became of its printing."""
+
     entry: Entry
     document: Document
     jobs: list[receipts.PrintJob]
+    pictures: dict[str, bytes]
+    title: str
 
 
 def receipt(terminal: Terminal, reference: str) -> Receipt:
@@ -36,9 +40,12 @@ def receipt(terminal: Terminal, reference: str) -> Receipt:
         known = kept = None
         if read is not None and read[0] == journal.identity(db).terminal:
             known, kept = journal.read(db, read[1]), receipts.document(db, read[1])
-        if known is None or kept is None:
+        if read is None or known is None or kept is None:
             raise Unknown("RECEIPT_UNKNOWN", "There is no such receipt at this till.", hint="Check the reference.")
-        return Receipt(known, decode_document(kept), receipts.jobs_of(db, known.number))
+        document = decode_document(kept)
+        shown = pictures.of(db, document.pictures())
+        title = f"{terminal.checkout.layout.shop} {receipt_reference(*read)}".strip()
+        return Receipt(known, document, receipts.jobs_of(db, known.number), shown, title)
 
 
 def receipt_answer(one: Receipt) -> dict[str, Any]:

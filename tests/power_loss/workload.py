@@ -81,7 +81,10 @@ worth_minor = 10
 within_days = 7
 """
 START = datetime(2026, 11, 21, 17, 5, tzinfo=UTC)
-NEXT_STEP = (2, "CREATE TABLE shelf (name TEXT PRIMARY KEY) STRICT; INSERT INTO shelf SELECT document FROM document;")
+NEXT_STEP = (
+    offline_store.schema.migrations()[-1][0] + 1,
+    "CREATE TABLE shelf (name TEXT PRIMARY KEY) STRICT; INSERT INTO shelf SELECT document FROM document;",
+)
 """The made-up schema of the program's next version: a table, and all that was there copied into it."""
 PROFILE = Profile("test", 42, {})
 

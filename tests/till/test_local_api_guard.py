@@ -88,6 +88,7 @@ EVERY_ENDPOINT = [
     ("GET", "/v1/receipts/r.png"),
     ("POST", "/v1/print-jobs/1"),
     ("POST", "/v1/sign-off"),
+    ("POST", "/v1/drawer"),
     ("POST", "/v1/sync"),
     ("GET", "/v1/state"),
     ("GET", "/v1/events"),

@@ -18,7 +18,7 @@ from offline_store import journal
 from offline_store.members import Balance
 from pos_plugin.claims import claim
 from pos_plugin.pricing import priced
-from pos_plugin.receipts import Layout, PointsShown, columns, points_block, sale_receipt, wrapped
+from pos_plugin.receipts import Layout, PointsShown, columns, expiry_lines, points_block, sale_receipt, wrapped
 from pos_plugin.returns import take_back, void
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')
@@ -26,7 +26,12 @@ TOLD = datetime(2026, 11, 19, 17, 5, tzinfo=UTC).isoformat()  # 18:05 in Berlin
 
 
 def block(shown: PointsShown, width: int = 32, program: Program = PROGRAM) -> str:
-    return "\n".join(line.text for line in points_block(program, shown, Layout(width)))  # type: ignore[union-attr]
+    return "\n".join(told(shown, Layout(width), program))
+
+
+def told(shown: PointsShown, layout: Layout, program: Program = PROGRAM) -> list[str]:
+    lines = points_block(program, shown, layout) + expiry_lines(program, shown, layout)
+    return [line.text for line in lines]  # type: ignore[union-attr]
 
 
 def shown(balance: Balance, earned: int = 27, used: int = 100, here: int = 120, *, is_current: bool) -> PointsShown:
@@ -285,22 +290,20 @@ def test_while_online_nothing_is_said_of_what_is_held_here_because_more_can_be_f
 @pytest.mark.parametrize("language", ["tr", "de", "fr", "es"])
 @pytest.mark.parametrize("is_current", [True, False])
 def test_a_block_in_another_language_says_the_same_figures_and_fits_the_paper(language: str, is_current: bool) -> None:
-    told = Balance(413, -73, TOLD, "2026-11-30", 40)
+    known = Balance(413, -73, TOLD, "2026-11-30", 40)
     for width in (32, 42):
-        english = points_block(PROGRAM, shown(told, is_current=is_current), Layout(width))
-        other = points_block(PROGRAM, shown(told, is_current=is_current), Layout(width, language=language))
-        words = [line.text for line in other]  # type: ignore[union-attr]
+        english = told(shown(known, is_current=is_current), Layout(width))
+        words = told(shown(known, is_current=is_current), Layout(width, language=language))
         assert all(display_columns(line) <= width for line in words)
         for line, said in zip(english, words, strict=True):
-            digits = re.findall(r"\d+", line.text)  # type: ignore[union-attr]
-            assert sorted(re.findall(r"\d+", said)) == sorted(digits)
-        assert words[1] != english[1].text  # type: ignore[union-attr]
+            assert sorted(re.findall(r"\d+", said)) == sorted(re.findall(r"\d+", line))
+        assert words[1] != english[1]
 
 
 def test_a_receipt_in_german() -> None:
-    told = Balance(413, -73, TOLD, "2026-11-30", 40)
+    known = Balance(413, -73, TOLD, "2026-11-30", 40)
     layout = Layout(32, language="de")
-    assert "\n".join(line.text for line in points_block(PROGRAM, shown(told, is_current=True), layout)) == (  # type: ignore[union-attr]
+    assert "\n".join(told(shown(known, is_current=True), layout)) == (
         "PUNKTE            Karte ****1234\n"
         "Neuer Stand 340      (Wert 3,40)\n"
         "Dieser Einkauf               +27\n"

@@ -1,0 +1,132 @@
+"""The cash drawer opens whatever loyalty does, and its answer is true."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from drivers.printer import Outcome, Verdict
+from drivers.simulated.printer import SimulatedPrinter
+from drivers.status import PrinterStatus
+from offline_store.errors import StoreError
+from pos_plugin import terminal as terminal_module
+
+
+@pytest.fixture
+def far() -> Iterator[SimulatedPrinter]:
+    with SimulatedPrinter() as one:
+        yield one
+
+
+@pytest.fixture
+def counter(serve, far):
+    with serve(printer={"address": f"tcp://127.0.0.1:{far.serve_tcp()}"}) as served:
+        served.terminal.start()
+        yield served
+
+
+class SlowPrinter:
+    """A printer that prints one receipt until it is let go on, and counts how often it kicked the drawer between receipts."""
+
+    drawer_is_open = None
+
+    def __init__(self) -> None:
+        self.has_begun, self.may_end = threading.Event(), threading.Event()
+        self.done: list[str] = []
+
+    def print(self, data: bytes, *, timeout_s: float) -> Verdict:
+        self.has_begun.set()
+        self.may_end.wait(20)
+        self.done.append("receipt")
+        return Verdict(Outcome.PRINTED)
+
+    def open_drawer(self, pin: int = 2, *, timeout_s: float = 3.0) -> Verdict:
+        self.done.append("drawer")
+        return Verdict(Outcome.PRINTED)
+
+    def status(self, timeout_s: float = 2.0) -> PrinterStatus:
+        return PrinterStatus()
+
+    def close(self) -> None:
+        pass
+
+
+def test_it_opens_and_says_that_nothing_here_saw_it(counter, far: SimulatedPrinter) -> None:
+    said = counter.client.post("/v1/drawer").json()
+    assert said["drawer"] == "sent"
+    assert far.wait_until(lambda: far.drawer_kicks == 1)
+
+
+def test_without_a_printer_it_says_why_not(served) -> None:
+    served.terminal.start()
+    said = served.refused(served.client.post("/v1/drawer"), 409, "DRAWER_NOT_OPENED", "this till has none")
+    assert "key" in said["hint"]
+
+
+def test_an_unplugged_printer_opens_nothing_and_says_so(counter, far: SimulatedPrinter) -> None:
+    far.unplug()
+    said = served_refusal(counter)
+    assert "The drawer was not opened." in said["message"]
+    assert "Nothing was printed" not in said["message"]
+
+
+def served_refusal(counter) -> dict[str, str]:
+    return counter.refused(counter.client.post("/v1/drawer"), 409, "DRAWER_NOT_OPENED")
+
+
+def test_it_opens_although_the_ledger_has_stopped(counter, far: SimulatedPrinter, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(counter.terminal.store, "read", broken)
+    monkeypatch.setattr(counter.terminal.store, "write", broken)
+    for kicks in (1, 2, 3):  # the printer's thread keeps failing at its table, and keeps opening drawers
+        assert counter.client.post("/v1/drawer").json()["drawer"] == "sent"
+        assert far.wait_until(lambda kicks=kicks: far.drawer_kicks == kicks)
+    monkeypatch.undo()
+
+
+def test_it_waits_for_the_receipt_under_way_and_for_no_other(serve) -> None:
+    printer = SlowPrinter()
+    with serve() as served:
+        for ref in ("1", "2", "3"):
+            served.sell(ref)
+        served.terminal.start(printer)
+        assert printer.has_begun.wait(5)
+        answers: list[str] = []
+        asking = threading.Thread(target=lambda: answers.append(served.terminal.open_drawer().drawer))
+        asking.start()
+        while not served.terminal._errands._waiting:
+            threading.Event().wait(0.001)
+        printer.may_end.set()
+        asking.join(5)
+        assert answers == ["sent"]
+        assert printer.done[:2] == ["receipt", "drawer"]
+
+
+def test_one_that_was_given_up_does_not_open_later(serve, monkeypatch) -> None:
+    monkeypatch.setattr(terminal_module, "DRAWER_WAIT_S", 0.05)
+    printer = SlowPrinter()
+    with serve() as served:
+        served.sell("1")
+        served.terminal.start(printer)
+        assert printer.has_begun.wait(5)
+        said = served.terminal.open_drawer()
+        assert (said.drawer, said.code) == ("not opened", "catching_up")
+        printer.may_end.set()
+        while printer.done != ["receipt"]:
+            threading.Event().wait(0.001)
+        assert served.terminal.open_drawer().drawer == "sent"
+        assert printer.done == ["receipt", "drawer"]
+
+
+def test_a_till_that_closes_opens_nothing_more(serve) -> None:
+    printer = SlowPrinter()
+    printer.may_end.set()
+    with serve() as served:
+        served.terminal.start(printer)
+        served.terminal.close()
+        assert served.terminal.open_drawer().drawer == "not opened"
+        assert printer.done == []
