@@ -474,7 +474,7 @@ def _bars_svg(block: Barcode) -> str:
     if widths is None:
         return ""
     x, path = 10, ""
-    for place, width in enumerate(map(int, widths)):
+    for place, width in enumerate(map(int, widths.replace("w", "3"))):  # wide elements have no digit
         path += f"M{x} 0h{width}v40h-{width}z" if place % 2 == 0 else ""
         x += width
     return _svg(path, x + 10, 40, 2, "Bar code")

@@ -1,58 +1,66 @@
 """How printed pieces look: a PNG with one pixel a dot, drawn with Pillow when somebody asks for it.
 
-Characters stand in their cells in whatever monospaced font this machine has. PDF417 and the rarer bar codes are drawn as
-a frame with their data in it. It knows no command and no printer: what was printed comes in as `pieces`.
+It knows no command and no printer: what was printed comes in as `pieces`, and single characters are drawn by `glyphs`.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import io
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-import segno
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw
 
-from drivers.document import display_columns
 from drivers.simulated.bar_codes import bar_widths, readable_text
-from drivers.simulated.pieces import FONT_A, BarCode, Characters, Dots, Feed, Line, Printed, Qr, Style
+from drivers.simulated.glyphs import cell_picture
+from drivers.simulated.pieces import (
+    FRAME,
+    QUIET,
+    Area,
+    BarCode,
+    Characters,
+    Code,
+    Dots,
+    Feed,
+    Frame,
+    Line,
+    Page,
+    Pdf417,
+    Picture,
+    Printed,
+    Qr,
+    Style,
+    advance_dots,
+)
 
 MARGIN_DOTS: Final = 32
 _EDGE_DOTS: Final = 12
 _SURROUNDINGS: Final = 214
 
 
-def _monospaced_fonts() -> list[Path]:
-    """Where a monospaced font may be, the best first; the last is the one that python-barcode's wheel brings along."""
-    places = [
-        "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",
-        "/usr/share/fonts/dejavu-sans-mono-fonts/DejaVuSansMono.ttf",
-        "/usr/share/fonts/TTF/DejaVuSansMono.ttf",
-    ]
-    bar_codes = importlib.util.find_spec("barcode")
-    if bar_codes and bar_codes.origin:
-        places.append(str(Path(bar_codes.origin).with_name("fonts") / "DejaVuSansMono.ttf"))
-    return [path for path in map(Path, places) if path.exists()]
-
-
 def draw(printed: Iterable[Printed], width_dots: int, *, was_cut: bool) -> Image.Image:
     """Black on white, one pixel a dot, with a margin; the lower edge is cut straight or, uncut, fades out torn."""
-    pieces = [_piece(item, width_dots) for item in printed]
-    height = sum(advance for _, _, advance in pieces)
-    sheet = Image.new("L", (width_dots + 2 * MARGIN_DOTS, height + 2 * MARGIN_DOTS + _EDGE_DOTS), 255)
-    y = MARGIN_DOTS
-    for picture, left, advance in pieces:
-        if picture:
-            # Darker wins: a tall letter reaches into the line above it and must not wipe it out.
-            box = (MARGIN_DOTS + left, y)
-            under = sheet.crop((*box, box[0] + picture.width, box[1] + picture.height))
-            sheet.paste(ImageChops.darker(under, picture), box)
-        y += advance
+    placed: list[tuple[Image.Image, int, int]] = []
+    y = bottom = 0
+    for item in printed:
+        placed += ((picture, left, y + top) for picture, left, top in _pictures(item))
+        y = max(0, y + advance_dots(item))
+        bottom = max(bottom, y)
+    sheet = Image.new("L", (width_dots + 2 * MARGIN_DOTS, bottom + 2 * MARGIN_DOTS + _EDGE_DOTS), 255)
+    paper = Image.new("L", (width_dots, bottom), 255)
+    for picture, left, top in placed:
+        _print(paper, picture, left, top)
+    sheet.paste(paper, (MARGIN_DOTS, MARGIN_DOTS))
     _draw_edge(sheet, was_cut=was_cut)
     return sheet
+
+
+def _print(paper: Image.Image, picture: Image.Image, left: int, top: int) -> None:
+    """Darker wins: a tall letter reaches into the line above it and must not wipe it out. Outside the paper is nothing."""
+    box = (max(left, 0), max(top, 0), min(left + picture.width, paper.width), min(top + picture.height, paper.height))
+    if box[0] < box[2] and box[1] < box[3]:
+        part = picture.crop((box[0] - left, box[1] - top, box[2] - left, box[3] - top))
+        paper.paste(ImageChops.darker(paper.crop(box), part), box[:2])
 
 
 def png(printed: Iterable[Printed], width_dots: int, *, was_cut: bool) -> bytes:
@@ -73,89 +81,89 @@ def _draw_edge(sheet: Image.Image, *, was_cut: bool) -> None:
     pen.line(teeth, fill=_SURROUNDINGS // 2)
 
 
-def _piece(item: Printed, width_dots: int) -> tuple[Image.Image | None, int, int]:
-    """The picture of one printed thing, its left edge, and how far it moves the paper."""
-    if isinstance(item, Feed):
-        return None, 0, item.dots
-    if isinstance(item, Line):
-        return (_line_picture(item) if item.parts else None), 0, item.advance
-    if isinstance(item, Qr):
-        picture, area = _qr_picture(item), item.area
-    elif isinstance(item, BarCode):
-        picture, area = _bar_code_picture(item), item.area
-    else:
-        picture, area = _dots_picture(item.dots), item.area
-    picture = picture.crop((0, 0, min(picture.width, area.width), picture.height))
-    return picture, area.start(picture.width), picture.height
+def _pictures(item: Printed) -> Iterator[tuple[Image.Image, int, int]]:
+    """The pictures of one printed thing, each with its place: dots from the left edge, and below where the paper stands."""
+    match item:
+        case Feed():
+            return
+        case Line():
+            if item.parts:
+                yield _line_picture(item), 0, 0
+        case Page():
+            for x, y, quarters, part in item.placed:
+                picture = _part_picture(part)
+                yield picture.transpose(_TURNS[quarters]) if quarters else picture, x, y
+        case Picture(dots, area):
+            picture = _upright(_dots_picture(dots), area)
+            yield picture.crop((0, 0, min(picture.width, area.width), picture.height)), _start(picture, area), 0
+        case _:
+            picture = _upright(_code_picture(item), item.area)
+            yield (
+                picture.crop((0, 0, min(picture.width, item.area.width), picture.height)),
+                _start(picture, item.area),
+                0,
+            )
+
+
+_TURNS: Final = (
+    Image.Transpose.ROTATE_180,  # of no quarter: not used
+    Image.Transpose.ROTATE_90,
+    Image.Transpose.ROTATE_180,
+    Image.Transpose.ROTATE_270,
+)
+
+
+def _start(picture: Image.Image, area: Area) -> int:
+    return area.start(min(picture.width, area.width))
+
+
+def _upright(picture: Image.Image, area: Area) -> Image.Image:
+    return picture.transpose(Image.Transpose.ROTATE_180) if area.upside_down else picture
+
+
+def _part_picture(part: Characters | Dots | Code) -> Image.Image:
+    if isinstance(part, Dots):
+        return _dots_picture(part)
+    if not isinstance(part, Characters):
+        return _code_picture(part)
+    picture = Image.new("L", (max(part.width_dots, 1), part.height_dots), 255)
+    _draw_characters(picture, part, 0, 0)
+    return picture
 
 
 def _line_picture(line: Line) -> Image.Image:
+    """As wide as the paper up to the right end of the area."""
+    area = line.area
     width = max(part.x + part.width_dots for part in line.parts)
     height = max(part.height_dots for part in line.parts)
-    start = line.area.start(min(width, line.area.width))
-    picture = Image.new("L", (line.area.left + line.area.width, height), 255)
+    start = area._replace(upside_down=False).start(min(width, area.width)) - area.left
+    picture = Image.new("L", (area.width, height), 255)
     for part in line.parts:
-        if isinstance(part, Dots):
-            picture.paste(_dots_picture(part), (start + part.x, height - part.height_dots))
-        else:
-            _draw_characters(picture, part, start + part.x, height - part.height_dots)
-    return picture
+        _print(picture, _part_picture(part), start + part.x, height - part.height_dots)
+    whole = Image.new("L", (area.left + area.width, height), 255)
+    whole.paste(_upright(picture, area), (area.left, 0))
+    return whole
 
 
 def _draw_characters(picture: Image.Image, part: Characters, x: int, y: int) -> None:
     style = part.style
-    for cluster, columns in _clusters(part.text):
-        width = columns * style.column_dots
-        cell = _cell_picture(cluster, columns, style)
+    for cluster, columns in _clusters(part.text, style):
+        cell = cell_picture(cluster, columns, style)
         if style.inverted or cluster != " " or style.underline:
             picture.paste(cell, (x, y))
-        x += width
+        x += columns * style.column_dots
 
 
-def _clusters(text: str) -> list[tuple[str, int]]:
+def _clusters(text: str, style: Style) -> list[tuple[str, int]]:
     """Characters with the combining marks that follow them, and their columns."""
     clusters: list[tuple[str, int]] = []
     for character in text:
-        columns = 1 if character.isascii() else display_columns(character)
+        columns = style.columns(character)
         if columns or not clusters:
             clusters.append((character, columns or 1))
         else:
             clusters[-1] = (clusters[-1][0] + character, clusters[-1][1])
     return clusters
-
-
-@functools.lru_cache(maxsize=4096)
-def _cell_picture(text: str, columns: int, style: Style) -> Image.Image:
-    """One character in its cell, centred; never wider than the cell, so that columns stay columns."""
-    cell_width, cell_height = style.cell
-    width, height = columns * cell_width * style.width, cell_height * style.height
-    font, has_bold = _font(cell_height * style.height, style.bold)
-    drawn_width = columns * cell_width * style.height  # drawn in its natural shape, then stretched
-    cell = Image.new("L", (drawn_width, height), 255)
-    pen = ImageDraw.Draw(cell)
-    baseline = round(height * 0.78)
-    pen.text((drawn_width / 2, baseline), text, font=font, fill=0, anchor="ms")
-    if style.bold and not has_bold:
-        pen.text((drawn_width / 2 + style.height, baseline), text, font=font, fill=0, anchor="ms")
-    if drawn_width != width:
-        cell = cell.resize((width, height), Image.Resampling.BICUBIC)
-    spaced = Image.new("L", (columns * style.column_dots, height), 255)
-    spaced.paste(cell, (0, 0))
-    if style.underline:
-        ImageDraw.Draw(spaced).rectangle((0, height - style.underline, spaced.width, height), fill=0)
-    return ImageChops.invert(spaced) if style.inverted else spaced
-
-
-@functools.lru_cache(maxsize=64)
-def _font(cell_height: int, bold: bool) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, bool]:
-    """A font whose characters fit a cell, and whether it is bold by itself; with none at hand, the one inside Pillow."""
-    size = cell_height * 5 / 6  # DejaVu Sans Mono advances 0.602 em: 20 pixels fill the 12 of font A
-    for path in _monospaced_fonts():
-        bold_path = path.with_name("DejaVuSansMono-Bold.ttf")
-        has_bold = bold and bold_path.exists()
-        # Basic layout: one cell, one character; Raqm refuses some characters that stand alone.
-        return ImageFont.truetype(bold_path if has_bold else path, size, layout_engine=ImageFont.Layout.BASIC), has_bold
-    return ImageFont.load_default(size * 0.9), False  # proportional, and of little more than ASCII
 
 
 def _dots_picture(dots: Dots) -> Image.Image:
@@ -167,55 +175,52 @@ def _dots_picture(dots: Dots) -> Image.Image:
     )
 
 
-def _qr_picture(qr: Qr) -> Image.Image:
-    try:
-        text, encoding = qr.data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        text, encoding = qr.data.decode("latin-1"), "latin-1"
-    try:
-        code = segno.make_qr(text, error=qr.level, encoding=None if text.isascii() else encoding, boost_error=False)
-    except segno.DataOverflowError:
-        return _frame("QR: too much data", b"")
-    return _modules_picture(code.matrix, qr.module_dots)
+def _code_picture(code: Code) -> Image.Image:
+    match code:
+        case Qr():
+            name, size = "QR", (code.module_dots, code.module_dots)
+        case Pdf417():
+            name, size = "PDF417", (code.module_dots, code.module_dots * code.row_modules)
+        case BarCode():
+            return _bar_code_picture(code)
+        case Frame():
+            return _frame(code.name, code.data)
+    modules = code.modules
+    return _modules_picture(modules, size) if modules else _frame(f"{name}: too much data", b"")
 
 
-def _modules_picture(matrix: Sequence[Sequence[int]], module_dots: int) -> Image.Image:
-    picture = Image.new("L", (len(matrix[0]), len(matrix)), 255)
-    picture.putdata([0 if module else 255 for row in matrix for module in row])
-    return picture.resize((picture.width * module_dots, picture.height * module_dots), Image.Resampling.NEAREST)
+def _modules_picture(rows: Sequence[Sequence[int]], size: tuple[int, int]) -> Image.Image:
+    picture = Image.new("L", (len(rows[0]), len(rows)), 255)
+    picture.putdata([255 * (not module) for row in rows for module in row])
+    return picture.resize((picture.width * size[0], picture.height * size[1]), Image.Resampling.NEAREST)
 
 
-_SYMBOLOGIES: Final = ("UPC-A", "UPC-E", "EAN-13", "EAN-8", "CODE39", "ITF", "CODABAR", "CODE93", "CODE128")
-
-
-def _bar_code_picture(bar_code: BarCode) -> Image.Image:
-    widths = bar_widths(bar_code.symbology, bar_code.data)
-    if widths is None:
-        names = {0: "PDF417", **dict(enumerate(_SYMBOLOGIES, 65))}
-        return _frame(names.get(bar_code.symbology, "bar code"), bar_code.data)
-    module = bar_code.module_dots
-    total = sum(map(int, widths)) * module
-    above, below = bar_code.text_position & 1, bar_code.text_position >> 1 & 1
-    row = FONT_A[1] + 4
-    picture = Image.new("L", (total, bar_code.height_dots + row * (above + below)), 255)
+def _bar_code_picture(code: BarCode) -> Image.Image:
+    widths = bar_widths(code.symbology, code.data)
+    assert widths, "paper prints a frame where there are no bars"
+    width, height = code.size_dots
+    above, below = code.text_position & 1, code.text_position >> 1 & 1
+    picture = Image.new("L", (width, height), 255)
     pen = ImageDraw.Draw(picture)
-    x, top = 0, row * above
-    for index, width in enumerate(widths):
-        dots = int(width) * module
+    bars = code.bars_dots(widths)
+    x, top = (width - bars) // 2, (code.text_cell[1] + QUIET) * above
+    for index, element in enumerate(widths):
+        dots = code.width_dots(element)
         if index % 2 == 0:
-            pen.rectangle((x, top, x + dots - 1, top + bar_code.height_dots - 1), fill=0)
+            pen.rectangle((x, top, x + dots - 1, top + code.height_dots - 1), fill=0)
         x += dots
-    text = readable_text(bar_code.symbology, bar_code.data)
-    start = (total - len(text) * FONT_A[0]) // 2
-    for wanted, y in ((above, 0), (below, top + bar_code.height_dots + 4)):
+    text = readable_text(code.symbology, code.data)
+    start = (width - len(text) * code.text_cell[0]) // 2
+    for wanted, y in ((above, 0), (below, top + code.height_dots + QUIET)):
         if wanted:
-            _draw_characters(picture, Characters(start, text, Style()), start, y)
+            _draw_characters(picture, Characters(start, text, Style(code.text_cell)), start, y)
     return picture
 
 
 def _frame(name: str, data: bytes) -> Image.Image:
+    width, height = FRAME
     text = f"{name} {data.decode('latin-1')}".strip()[:40]
-    picture = Image.new("L", (len(text) * FONT_A[0] + 16, FONT_A[1] + 16), 255)
-    ImageDraw.Draw(picture).rectangle((0, 0, picture.width - 1, picture.height - 1), outline=0)
+    picture = Image.new("L", FRAME, 255)
+    ImageDraw.Draw(picture).rectangle((0, 0, width - 1, height - 1), outline=0)
     _draw_characters(picture, Characters(8, text, Style()), 8, 8)
     return picture

@@ -44,6 +44,12 @@ class Unknown(NamedTuple):
     raw: bytes
 
 
+class Incomplete(NamedTuple):
+    """The beginning of a command whose end never came."""
+
+    raw: bytes
+
+
 class Oversized(NamedTuple):
     """A command longer than `COMMAND_BYTES`, opcode aside: skipped, not kept."""
 
@@ -51,7 +57,7 @@ class Oversized(NamedTuple):
     length: int
 
 
-Item = Text | Command | Unknown | Oversized
+Item = Text | Command | Unknown | Incomplete | Oversized
 
 # A rule tells how many parameter bytes a command has, as far as `buffer[at:]` shows: it may ask for more once it sees
 # more, and says NO_COMMAND to parameters that cannot be.
@@ -96,6 +102,30 @@ def _raster(buffer: bytearray, at: int) -> int:
         return 5
     row_bytes, rows = buffer[at + 1] + 256 * buffer[at + 2], buffer[at + 3] + 256 * buffer[at + 4]
     return 5 + row_bytes * rows
+
+
+def _columns(buffer: bytearray, at: int) -> int:
+    """GS Q 0 m xL xH yL yH: x columns of y bytes."""
+    return _raster(buffer, at)
+
+
+def _bmp(buffer: bytearray, at: int) -> int:
+    """GS D m fn a kc1 kc2 b c and a BMP file, which tells its own size."""
+    if len(buffer) < at + 13:
+        return 13
+    size = int.from_bytes(buffer[at + 9 : at + 13], "little")
+    return 7 + size if buffer[at + 7 : at + 9] == b"BM" and size >= 14 else NO_COMMAND
+
+
+def _user_memory(buffer: bytearray, at: int) -> int:
+    """FS g 1 m a1–a4 nL nH and n bytes writes; FS g 2 m a1–a4 nL nH reads."""
+    if len(buffer) < at + 1:
+        return 1
+    if buffer[at] not in (0x31, 0x32):
+        return NO_COMMAND
+    if buffer[at] == 0x32 or len(buffer) < at + 8:
+        return 8
+    return 8 + buffer[at + 6] + 256 * buffer[at + 7]
 
 
 def _bit_image(buffer: bytearray, at: int) -> int:
@@ -169,6 +199,7 @@ _FS: Final[dict[str, int | Rule]] = {
     **dict.fromkeys("!-CW", 1),
     **dict.fromkeys("?Sp", 2),
     **dict.fromkeys("2", 74),
+    "g": _user_memory,
     "q": _stored_images,
 }
 _GS: Final[dict[str, int | Rule]] = {
@@ -180,6 +211,7 @@ _GS: Final[dict[str, int | Rule]] = {
     "C": _by_first({0: 3, 0x30: 3, 1: 7, 0x31: 7, 2: 3, 0x32: 3, 0x3B: 11}, 1),
     "V": _by_first(dict.fromkeys((65, 66, 97, 98, 103, 104), 2), 1),
     "*": _downloaded_image,
+    "D": _bmp,
     "k": _bar_code,
 }
 _DLE: Final[dict[str, int | Rule]] = {
@@ -200,6 +232,8 @@ _CONTROL_NAMES: Final = {
 }
 
 _SINGLE: Final = {
+    0x00: Command("NUL"),
+    0x07: Command("BEL"),
     0x09: Command("HT"),
     0x0A: Command("LF"),
     0x0C: Command("FF"),
@@ -216,7 +250,7 @@ _COMMANDS.update(
     for name, letters in _FAMILIES.items()
     for letter in letters
 )
-_COMMANDS.update({b"\x1d8L": ("GS 8 L", _length_u32), b"\x1dv0": ("GS v 0", _raster)})
+_COMMANDS.update({b"\x1d8L": ("GS 8 L", _length_u32), b"\x1dv0": ("GS v 0", _raster), b"\x1dQ0": ("GS Q 0", _columns)})
 
 OPCODES: Final[dict[str, bytes]] = {
     **{name: opcode for opcode, (name, _) in _COMMANDS.items()},
@@ -269,6 +303,14 @@ class Parser:
                 length = held
             self._at += length
             yield item
+
+    def end(self) -> Iterator[Item]:
+        """No more bytes will come: what is complete, and then what waited for more."""
+        yield from self
+        rest = bytes(self._buffer[self._at :])
+        self.clear()
+        if rest:
+            yield Text(rest) if rest[0] >= 0x20 else Incomplete(rest)
 
     def _next(self) -> tuple[Item | None, int]:
         """The next item and its length in bytes, or None and how many bytes are needed to tell more."""

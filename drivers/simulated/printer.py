@@ -17,27 +17,30 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, overload
 
 from drivers.simulated.drawing import png
 from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
 from drivers.simulated.mechanics import Drawer, DrawerSensor, Mechanics, Pace
 from drivers.simulated.paper import Paper
-from drivers.simulated.pieces import Line, Printed, advance_dots
+from drivers.simulated.pieces import Line, Page, Printed, advance_dots
 from drivers.simulated.status import (
     Replies,
     automatic_status,
     identity,
     offline_response,
+    port_status,
     real_time_status,
     sensor_status,
     watched_items,
 )
-from drivers.simulated.wires import LONGEST_READ_BYTES, Attachment, Wires
+from drivers.simulated.text import TwoByte
+from drivers.simulated.wires import LONGEST_READ_BYTES, Attachment, End, Wires
 
 BUFFER_BYTES: Final = 64 * 1024  # what it keeps while it cannot print; beyond that it stops reading
 KEPT_RECEIPTS: Final = 200
+PACKET_BYTES: Final = 64  # of USB at full speed
 LONGEST_PIECE: Final = 10_000  # lines; a client that never cuts has its paper torn off here
 XOFF_ROOM_BYTES: Final = 128  # with less room than this left it sends XOFF
 XON_ROOM_BYTES: Final = 256  # and with so much again XON
@@ -54,8 +57,14 @@ class PrintedReceipt:
 
     @property
     def lines(self) -> list[str]:
-        """The text lines, blank ones included; feeds, pictures and codes leave none."""
-        return [item.text for item in self.printed if isinstance(item, Line)]
+        """The text lines, blank ones included, and those of pages; feeds, pictures and codes leave none."""
+        lines: list[str] = []
+        for item in self.printed:
+            if isinstance(item, Line):
+                lines.append(item.text)
+            elif isinstance(item, Page):
+                lines += item.lines
+        return lines
 
     def png(self) -> bytes:
         """The picture, one pixel a dot; drawn anew at each call."""
@@ -73,6 +82,8 @@ class SimulatedPrinter:
         self,
         *,
         width_dots: int = 576,
+        code_pages: str = "default",
+        two_byte: TwoByte = "",
         has_process_id: bool = True,
         has_asb: bool = True,
         buffer_bytes: int = BUFFER_BYTES,
@@ -92,7 +103,7 @@ class SimulatedPrinter:
         self._lock = threading.Condition()
         self._changed = False
 
-        self._paper = Paper(width_dots)
+        self._paper = Paper(width_dots, printer=code_pages, two_byte=two_byte)
         self._parser = Parser()
         self._real_time = RealTimeScanner()
         self._receipts: deque[PrintedReceipt] = deque(maxlen=KEPT_RECEIPTS)
@@ -126,10 +137,43 @@ class SimulatedPrinter:
         with self._lock:
             return self._wires.open_terminal()
 
-    def attach(self) -> Attachment:
-        """A wire within this process, for whatever has a far end of its own: a USB backend, a gadget, a test."""
+    def serve_gadget(self, path: str = "/dev/g_printer0") -> None:
+        """Is the device at the other end of the kernel's USB printer gadget. Raises DeviceAbsent where there is none."""
         with self._lock:
-            return self._wires.attach()
+            self._wires.open_gadget(path)
+            self._wires.set_port_status(port_status(self._mechanics))
+
+    @overload
+    def attach(self) -> Attachment: ...
+    @overload
+    def attach(self, end: End) -> None: ...
+    def attach(self, end: End | None = None) -> Attachment | None:
+        """A wire within this process; or one more that whoever calls keeps, who hands over what comes in by `take`."""
+        with self._lock:
+            return self._wires.attach(end)
+
+    def take(self, data: bytes, timeout_s: float) -> int:
+        """How much of `data` it took from such a wire within that time; a printer that takes no more pushes back."""
+        give_up = time.monotonic() + timeout_s
+        taken = 0
+
+        def read() -> bytes:
+            nonlocal taken
+            piece = data[taken : taken + min(self._room, PACKET_BYTES)]
+            taken += len(piece)
+            return piece
+
+        while taken < len(data) and self._is_plugged:
+            with self._lock:
+                wait_s = give_up - time.monotonic()
+                if not self._lock.wait_for(lambda: self._room > 0 or not self._is_plugged, wait_s):
+                    break
+            self._receive(read)
+        return taken
+
+    def hands(self) -> contextlib.AbstractContextManager[None]:
+        """Within it nobody else does anything to the printer; whoever waits for it looks again afterwards."""
+        return self._change()
 
     def close(self) -> None:
         """Drops every connection and ends the thread; the receipts stay readable."""
@@ -165,6 +209,12 @@ class SimulatedPrinter:
     def drawer_kicks(self) -> int:
         with self._lock:
             return self._drawer_kicks
+
+    @property
+    def port_status(self) -> int:
+        """The byte of GET_PORT_STATUS in USB's printer class."""
+        with self._lock:
+            return port_status(self._mechanics)
 
     def state(self) -> dict[str, Any]:
         """What a control page shows."""
@@ -377,12 +427,14 @@ class SimulatedPrinter:
         """Around every event: print what can be printed now, report the status where it changed, tell who waits."""
         with self._lock:
             before = self._visible()
-            causes = self._mechanics.causes
+            causes, mechanics = self._mechanics.causes, replace(self._mechanics)
             yield
             self._print_what_waits()
             if self._mechanics.causes and not causes and self._offline_response:
                 self._answer(offline_response(self._mechanics, with_causes=self._offline_response == "with causes"))
             self._push_status()
+            if self._mechanics != mechanics:
+                self._wires.set_port_status(port_status(self._mechanics))
             self._send_due()
             self._control_flow()
             self._wires.wake()
@@ -417,6 +469,9 @@ class SimulatedPrinter:
     def _execute(self, item: Item, count: int) -> None:
         printed = len(self._paper.printed)
         lines = self._paper.execute(item)
+        for answer in self._paper.answers:
+            self._answer(answer)
+        self._paper.answers.clear()
         if self._pace.takes_time:
             dots = sum(map(advance_dots, self._paper.printed[printed:])) if self._pace.mm_per_s else 0
             self._pace.spend(count, dots, self._clock())

@@ -84,6 +84,12 @@ def identity(n: int) -> bytes | None:
     return b"_" + reply + b"\x00" if n >= 65 else reply
 
 
+def port_status(mechanics: Mechanics) -> int:
+    """USB's printer class, GET_PORT_STATUS: 20h paper empty, 10h selected, 08h no error."""
+    is_empty, is_well = mechanics.paper == "out", not (mechanics.cutter_is_jammed or mechanics.error)
+    return 0x20 * is_empty | 0x10 * mechanics.is_online | 0x08 * (is_well and not is_empty)
+
+
 def offline_response(mechanics: Mechanics, *, with_causes: bool) -> bytes:
     """GS ( H function 49: that it went offline, and on demand why.
 

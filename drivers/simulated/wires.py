@@ -1,4 +1,4 @@
-"""The simulated printer's ends of its wires: a TCP listener with one client, and a pseudo-terminal.
+"""The simulated printer's ends of its wires: TCP with one client, a pseudo-terminal, a USB gadget, and calls in this process.
 
 It knows sockets, selectors and the one thread that reads them, and brings them back on the same port and path after they
 were dropped. It does not know what the bytes mean: they go to whoever made it, who also says when more of them are wanted.
@@ -18,12 +18,31 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied
 
 LONGEST_READ_BYTES: Final = 64 * 1024
 _SHORTEST_WAIT_S: Final = 0.001
+_REOPEN_S: Final = 0.1  # between attempts to open a gadget again
+_GADGET_READ_BYTES: Final = 8192
+_SET_PRINTER_STATUS: Final = 0xC0016722  # _IOWR('g', 0x22, unsigned char) of linux/usb/g_printer.h
+_NON_BLOCKING: Final = getattr(os, "O_NONBLOCK", 0)
+
+
+class End(Protocol):
+    """The printer's end of a wire that somebody else keeps, such as a USB bus. Called with the printer's lock held."""
+
+    @property
+    def has_client(self) -> bool: ...
+
+    def send(self, reply: bytes) -> None: ...
+
+    def drop(self) -> None:
+        """The power went."""
+
+    def restore(self) -> None:
+        """It is back."""
 
 
 class Attachment:
@@ -71,18 +90,30 @@ class Attachment:
 
     def close(self) -> None:
         with self._lock:
-            self.is_open = False
-            self._replies.clear()
+            self.drop()
             self._lock.notify_all()
 
-    def put(self, reply: bytes) -> None:
-        """From the printer, its lock held. What nobody reads is dropped in the end, as a real one's buffer is small."""
+    # called by the printer, with its lock held
+
+    @property
+    def has_client(self) -> bool:
+        return self.is_open
+
+    def send(self, reply: bytes) -> None:
+        """What nobody reads is dropped in the end: a real buffer is small."""
         if self.is_open:
             self._replies += reply[: LONGEST_READ_BYTES - len(self._replies)]
 
+    def drop(self) -> None:
+        self.is_open = False
+        self._replies.clear()
+
+    def restore(self) -> None:
+        """It stays closed, as a connection does; attach again."""
+
 
 class Wires:
-    """The printer's sockets: a TCP listener with one client, and a pseudo-terminal, read by one thread.
+    """The printer's sockets: a TCP listener with one client, a pseudo-terminal and a USB gadget, read by one thread.
 
     All methods but `end` and the thread's own are called with the printer's lock held.
     """
@@ -112,11 +143,14 @@ class Wires:
         self._client: socket.socket | None = None
         self._terminal: tuple[int, int] | None = None  # the printer's end, and the client's, held open to keep it alive
         self._link: Path | None = None
-        self._attachments: list[Attachment] = []
+        self._gadget_path = ""
+        self._gadget: int | None = None
+        self._gadget_is_wanted = True
+        self._others: list[End] = []
 
     @property
     def has_client(self) -> bool:
-        return self._client is not None
+        return self._client is not None or any(end.has_client for end in self._others)
 
     def listen(self, host: str, port: int) -> int:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -149,11 +183,28 @@ class Wires:
         self._start()
         return str(self._link)
 
-    def attach(self) -> Attachment:
-        attachment = Attachment(self._lock, self._receive, self._room)
-        self._attachments = [*(one for one in self._attachments if one.is_open), attachment]
+    def attach(self, end: End | None) -> Attachment | None:
+        attachment = None if end else Attachment(self._lock, self._receive, self._room)
+        self._others = [one for one in self._others if not isinstance(one, Attachment) or one.is_open]
+        self._others.append(end or attachment)  # type: ignore[arg-type]
         self._start()
         return attachment
+
+    def open_gadget(self, path: str) -> None:
+        self._gadget_path = path
+        self._reopen_gadget()
+        if self._gadget is None:
+            hint = "Load the kernel's printer gadget (usb_f_printer), and start this as a user who may open it."
+            raise DeviceAbsent(f"There is no printer gadget at {path}, or it is in use.", hint=hint)
+        self._start()
+
+    def set_port_status(self, status: int) -> None:
+        """What the gadget answers to GET_PORT_STATUS of the printer class."""
+        if self._gadget is not None and sys.platform != "win32":
+            import fcntl
+
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(self._gadget, _SET_PRINTER_STATUS, status)
 
     def restore(self) -> None:
         if self._is_ended:
@@ -162,6 +213,9 @@ class Wires:
             self.listen(*self._address)
         if self._link and not self._terminal:
             self.open_terminal()
+        for end in self._others:
+            end.restore()
+        self._gadget_is_wanted = True
 
     def drop(self) -> None:
         """Closes everything a client can see."""
@@ -177,8 +231,10 @@ class Wires:
             self._terminal = None
         if self._link:
             self._link.unlink(missing_ok=True)
-        for attachment in self._attachments:
-            attachment.close()
+        self._gadget_is_wanted = False
+        self._close_gadget()
+        for other in self._others:
+            other.drop()
         self.wake()
 
     def reset_client(self) -> None:
@@ -195,8 +251,11 @@ class Wires:
             if self._client:
                 self._client.send(reply)
         self.send_flow_control(reply)
-        for attachment in self._attachments:
-            attachment.put(reply)
+        with contextlib.suppress(OSError):
+            if self._gadget is not None:
+                os.write(self._gadget, reply)
+        for end in self._others:
+            end.send(reply)
 
     def send_flow_control(self, code: bytes) -> None:
         """To the serial line alone: the other wires have a flow control of their own."""
@@ -239,6 +298,18 @@ class Wires:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(source)
 
+    def _reopen_gadget(self) -> None:
+        """The host's reset of the device, and its unplugging, end what was open: it is opened anew until that succeeds."""
+        if self._gadget is None and self._gadget_path and self._gadget_is_wanted:
+            with contextlib.suppress(OSError):
+                self._gadget = os.open(self._gadget_path, os.O_RDWR | _NON_BLOCKING)
+
+    def _close_gadget(self) -> None:
+        if self._gadget is not None:
+            self._forget(self._gadget)
+            os.close(self._gadget)
+            self._gadget = None
+
     def _watch(self, source: socket.socket | int | None, wanted: bool) -> None:
         if source is None:
             return
@@ -259,7 +330,11 @@ class Wires:
                 self._watch(self._listener, self._client is None)
                 self._watch(self._client, wants_bytes)
                 self._watch(self._terminal[0] if self._terminal else None, wants_bytes)
+                self._reopen_gadget()
+                self._watch(self._gadget, wants_bytes)
                 wait_s = self._next_event_s()
+                if self._gadget is None and self._gadget_path:
+                    wait_s = min(_REOPEN_S, _REOPEN_S if wait_s is None else wait_s)
             try:
                 # A clock that a test moves may stand still: then the shortest wait keeps this from spinning.
                 events = self._selector.select(None if wait_s is None else max(wait_s, _SHORTEST_WAIT_S))
@@ -289,10 +364,15 @@ class Wires:
                 return data
             elif self._terminal and source == self._terminal[0]:
                 return os.read(self._terminal[0], room)
+            elif source == self._gadget and self._gadget is not None:
+                return os.read(self._gadget, min(room, _GADGET_READ_BYTES))
         except BlockingIOError:
             pass
         except OSError:
-            self._drop_client()
+            if source == self._gadget:
+                self._close_gadget()
+            elif source is self._client:
+                self._drop_client()
         return b""
 
 

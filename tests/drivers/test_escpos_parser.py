@@ -67,7 +67,8 @@ COMMANDS = [
     (b"\x10\x04\x01", Command("DLE EOT", b"\x01")),
     (b"\x10\x14\x01\x00\x05", Command("DLE DC4", b"\x01\x00\x05")),
     (b"\r", Command("CR")),
-    (b"\x07", Unknown(b"\x07")),
+    (b"\x07", Command("BEL")),
+    (b"\x01", Unknown(b"\x01")),
     (b"\x1bw", Unknown(b"\x1bw")),
     (b"\x1dk\x50", Unknown(b"\x1dk")),  # no such bar code; its byte is text
     (b"\x1d(?\x02\x00ab", Unknown(b"\x1d(?\x02\x00ab")),  # an unknown letter of a known family still has a length

@@ -19,9 +19,10 @@ import zxingcpp
 from PIL import Image, ImageFont
 
 from drivers.errors import DeviceBusy
-from drivers.simulated import drawing
+from drivers.simulated import drawing, glyphs
+from drivers.simulated.code_pages import numbers
 from drivers.simulated.escpos_parser import OPCODES, Parser
-from drivers.simulated.paper import CODE_PAGES, Paper
+from drivers.simulated.paper import Paper
 from drivers.simulated.printer import BUFFER_BYTES, KEPT_RECEIPTS, LONGEST_PIECE, PrintedReceipt, SimulatedPrinter
 
 TIMEOUT_S = 10
@@ -137,7 +138,7 @@ def test_text_lines_are_kept_as_strings(stream: bytes, lines: list[str]) -> None
 
 
 def test_every_code_page_has_a_codec() -> None:
-    for number in CODE_PAGES:
+    for number in numbers():
         assert printed(b"\x1bt%cA\n" % number).lines == ["A"]
 
 
@@ -177,7 +178,9 @@ def test_a_code_on_the_drawn_receipt_can_be_scanned(command: bytes, code: tuple[
         b"\x1dkI\x05T1-42",  # no code set
         b"\x1dkI\x03{C\xff",  # not two digits
         b"\x1dkC\x0c40063813339X",  # not a digit
-        b"\x1dkE\x03ABC",  # Code 39 is not drawn
+        b"\x1dkE\x03abc",  # small letters in Code 39
+        b"\x1dkK\x0d0401234567890",  # GS1 DataBar is not drawn
+        b"\x1d(k\x04\x002P0A\x1d(k\x03\x002Q0",  # nor is MaxiCode
         qr(b"x" * 3000),  # more than a QR code holds
     ],
     ids=repr,
@@ -236,8 +239,8 @@ def test_a_style_changes_how_text_looks_and_esc_at_ends_it(style: bytes) -> None
 @pytest.fixture
 def no_cached_glyphs() -> Iterator[None]:
     def clear() -> None:
-        drawing._font.cache_clear()
-        drawing._cell_picture.cache_clear()
+        glyphs._font.cache_clear()
+        glyphs.cell_picture.cache_clear()
 
     clear()
     yield
@@ -246,9 +249,9 @@ def no_cached_glyphs() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_cached_glyphs")
 def test_without_system_fonts_the_one_in_a_wheel_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    fonts = [path for path in drawing._monospaced_fonts() if "site-packages" in path.parts]
-    monkeypatch.setattr(drawing, "_monospaced_fonts", lambda: fonts)
-    font, has_bold = drawing._font(24, True)
+    fonts = [path for path in glyphs.monospaced_fonts() if "site-packages" in path.parts]
+    monkeypatch.setattr(glyphs, "monospaced_fonts", lambda: fonts)
+    font, has_bold = glyphs._font(24, True, "")
     assert isinstance(font, ImageFont.FreeTypeFont)
     assert (font.getname(), has_bold) == (("DejaVu Sans Mono", "Book"), False)
     assert printed(b"\x1bE\x01Milk\n").png() != printed(b"Milk\n").png()
@@ -256,7 +259,7 @@ def test_without_system_fonts_the_one_in_a_wheel_is_drawn(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("no_cached_glyphs")
 def test_with_no_font_at_all_the_one_inside_pillow_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "_monospaced_fonts", list)
+    monkeypatch.setattr(glyphs, "monospaced_fonts", list)
     assert has_black(printed(b"\x1bE\x01Milk WWW iii 1,20\n"))
 
 
