@@ -369,7 +369,7 @@ class Printer:
         return status
 
     def _catch_up(self, job: _Job, deadline: float) -> None:
-        if self._work_on(job, deadline).outcome is Outcome.PRINTED:
+        if self._work_on(job, deadline).outcome is Outcome.PRINTED and job.number not in self._proven:
             self._proven.append(job.number)
 
     def _connected_status(self, deadline: float) -> PrinterStatus:
@@ -414,7 +414,7 @@ class Printer:
 
     def _end_turn(self) -> None:
         """Lets others at a printer that is shared, unless it keeps something of ours."""
-        if self._wire.is_shared and self._wire.is_open and self._held is None:
+        if self._wire.connects_per_job and self._wire.is_open and self._held is None:
             self._wire.close(drain_s=1.0)
             self._lose()
 
@@ -486,9 +486,15 @@ class Printer:
 
         A printer that takes them slowly has until the deadline. Raises WriteStalled then.
         """
+        if not self.answers:  # a queue takes it whole, or takes it for several jobs
+            try:
+                self._wire.write(job.data, self._remaining_s(deadline))
+            except (WriteStalled, WriteBroken) as error:
+                job.sent = error.sent
+                raise
+            job.sent = len(job.data)
         while not job.is_sent:
-            if self.answers:
-                self._take(self._wire.read(0))
+            self._take(self._wire.read(0))
             if self._tells_changes and self._status.trouble not in ("", "offline"):
                 return self._status.trouble
             if self._may_send:
@@ -535,6 +541,8 @@ class Printer:
                 return self._doubtful(job, status.trouble, status.sentence)
             if is_worked_off and status.ready and self._is_believed(job):
                 return _PRINTED
+            if is_worked_off and not (self._profile.has_real_time_status or self._profile.has_asb):
+                return _unknown("unconfirmed", "The printer cannot say whether it has printed.")
             if self._clock() >= deadline:
                 if self._question is not None:
                     # It may have been switched off: what it says from now on is about another life.

@@ -27,7 +27,7 @@ class WriteStalled(DeviceTimeout):
     Where that number `is_exact`, the rest may be written later instead.
     """
 
-    def __init__(self, message: str, *, sent: int, hint: str = "", is_exact: bool = True) -> None:
+    def __init__(self, message: str, *, sent: int, hint: str = "", is_exact: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.sent = sent
         self.is_exact = is_exact
@@ -52,7 +52,7 @@ class Wire(Protocol):
     def answers(self) -> bool: ...
 
     @property
-    def is_shared(self) -> bool: ...
+    def connects_per_job(self) -> bool: ...
 
     def trouble(self, timeout_s: float) -> str: ...
 
@@ -82,7 +82,7 @@ class TcpWire:
     """
 
     answers = True
-    is_shared = False
+    connects_per_job = False
 
     def trouble(self, timeout_s: float) -> str:
         return ""
@@ -161,7 +161,7 @@ class SerialWire:
     """A serial line, also by USB or Bluetooth, at 8 data bits, no parity, one stop bit."""
 
     answers = True
-    is_shared = False
+    connects_per_job = False
 
     def trouble(self, timeout_s: float) -> str:
         return ""
@@ -300,7 +300,7 @@ def _write_all(
                     return
                 remaining_s = give_up - time.monotonic()
                 if remaining_s <= 0:
-                    raise _stalled(name, sent)
+                    raise _stalled(name, sent, is_exact=True)
                 selector.select(remaining_s)
         except OSError as error:
             raise _gone(name, sent) from error
@@ -322,9 +322,9 @@ def _read_some(target: socket.socket | int, receive: Callable[[int], bytes], tim
     return data
 
 
-def _stalled(name: str, sent: int) -> WriteStalled:
+def _stalled(name: str, sent: int, *, is_exact: bool = False) -> WriteStalled:
     hint = "Look for an open cover, missing paper or a blinking light."
-    return WriteStalled(f"The printer at {name} takes no more data.", sent=sent, hint=hint)
+    return WriteStalled(f"The printer at {name} takes no more data.", sent=sent, hint=hint, is_exact=is_exact)
 
 
 def _gone(name: str, sent: int) -> WriteBroken:

@@ -32,7 +32,7 @@ class MeddledWire:
     """A real wire at which something happens just before, or just after, the receipt goes out."""
 
     answers = True
-    is_shared = False
+    connects_per_job = False
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -404,7 +404,7 @@ class ScriptedWire:
     """Answers as a healthy printer would, unless told otherwise; remembers what it was sent."""
 
     answers = True
-    is_shared = False
+    connects_per_job = False
 
     def __init__(self, *, echoes: bool = True) -> None:
         self.now_s = 100.0
