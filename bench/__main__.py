@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import Any
 
-NAMES = ("backfill", "checkout", "concurrent", "members", "feed", "drain", "ingest", "tamper", "program")
+NAMES = ("backfill", "checkout", "concurrent", "members", "feed", "drain", "ingest", "tamper", "program", "receipt")
 SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""
 

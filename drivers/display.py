@@ -13,9 +13,7 @@ from typing import Literal, get_args
 
 from drivers.document import display_columns
 from drivers.errors import DeviceError
-from drivers.escpos import CODE_PAGE
-from drivers.escpos import _characters as characters_of
-from drivers.escpos import _nearest_ascii as nearest_ascii
+from drivers.escpos.text import CODE_PAGE, characters_of, nearest_ascii
 from drivers.wires import Wire
 
 Dialect = Literal["escpos", "cd5220"]

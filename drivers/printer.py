@@ -500,14 +500,15 @@ class Printer:
             if self._may_send:
                 piece = job.data[job.sent : job.sent + _PIECE_BYTES]
                 try:
-                    self._wire.write(piece, min(self._poll_s, self._remaining_s(deadline)))
+                    remaining_s = self._remaining_s(deadline)
+                    self._wire.write(piece, min(self._poll_s, remaining_s) if self._wire.resumes else remaining_s)
                     job.sent += len(piece)
                     continue
                 except WriteStalled as error:
                     job.sent += error.sent
                     if job.sent >= len(job.data):
                         job.sent = len(job.data) - 1  # it says that not all was taken
-                    if not error.is_exact or self._clock() >= deadline:
+                    if not self._wire.resumes or self._clock() >= deadline:
                         raise
                 except WriteBroken as error:
                     job.sent += error.sent

@@ -90,7 +90,7 @@ def say(template: str, language: str = "en", **values: Value) -> str:
     >>> say("{points} per {amount} on {paid}", "de", points=Counted(2), amount=Money(100), paid=Money(1999))
     '2 Punkte je 1,00 auf 19,99'
     """
-    return said_with(translated(template, language), language, **values)
+    return translated(template, language).format(**{name: _spoken(value, language) for name, value in values.items()})
 
 
 def said_with(words: str, language: str, **values: Value) -> str:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated
 
+import msgspec
 from fastapi import FastAPI, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator
@@ -25,6 +26,7 @@ from pos_plugin.local_api.answers import add_error_answers, answer, refusal
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
 from pos_plugin.local_api.stream import MOST_LISTENERS, Listeners
 from pos_plugin.renderings import POLICY, as_html, as_pdf, as_png, as_text
+from pos_plugin.sample_sheet import in_words
 from pos_plugin.terminal import Terminal
 
 PAGE_TYPES = {
@@ -196,6 +198,11 @@ def _add_till(app: FastAPI, terminal: Terminal) -> None:
         if done.drawer == "not opened":
             raise Conflict("DRAWER_NOT_OPENED", done.text, hint=done.hint)
         return answer(done)
+
+    @app.post("/v1/test-print")
+    def test_print(asked: requests.TestPrintAsked) -> Response:
+        done = terminal.print_sample(drawer=asked.drawer, buzzer=asked.buzzer)
+        return answer({**msgspec.structs.asdict(done), "text": in_words(done)})
 
     @app.get("/v1/state")
     def state() -> Response:

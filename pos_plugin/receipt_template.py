@@ -17,7 +17,7 @@ from pydantic import Field
 
 from loyalty.toml_sentences import near
 from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
-from loyalty.words import Language, Words, text
+from loyalty.words import Words, text
 
 FILE = "receipt.toml"
 
@@ -126,7 +126,7 @@ class Slips(Table):
 class Template(Table):
     """`language` is that of receipts where it is not the shop's; `points` is where the member's points go."""
 
-    language: Language | Literal[""] = ""
+    language: Literal["", "en", "tr", "de", "fr", "es"] = ""
     logo: str = Field(default="", max_length=200)
     points: Literal["receipt", "slip", "points only", "none"] = "receipt"
     long_names: Literal["cut", "wrap"] = "cut"

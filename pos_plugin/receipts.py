@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-from drivers.document import Barcode, Block, Cut, Document, Feed, Picture, Qr, Text, display_columns
+from drivers.document import Barcode, Block, Cut, Document, Feed, Picture, Qr, Text, cells, display_columns
 from loyalty.card import masked
 from loyalty.days import day_before
 from loyalty.program import Program
@@ -29,6 +29,8 @@ from pos_plugin.receipt_template import OF_MEMBERS, SALE, WORDINGS, Template, fi
 Align = Literal["left", "center", "right"]
 
 DEFAULT = Template()
+CLAIM_MODULE_DOTS = 6
+"""Of the claim code: customers read it with their own phones."""
 
 MONTHS = (
     text("Jan"),
@@ -149,7 +151,7 @@ def sale_receipt(
         "discounts": _discounts(layout, sale, priced, reward),
         "totals": [_total(layout, "total", sale.currency, priced.due_minor)],
     }
-    if sale.operator:
+    if sale.operator and "operator" in layout.template.blocks:
         parts["operator"] = layout.wrapped(layout.word("operator", operator=sale.operator), "center")
     if points is not None:
         parts["points"] = points_block(program, points, layout, worth_saying(priced.award.reasons))
@@ -166,7 +168,13 @@ def sale_receipt(
         parts["claim"] = layout.wrapped(layout.word("claim", points=could, days=program.claim.within_days))
         if reference and "claim code" in layout.template.blocks:
             link = layout.template.claim_link
-            parts["claim code"] = [*parts["claim"], Qr(link.format(reference=reference) if link else reference)]
+            code = Qr(link.format(reference=reference) if link else reference, CLAIM_MODULE_DOTS)
+            parts["claim code"] = [
+                *parts["claim"],
+                _BLANK,
+                code,
+                _BLANK,
+            ]  # nothing touches a code, or it cannot be read
     if layout.template.note:
         figures = {"total": layout.money(priced.due_minor), "currency": sale.currency, "operator": sale.operator}
         parts |= _notes(layout, sale.sold_at, reference, points, tier, figures)
@@ -422,22 +430,39 @@ def local(program: Program, utc: str) -> datetime:
 
 def columns(left: str, right: str, width: int) -> str:
     """`left` and `right` at the two edges; where both do not fit, the left side is cut."""
-    taken = display_columns(right) + (1 if right else 0)
-    while left and display_columns(left) > width - taken:
-        left = left[:-1]
+    if right and left.isascii() and right.isascii():  # most lines of most shops
+        room = width - len(right)
+        if len(left) >= room:
+            left = left[: max(0, room - 1)]
+        return left + " " * (room - len(left)) + right
+    left = first_columns(left, width - display_columns(right) - (1 if right else 0))
     return f"{left}{' ' * (width - display_columns(left) - display_columns(right))}{right}" if right else left
+
+
+def first_columns(text: str, room: int) -> str:
+    """As much of the text as has room; half a wide character is none, and a letter keeps its marks."""
+    if display_columns(text) <= room:
+        return text
+    kept = ""
+    for cell, columns in cells(text):
+        room -= columns
+        if room < 0:
+            break
+        kept += cell
+    return kept
 
 
 def wrapped(text: str, width: int) -> list[str]:
     """Lines of whole words; a word that is longer than a line goes on in the next."""
+    if len(text) <= width and text.isascii() and text.isprintable() and "  " not in text:
+        return [text.strip()]
     lines = [""]
     for word in text.split():
         rest = word
         if lines[-1] and display_columns(lines[-1]) + 1 + display_columns(rest) > width:
             lines.append("")
         while display_columns(rest) > width:
-            head = columns(rest, "", width)
-            head = head or rest[:1]  # a character that is wider than the paper
+            head = first_columns(rest, width) or rest[:1]  # the first is wider than the paper
             lines[-1] = head
             lines.append("")
             rest = rest[len(head) :]
@@ -460,12 +485,14 @@ def _laid_out(
         parts["date"].append(Text(layout.say("TRAINING - NOT A SALE"), bold=True, align="center"))
     if reference:
         parts["reference"] = layout.wrapped(layout.word("reference", reference=reference), "center")
-        parts["barcode"] = [Barcode(reference)]
+        if "barcode" in template.blocks:
+            parts["barcode"] = [_BLANK, Barcode(reference)]
     blocks = list[Block]()
-    if template.points in ("receipt", "none"):
-        is_told = template.points == "receipt"
-        _put(blocks, [name for name in template.blocks if is_told or name not in template.of_members], parts)
-    else:
+    if template.points == "receipt":
+        _put(blocks, template.blocks, parts)
+    elif template.points == "none" and "totals" in parts:
+        _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
+    elif template.points != "none":
         if template.points == "slip" and "totals" in parts:
             _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
         if any(parts.get(name) for name in OF_MEMBERS if name in template.blocks):
@@ -495,10 +522,12 @@ def _put(blocks: list[Block], names: Sequence[str], parts: Mapping[str, list[Blo
     """Puts a paper's parts one below the other and cuts it. Blank lines do not add up where what they part is not there."""
     start = len(blocks)
     for name in names:
-        if name != "blank":
-            blocks += parts.get(name, ())
-        elif len(blocks) > start and not isinstance(blocks[-1], Feed):
-            blocks.append(_BLANK)
+        part = parts.get(name)
+        if not part:
+            continue
+        if isinstance(part[0], Feed) and (len(blocks) == start or isinstance(blocks[-1], Feed)):
+            part = part[1:]
+        blocks += part
     blocks.append(_CUT)
 
 

@@ -40,14 +40,18 @@ def withdraw(folder: Path) -> None:
     api_keys.remove(folder, KEY_NAME)
 
 
-def ask(folder: Path, path: str, locked: StoreLocked) -> dict[str, Any]:
+def ask(folder: Path, path: str, locked: StoreLocked, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """POSTs to the till that runs in this folder; raises `locked` where it is no till that answers, else its refusal."""
     import httpx
 
     try:
         at = json.loads((folder / FILE).read_text(encoding="utf-8"))
         answer = httpx.post(
-            f"{at['url']}{path}", json={}, headers={"Authorization": f"Bearer {at['key']}"}, timeout=30, trust_env=False
+            f"{at['url']}{path}",
+            json=body or {},
+            headers={"Authorization": f"Bearer {at['key']}"},
+            timeout=60,
+            trust_env=False,
         )
         said: dict[str, Any] = answer.json()
     except (OSError, ValueError, KeyError, httpx.HTTPError):

@@ -60,7 +60,7 @@ def enrolment_slip(
     blocks.append(Feed())
     if points:
         given = program.unit.counted(points)
-        blocks += layout.wrapped(layout.say("{points} are waiting for you.", points=given))
+        blocks += layout.wrapped(layout.say("Waiting for you: {points}", points=given))
     if program.redeem.points:
         worth, needed = Money(program.redeem.worth_minor), program.unit.counted(program.redeem.points)
         blocks += layout.wrapped(layout.say("{amount} off for {points}", amount=worth, points=needed))
@@ -81,7 +81,7 @@ def ticket_slip(
         day = date_words(answer_by, layout.language)
         blocks += layout.wrapped(layout.say("You will have an answer by {day}.", day=day))
     blocks += layout.wrapped(layout.say("Name this number when you ask about it."))
-    blocks += [Feed(), Barcode(ticket)]
+    blocks += [Feed(), _code(ticket)]
     return laid_out_slip(layout, blocks, at, "")
 
 
@@ -125,8 +125,8 @@ def closing_slip(
     blocks += layout.fixed["rule"]
     net = figures.sales_minor - figures.returns_minor
     blocks += [
-        Text(columns(f"{say('Sales')} ({figures.sales})", money(figures.sales_minor))),
-        Text(columns(f"{say('Returns')} ({figures.returns})", money(-figures.returns_minor))),
+        Text(columns(say("Sales ({count})", count=figures.sales), money(figures.sales_minor))),
+        Text(columns(say("Returns ({count})", count=figures.returns), money(-figures.returns_minor))),
         Text(columns(say("TOTAL {currency}", currency=currency), money(net)), bold=True),
     ]
     blocks += [Text(columns(f"  {tender}", money(minor))) for tender, minor in figures.tenders]
@@ -139,7 +139,7 @@ def closing_slip(
     ]
     if figures.unsent:
         blocks += layout.wrapped(
-            say("Not at head office yet: {count} entries. They are safe here.", count=figures.unsent)
+            say("Entries not at head office yet: {count}. They are safe here.", count=figures.unsent)
         )
     if kind == "X":
         blocks += [Feed(), *layout.wrapped(say("A look only: the day goes on."), "center")]
@@ -169,7 +169,13 @@ def _title(layout: Layout, title: str) -> list[Block]:
 def _card_code(card: str) -> Block:
     if len(card) == 13 and card.isascii() and card.isdigit() and ean13_check_digit(card[:12]) == card[12]:
         return Barcode(card, "ean13")
-    return Barcode(card)
+    return _code(card)
+
+
+def _code(data: str) -> Block:
+    """A bar code; the data alone where no bar code holds it."""
+    fits = data and data.isascii() and data.isprintable()
+    return Barcode(data) if fits else Text(data, align="center")
 
 
 def _indented(layout: Layout, sentences: Iterable[str]) -> list[Block]:

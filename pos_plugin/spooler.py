@@ -17,7 +17,7 @@ from drivers.errors import DeviceError
 from drivers.escpos import Profile, encode
 from drivers.printer import Outcome, Verdict
 from drivers.status import Level, PrinterStatus, StatusChange, changes
-from offline_store import receipts
+from offline_store import pictures, receipts
 from offline_store.receipts import PrintJob
 from offline_store.store import Store
 
@@ -86,7 +86,10 @@ class Spooler:
             self._mark(job, "dropped", "no_receipt", "There is no receipt to print.")
             return True
         try:
-            data = encode(decode_document(document), self._profile, copy=job.copy)
+            receipt = decode_document(document)
+            with self._store.read() as db:
+                kept = pictures.of(db, receipt.pictures())
+            data = encode(receipt, self._profile, copy=job.copy, pictures=kept)
         except (ValueError, msgspec.DecodeError) as error:
             # One receipt that cannot be laid out must not keep those behind it from being printed.
             self._mark(job, "dropped", "unreadable", f"This receipt cannot be printed: {error}. The sale stands.")

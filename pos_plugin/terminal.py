@@ -28,6 +28,7 @@ import msgspec
 
 from drivers.errors import DeviceError
 from drivers.status import Level, StatusChange
+from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
 from ledger.wire import MemberLookup
@@ -37,6 +38,7 @@ from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.store import Store
 from offline_store.sync import Sync, SyncError
+from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
@@ -46,6 +48,7 @@ from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
 from pos_plugin.quotes import Connection
+from pos_plugin.sample_sheet import Sampled
 from pos_plugin.server_link import HttpLink
 from pos_plugin.spooler import Device, Spooler
 
@@ -64,7 +67,7 @@ RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
 
 
-class TillPrinter(Device, Kicks, Protocol):
+class TillPrinter(Device, Kicks, sample_sheet.Prints, Protocol):
     """What a terminal needs of `drivers.printer.Printer`."""
 
 
@@ -123,6 +126,7 @@ class Terminal:
             store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
         self.display: CustomerDisplay | None = None
         self._device: TillPrinter | None = None
+        self._wire: Wire | None = None
         self._errands = Errands(self._to_print.set)
         self._to_show = threading.Event()
         self.checkout = Checkout(
@@ -180,7 +184,10 @@ class Terminal:
         made = profile(self.config.printer.profile)
         level = self.config.drawer.open_is
         opens: Level = "unknown" if level == "not wired" else level
-        self._device = device or Printer(wire_from_url(self.config.printer.address), made, drawer_opens=opens)
+        if device is None:
+            self._wire = wire_from_url(self.config.printer.address)
+            device = Printer(self._wire, made, drawer_opens=opens)
+        self._device = device
         return Spooler(
             self.store,
             self._device,
@@ -253,6 +260,24 @@ class Terminal:
             return self._errands.ask(lambda: opened(device, set_up), begins_within_s=DRAWER_WAIT_S)
         except TooBusy:
             return not_in_time()
+
+    def print_sample(self, *, drawer: bool = False, buzzer: bool = False) -> Sampled:
+        """Prints the test page on this till's printer, between two receipts. Raises Conflict where that cannot be."""
+        device, wire = self._device, self._wire
+        if self.spooler is None or device is None:
+            raise sample_sheet.no_printer()
+        name = self.config.printer.profile
+        data = sample_sheet.sample_data(self.store.folder, self.config, drawer=drawer, buzzer=buzzer)
+        try:
+            return self._errands.ask(
+                lambda: sample_sheet.print_sample(device, wire, data, profile=name), begins_within_s=DRAWER_WAIT_S
+            )
+        except TooBusy:
+            raise Conflict(
+                "PRINTER_BUSY",
+                "The printer is busy with a receipt; the test page was not printed.",
+                hint="Look at the printer: its cover, its paper. Then print the page again.",
+            ) from None
 
     def _tell_customer(self, what: Told | None) -> None:
         if self.display is not None:

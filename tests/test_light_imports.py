@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = ("fastapi", "uvicorn", "httpx", "escpos", "PIL", "alembic", "sqlalchemy", "cv2", "serial", "cryptography")
+HEAVY = (
+    "fastapi",
+    "uvicorn",
+    "httpx",
+    "escpos",
+    "PIL",
+    "alembic",
+    "sqlalchemy",
+    "cv2",
+    "serial",
+    "usb",
+    "cryptography",
+)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """One character in its cell: fonts, the lines of tables, and the modes that change how a character looks.
 
-Characters stand in whatever monospaced font this machine has, and scripts that it lacks in another one; lines of tables and
+Characters stand in whatever monospaced font this machine has, and what that lacks as the encoder draws it; lines of tables and
 blocks are drawn to the edges of their cells, so that they meet. It knows no line and no paper.
 """
 
@@ -14,26 +14,10 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from drivers.simulated.pieces import Style
+from drivers.escpos import scripts
+from drivers.simulated.pieces import FONT_A, Style
 
 _LEAN: Final = 0.2
-
-# Where a font may be that has what a monospaced one lacks: by the script that a character's name begins with.
-_DEBIAN: Final = "/usr/share/fonts/"
-_OTHER_FONTS: Final = {
-    "CJK": (
-        f"{_DEBIAN}opentype/noto/NotoSansCJK-Regular.ttc",
-        f"{_DEBIAN}google-noto-cjk/NotoSansCJK-Regular.ttc",
-        f"{_DEBIAN}noto-cjk/NotoSansCJK-Regular.ttc",
-        f"{_DEBIAN}truetype/wqy/wqy-zenhei.ttc",
-        "/System/Library/Fonts/PingFang.ttc",
-        "C:/Windows/Fonts/msyh.ttc",
-    ),
-    "THAI": (f"{_DEBIAN}truetype/noto/NotoSansThai-Regular.ttf", "C:/Windows/Fonts/tahoma.ttf"),
-    "": (f"{_DEBIAN}truetype/dejavu/DejaVuSans.ttf", f"{_DEBIAN}truetype/noto/NotoSans-Regular.ttf"),
-    "HEBREW": (f"{_DEBIAN}truetype/dejavu/DejaVuSans.ttf", "C:/Windows/Fonts/tahoma.ttf"),
-}
-_AS_CJK: Final = ("HIRAGANA", "KATAKANA", "HALFWIDTH", "FULLWIDTH", "HANGUL", "IDEOGRAPHIC", "BOPOMOFO")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -44,7 +28,7 @@ def cell_picture(text: str, columns: int, style: Style) -> Image.Image:
     drawn_width = columns * cell_width * style.height  # drawn in its natural shape, then stretched
     cell = Image.new("L", (drawn_width, height), 255)
     if not _draw_block(cell, text):
-        _draw_character(cell, text, style)
+        _draw_character(cell, text, columns, style)
     if drawn_width != width:
         cell = cell.resize((width, height), Image.Resampling.BICUBIC)
     spaced = Image.new("L", (width + columns * style.spacing * style.width, height), 255)
@@ -59,15 +43,17 @@ def cell_picture(text: str, columns: int, style: Style) -> Image.Image:
     return turned.crop((0, 0, columns * style.column_dots, style.height_dots))
 
 
-def _draw_character(cell: Image.Image, text: str, style: Style) -> None:
-    cell_height = style.cell[1] * style.height
-    font, has_bold = _font(cell_height, style.bold, _script(text))
-    if not text.isascii() and _lacks(font, text):
-        font, has_bold = _other_font(cell_height, "") or font, False
-    baseline = round(cell.height * (0.85 if style.is_wide else 0.78))
-    pen = ImageDraw.Draw(cell)
-    for offset in (0, style.height) if style.bold and not has_bold else (0,):
-        pen.text((cell.width / 2 + offset, baseline), text, font=font, fill=0, anchor="ms")
+def _draw_character(cell: Image.Image, text: str, columns: int, style: Style) -> None:
+    font, has_bold = _font(style.cell[1] * style.height, style.bold)
+    baseline = round(cell.height * 0.78)
+    if not text.isascii() and (not scripts.is_like_a_printer(text) or _lacks(font, text)) and scripts.can_draw(text):
+        ink = scripts.draw(text, columns, FONT_A[0])
+        ink = scripts.bold(ink) if style.bold else ink
+        cell.paste(ImageChops.invert(ink.resize(cell.size)))
+    else:
+        pen = ImageDraw.Draw(cell)
+        for offset in (0, style.height) if style.bold and not has_bold else (0,):
+            pen.text((cell.width / 2 + offset, baseline), text, font=font, fill=0, anchor="ms")
     if style.italic:
         leaning = cell.transform(
             cell.size, Image.Transform.AFFINE, (1, _LEAN, -_LEAN * baseline, 0, 1, 0), fillcolor=255
@@ -75,19 +61,12 @@ def _draw_character(cell: Image.Image, text: str, style: Style) -> None:
         cell.paste(leaning)
 
 
-def _script(text: str) -> str:
-    if not text or ord(text[0]) < 0x590:
-        return ""
-    script = unicodedata.name(text[0], "").partition(" ")[0].partition("-")[0]
-    return "CJK" if script in _AS_CJK else script if script in _OTHER_FONTS else ""
-
-
 def monospaced_fonts() -> list[Path]:
     """Where a monospaced font may be, the best first; the last is the one that python-barcode's wheel brings along."""
     places = [
-        f"{_DEBIAN}truetype/dejavu/DejaVuSansMono.ttf",
-        f"{_DEBIAN}dejavu-sans-mono-fonts/DejaVuSansMono.ttf",
-        f"{_DEBIAN}TTF/DejaVuSansMono.ttf",
+        "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",
+        "/usr/share/fonts/dejavu-sans-mono-fonts/DejaVuSansMono.ttf",
+        "/usr/share/fonts/TTF/DejaVuSansMono.ttf",
     ]
     bar_codes = importlib.util.find_spec("barcode")
     if bar_codes and bar_codes.origin:
@@ -96,10 +75,8 @@ def monospaced_fonts() -> list[Path]:
 
 
 @functools.lru_cache(maxsize=64)
-def _font(cell_height: int, bold: bool, script: str) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, bool]:
+def _font(cell_height: int, bold: bool) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, bool]:
     """A font whose characters fit a cell, and whether it is bold by itself; with none at hand, the one inside Pillow."""
-    if script and (other := _other_font(cell_height, script)):
-        return other, False
     size = cell_height * 5 / 6  # DejaVu Sans Mono advances 0.602 em: 20 pixels fill the 12 of font A
     for path in monospaced_fonts():
         bold_path = path.with_name("DejaVuSansMono-Bold.ttf")
@@ -107,14 +84,6 @@ def _font(cell_height: int, bold: bool, script: str) -> tuple[ImageFont.FreeType
         # Basic layout: one cell, one character; Raqm refuses some characters that stand alone.
         return ImageFont.truetype(bold_path if has_bold else path, size, layout_engine=ImageFont.Layout.BASIC), has_bold
     return ImageFont.load_default(size * 0.9), False  # proportional, and of little more than ASCII
-
-
-@functools.lru_cache(maxsize=64)
-def _other_font(cell_height: int, script: str) -> ImageFont.FreeTypeFont | None:
-    """What has the characters of `script`; of '' what has more of the others than a monospaced one."""
-    places = (name for name in _OTHER_FONTS[script] if Path(name).exists())
-    size = cell_height * (11 / 12 if script else 2 / 3)
-    return next((ImageFont.truetype(name, size, layout_engine=ImageFont.Layout.BASIC) for name in places), None)
 
 
 def _lacks(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, text: str) -> bool:

@@ -48,13 +48,13 @@ class Paper:
     `printer` names the printer of the database whose code pages it has; `two_byte` is the script it is sold for.
     """
 
-    def __init__(self, width_dots: int, *, printer: str = "default", two_byte: TwoByte = "") -> None:
+    def __init__(self, width_dots: int, *, dpi: int = 203, printer: str = "default", two_byte: TwoByte = "") -> None:
         if width_dots < FONT_A[0]:
             raise ValueError("paper is at least one character wide")
         self.width_dots = width_dots
         self.printed: list[Printed] = []
         self.answers: list[bytes] = []
-        self._modes = Modes(width_dots)
+        self._modes = Modes(width_dots, dpi)
         self._text = TextDecoder(printer, two_byte)
         self._graphics = Graphics()
         self.reset()

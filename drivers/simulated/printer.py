@@ -82,6 +82,7 @@ class SimulatedPrinter:
         self,
         *,
         width_dots: int = 576,
+        dpi: int = 203,
         code_pages: str = "default",
         two_byte: TwoByte = "",
         has_process_id: bool = True,
@@ -96,6 +97,7 @@ class SimulatedPrinter:
         self._has_process_id = has_process_id
         self._has_asb = has_asb
         self._buffer_bytes = buffer_bytes
+        self._two_byte: TwoByte = two_byte
         self._xonxoff = xonxoff
         self._clock = clock
         self._on_change = on_change
@@ -103,15 +105,17 @@ class SimulatedPrinter:
         self._lock = threading.Condition()
         self._changed = False
 
-        self._paper = Paper(width_dots, printer=code_pages, two_byte=two_byte)
+        self._paper = Paper(width_dots, dpi=dpi, printer=code_pages, two_byte=two_byte)
         self._parser = Parser()
         self._real_time = RealTimeScanner()
         self._receipts: deque[PrintedReceipt] = deque(maxlen=KEPT_RECEIPTS)
         self._printed_total = 0
         self._drawer_kicks = 0
+        self._buzzes = 0
 
         self._mechanics = Mechanics(drawer=Drawer(drawer_sensor, drawer_pin))
-        self._pace = Pace()
+        self._dpi = dpi
+        self._pace = Pace(dpi=dpi)
         self._replies = Replies()
         self._is_stalled = False
         self._is_plugged = True
@@ -211,6 +215,12 @@ class SimulatedPrinter:
             return self._drawer_kicks
 
     @property
+    def buzzes(self) -> int:
+        """How often its buzzer was told to sound."""
+        with self._lock:
+            return self._buzzes
+
+    @property
     def port_status(self) -> int:
         """The byte of GET_PORT_STATUS in USB's printer class."""
         with self._lock:
@@ -236,6 +246,7 @@ class SimulatedPrinter:
                 "waiting_bytes": len(self._parser),
                 "printed_total": self._printed_total,
                 "drawer_kicks": self._drawer_kicks,
+                "buzzes": self._buzzes,
             }
 
     def wait_until(self, claim: Callable[[], bool], timeout_s: float = 5) -> bool:
@@ -326,9 +337,9 @@ class SimulatedPrinter:
             self._mechanics.drawer.is_locked = on
 
     def slow_down(self, *, mm_per_s: float | None = None, bytes_per_s: float | None = None) -> None:
-        """Printing takes time: a line of 30 dots is 3.75 mm. The buffer fills meanwhile. Without arguments: none again."""
+        """Printing takes time, and the buffer fills: a line of 30 dots is 3.75 mm at 203 dpi. Without arguments: none again."""
         with self._change():
-            self._pace = Pace(mm_per_s, bytes_per_s)
+            self._pace = Pace(mm_per_s, bytes_per_s, self._dpi)
 
     # faults: what the client hears
 
@@ -448,7 +459,7 @@ class SimulatedPrinter:
         mechanics, replies = self._mechanics, self._replies
         return (
             *(mechanics.paper, mechanics.cover_is_open, mechanics.cutter_is_jammed, mechanics.error),
-            *(mechanics.feed_button_is_held, mechanics.drawer.is_open, self._drawer_kicks),
+            *(mechanics.feed_button_is_held, mechanics.drawer.is_open, self._drawer_kicks, self._buzzes),
             *(replies.is_silent, replies.are_garbled, self._is_stalled, self._is_plugged, self._wires.has_client),
         )
 
@@ -581,8 +592,19 @@ class SimulatedPrinter:
     def _answer_sensor(self, parameters: bytes) -> None:
         self._answer(sensor_status(parameters[0], self._mechanics))
 
+    def _answer_paper_sensor(self, _: bytes) -> None:
+        """ESC v, of older printers."""
+        self._answer(sensor_status(1, self._mechanics))
+
+    def _answer_drawer(self, _: bytes) -> None:
+        """ESC u, of older printers."""
+        self._answer(sensor_status(2, self._mechanics))
+
+    def _buzz(self, _: bytes) -> None:
+        self._buzzes += 1
+
     def _answer_identity(self, parameters: bytes) -> None:
-        self._answer(identity(parameters[0]))
+        self._answer(identity(parameters[0], self._two_byte))
 
     def _response(self, parameters: bytes) -> None:
         """GS ( H: function 48 is the process id, function 49 the offline response."""
@@ -618,6 +640,11 @@ _ACTIONS: Final[dict[str, Callable[[SimulatedPrinter, bytes], None]]] = {
     "ESC m": SimulatedPrinter._cut,
     "GS V": SimulatedPrinter._cut,
     "GS a": SimulatedPrinter._choose_status,
+    "ESC v": SimulatedPrinter._answer_paper_sensor,
+    "ESC u": SimulatedPrinter._answer_drawer,
+    "ESC ( A": SimulatedPrinter._buzz,
+    "ESC B": SimulatedPrinter._buzz,
+    "BEL": SimulatedPrinter._buzz,
     "GS r": SimulatedPrinter._answer_sensor,
     "GS I": SimulatedPrinter._answer_identity,
     "GS ( H": SimulatedPrinter._response,

@@ -27,7 +27,9 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
 
     from offline_store import journal, receipts, settings
     from offline_store.store import Store
-    from pos_plugin import doctor
+    from pos_plugin.doctor.head_office import CLOCK_MAY_HAVE_DIFFERED_S, difference
+    from pos_plugin.doctor.machine import LEAST_ROOM_BYTES
+    from pos_plugin.doctor.till import reopened
 
     with Store.open_for_reading(store) as till, till.read() as db:
         who, program = journal.identity(db), settings.program_in_force(db, datetime.now(UTC))
@@ -49,7 +51,7 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
             "reopened": None,
             "sqlite": sqlite3.sqlite_version,
         }
-        again = doctor.reopened(db)
+        again = reopened(db)
         if again is not None:
             day, why, points = again
             found["reopened"] = {"day": day, "because": why, "points": points}
@@ -61,10 +63,10 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
 
     table = Table(show_header=False, box=None, pad_edge=False)
     head_office = f"last heard {found['last_heard']}" if found["last_heard"] else "never heard"
-    if abs(found["clock_ahead_s"]) > doctor.CLOCK_MAY_HAVE_DIFFERED_S:
-        head_office += f"; this till's clock was {doctor.difference(found['clock_ahead_s'])} its own: pos-plugin doctor"
+    if abs(found["clock_ahead_s"]) > CLOCK_MAY_HAVE_DIFFERED_S:
+        head_office += f"; this till's clock was {difference(found['clock_ahead_s'])} its own: pos-plugin doctor"
     odd = []
-    if found["disk_free_mb"] * 1_000_000 < doctor.LEAST_ROOM_BYTES:
+    if found["disk_free_mb"] * 1_000_000 < LEAST_ROOM_BYTES:
         odd.append(("Disk", f"only {found['disk_free_mb']:,} MB are free: pos-plugin doctor"))
     if again is not None:
         odd.append(("Epoch", f"new since {again[0]}: {again[1]}"))

@@ -1,9 +1,8 @@
-"""Commands of a till at work: run, demo, sync, reprint, test-print, doctor, printer simulate."""
+"""Commands of a till at work: run, demo, sync, reprint, test-print, doctor."""
 
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +20,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(reprint)
     app.command("test-print")(print_test)
     app.command()(doctor)
-    printer = typer.Typer(help="A printer that exists only in software.", no_args_is_help=True)
-    printer.command("simulate")(printer_simulate)
-    app.add_typer(printer, name="printer")
 
 
 def run(
@@ -154,13 +150,30 @@ def reprint(
     typer.echo("Printed, marked COPY.")
 
 
-def print_test(store: StoreDir = DEFAULT_STORE) -> None:
-    """Print a test page and say in words what the printer answered."""
-    from pos_plugin.doctor import print_test_page
+def print_test(
+    store: StoreDir = DEFAULT_STORE,
+    drawer: Annotated[bool, typer.Option("--drawer", help="Open the cash drawer, too.")] = False,
+    buzzer: Annotated[bool, typer.Option("--buzzer", help="Sound the printer's buzzer, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a test page and say in words what the printer answered. A running till prints it on its own printer."""
+    import msgspec
 
-    outcome, words = print_test_page(store)
-    typer.echo(words, err=not outcome)
-    if not outcome:
+    from offline_store.errors import StoreLocked
+    from pos_plugin.running import ask
+    from pos_plugin.sample_sheet import Sampled, in_words, print_alone
+
+    try:
+        done = print_alone(store, drawer=drawer, buzzer=buzzer)
+    except StoreLocked as locked:
+        answered = ask(store, "/v1/test-print", locked, {"drawer": drawer, "buzzer": buzzer})
+        done = msgspec.convert(answered, Sampled)
+    if as_json:
+        print_json(msgspec.to_builtins(done))
+    else:
+        for line in in_words(done):
+            typer.echo(line, err=not done.is_printed)
+    if not done.is_printed:
         raise typer.Exit(1)
 
 
@@ -178,36 +191,3 @@ def doctor(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
                 typer.echo(f"         {one.do}")
     if not all(one.ok for one in findings):
         raise typer.Exit(1)
-
-
-def printer_simulate(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Listen on this port of this machine.")] = 9101,
-    pictures: Annotated[
-        Path, typer.Option(metavar="DIR", help="Save each receipt here as a PNG.", file_okay=False)
-    ] = Path("receipts"),
-    width: Annotated[int, typer.Option(min=200, max=2000, help="Dots across: 576 is 80 mm paper, 384 is 58 mm.")] = 576,
-) -> None:
-    """A simulated ESC/POS printer on TCP: whatever prints to it is drawn as pictures."""
-    import threading
-
-    from drivers.simulated.printer import SimulatedPrinter
-
-    changed = threading.Event()
-    with SimulatedPrinter(width_dots=width, on_change=changed.set) as printer:
-        listening = printer.serve_tcp(port=port)
-        pictures.mkdir(parents=True, exist_ok=True)
-        typer.echo(f"Printing on 127.0.0.1:{listening}; pictures go to {pictures} (Ctrl-C ends it).")
-        saved = 0
-        try:
-            while True:
-                changed.wait(0.5)
-                changed.clear()
-                total = printer.printed_total
-                new = printer.receipts[-(total - saved) :] if total > saved else []
-                for receipt in new:
-                    saved += 1
-                    file = pictures / f"receipt-{saved:05}.png"
-                    file.write_bytes(receipt.png())
-                    typer.echo(str(file))
-        except KeyboardInterrupt:
-            sys.stdout.write("\n")

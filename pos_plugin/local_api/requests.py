@@ -264,5 +264,10 @@ class PrintSettled(Asked):
     came_out: bool
 
 
+class TestPrintAsked(Asked):
+    drawer: bool = False
+    buzzer: bool = False
+
+
 class SignOffAsked(Asked):
     operator: Word

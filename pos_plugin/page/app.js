@@ -7,6 +7,7 @@ import * as join from "./join.js";
 import * as live from "./live.js";
 import * as panel from "./member_panel.js";
 import * as members from "./members.js";
+import * as printer from "./printer.js";
 import * as receipt from "./receipt.js";
 import * as returns from "./returns.js";
 import * as model from "./sale.js";
@@ -62,7 +63,10 @@ async function typedByScanner(code) {
 
 function pressed(event) {
   const isDialog = Boolean(document.querySelector("dialog[open]"));
-  if (KEYS[event.key] && !event.ctrlKey && !event.altKey && !event.metaKey) {
+  if (event.key === "F10" && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    event.preventDefault();
+    if (!event.repeat) printer.openDrawer(); // also while the receipt is shown: that is when change is given
+  } else if (KEYS[event.key] && !event.ctrlKey && !event.altKey && !event.metaKey) {
     event.preventDefault();
     if (!isDialog && !event.repeat) KEYS[event.key]();
   } else if (event.key === "Enter" && !event.repeat && !isDialog && view === "sale" && document.activeElement === document.body) {
@@ -119,6 +123,7 @@ function told(state) {
 sale.operator = localStorage.getItem("operator") || "1";
 live.watch(told);
 status.start();
+printer.start();
 for (const part of [returns, members, claim]) part.start();
 for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => show(button.dataset.view));
 $("#cashier").addEventListener("click", signOff);

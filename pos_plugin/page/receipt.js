@@ -3,6 +3,7 @@
 import { at, post } from "./api.js";
 import { $, fill, h, money, signed } from "./dom.js";
 import { state, watch } from "./live.js";
+import { openDrawer } from "./printer.js";
 import { say, warn } from "./say.js";
 import { answers, question } from "./status.js";
 
@@ -31,6 +32,7 @@ export function showReceipt(title, done) {
       h("div", { id: "printing", class: "printing", role: "status" }),
       h("div", { class: "buttons column" },
         done.reference ? h("button", { type: "button", id: "reprint", class: "secondary", onclick: reprint }, "Print again (marked COPY)") : null,
+        state?.printer.configured ? h("button", { type: "button", class: "secondary", onclick: drawer }, h("span", {}, "Open drawer"), h("kbd", {}, "F10")) : null,
         h("button", { type: "button", class: "primary", id: "receipt-close", autofocus: true, onclick: () => dialog.close() }, h("span", {}, isReturn || done.sale_reference ? "Done" : "New sale"), h("kbd", {}, "Enter")))),
     h("div", { class: "paper", tabindex: "0", "aria-label": "The receipt" },
       done.reference
@@ -47,6 +49,11 @@ async function reprint() {
     await post(`/v1/receipts/${at(shown.reference)}/reprint`);
     say("A copy goes to the printer.");
   } catch (refusal) { warn(refusal); }
+}
+
+function drawer() {
+  $("#receipt-close").focus(); // Enter goes on with the next sale
+  openDrawer();
 }
 
 function drawPrinting() {

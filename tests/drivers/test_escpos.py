@@ -7,12 +7,13 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.document import Barcode, Block, Cut, Document, Feed, OpenDrawer, Qr, Text, display_columns
+from drivers.document import Barcode, Block, Buzz, Cut, Document, Feed, OpenDrawer, Qr, Text, display_columns
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, encode, profile, profile_names
+from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
 
 PLAIN = Profile("plain", 42, {})
 EUROPE = Profile("europe", 42, {"cp437": 0, "cp857": 13, "cp1252": 16, "cp866": 17, "cp1254": 48})
@@ -34,6 +35,8 @@ PARAMETERS = {
     b"\x1dh": 1,
     b"\x1dw": 1,
     b"\x1dH": 1,
+    b"\x1dB": 1,
+    b"\x1b-": 1,
     b"\x1dV": 2,
     b"\x1bp": 3,
 }
@@ -98,6 +101,35 @@ def test_a_copy_says_so_at_the_top() -> None:
 
 def test_a_cut_feeds_first_and_a_drawer_gets_a_short_pulse() -> None:
     assert paper(Text("x"), Cut(), OpenDrawer()) == ["x\\n", "GS V 42 00", "ESC p 00 19 fa"]
+
+
+def test_how_it_is_cut_is_the_documents_wish_where_the_settings_say_nothing_else() -> None:
+    def cut(block: Cut, setting: str) -> list[str]:
+        return paper(block, by=Profile("any", 42, {}, cut=setting))  # type: ignore[arg-type]
+
+    # GS V 66 is the one that every cutter knows; the full cut of GS V 65 is for those whose owner says so.
+    assert cut(Cut(), "") == cut(Cut(partial=True), "") == cut(Cut(), "partial") == ["GS V 42 00"]
+    assert cut(Cut(), "full") == ["GS V 41 00"]
+    assert cut(Cut(partial=True), "full") == ["GS V 42 00"]
+    assert cut(Cut(), "none") == ["\\n", "\\n", "\\n", "\\n"]
+
+
+def test_a_drawer_is_opened_on_its_pin() -> None:
+    assert paper(OpenDrawer(pin=5)) == ["ESC p 01 19 fa"]
+
+
+def test_a_buzzer_sounds_only_where_there_is_one() -> None:
+    assert paper(Buzz(2)) == []
+    assert (
+        encode(Document(42, (Buzz(2),)), Profile("epson", 42, {}, buzzer="ESC ( A"))[4:] == b"\x1b(A\x04\x0003\x02\x0a"
+    )
+    assert encode(Document(42, (Buzz(99),)), Profile("clone", 42, {}, buzzer="ESC B"))[4:] == b"\x1bB\x09\x04"
+
+
+def test_inverted_and_underlined_lines_say_so_and_end_it() -> None:
+    assert paper(Text("a", inverted=True), Text("b", underlined=True), Text("c")) == [
+        *["GS B 01", "a\\n", "GS B 00", "ESC - 01", "b\\n", "ESC - 00", "c\\n"],
+    ]
 
 
 def test_without_a_cutter_the_paper_is_fed_to_where_it_is_torn() -> None:
@@ -174,6 +206,33 @@ def test_the_page_is_switched_only_where_the_one_in_use_ends() -> None:
     ]
 
 
+PAGE_BYTES = {b"\x1bt" + bytes([number]): codec for codec, number in EUROPE.code_pages.items()}
+
+
+@given(st.lists(st.text(st.sampled_from("é ğŁПЯё€üaβ"), max_size=12), max_size=4))
+@settings(deadline=None)  # a busy machine is not a slow encoder
+def test_no_way_to_print_the_lines_switches_pages_less_often(lines: list[str]) -> None:
+    data = encode(Document(42, tuple(map(Text, lines))), EUROPE)
+    switches = sum(data.count(select) for select in PAGE_BYTES)
+    # The fewest switches that end in each page, character by character; what no page has needs none.
+    fewest = dict.fromkeys(PAGE_BYTES.values(), 1)
+    needed = 0
+    for character in "".join(lines):
+        having = [codec for codec in fewest if not character.isascii() and _has(codec, character)]
+        if having:
+            best = min(fewest.values())
+            fewest = {codec: min(fewest[codec], best + 1) if codec in having else 10**6 for codec in fewest}
+            needed = min(fewest.values())
+    assert switches == needed
+
+
+def _has(codec: str, character: str) -> bool:
+    try:
+        return len(character.encode(codec)) == 1
+    except UnicodeEncodeError:
+        return False
+
+
 def test_the_euro_is_found_where_a_page_has_it() -> None:
     assert paper(Text("€ 5"), by=EUROPE) == ["ESC t 10", "\\x80 5\\n"]
 
@@ -197,10 +256,19 @@ def test_what_no_page_has_becomes_the_nearest_ascii_in_as_many_columns(text: str
     assert encode(Document(42, (Text(text),)), PLAIN) == b"\x1b@\x1c." + printed.encode() + b"\n"
 
 
-def test_what_is_written_right_to_left_or_with_marks_is_not_set_letter_by_letter() -> None:
+def test_hebrew_is_turned_round_arabic_and_marks_are_not_set_letter_by_letter() -> None:
     east = Profile("east", 42, {"cp862": 36, "cp864": 37, "cp874": 21, "cp1256": 50})
-    assert paper(Text("שלום"), Text("سلام"), by=east) == ["????\\n", "????\\n"]
+    shalom, olam = "שלום".encode("cp862")[::-1], "עולם".encode("cp862")[::-1]
+    printed = encode(Document(42, (Text("x שלום (עולם)"),)), east)[4:-1].replace(b"\x1bt\x24", b"")
+    assert printed == b"x (" + olam + b") " + shalom
+    assert paper(Text("سلام"), by=east) == ["????\\n"]
     assert "ESC t 15" in paper(Text("ชา"), by=east)  # Thai letters without marks stand side by side
+
+
+def test_each_column_of_a_table_is_turned_by_itself_so_that_a_price_stays_where_it_is() -> None:
+    east = Profile("east", 42, {"cp862": 36})
+    shalom = "שלום".encode("cp862")[::-1]
+    assert encode(Document(42, (Text("שלום    2.50"),)), east)[4:-1] == b"\x1bt\x24" + shalom + b"    2.50"
 
 
 def test_half_width_katakana_is_one_byte_each_and_kanji_never_two() -> None:
@@ -209,25 +277,38 @@ def test_half_width_katakana_is_one_byte_each_and_kanji_never_two() -> None:
     assert paper(Text("Пｱ"), by=japan) == ["ESC t 11", "\\x8f", "ESC t 01", "\\xb1\\n"]
 
 
-@given(st.text(max_size=60))
-def test_no_text_can_command_the_printer(text: str) -> None:
-    start = b"\x1b@\x1c."
-    everything = profile()
-    data = encode(Document(42, (Text(text),)), everything)[len(start) : -1]
-    while b"\x1bt" in data:  # the only command there may be
-        at = data.index(b"\x1bt")
-        data = data[:at] + data[at + 3 :]
-    assert all(byte >= 0x20 and byte != 0x7F for byte in data)
+@given(st.text(max_size=60), st.sampled_from(["default", "POS-5890", "TM-T88V", "simple"]))
+@settings(deadline=None)  # a busy machine is not a slow encoder
+def test_no_text_can_command_the_printer(text: str, name: str) -> None:
+    data = encode(Document(42, (Text(text),)), profile(name))
+    assert {item.name if isinstance(item, Command) else type(item).__name__ for item in parsed(data)} <= {
+        *("ESC @", "FS .", "ESC t", "ESC *", "GS v 0", "LF", "Text"),
+    }
+    assert not real_time_commands(data)
 
 
 @given(st.text(st.characters(exclude_categories=["Mn", "Me", "Mc", "Cf", "Cs", "Cn"]), max_size=40))
+@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_a_text_takes_the_columns_it_was_laid_out_for(text: str) -> None:
     text = unicodedata.normalize("NFC", text)
     printed = encode(Document(42, (Text(text),)), PLAIN)[4:-1]
     assert len(printed) == display_columns(text)
 
 
+def parsed(data: bytes) -> list[Item]:
+    parser = Parser()
+    parser.feed(data)
+    items = list(parser)
+    assert not len(parser), "no command is cut off"
+    return items
+
+
+def real_time_commands(data: bytes) -> list[Command]:
+    return [command for _, command in RealTimeScanner().split(data) if command]
+
+
 @given(st.lists(st.one_of(st.builds(Text, st.text(max_size=20)), st.builds(Qr, st.text(min_size=1, max_size=90)))))
+@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_no_document_holds_a_real_time_command(blocks: list[Block]) -> None:
     blocks = [block for block in blocks if not isinstance(block, Qr) or block.data.strip("\x10")]
     data = encode(Document(42, tuple(blocks)), profile())
@@ -249,6 +330,30 @@ def test_the_default_profile_knows_the_common_code_pages() -> None:
     assert default.code_pages["cp1252"] == 16
     assert default.has_process_id is None
     assert encode(Document(42, (Text("ğ"),)), default) == b"\x1b@\x1c.\x1bt\x0d\xa7\n"
+
+
+def test_profiles_know_how_wide_paper_and_letters_are() -> None:
+    def widths(name: str) -> tuple[int, int, int]:
+        known = profile(name)
+        return known.width_columns, known.column_dots, known.room_dots(known.width_columns)
+
+    assert widths("TM-T20II") == (48, 12, 576)
+    assert widths("TM-T88V") == (42, 12, 512)  # 180 dpi
+    assert widths("TM-T20II-42col") == (42, 13, 546)  # the same paper, letters spread over it
+    assert widths("POS-5890") == (32, 12, 384)
+    assert widths("NT-80-V-UL") == (48, 12, 576)  # the database has 12 columns
+    assert widths("default") == (42, 12, 504)
+    assert profile("TM-T88V").room_dots(48) == profile().room_dots(48) == 576, (
+        "documents of 48 columns say how wide the paper is"
+    )
+
+
+def test_a_profile_claims_only_what_is_known() -> None:
+    assert profile("TM-T88V").has_stored_pictures
+    assert profile("TM-T88V").buzzer == "ESC ( A"
+    unknown = profile("default")
+    assert (unknown.has_stored_pictures, unknown.buzzer, unknown.ideographs) == (False, "", "")
+    assert not profile("TM-U220").can_draw, "eight needles"
 
 
 def test_a_small_printer_is_known_to_have_no_codes_of_its_own() -> None:

@@ -33,6 +33,7 @@ class MeddledWire:
 
     answers = True
     connects_per_job = False
+    resumes = True
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -405,6 +406,7 @@ class ScriptedWire:
 
     answers = True
     connects_per_job = False
+    resumes = True
 
     def __init__(self, *, echoes: bool = True) -> None:
         self.now_s = 100.0

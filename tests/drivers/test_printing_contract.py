@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +26,11 @@ from drivers.escpos import Profile, encode
 from drivers.printer import Outcome, Printer, Verdict
 from drivers.simulated.pieces import Feed as Blank
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.wires import SerialWire, TcpWire, Wire, WriteBroken, WriteStalled
+from drivers.simulated.usb import SimulatedUsb
+from drivers.wires import FileWire, HostWire, SerialWire, TcpWire, UsbWire, Wire, WriteBroken, WriteStalled
+
+# python-escpos leaves the socket of a refused connection to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 PROFILE = Profile("test", 42, {})
 FIRST_LINE = "The shop in the high street"
@@ -64,7 +69,7 @@ class AttachedWire:
     """The wire of a host's own object: bytes are handed over by calls, and nothing lies between."""
 
     name = "attached"
-    answers, connects_per_job = True, False
+    answers, connects_per_job, resumes = True, False, True
 
     def __init__(self, far: SimulatedPrinter) -> None:
         self._far = far
@@ -84,7 +89,7 @@ class AttachedWire:
         if taken < len(data):
             if not self._end.is_open:
                 raise WriteBroken("It is gone.", sent=taken)
-            raise WriteStalled("It takes no more.", sent=taken, is_exact=True)
+            raise WriteStalled("It takes no more.", sent=taken)
 
     def read(self, timeout_s: float) -> bytes:
         data: bytes = self._end.read()
@@ -101,10 +106,6 @@ class AttachedWire:
             end.close()
 
 
-class PerJob(TcpWire):
-    connects_per_job = True
-
-
 def on_serial(far: SimulatedPrinter) -> Wire:
     return SerialWire(far.serve_pty())
 
@@ -114,13 +115,27 @@ def on_tcp(far: SimulatedPrinter) -> Wire:
 
 
 def on_tcp_per_job(far: SimulatedPrinter) -> Wire:
-    return PerJob("127.0.0.1", far.serve_tcp())
+    return TcpWire("127.0.0.1", far.serve_tcp(), connect_per_job=True)
+
+
+def on_usb(far: SimulatedPrinter) -> Wire:
+    bus = SimulatedUsb()
+    bus.plug_in(far)
+    return UsbWire(0x04B8, 0x0202, backend=bus)
+
+
+def of_a_host(far: SimulatedPrinter) -> Wire:
+    from escpos.printer import Network
+
+    return HostWire(Network("127.0.0.1", far.serve_tcp(), timeout=1))
 
 
 WIRES: dict[str, Callable[[SimulatedPrinter], Wire]] = {
     "attached": AttachedWire,
     "tcp": on_tcp,
     "tcp per job": on_tcp_per_job,
+    "usb": on_usb,
+    "object of a host": of_a_host,
 }
 if sys.platform != "win32":
     WIRES["serial"] = on_serial
@@ -149,6 +164,7 @@ class Traffic:
             send(reply)
 
         wires._receive, wires.send = counted, said
+        far._receive = counted  # type: ignore[method-assign]
         self.begin()
 
     def begin(self) -> None:
@@ -168,7 +184,7 @@ class MeddledWire:
         self._real, self._clock, self._far = real, clock, far
         self._traffic = Traffic(far)
         self.name = real.name
-        self.answers, self.connects_per_job = real.answers, real.connects_per_job
+        self.answers, self.connects_per_job, self.resumes = real.answers, real.connects_per_job, real.resumes
         self.at = -1  # of the receipt's bytes; behind its end: once it is out
         self.act: Callable[[], object] = lambda: None
         self.meddle: Callable[[bytes], bytes] = lambda data: data
@@ -694,3 +710,18 @@ def test_a_busy_or_absent_device_says_which(wire: str) -> None:
         assert (verdict.outcome, verdict.code) == (Outcome.NOT_PRINTED, code)
         counter.wire.open = opened  # type: ignore[method-assign]
     counter.close()
+
+
+def test_a_wire_that_never_answers_takes_each_receipt_once_and_says_that_nobody_knows(tmp_path: Path) -> None:
+    taken = tmp_path / "printer"
+    printer = Printer(FileWire(str(taken)), PROFILE)
+    for times in (1, 2):
+        verdict = printer.print(ORIGINAL, timeout_s=TIMEOUT_S)
+        assert (verdict.outcome, verdict.code, verdict.doubt) == (Outcome.UNKNOWN, "silent", 0)
+        assert taken.read_bytes().count(ORIGINAL) == times
+    printer.close()
+    with SimulatedPrinter() as far:
+        far.attach().write(taken.read_bytes())
+        assert [len([line for line in one.lines if FIRST_LINE in line]) for one in far.receipts] == [1, 1]
+    missing = Printer(FileWire(str(tmp_path / "none" / "printer")), PROFILE)
+    assert missing.print(ORIGINAL, timeout_s=TIMEOUT_S).outcome is Outcome.NOT_PRINTED

@@ -20,7 +20,7 @@ PROCESS_ID = b"\x1d(H\x06\x0000A001"
 PROCESS_ID_REPLY = b"\x37\x22A001\x00"
 STATUS = [b"\x10\x04\x01", b"\x10\x04\x02", b"\x10\x04\x03", b"\x10\x04\x04"]
 READY = b"\x12" * 4
-LINE_MM = 30 / 8
+LINE_MM = 30 * 25.4 / 203
 
 
 class Clock:

@@ -445,15 +445,80 @@ def test_printing_is_said_and_a_doubtful_print_is_asked_about(tmp_path: Path, br
             till.see("#printing", "Receipt printed.")
 
 
+def test_the_drawer_opens_with_a_key_and_a_tap_while_the_receipt_is_shown_too(tmp_path: Path, browser: Browser) -> None:
+    with SimulatedPrinter() as printer:
+        address = f"tcp://127.0.0.1:{printer.serve_tcp()}"
+        for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
+            till.tap("Olive oil", "Open drawer")
+            till.see("#said", "The drawer was told to open.")
+            assert printer.drawer_kicks == 1
+            till.page.keyboard.press("Enter")  # completes the sale: the tap took no focus
+            till.see("#receipt-title", "Sale completed")
+            assert printer.drawer_kicks == 1
+            till.page.keyboard.press("F10")
+            assert printer.wait_until(lambda: printer.drawer_kicks == 2)
+            till.page.locator("#receipt").get_by_role("button", name="Open drawer").click()
+            assert printer.wait_until(lambda: printer.drawer_kicks == 3)
+            till.page.keyboard.press("Enter")  # goes on with the next sale
+            expect(till.page.locator("#receipt")).not_to_be_visible()
+            assert printer.drawer_kicks == 3
+            printer.unplug()
+            till.page.keyboard.press("F10")
+            till.see("#warned", "The drawer was not opened.")
+            till.see("#warned", "Open it with its key.")
+
+
+def test_a_till_without_a_printer_offers_no_drawer(till: Till) -> None:
+    expect(till.page.locator("#drawer")).not_to_be_visible()
+    till.page.click("#printer")
+    till.see("#printer-desk", "No printer is set up.")
+    expect(till.page.get_by_role("button", name="Print test page")).to_have_count(0)
+
+
+def test_the_printers_desk_says_how_it_is_what_waits_and_what_is_in_doubt(tmp_path: Path, browser: Browser) -> None:
+    with SimulatedPrinter() as printer:
+        address = f"tcp://127.0.0.1:{printer.serve_tcp()}"
+        for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
+            till.page.click("#printer")
+            till.see("#printer-desk", "The printer is ready.")
+            till.see("#printer-desk", "No receipt waits.")
+            till.tap("Print test page")
+            till.see("#tested", "EPSON TM-T88V")
+            till.see("#tested", "The page is on paper")
+            till.tap("Done")
+            printer.paper_out()
+            till.tap("Olive oil")
+            reference = till.complete()
+            till.page.keyboard.press("Enter")
+            till.page.click("#printer")
+            till.see("#printer-desk", "The paper is out. Put in a new roll.")
+            till.see("#queue", reference)
+            till.terminal.store.write(lambda db: db.execute("UPDATE print_job SET state = 'unknown'") and None)
+            printer.load_paper()
+            till.terminal.events.happened("print")
+            till.see("#printer-desk", f"Did receipt {reference} come out?")
+            till.page.locator("#printer-desk").get_by_role("button", name="Print it again").click()
+            till.see("#said", "It prints again, marked COPY.")
+            assert printer.wait_until(lambda: any("COPY" in line for line in printer.receipts[-1].lines))
+            till.see("#printer-desk", "No receipt waits.")
+            till.page.keyboard.press("Escape")
+            expect(till.page.locator("#printer-desk")).not_to_be_visible()
+
+
 @pytest.mark.parametrize(
     "size", [WIDE, {"width": 1024, "height": 600}, {"width": 390, "height": 844}], ids=["wide", "small", "phone"]
 )
 def test_everything_fits_and_can_be_hit(tmp_path: Path, browser: Browser, size: ViewportSize) -> None:
-    for till in make_till(tmp_path / "till", browser, size, server={"url": "http://127.0.0.1:9"}):
+    settings = {"server": {"url": "http://127.0.0.1:9"}, "printer": {"address": "tcp://127.0.0.1:9"}}
+    for till in make_till(tmp_path / "till", browser, size, **settings):
         till.terminal.scanned(CARD)
         till.see("#who", "****0018")
         till.tap("Olive oil", "Whole milk")
         till.see("#earn", "+10")
+        expect(till.page.locator("#drawer")).to_be_visible()
+        box = till.page.locator("#printer").bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= size["width"]
         small = till.page.evaluate(
             """() => [...document.querySelectorAll("button, input[type=text]")]
                 .map((one) => [one.textContent || one.id, one.getBoundingClientRect()])

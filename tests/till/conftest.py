@@ -67,11 +67,10 @@ class Till:
     def new_checkout(self, **how: object) -> Checkout:
         self.checkout = Checkout(
             self.store,
-            layout=Layout(32),
             clock=lambda: self.now,
             random_bytes=self.random.randbytes,
             connection=lambda: self.connected,
-            **how,  # type: ignore[arg-type]
+            **{"layout": Layout(32), **how},  # type: ignore[arg-type]
         )
         return self.checkout
 

@@ -16,16 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from drivers.simulated.pieces import Line
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.simulated.scanner import SimulatedScanner
 from ledger.entry import Draft, JoinBody
 from loyalty.program import preset, read_program
 from offline_store import journal, receipts, settings
-from offline_store.errors import StoreAbsent
 from offline_store.store import KEY, Store
 from pos_plugin import doctor
-from pos_plugin.doctor import Finding, examine, print_test_page
+from pos_plugin.doctor import Finding, examine
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and pseudo-terminals")
@@ -117,10 +115,6 @@ def test_a_running_till_keeps_its_devices(till: Path, printer: SimulatedPrinter)
         assert "a till is running" in findings["Till"].found
         assert all(one.ok for one in findings.values())
         assert "Printer" not in findings
-        did_print, words = print_test_page(till)
-    assert not did_print
-    assert "stop the till first" in words
-    assert not printer.receipts
 
 
 def test_the_folder_is_let_go_again(till: Path) -> None:
@@ -144,7 +138,7 @@ def test_a_missing_key_is_a_problem(till: Path) -> None:
 
 
 def test_a_disk_with_little_room_is_a_problem(till: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "LEAST_ROOM_BYTES", 10**18)
+    monkeypatch.setattr(doctor.machine, "LEAST_ROOM_BYTES", 10**18)
     assert not found(till, "Disk").ok
 
 
@@ -155,6 +149,24 @@ def test_every_wrong_setting_is_named_with_its_line(till: Path) -> None:
     assert "line 2" in one.found
     assert "did you mean address" in one.found
     assert "line 3" in one.found
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[printer]\naddress = tcp://1.2.3.4:9100  # mine\n",
+            'line 2: a text stands in quotes: address = "tcp://1.2.3.4:9100"',
+        ),
+        ("[drawer]\npin = 3\n", "line 2: drawer.pin must be 2 or 5, not 3"),
+        ("[display]\ncode_pages = { nothing = 3 }\n", "must be a code page by Python's name"),
+    ],
+)
+def test_what_people_write_wrongly_is_answered_with_what_they_meant(till: Path, text: str, told: str) -> None:
+    configure(till, text)
+    one = found(till, "Settings")
+    assert not one.ok
+    assert told in one.found
 
 
 # Where the journal is broken, among more entries than are looked at.
@@ -174,7 +186,7 @@ def test_every_wrong_setting_is_named_with_its_line(till: Path) -> None:
 def test_a_break_among_the_latest_entries_is_found(
     till: Path, monkeypatch: pytest.MonkeyPatch, sql: str, told: str
 ) -> None:
-    monkeypatch.setattr(doctor, "LATEST_ENTRIES", 20)
+    monkeypatch.setattr(doctor.till, "LATEST_ENTRIES", 20)
     record(till, 60)
     assert found(till, "Journal").ok
     meddle(till, sql)
@@ -218,10 +230,6 @@ def test_the_printer_says_how_it_is(
     assert one.ok == is_well
     assert told in one.found
     assert bool(one.do) == (not is_well)
-    if not is_well:
-        did_print, words = print_test_page(till)
-        assert not did_print
-        assert told in words
 
 
 @pytest.mark.parametrize(
@@ -238,38 +246,34 @@ def test_a_printer_that_is_set_up_wrongly_is_said(till: Path, setting: str, told
     assert not one.ok
     assert told in one.found
     assert one.do
-    did_print, words = print_test_page(till)
-    assert not did_print
-    assert told in words
 
 
-def test_the_test_page_shows_what_receipts_need(till: Path, printer: SimulatedPrinter) -> None:
-    with_printer(till, printer)
-    did_print, words = print_test_page(till)
-    assert did_print, words
-    (page,) = printer.receipts
-    assert page.was_cut
-    ruler = "123456789012345678901234567890123456789012"
-    assert ruler in page.lines  # 42 columns, on one line
-    assert "é ü ş ğ €" in page.lines
-    assert any(line.strip() == "Double" for line in page.lines)
-    codes = [type(item).__name__ for item in page.printed if not isinstance(item, Line)]
-    assert len(codes) >= 2
+@needs_posix
+def test_a_serial_printer_that_says_nothing_is_asked_at_every_speed(till: Path, printer: SimulatedPrinter) -> None:
+    configure(till, f'[printer]\naddress = "serial://{printer.serve_pty()}?baud=9600"\n')
+    assert found(till, "Printer").ok
+    printer.silence()
+    one = found(till, "Printer")
+    assert not one.ok
+    assert "at none of 9600, 19200, 38400, 57600, 115200 baud" in one.do
 
 
-@pytest.mark.parametrize("width_columns", [24, 32, 48, 64])
-def test_the_test_page_fits_every_width(width_columns: int) -> None:
-    page = doctor.test_page(width_columns)
-    assert max(len(line) for line in page.text().splitlines()) == width_columns
+def test_a_wire_on_which_nothing_comes_back_is_no_trouble_and_is_told(till: Path, tmp_path: Path) -> None:
+    configure(till, f'[printer]\naddress = "file://{tmp_path / "printed.bin"}"\n')
+    one = found(till, "Printer")
+    assert one.ok, one
+    assert "nothing comes back" in one.found
 
 
-def test_a_test_page_needs_a_till_and_a_printer(till: Path, tmp_path: Path) -> None:
-    assert print_test_page(till) == (
-        False,
-        "This till has no printer. Write its address under [printer] in till.toml.",
-    )
-    with pytest.raises(StoreAbsent):
-        print_test_page(tmp_path / "none")
+def test_the_display_is_written_to_and_said(till: Path) -> None:
+    from drivers.simulated.display import SimulatedDisplay
+
+    with SimulatedDisplay("cd5220") as display:
+        configure(till, f'[display]\naddress = "tcp://127.0.0.1:{display.serve_tcp()}"\ndialect = "cd5220"\n')
+        assert found(till, "Display").ok
+        assert display.wait_for("1234567890" * 2, "pos-plugin doctor")
+        display.unplug()
+        assert "refused" in found(till, "Display").found
 
 
 def test_a_scanner_that_is_there_opens(till: Path, tmp_path: Path) -> None:

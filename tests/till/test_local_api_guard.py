@@ -90,6 +90,7 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/print-jobs/1/go-on"),
     ("POST", "/v1/sign-off"),
     ("POST", "/v1/drawer"),
+    ("POST", "/v1/test-print"),
     ("POST", "/v1/sync"),
     ("GET", "/v1/state"),
     ("GET", "/v1/events"),
