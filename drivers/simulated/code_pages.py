@@ -22,6 +22,7 @@ _ASCII: Final = "".join(map(chr, range(0x80)))
 
 # Numbers of which the database says Unknown, and names of which it has neither codec nor table.
 _NUMBERS: Final = {21: "cp874", 26: "cp874"}
+_FILLED: Final = {"CP857": (0xD5, "€")}  # where IBM's table had a gap, printers have the euro
 _NAMES: Final = {"RK1048": "kz1048", "CP928": "iso8859_7"}
 
 # ESC R n: what stands in the places of # $ @ [ \ ] ^ ` { | } ~
@@ -71,6 +72,9 @@ def _upper_half(number: int, printer: str) -> str:
         encoding, codec = _database()["encodings"]["KATAKANA"], None
     if codec:
         half = "".join(bytes([byte]).decode(codec, "replace") for byte in range(0x80, 0x100))
+        if name in _FILLED:
+            byte, character = _FILLED[name]
+            half = half[: byte - 0x80] + character + half[byte - 0x7F :]
     else:
         half = "".join(row.ljust(16) for row in encoding.get("data", ()))[:0x80].ljust(0x80)
     return "".join(c if (c.isprintable() and c != " ") or c == "\xa0" else UNKNOWN for c in half)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-DOTS_PER_MM: Final = 8  # 203 dpi
+MM_PER_INCH: Final = 25.4
 
 PaperState = Literal["ok", "near end", "out"]
 ErrorState = Literal["", "recoverable", "automatic", "unrecoverable"]
@@ -88,6 +88,7 @@ class Pace:
 
     mm_per_s: float | None = None
     bytes_per_s: float | None = None
+    dpi: int = 203
     free_at_s: float = 0.0
     _is_resting: bool = True
 
@@ -110,5 +111,5 @@ class Pace:
         self._is_resting = False
         took_s = count / self.bytes_per_s if self.bytes_per_s else 0.0
         if self.mm_per_s:
-            took_s += dots / DOTS_PER_MM / self.mm_per_s
+            took_s += dots * MM_PER_INCH / self.dpi / self.mm_per_s
         self.free_at_s = start + took_s

@@ -11,12 +11,12 @@ from typing import Final
 from drivers.simulated.pieces import FONT_A, FONT_B, WIDE, Area, Style
 
 LINE_SPACING_DOTS: Final = 30
-DPI: Final = 203
 
 
 class Modes:
-    def __init__(self, width_dots: int) -> None:
+    def __init__(self, width_dots: int, dpi: int) -> None:
         self.width_dots = width_dots
+        self._dpi = dpi
         self.reset()
 
     def reset(self) -> None:
@@ -25,7 +25,7 @@ class Modes:
         self.left, self.width, self.align = 0, self.width_dots, 0
         self.upside_down = False
         self._line_spacing = LINE_SPACING_DOTS
-        self._unit_x, self._unit_y = DPI, DPI  # motion units an inch
+        self._unit_x, self._unit_y = self._dpi, self._dpi  # motion units an inch
         self.tabs: tuple[int, ...] = tuple(stop * FONT_A[0] for stop in range(8, 256, 8))
         self.bar_height, self.bar_module, self.bar_text, self.bar_font = 162, 3, 0, FONT_A
 
@@ -47,10 +47,10 @@ class Modes:
         return self._line_spacing
 
     def across(self, units: int) -> int:
-        return units * DPI // self._unit_x
+        return units * self._dpi // self._unit_x
 
     def down(self, units: int) -> int:
-        return units * DPI // self._unit_y
+        return units * self._dpi // self._unit_y
 
     def next_tab(self, x: int) -> int:
         return next((stop for stop in self.tabs if stop > x), x)
@@ -139,7 +139,7 @@ class Modes:
 
     def set_units(self, parameters: bytes) -> None:
         """GS P x y: parts of an inch; 0 is the printer's own."""
-        self._unit_x, self._unit_y = parameters[0] or DPI, parameters[1] or DPI
+        self._unit_x, self._unit_y = parameters[0] or self._dpi, parameters[1] or self._dpi
 
     def set_tabs(self, parameters: bytes) -> None:
         """ESC D: columns of the font as it is now; each stop further right than the one before."""

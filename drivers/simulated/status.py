@@ -11,21 +11,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from drivers.simulated.mechanics import Mechanics
+from drivers.simulated.text import TwoByte
 
 MAKER: Final = b"EPSON"
 MODEL: Final = b"TM-T88V"
 
-_IDENTITY: Final = {
-    # one byte: model, type (bit 0 two-byte characters, bit 1 cutter), version
-    1: b"\x20",
-    2: b"\x02",
-    3: b"\x01",
-    # a text, sent as `_text NUL`: firmware, maker, model, serial number, fonts
-    65: b"1.00",
-    66: MAKER,
-    67: MODEL,
-    68: b"SIMULATED",
-    69: b"",
+_HAS_TWO_BYTES, _HAS_CUTTER, _FIXED = 0x01, 0x02, 0x40  # bits of the type
+_TWO_BYTE_FONTS: Final[dict[TwoByte, bytes]] = {
+    "": b"",
+    "shift_jis": b"KANJI JAPANESE",
+    "gb18030": b"CHINA GB18030",
+    "big5": b"TAIWAN BIG-5",
+    "euc-kr": b"KOREA C-5601C",
 }
 
 
@@ -76,12 +73,16 @@ def sensor_status(n: int, mechanics: Mechanics) -> bytes | None:
     return bytes([mechanics.drawer.pin_3_is_high]) if n in (2, 0x32) else None
 
 
-def identity(n: int) -> bytes | None:
-    """The answer to GS I n."""
-    reply = _IDENTITY.get(n - 48 if 49 <= n <= 51 else n)
-    if reply is None:
-        return None
-    return b"_" + reply + b"\x00" if n >= 65 else reply
+def identity(n: int, two_byte: TwoByte = "") -> bytes | None:
+    """The answer to GS I n: a byte for 1 to 3 (model, type, version), a block for what Epson calls information A and B."""
+    kind = _HAS_CUTTER | _HAS_TWO_BYTES * bool(two_byte)
+    one_byte = {1: 0x20, 2: kind, 3: 0x01}.get(n - 48 if 49 <= n <= 51 else n)
+    if one_byte is not None:
+        return bytes([one_byte])
+    if n == 33:
+        return b"\x3d\x21" + bytes([_FIXED | kind, _FIXED]) + b"\x00"
+    texts = {65: b"1.00", 66: MAKER, 67: MODEL, 68: b"SIMULATED", 69: _TWO_BYTE_FONTS[two_byte]}
+    return b"\x5f" + texts[n] + b"\x00" if n in texts else None
 
 
 def port_status(mechanics: Mechanics) -> int:

@@ -1,9 +1,8 @@
-"""Commands of a till at work: run, demo, sync, reprint, test-print, doctor, printer simulate."""
+"""Commands of a till at work: run, demo, sync, reprint, test-print, doctor."""
 
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +20,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(reprint)
     app.command("test-print")(print_test)
     app.command()(doctor)
-    printer = typer.Typer(help="A printer that exists only in software.", no_args_is_help=True)
-    printer.command("simulate")(printer_simulate)
-    app.add_typer(printer, name="printer")
 
 
 def run(
@@ -195,36 +191,3 @@ def doctor(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
                 typer.echo(f"         {one.do}")
     if not all(one.ok for one in findings):
         raise typer.Exit(1)
-
-
-def printer_simulate(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Listen on this port of this machine.")] = 9101,
-    pictures: Annotated[
-        Path, typer.Option(metavar="DIR", help="Save each receipt here as a PNG.", file_okay=False)
-    ] = Path("receipts"),
-    width: Annotated[int, typer.Option(min=200, max=2000, help="Dots across: 576 is 80 mm paper, 384 is 58 mm.")] = 576,
-) -> None:
-    """A simulated ESC/POS printer on TCP: whatever prints to it is drawn as pictures."""
-    import threading
-
-    from drivers.simulated.printer import SimulatedPrinter
-
-    changed = threading.Event()
-    with SimulatedPrinter(width_dots=width, on_change=changed.set) as printer:
-        listening = printer.serve_tcp(port=port)
-        pictures.mkdir(parents=True, exist_ok=True)
-        typer.echo(f"Printing on 127.0.0.1:{listening}; pictures go to {pictures} (Ctrl-C ends it).")
-        saved = 0
-        try:
-            while True:
-                changed.wait(0.5)
-                changed.clear()
-                total = printer.printed_total
-                new = printer.receipts[-(total - saved) :] if total > saved else []
-                for receipt in new:
-                    saved += 1
-                    file = pictures / f"receipt-{saved:05}.png"
-                    file.write_bytes(receipt.png())
-                    typer.echo(str(file))
-        except KeyboardInterrupt:
-            sys.stdout.write("\n")

@@ -251,7 +251,7 @@ def no_cached_glyphs() -> Iterator[None]:
 def test_without_system_fonts_the_one_in_a_wheel_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     fonts = [path for path in glyphs.monospaced_fonts() if "site-packages" in path.parts]
     monkeypatch.setattr(glyphs, "monospaced_fonts", lambda: fonts)
-    font, has_bold = glyphs._font(24, True, "")
+    font, has_bold = glyphs._font(24, True)
     assert isinstance(font, ImageFont.FreeTypeFont)
     assert (font.getname(), has_bold) == (("DejaVu Sans Mono", "Book"), False)
     assert printed(b"\x1bE\x01Milk\n").png() != printed(b"Milk\n").png()
