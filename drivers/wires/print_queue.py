@@ -51,6 +51,7 @@ class QueueWire:
 
     answers = False
     connects_per_job = False
+    resumes = False
 
     def __init__(self, host: str, port: int, path: str) -> None:
         self._address = f"{f'[{host}]' if ':' in host else host}:{port}"

@@ -33,6 +33,7 @@ class SerialWire:
 
     answers = True
     connects_per_job = False
+    resumes = os.name == "posix"
 
     def __init__(
         self,

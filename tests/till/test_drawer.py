@@ -49,6 +49,8 @@ class SlowPrinter:
     def status(self, timeout_s: float = 2.0) -> PrinterStatus:
         return PrinterStatus()
 
+    hear = status
+
     def close(self) -> None:
         pass
 

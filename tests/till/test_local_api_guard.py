@@ -90,6 +90,7 @@ EVERY_ENDPOINT = [
     ("GET", "/v1/receipts/r.html"),
     ("GET", "/v1/receipts/r.txt"),
     ("POST", "/v1/print-jobs/1"),
+    ("POST", "/v1/print-jobs/1/go-on"),
     ("POST", "/v1/sign-off"),
     ("POST", "/v1/drawer"),
     ("POST", "/v1/test-print"),
