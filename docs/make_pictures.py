@@ -6,12 +6,17 @@ printer, and what that printer drew is saved. Clock and randomness are fixed, so
 
 from __future__ import annotations
 
+import io
 import random
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from PIL import Image, ImageChops, ImageDraw
 
 from drivers.escpos import profile
 from drivers.printer import Printer
@@ -20,11 +25,12 @@ from drivers.wires import wire_from_url
 from ledger.wire import ExpiringPoints, MemberItem
 from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
-from offline_store import journal, members, settings
+from offline_store import journal, members, pictures, settings
 from offline_store.store import Store
 from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
 from pos_plugin.quotes import Connection
+from pos_plugin.receipt_template import read_template
 from pos_plugin.receipts import Layout
 from pos_plugin.spooler import Spooler
 
@@ -66,7 +72,38 @@ def hear(checkout: Checkout, clock: Clock, member: str, points: int) -> None:
     checkout.store.write(work)
 
 
-def receipt(folder: Path, connection: Connection) -> bytes:
+def logo() -> bytes:
+    """A shop's sign: a leaf on a disc, of nothing but shapes."""
+    sign = Image.new("L", (560, 480), 255)
+    pen = ImageDraw.Draw(sign)
+    pen.ellipse((80, 40, 480, 440), fill=0)
+    leaf = Image.new("L", sign.size, 0)
+    inside = ImageDraw.Draw(leaf)
+    inside.ellipse((150, 100, 430, 380), fill=255)
+    other = Image.new("L", sign.size, 0)
+    ImageDraw.Draw(other).ellipse((10, -40, 390, 340), fill=255)
+    sign.paste(255, (0, 0), ImageChops.multiply(leaf, other))
+    pen.line((150, 370, 330, 190), fill=0, width=14)
+    file = io.BytesIO()
+    sign.resize((140, 120)).point(lambda level: 255 if level > 127 else 0).convert("1").save(file, "PNG")
+    return file.getvalue()
+
+
+def edited(folder: Path) -> tuple[Layout, dict[str, bytes]]:
+    """The example of the page about receipts, with its logo."""
+    page = (Path(__file__).parent / "receipt-template.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    folder.mkdir(parents=True)
+    (folder / "receipt.toml").write_text(example, encoding="utf-8")
+    (folder / "logo.png").write_bytes(logo())
+    template, picture = read_template(folder, LAYOUT.width_columns)
+    assert picture is not None
+    return replace(LAYOUT, template=template, logo=picture.digest), {picture.digest: picture.png}
+
+
+def receipt(
+    folder: Path, connection: Connection, layout: Layout = LAYOUT, kept: Mapping[str, bytes] | None = None
+) -> bytes:
     """The picture of the second of two sales of a member who pays with points; before it, head office was heard."""
     clock = Clock()
     link = OFFLINE
@@ -77,9 +114,11 @@ def receipt(folder: Path, connection: Connection) -> bytes:
                 db, read_program(preset("points")), (clock() - timedelta(days=1)).isoformat()
             )
         )
+        for digest, picture in (kept or {}).items():
+            store.write(lambda db, digest=digest, picture=picture: pictures.keep(db, digest, picture))  # type: ignore[misc]
         checkout = Checkout(
             store,
-            layout=LAYOUT,
+            layout=layout,
             clock=clock,
             random_bytes=random.Random(7).randbytes,  # noqa: S311
             connection=lambda: link,
@@ -104,12 +143,26 @@ def receipt(folder: Path, connection: Connection) -> bytes:
         with closing(Spooler(store, Printer(wire, profile()), profile())) as spooler:
             while spooler.step():
                 pass
-        return printer.receipts[-1].png()
+        papers = [Image.open(io.BytesIO(one.png())) for one in printer.receipts[1:]]
+        # The first sale is that of one paper, or of two where points go to a slip.
+        return stacked(papers[-1:] if layout is LAYOUT else papers[-2:])
+
+
+def stacked(papers: Sequence[Image.Image]) -> bytes:
+    whole = Image.new("L", (papers[0].width, sum(one.height + 24 for one in papers) - 24), 214)
+    y = 0
+    for one in papers:
+        whole.paste(one, (0, y))
+        y += one.height + 24
+    file = io.BytesIO()
+    whole.save(file, "PNG")
+    return file.getvalue()
 
 
 PICTURED: dict[str, Callable[[Path], bytes]] = {
     "receipt.png": lambda folder: receipt(folder, CONNECTED),
     "receipt-offline.png": lambda folder: receipt(folder, OFFLINE),
+    "receipt-edited.png": lambda folder: receipt(folder, CONNECTED, *edited(folder.with_name("edited"))),
 }
 
 

@@ -96,14 +96,26 @@ class Document(msgspec.Struct, frozen=True):
                 lines.append(block.data)
         return "\n".join(lines)
 
+    def as_copy(self) -> Document:
+        """The same with the word COPY above every paper that it is cut into."""
+        blocks: list[Block] = [_COPY]
+        for place, block in enumerate(self.blocks, 1):
+            blocks.append(block)
+            if isinstance(block, Cut) and any(isinstance(later, Text) for later in self.blocks[place:]):
+                blocks.append(_COPY)
+        return Document(self.width_columns, tuple(blocks))
+
     def pictures(self) -> set[str]:
         """The digests of the pictures that it names."""
         return {block.digest for block in self.blocks if isinstance(block, Picture)}
 
 
+_COPY = Text("COPY", bold=True, double=True, align="center")
+
+
 def display_columns(text: str) -> int:
     """How many columns of a fixed-width font the text takes: what `cells` adds up to."""
-    if _ONE_COLUMN_EACH(text):
+    if text.isascii() or _ONE_COLUMN_EACH(text):
         return len(text)
     return sum(columns for _, columns in cells(text))
 
@@ -122,7 +134,7 @@ def cells(text: str) -> list[tuple[str, int]]:
     from wcwidth import iter_graphemes, wcswidth
 
     found = []
-    for cell in iter_graphemes(_CONTROLS.sub(" ", text)):
+    for cell in iter_graphemes(CONTROLS.sub(" ", text)):
         columns = 0 if cell in _INVISIBLE else min(max(wcswidth(cell), 0), 2)
         found.append((cell, columns))
     return found
@@ -133,7 +145,8 @@ def cells(text: str) -> list[tuple[str, int]]:
 _ONE_COLUMN_EACH = re.compile(
     "[\x00-\x7e\xa0-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0559\u05d0-\u05ea\u1e00-\u200a\u2010-\u2027\u202f-\u203b\u20a0-\u20bf\u2190-\u22ff\u2500-\u257f]*"
 ).fullmatch
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What is no character of a line: controls, ends of lines, halves of characters."""
 _INVISIBLE = frozenset("\xad\u180e\u200b\u2060\ufeff")
 
 

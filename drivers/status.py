@@ -44,17 +44,22 @@ class Block(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class WentOffline(msgspec.Struct, frozen=True):
+    """The offline response of GS ( H fn 49; its causes differ from model to model, so whoever hears it asks."""
+
+
 class FlowControl(msgspec.Struct, frozen=True):
     """XON (`ready`) or XOFF, where the serial line's driver passes them on."""
 
     ready: bool
 
 
-Event = RealTime | AutomaticStatus | Transmitted | ProcessId | Block | FlowControl
+Event = RealTime | AutomaticStatus | Transmitted | ProcessId | Block | WentOffline | FlowControl
 
 _XON, _XOFF = 0x11, 0x13
 _BLOCK_HEADERS = frozenset(b"\x35\x37\x3b\x3d\x5f")
 _PROCESS_ID = b'7"'
+_WENT_OFFLINE = b"7#"
 _LONGEST_BLOCK = 256  # the longest answer in the reference is GS I's, about 80 bytes
 
 
@@ -100,6 +105,8 @@ class StatusReader:
         self._open.clear()
         if block[-6:-4] == _PROCESS_ID:  # at the end: a stray header before it does not hide it
             return ProcessId(block[-4:])
+        if block.startswith(_WENT_OFFLINE):
+            return WentOffline()
         return Block(block[0], block[1:])
 
     def _end_automatic_status(self) -> Event:
@@ -110,6 +117,7 @@ class StatusReader:
 
 Paper = Literal["ok", "near end", "out", "unknown"]
 Fault = Literal["", "cutter", "recoverable", "unrecoverable"]
+Level = Literal["high", "low", "unknown"]
 Trouble = Literal["", "cover_open", "paper_out", "cutter", "error", "offline"]
 
 
@@ -124,6 +132,7 @@ class PrinterStatus(msgspec.Struct, frozen=True):
     paper: Paper = "unknown"
     cover_open: bool | None = None
     error: Fault | None = None
+    drawer_pin: Level = "unknown"  # pin 3 of the drawer's connector; what it means is a matter of the drawer's wiring
 
     @classmethod
     def from_answers(cls, answers: Mapping[int, int]) -> PrinterStatus:
@@ -137,13 +146,18 @@ class PrinterStatus(msgspec.Struct, frozen=True):
             paper = "out"
         elif 4 in answers:
             paper = "near end" if answers[4] & 0x0C else "ok"
-        return cls(online, paper, cover_open, error)
+        return cls(online, paper, cover_open, error, _level(answers[1]) if 1 in answers else "unknown")
 
     @classmethod
     def from_automatic(cls, data: bytes) -> PrinterStatus:
         """From the four bytes of an automatic status."""
         paper: Paper = "out" if data[2] & 0x0C else "near end" if data[2] & 0x03 else "ok"
-        return cls(not data[0] & 0x08, paper, bool(data[0] & 0x20), _fault(data[1]))
+        return cls(not data[0] & 0x08, paper, bool(data[0] & 0x20), _fault(data[1]), _level(data[0]))
+
+    @classmethod
+    def from_paper_sensor(cls, value: int) -> PrinterStatus:
+        """From the answer to GS r 1, for want of better: a printer that gets to answering it is at work."""
+        return cls(True, "out" if value & 0x0C else "near end" if value & 0x03 else "ok")
 
     @property
     def trouble(self) -> Trouble:
@@ -167,11 +181,11 @@ class PrinterStatus(msgspec.Struct, frozen=True):
         if self.cover_open and self.paper == "out":
             return "The printer's cover is open and the paper is out. Put in a new roll and close the cover."
         if self.error == "unrecoverable" and self.trouble == "error":
-            return "The printer has failed. Switch it off and on; if that does not help, have it repaired."
+            return _SENTENCES["failed"]
         if self.trouble:
             return _SENTENCES[self.trouble]
         if self.paper == "near end":
-            return "The paper is nearly used up. Have a new roll ready."
+            return _SENTENCES["paper_near_end"]
         if self.online is None:
             return "The printer does not answer. Check that it is switched on, that its cover is closed and its cable is in."
         return "The printer is ready."
@@ -183,7 +197,20 @@ _SENTENCES: dict[str, str] = {
     "cutter": "The printer's cutter is stuck. Open the cover, take out the jammed paper, and close the cover.",
     "error": "The printer has stopped with an error. Open and close its cover, or switch it off and on.",
     "offline": "The printer is offline. Check its display and its buttons, or switch it off and on.",
+    "failed": "The printer has failed. Switch it off and on; if that does not help, have it repaired.",
+    "paper_near_end": "The paper is nearly used up. Have a new roll ready.",
+    "paper_loaded": "There is paper again. Receipts that wait print by themselves.",
+    "cover_closed": "The printer's cover is closed again. Receipts that wait print by themselves.",
+    "error_gone": "The printer works again. Receipts that wait print by themselves.",
+    "online": "The printer is online again. Receipts that wait print by themselves.",
+    "drawer_opened": "The cash drawer is open. Close it after the change is given.",
+    "drawer_closed": "The cash drawer is closed.",
 }
+
+
+def _level(byte: int) -> Level:
+    # DLE EOT 1 and the first byte of an automatic status use the same bit.
+    return "high" if byte & 0x04 else "low"
 
 
 def _fault(byte: int) -> Fault:
@@ -193,3 +220,33 @@ def _fault(byte: int) -> Fault:
     if byte & 0x08:
         return "cutter"
     return "recoverable" if byte & 0x44 else ""
+
+
+class StatusChange(msgspec.Struct, frozen=True):
+    """Something about the printer that was otherwise a moment ago. `sentence` says what happened and what to do."""
+
+    code: str
+    sentence: str
+
+
+def changes(before: PrinterStatus, after: PrinterStatus, *, drawer_opens: Level = "unknown") -> list[StatusChange]:
+    """What a person should hear of. What was not said before, or is not said now, has not changed.
+
+    `drawer_opens` is the level of the open drawer, where its sensor is wired.
+
+    >>> [change.code for change in changes(PrinterStatus(True, "ok"), PrinterStatus(False, "out"))]
+    ['paper_out']
+    """
+    found = []
+    if before.paper != after.paper and "unknown" not in (before.paper, after.paper):
+        found.append({"ok": "paper_loaded", "near end": "paper_near_end", "out": "paper_out"}[after.paper])
+    if before.cover_open != after.cover_open and None not in (before.cover_open, after.cover_open):
+        found.append("cover_open" if after.cover_open else "cover_closed")
+    if before.error != after.error and None not in (before.error, after.error):
+        found.append({"": "error_gone", "unrecoverable": "failed", "cutter": "cutter"}.get(after.error or "", "error"))
+    if not found and before.online != after.online and None not in (before.online, after.online):
+        found.append("online" if after.online else "offline")
+    levels = (before.drawer_pin, after.drawer_pin)
+    if levels[0] != levels[1] and "unknown" not in (*levels, drawer_opens):
+        found.append("drawer_opened" if after.drawer_pin == drawer_opens else "drawer_closed")
+    return [StatusChange(code, _SENTENCES[code]) for code in found]

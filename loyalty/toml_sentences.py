@@ -80,6 +80,8 @@ def _sentence(model: type[BaseModel], tables: Mapping[str, Any], place: _Place, 
             return f"{name} must be {A_TEXT}"
         case "literal_error":
             wanted = _choices(str(limits["expected"]))
+            if not wanted:  # numbers stand without quotes
+                return f"{name} must be {limits['expected']}, not {shown}"
             quoted = ", ".join(f'"{one}"' for one in wanted)
             meant = closest(str(problem["input"]), wanted)
             return f"{name} must be one of {quoted}, not {shown}" + (f'; did you mean "{meant}"?' if meant else "")

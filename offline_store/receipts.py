@@ -1,7 +1,8 @@
 """Receipts and their print jobs: what is to be printed, what became of it, and every earlier receipt as it was.
 
 A receipt is kept as the bytes of its document; this room does not look inside. A job goes waiting → started → printed, not
-printed (safe to print again) or unknown (a person looks). Started at boot is unknown: the power went while it printed.
+printed (safe to print again) or unknown (a person looks, or the printer proves it later). Started at boot is unknown: the
+power went while it printed.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ def job(db: sqlite3.Connection, number: int) -> PrintJob | None:
     return None if row is None else PrintJob(row[0], row[1], bool(row[2]), *row[3:])
 
 
+def state(db: sqlite3.Connection, job: int) -> str:
+    row = db.execute("SELECT state FROM print_job WHERE job = ?", (job,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def jobs_of(db: sqlite3.Connection, number: int) -> list[PrintJob]:
     rows = db.execute(
         "SELECT job, number, copy, state, code, reason FROM print_job WHERE number = ? ORDER BY job", (number,)
@@ -72,6 +78,15 @@ def shown_jobs(db: sqlite3.Connection, limit: int = 20) -> list[PrintJob]:
 
 def mark(db: sqlite3.Connection, job: int, state: str, code: str = "", reason: str = "") -> None:
     db.execute("UPDATE print_job SET state = ?, code = ?, reason = ? WHERE job = ?", (state, code, reason, job))
+
+
+def prove(db: sqlite3.Connection, job: int) -> bool:
+    """An unknown print has turned out to be on paper; False where a person has settled it meanwhile."""
+    return bool(
+        db.execute(
+            "UPDATE print_job SET state = 'printed', code = '', reason = '' WHERE job = ? AND state = 'unknown'", (job,)
+        ).rowcount
+    )
 
 
 def start(db: sqlite3.Connection, job: int) -> bool:

@@ -186,6 +186,10 @@ def _add_receipts(app: FastAPI, terminal: Terminal) -> None:
         terminal.settle_print(job, came_out=asked.came_out)
         return answer({"job": job, "came_out": asked.came_out})
 
+    @app.post("/v1/print-jobs/{job}/go-on")
+    def go_on(job: Annotated[int, Path(ge=1, le=2**53)]) -> Response:
+        return answer({"job": job, "state": terminal.go_on_printing(job)})
+
 
 def _add_till(app: FastAPI, terminal: Terminal) -> None:
     @app.post("/v1/drawer")

@@ -17,13 +17,14 @@ FILE = "till.toml"
 TEMPLATE = """\
 # The settings of this till. Leave out what it does not have; run "pos-plugin doctor" after a change.
 
-[shop]
+[shop]                             # how receipts look beyond this: receipt.toml
 header = ["Your shop"]             # lines above each receipt
 footer = ["Thank you"]             # lines below it
 language = "en"                    # of receipts: en, tr, de, fr or es
 
 [printer]
-# address = "tcp://192.168.1.50:9100"          # or serial:///dev/ttyUSB0?baud=19200
+# address = "usb://04b8:0202"                  # "pos-plugin doctor" lists what is there; or tcp://192.168.1.50:9100,
+                                               # serial:///dev/ttyUSB0?baud=19200, ipp://localhost:631/printers/Till
 # profile = "default"                          # a name of the ESC/POS printer database
 # width_columns = 42                           # 32 on 58 mm paper, 42 or 48 on 80 mm
 

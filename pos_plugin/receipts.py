@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-from drivers.document import Barcode, Block, Cut, Document, Feed, Picture, Qr, Text, display_columns
+from drivers.document import Barcode, Block, Cut, Document, Feed, Picture, Qr, Text, cells, display_columns
 from loyalty.card import masked
 from loyalty.days import day_before
 from loyalty.program import Program
@@ -435,10 +435,21 @@ def columns(left: str, right: str, width: int) -> str:
         if len(left) >= room:
             left = left[: max(0, room - 1)]
         return left + " " * (room - len(left)) + right
-    taken = display_columns(right) + (1 if right else 0)
-    while left and display_columns(left) > width - taken:
-        left = left[:-1]
+    left = first_columns(left, width - display_columns(right) - (1 if right else 0))
     return f"{left}{' ' * (width - display_columns(left) - display_columns(right))}{right}" if right else left
+
+
+def first_columns(text: str, room: int) -> str:
+    """As much of the text as has room; half a wide character is none, and a letter keeps its marks."""
+    if display_columns(text) <= room:
+        return text
+    kept = ""
+    for cell, columns in cells(text):
+        room -= columns
+        if room < 0:
+            break
+        kept += cell
+    return kept
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -451,8 +462,7 @@ def wrapped(text: str, width: int) -> list[str]:
         if lines[-1] and display_columns(lines[-1]) + 1 + display_columns(rest) > width:
             lines.append("")
         while display_columns(rest) > width:
-            head = columns(rest, "", width)
-            head = head or rest[:1]  # a character that is wider than the paper
+            head = first_columns(rest, width) or rest[:1]  # the first is wider than the paper
             lines[-1] = head
             lines.append("")
             rest = rest[len(head) :]
@@ -480,9 +490,9 @@ def _laid_out(
     blocks = list[Block]()
     if template.points == "receipt":
         _put(blocks, template.blocks, parts)
-    elif template.points == "none":
+    elif template.points == "none" and "totals" in parts:
         _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
-    else:
+    elif template.points != "none":
         if template.points == "slip" and "totals" in parts:
             _put(blocks, [name for name in template.blocks if name not in template.of_members], parts)
         if any(parts.get(name) for name in OF_MEMBERS if name in template.blocks):

@@ -16,13 +16,26 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from drivers.document import Barcode, Block, Cut, Document, Feed, Pdf417, Picture, Qr, Text, display_columns
+from drivers.document import (
+    Barcode,
+    Block,
+    Buzz,
+    Cut,
+    Document,
+    Feed,
+    OpenDrawer,
+    Pdf417,
+    Picture,
+    Qr,
+    Text,
+    cells,
+    display_columns,
+)
 from drivers.escpos import Profile, encode
+from loyalty.words import say
 
 if TYPE_CHECKING:
     from PIL import Image
-
-COPY = "COPY"
 
 Pictures = Mapping[str, bytes]
 
@@ -37,7 +50,7 @@ def as_text(document: Document, *, copy: bool = False) -> str:
     '   Tea\\n\\n   7K3\\n'
     """
     width, lines = document.width_columns, list[str]()
-    blocks = _marked(document, copy=copy)
+    blocks = (document.as_copy() if copy else document).blocks
     for place, block in enumerate(blocks):
         match block:
             case Text(text=text, align=align):
@@ -58,19 +71,6 @@ def plain(text: str) -> str:
     return "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
 
 
-def _marked(document: Document, *, copy: bool) -> list[Block]:
-    """The document's blocks; of a copy every paper says that it is one."""
-    if not copy:
-        return list(document.blocks)
-    mark = Text(COPY, bold=True, double=True, align="center")
-    blocks: list[Block] = [mark]
-    for place, block in enumerate(document.blocks):
-        blocks.append(block)
-        if isinstance(block, Cut) and place + 1 < len(document.blocks):
-            blocks.append(mark)
-    return blocks
-
-
 def _aligned(text: str, align: str, width: int) -> str:
     room = max(0, width - display_columns(text))
     return " " * {"left": 0, "center": room // 2, "right": room}[align] + text
@@ -78,11 +78,13 @@ def _aligned(text: str, align: str, width: int) -> str:
 
 def _chunks(text: str, width: int) -> list[str]:
     """A code's data cut to the width; half a wide character is none."""
-    lines = [""]
-    for character in text:
-        if lines[-1] and display_columns(lines[-1]) + display_columns(character) > width:
+    lines, room = [""], width
+    for cell, columns in cells(text):
+        if columns > room and lines[-1]:
             lines.append("")
-        lines[-1] += character
+            room = width
+        lines[-1] += cell
+        room -= columns
     return lines
 
 
@@ -93,7 +95,7 @@ def as_png(document: Document, profile: Profile, *, copy: bool = False, pictures
     """What this printer would put on paper, one pixel a dot; of several papers one below the other."""
     from PIL import Image
 
-    sheets = list(_sheets(document, profile, copy=copy, pictures=pictures))
+    sheets = [sheet for sheet, _ in _sheets(document, profile, copy=copy, pictures=pictures)]
     height = sum(sheet.height for sheet in sheets) + BETWEEN_PAPERS_DOTS * (len(sheets) - 1)
     whole = Image.new("L", (sheets[0].width, height), 214)
     y = 0
@@ -114,8 +116,7 @@ def as_pdf(
     from drivers.simulated.drawing import MARGIN_DOTS
 
     pages = list[tuple[Image.Image, str]]()
-    papers = [Document(document.width_columns, tuple(blocks)) for blocks in _papers(_marked(document, copy=copy))]
-    for sheet, paper in zip(_sheets(document, profile, copy=copy, pictures=pictures), papers, strict=False):
+    for sheet, paper in _sheets(document, profile, copy=copy, pictures=pictures):
         left, right = MARGIN_DOTS, sheet.width - MARGIN_DOTS
         content = sheet.crop((left, left, right, _last_dot(sheet, left, right)))
         dots = content.point(lambda level: 255 if level >= 128 else 0).convert("1", dither=Image.Dither.NONE)
@@ -126,7 +127,9 @@ def as_pdf(
 BETWEEN_PAPERS_DOTS = 24
 
 
-def _sheets(document: Document, profile: Profile, *, copy: bool, pictures: Pictures | None) -> Iterator[Image.Image]:
+def _sheets(
+    document: Document, profile: Profile, *, copy: bool, pictures: Pictures | None
+) -> Iterator[tuple[Image.Image, Document]]:
     """Each of the document's papers, drawn as the simulated printer draws it; one that is empty where there is none."""
     from drivers.simulated.drawing import draw
     from drivers.simulated.escpos_parser import Parser
@@ -134,12 +137,12 @@ def _sheets(document: Document, profile: Profile, *, copy: bool, pictures: Pictu
     from drivers.simulated.pieces import FONT_A
 
     width_dots = document.width_columns * FONT_A[0]
-    for blocks in _papers(_marked(document, copy=copy)):
-        paper, parser = Paper(width_dots), Parser()
-        parser.feed(encode(Document(document.width_columns, tuple(blocks)), profile))
+    for paper in _papers(document, copy=copy):
+        head, parser = Paper(width_dots), Parser()
+        parser.feed(encode(paper, profile, pictures=pictures or {}))
         for item in parser:
-            paper.execute(item)
-        yield draw(paper.printed, width_dots, was_cut=True)
+            head.execute(item)
+        yield draw(head.printed, width_dots, was_cut=True), paper
 
 
 def _last_dot(sheet: Image.Image, left: int, right: int) -> int:
@@ -314,8 +317,8 @@ def as_html(
 ) -> str:
     """The digital receipt: one file that needs no other, for any screen and for a screen reader."""
     papers = "\n".join(
-        f"<article>\n{_paper(blocks, document.width_columns, title, pictures or {})}</article>"
-        for blocks in _papers(_marked(document, copy=copy))
+        f"<article>\n{_paper(paper, title, language, pictures or {})}</article>"
+        for paper in _papers(document, copy=copy)
     )
     return (
         f'<!doctype html>\n<html lang="{_escaped(language)}">\n<head>\n<meta charset="utf-8">\n'
@@ -325,36 +328,40 @@ def as_html(
     )
 
 
-def _papers(blocks: list[Block]) -> Iterator[list[Block]]:
-    """The blocks of each paper, as the cuts part them; one without any where there is nothing."""
-    paper: list[Block] = []
-    for block in blocks:
+def _papers(document: Document, *, copy: bool) -> Iterator[Document]:
+    """Each of the papers that the cuts make of a document; one without anything where there is nothing."""
+    papers: list[list[Block]] = [[]]
+    for block in (document.as_copy() if copy else document).blocks:
         if isinstance(block, Cut):
-            yield paper
-            paper = []
+            papers.append([])
         else:
-            paper.append(block)
-    if paper or not blocks:
-        yield paper
+            papers[-1].append(block)
+    written = [paper for paper in papers if any(not isinstance(block, Feed | OpenDrawer | Buzz) for block in paper)]
+    for paper in written or [[]]:
+        yield Document(document.width_columns, tuple(paper))
 
 
-def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> str:
+def _paper(paper: Document, title: str, language: str, pictures: Pictures) -> str:
+    width = paper.width_columns
     out, rows = list[str](), list[str]()
     is_first, is_apart = True, False
     waiting: Text | None = None  # a line of words that may go on in the next
 
     def end_of_table() -> None:
+        nonlocal is_apart
         if rows:
-            out.append(f"<table>\n{''.join(rows)}</table>\n")
+            kind = ' class="space"' if is_apart else ""
+            out.append(f"<table{kind}>\n{''.join(rows)}</table>\n")
             rows.clear()
+            is_apart = False
 
-    def say(line: Text, kind: str = "p") -> None:
+    def tell(line: Text, kind: str = "p") -> None:
         nonlocal is_apart
         end_of_table()
         out.append(_spoken(line, kind, is_apart=is_apart))
         is_apart = False
 
-    for block in blocks:
+    for block in paper.blocks:
         row = _row(block, width) if isinstance(block, Text) else None
         if waiting is not None:
             if row and _goes_on(waiting.text, row[0], width, row[1]):
@@ -368,7 +375,7 @@ def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> s
                 waiting = Text(f"{waiting.text} {block.text.strip()}")
                 continue
             else:
-                say(waiting)
+                tell(waiting)
             waiting = None
         if isinstance(block, Text) and row is not None:
             classes = ["bold"] * block.bold + ["inner"] * (row[0][:1] == " ")
@@ -386,19 +393,19 @@ def _paper(blocks: list[Block], width: int, title: str, pictures: Pictures) -> s
             case Text(text=text) if text and set(text) == {"-"}:
                 out.append("<hr>\n")
             case Text(bold=True, align="center", double=False):
-                say(block, "h1" if is_first else "h2")
+                tell(block, "h1" if is_first else "h2")
                 is_first = False
             case Text():
-                say(block)
+                tell(block)
             case Feed():
-                is_apart = True
+                is_apart = bool(out)
             case Picture(digest=digest, align=align) if digest in pictures:
                 data = base64.b64encode(pictures[digest]).decode("ascii")
                 out.append(f'<img class="{align}" alt="{_escaped(title)}" src="data:image/png;base64,{data}">\n')
             case Barcode() | Qr() | Pdf417():
-                out.append(_code(block))
+                out.append(_code(block, language))
     if waiting is not None:
-        say(waiting)
+        tell(waiting)
     end_of_table()
     return "".join(out)
 
@@ -439,21 +446,21 @@ def _spoken(line: Text, kind: str, *, is_apart: bool) -> str:
     return f'<{kind}{attribute} dir="auto">{words}</{kind}>\n'
 
 
-def _code(block: Barcode | Qr | Pdf417) -> str:
+def _code(block: Barcode | Qr | Pdf417, language: str) -> str:
     """A code as a drawing, with what it holds below it; as its data alone where nothing here can draw it."""
     drawing = ""
     if isinstance(block, Qr):
-        drawing = _qr_svg(block.data)
+        drawing = _qr_svg(block.data, say("QR code", language))
     elif isinstance(block, Barcode):
-        drawing = _bars_svg(block)
+        drawing = _bars_svg(block, say("Bar code", language))
     return f'<figure>{drawing}<figcaption dir="auto">{_escaped(block.data)}</figcaption></figure>\n'
 
 
-def _qr_svg(data: str) -> str:
+def _qr_svg(data: str, name: str) -> str:
     import segno
 
     matrix = segno.make_qr(data, error="m", boost_error=False).matrix
-    return _svg(_runs(matrix), len(matrix[0]) + 8, len(matrix) + 8, 6, "QR code")
+    return _svg(_runs(matrix), len(matrix[0]) + 8, len(matrix) + 8, 6, name)
 
 
 def _runs(matrix: tuple[bytearray, ...]) -> str:
@@ -465,7 +472,7 @@ def _runs(matrix: tuple[bytearray, ...]) -> str:
     return path
 
 
-def _bars_svg(block: Barcode) -> str:
+def _bars_svg(block: Barcode, name: str) -> str:
     from drivers.simulated.bar_codes import bar_widths
 
     number = {"upca": 65, "ean13": 67, "ean8": 68, "code39": 69, "itf": 70, "code128": 73}[block.symbology]
@@ -477,12 +484,12 @@ def _bars_svg(block: Barcode) -> str:
     for place, width in enumerate(map(int, widths.replace("w", "3"))):  # wide elements have no digit
         path += f"M{x} 0h{width}v40h-{width}z" if place % 2 == 0 else ""
         x += width
-    return _svg(path, x + 10, 40, 2, "Bar code")
+    return _svg(path, x + 10, 40, 2, name)
 
 
 def _svg(path: str, width: int, height: int, pixels: int, name: str) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" width="{width * pixels}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{_escaped(name)}" width="{width * pixels}" '
         f'height="{height * pixels}" viewBox="0 0 {width} {height}" shape-rendering="crispEdges">'
         f'<path fill="#000" d="{path}"/></svg>'
     )

@@ -58,6 +58,8 @@ class Sampled(msgspec.Struct, frozen=True):
     cover_open: bool | None = None
     error: str | None = None
     process_id: bool | None = None
+    profile: str = ""
+    better_profile: str = ""
 
     @property
     def is_printed(self) -> bool:
@@ -112,13 +114,17 @@ def sample_sheet(
     return Document(width_columns, (*blocks, Text("A cut follows.", align="center"), Cut()))
 
 
-def sample_data(config: Config, *, drawer: bool = False, buzzer: bool = False) -> bytes:
-    """The sheet as the bytes of the printer in the settings. Raises DeviceError where its profile is none."""
+def sample_data(folder: Path, config: Config, *, drawer: bool = False, buzzer: bool = False) -> bytes:
+    """The sheet as the bytes of the printer in the settings, with the shop's logo. Raises DeviceError or TemplateError."""
     from drivers.escpos import encode, profile
+    from pos_plugin.receipt_template import read_template
 
+    width_columns = config.printer.width_columns
     made = profile(config.printer.profile)
+    _, logo = read_template(folder, width_columns)
     kicked = config.drawer if drawer else None
-    return encode(sample_sheet(made, config.printer.width_columns, drawer=kicked, buzzer=buzzer), made)
+    sheet = sample_sheet(made, width_columns, logo=logo.digest if logo else "", drawer=kicked, buzzer=buzzer)
+    return encode(sheet, made, pictures={logo.digest: logo.png} if logo else {})
 
 
 def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> Sampled:
@@ -135,10 +141,10 @@ def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> 
     with Store.open(folder):
         if not config.printer.address:
             raise no_printer()
-        data = sample_data(config, drawer=drawer, buzzer=buzzer)
+        data = sample_data(folder, config, drawer=drawer, buzzer=buzzer)
         wire = wire_from_url(config.printer.address)
         with closing(Printer(wire, profile(config.printer.profile))) as printer:
-            return print_sample(printer, wire, data)
+            return print_sample(printer, wire, data, profile=config.printer.profile)
 
 
 def no_printer() -> Conflict:
@@ -150,7 +156,12 @@ def no_printer() -> Conflict:
 
 
 def print_sample(
-    printer: Prints, wire: Wire | None, data: bytes, *, clock: Callable[[], float] = time.monotonic
+    printer: Prints,
+    wire: Wire | None,
+    data: bytes,
+    *,
+    profile: str = "default",
+    clock: Callable[[], float] = time.monotonic,
 ) -> Sampled:
     """Prints the sheet and asks the printer about itself, by the thread that owns it; no trouble of a device is raised."""
     from drivers.errors import DeviceError
@@ -181,19 +192,38 @@ def print_sample(
         cover_open=status.cover_open,
         error=status.error,
         process_id=printer.has_process_id,
+        profile=profile,
+        better_profile=better_profile(f"{maker} {model}", profile),
     )
+
+
+def better_profile(says: str, current: str) -> str:
+    """The name of the profile of the model that a printer says it is, where another one is set; '' where none fits better.
+
+    >>> better_profile("EPSON TM-T20II", "default"), better_profile("EPSON TM-T20II", "TM-T20II"), better_profile("X", "default")
+    ('TM-T20II', '', '')
+    """
+    from drivers.escpos import profile_names
+
+    words = says.lower().split()
+    fitting = [name for name in profile_names() if name.lower() in words]
+    return "" if current in fitting else max(fitting, key=len, default="")
 
 
 def in_words(sampled: Sampled) -> list[str]:
     """What a person should know, a sentence a line; the last says what to do."""
     seconds = f"{sampled.took_ms / 1000:.1f} s"
-    said = [f"Printer: {f'{sampled.maker} {sampled.model}'.strip() or 'it does not say what it is'}."]
-    said.append(f"Status: {sampled.status}")
+    said = []
+    if sampled.online is not None:
+        name = f"{sampled.maker} {sampled.model}".strip()
+        said += [f"Printer: {name or 'it does not say what it is'}.", f"Status: {sampled.status}"]
     match sampled.process_id:
         case True:
             said.append("It confirms every print by a number of its own: printed means printed.")
         case False:
             said.append("It does not confirm prints by number; its answers before and after tell as much as they can.")
+    if sampled.better_profile:
+        said.append(f'Its model has a profile of its own: write profile = "{sampled.better_profile}" in till.toml.')
     match sampled.outcome:
         case "printed":
             said.append(f"The page is on paper, the printer says; it took {seconds}.")

@@ -81,7 +81,7 @@ def ticket_slip(
         day = date_words(answer_by, layout.language)
         blocks += layout.wrapped(layout.say("You will have an answer by {day}.", day=day))
     blocks += layout.wrapped(layout.say("Name this number when you ask about it."))
-    blocks += [Feed(), Barcode(ticket)]
+    blocks += [Feed(), _code(ticket)]
     return laid_out_slip(layout, blocks, at, "")
 
 
@@ -169,7 +169,13 @@ def _title(layout: Layout, title: str) -> list[Block]:
 def _card_code(card: str) -> Block:
     if len(card) == 13 and card.isascii() and card.isdigit() and ean13_check_digit(card[:12]) == card[12]:
         return Barcode(card, "ean13")
-    return Barcode(card)
+    return _code(card)
+
+
+def _code(data: str) -> Block:
+    """A bar code; the data alone where no bar code holds it."""
+    fits = data and data.isascii() and data.isprintable()
+    return Barcode(data) if fits else Text(data, align="center")
 
 
 def _indented(layout: Layout, sentences: Iterable[str]) -> list[Block]:

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 import msgspec
 
 from drivers.errors import DeviceError
+from drivers.status import Level, StatusChange
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
@@ -58,6 +59,8 @@ SYNC_SLOWEST_S = 15.0
 ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
 CHECKPOINT_EVERY_S = 5.0
+LOOK_EVERY_S = 2.0
+LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
 RIGHTS_WAIT_S = 2.0
@@ -179,11 +182,24 @@ class Terminal:
         from drivers.wires import wire_from_url
 
         made = profile(self.config.printer.profile)
+        level = self.config.drawer.open_is
+        opens: Level = "unknown" if level == "not wired" else level
         if device is None:
             self._wire = wire_from_url(self.config.printer.address)
-            device = Printer(self._wire, made)
+            device = Printer(self._wire, made, drawer_opens=opens)
         self._device = device
-        return Spooler(self.store, self._device, made, changed=lambda job: self.events.happened("print"))
+        return Spooler(
+            self.store,
+            self._device,
+            made,
+            changed=lambda job: self.events.happened("print"),
+            told=self._printer_told,
+            drawer_opens=opens,
+        )
+
+    def _printer_told(self, change: StatusChange) -> None:
+        log.info("printer: %s", change.sentence)
+        self.events.happened("printer")
 
     def close(self) -> None:
         """Stops the loops, each after the step it is in, then closes the devices, the network and the file."""
@@ -250,10 +266,11 @@ class Terminal:
         device, wire = self._device, self._wire
         if self.spooler is None or device is None:
             raise sample_sheet.no_printer()
-        data = sample_sheet.sample_data(self.config, drawer=drawer, buzzer=buzzer)
+        name = self.config.printer.profile
+        data = sample_sheet.sample_data(self.store.folder, self.config, drawer=drawer, buzzer=buzzer)
         try:
             return self._errands.ask(
-                lambda: sample_sheet.print_sample(device, wire, data), begins_within_s=DRAWER_WAIT_S
+                lambda: sample_sheet.print_sample(device, wire, data, profile=name), begins_within_s=DRAWER_WAIT_S
             )
         except TooBusy:
             raise Conflict(
@@ -387,6 +404,26 @@ class Terminal:
         self._to_print.set()
         self.events.happened("print")
 
+    def go_on_printing(self, job: int) -> str:
+        """Lets the printer print the rest of a receipt that stopped half-way; the state of the print then.
+
+        Raises Unknown where the printer keeps nothing of it, Conflict where it is busy for too long.
+        """
+        spooler = self.spooler
+        try:
+            state = self._errands.ask(lambda: spooler.go_on(job), begins_within_s=DRAWER_WAIT_S) if spooler else ""
+        except TooBusy:
+            raise Conflict(
+                "PRINTER_BUSY", "The printer is busy. The receipt is kept.", hint="Try again in a moment."
+            ) from None
+        if not state:
+            raise Unknown(
+                "PRINT_NOT_KEPT",
+                "The printer keeps nothing of this receipt that it could go on with. The receipt itself is kept.",
+                hint="Look at the paper, then say that it came out, or print it again.",
+            )
+        return state
+
     def state(self) -> dict[str, Any]:
         """Everything the page shows that is not the sale itself."""
         with self.store.read() as db:
@@ -425,6 +462,7 @@ class Terminal:
                 "configured": self.spooler is not None,
                 "trouble": self.spooler.trouble if self.spooler else "",
                 "code": self.spooler.trouble_code if self.spooler else "",
+                "notice": self.spooler.notice if self.spooler else "",
                 "waiting": waiting,
                 "jobs": [
                     {
@@ -433,6 +471,7 @@ class Terminal:
                         "copy": job.copy,
                         "state": job.state,
                         "reason": job.reason,
+                        "can_go_on": self.spooler is not None and self.spooler.can_go_on(job.job),
                     }
                     for job in jobs
                 ],
@@ -485,14 +524,20 @@ class Terminal:
                 self._errands.do_all()
                 while spooler.step() and not self._stop.is_set():
                     self._errands.do_all()
-                if not self._to_print.wait(2.0):
-                    spooler.look()
+                self._wait_for_printing(spooler)
             except StoreError as error:
                 # The drawer opens all the same: an errand ends this wait.
                 log.error("spooler: %s", error)
                 self._to_print.wait(SYNC_EVERY_S)
             if spooler.trouble != before:
                 self.events.happened("printer")
+
+    def _wait_for_printing(self, spooler: Spooler) -> None:
+        """Until there is something to print; what the printer says by itself is heard at once, and now and then it is asked."""
+        for _ in range(round(LOOK_EVERY_S / LISTEN_EVERY_S)):
+            if self._to_print.wait(LISTEN_EVERY_S) or spooler.listen():
+                return
+        spooler.look()
 
     def _show(self) -> None:
         display = self.display

@@ -95,6 +95,20 @@ class Paper:
     def status(self, timeout_s: float = 2.0) -> PrinterStatus:
         return PrinterStatus(online=True, paper="ok", cover_open=False, error="")
 
+    def hear(self) -> PrinterStatus:
+        return self.status()
+
+    def proven(self) -> list[int]:
+        return []
+
+    def keeps(self, doubt: int) -> bool:
+        return False
+
+    def go_on(self, *, timeout_s: float) -> Verdict:
+        raise NotImplementedError("what it does not print is gone")
+
+    def drop(self) -> None: ...
+
     def close(self) -> None:
         pass
 

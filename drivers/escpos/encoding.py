@@ -24,7 +24,6 @@ PULSE = b"\x1bp\x00\x19\xfa"  # ESC p: pin 2, 50 ms on, 500 ms off
 PULSE_PIN_5 = b"\x1bp\x01\x19\xfa"
 _ALIGNMENTS = {"left": 0, "center": 1, "right": 2}
 _TEAR_OFF = b"\n" * 4  # a printer without a cutter: past the edge to tear at
-_COPY = Text("COPY", bold=True, double=True, align="center")
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -36,7 +35,7 @@ def encode(
     pictures: Mapping[str, bytes] = _NOTHING,
     stored: Mapping[str, bytes] = _NOTHING,
 ) -> bytes:
-    """The bytes that print `document`; `copy` puts the word COPY above it.
+    """The bytes that print `document`; `copy` puts the word COPY above each of its papers.
 
     `pictures` is digest → PNG, `stored` digest → key of a picture that this printer keeps; one that is in neither is left out.
     Starts from a reset printer and leaves it in the plain style. Nothing in a text can command the printer. Raises ValueError
@@ -46,7 +45,7 @@ def encode(
     b'\\x1b@\\x1c.Tea\\n\\x1dVB\\x00'
     """
     room_dots = profile.room_dots(document.width_columns)
-    blocks = (_COPY, *document.blocks) if copy else document.blocks
+    blocks = document.as_copy().blocks if copy else document.blocks
     # Codes and pictures first: one that the printer cannot print becomes a line of text.
     made = [_printed(block, profile, room_dots, pictures, stored) for block in blocks]
     texts = encode_texts([block for block in made if isinstance(block, Text)], profile)

@@ -7,6 +7,7 @@ the order in which a print head moves. Where neither printer nor machine has a l
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from drivers.document import Text, cells, display_columns
+from drivers.document import CONTROLS, Text, cells, display_columns
 from drivers.escpos.profile import Profile
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 CODE_PAGE = b"\x1bt"  # ESC t n
 KANJI_ON = b"\x1c&"  # FS &: bytes from 0x80 on are taken in pairs
 KANJI_OFF = b"\x1c."  # FS .
+SHIFT_JIS = b"\x1cC\x01"  # FS C 1: Japanese printers begin with JIS
 _LINE_ROWS = 30  # a line's 24 dots and the paper between lines
 _TWICE = 3  # GS v 0: twice as wide and as high
 
@@ -82,6 +84,7 @@ def encode_texts(lines: list[Text], profile: Profile) -> Iterator[bytes]:
     ahead = [piece.text for pieces in composed for piece in pieces if isinstance(piece, Letters)]
     page = _ASCII_ONLY  # which page ESC @ selects is a setting of the printer: unknown
     done, in_pairs = 0, False
+    pairs_on = SHIFT_JIS + KANJI_ON if profile.ideographs == "shift_jis" else KANJI_ON
     for pieces in composed:
         if len(pieces) == 1 and isinstance(pieces[0], Letters) and not in_pairs:
             taken, rest = _take(pieces[0].text, page)
@@ -92,7 +95,7 @@ def encode_texts(lines: list[Text], profile: Profile) -> Iterator[bytes]:
         out = []
         for piece in pieces:
             if isinstance(piece, Pairs):
-                out.append(piece.data if in_pairs else KANJI_ON + piece.data)
+                out.append(piece.data if in_pairs else pairs_on + piece.data)
                 in_pairs = True
                 continue
             if isinstance(piece, Drawn):
@@ -107,7 +110,7 @@ def encode_texts(lines: list[Text], profile: Profile) -> Iterator[bytes]:
                 taken, rest = _take(rest, page)
                 out.append(taken)
                 if rest:
-                    page = _page_that_lasts(pages, "".join((rest, *ahead[done:])))
+                    page = _page_that_lasts(pages, itertools.chain((rest,), itertools.islice(ahead, done, None)))
                     assert rest[0] in page.characters, "every character is in a page, or was replaced"
                     out.append(page.select)
         if not pieces or not (isinstance(pieces[-1], Drawn) and pieces[-1].ends_line):
@@ -140,6 +143,12 @@ class _Set(msgspec.Struct, frozen=True):
 
 @cache
 def characters_of(codec: str) -> dict[str, int]:
+    """The characters above ASCII that one byte of the code page shows, where bytes stand in the order of reading."""
+    return {character: byte for character, byte in _characters(codec).items() if not _is_hebrew(character)}
+
+
+@cache
+def _characters(codec: str) -> dict[str, int]:
     """The characters above ASCII that one byte of the code page prints by itself, and that byte.
 
     Left out: pages whose lower half is not ASCII, what joins its neighbours or is set on another letter (the printer would put it
@@ -160,8 +169,13 @@ def characters_of(codec: str) -> dict[str, int]:
 
 def _is_placed_by_script(character: str) -> bool:
     if unicodedata.bidirectional(character) in ("R", "AL"):
-        return not "\u05d0" <= character <= "\u05ea"  # Hebrew's letters stand side by side, turned round beforehand
+        return not _is_hebrew(character)
     return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cc", "Cf", "Co", "Zs", "Zl", "Zp")
+
+
+def _is_hebrew(character: str) -> bool:
+    """Its letters stand side by side, each by itself, once they are turned round."""
+    return "\u05d0" <= character <= "\u05ea"
 
 
 _ASCII_ONLY = _Page(b"", frozenset(), codecs.charmap_build("".join(map(chr, range(0x80))) + "\ufffe" * 0x80))
@@ -178,12 +192,12 @@ def _set(code_pages: tuple[tuple[str, int], ...]) -> _Set:
     pages = []
     for codec, number in sorted(code_pages, key=lambda item: item[1]):
         table = [*map(chr, range(0x80)), *["\ufffe"] * 0x80]
-        for character, byte in characters_of(codec).items():
+        for character, byte in _characters(codec).items():
             table[byte] = character
         encoding_map = codecs.charmap_build("".join(table))
-        pages.append(_Page(CODE_PAGE + bytes([number]), frozenset(characters_of(codec)), encoding_map))
+        pages.append(_Page(CODE_PAGE + bytes([number]), frozenset(_characters(codec)), encoding_map))
     one_byte = _ASCII_CELLS.union(*(page.characters for page in pages))
-    return _Set(tuple(pages), one_byte, frozenset(c for c in one_byte if unicodedata.bidirectional(c) != "R"))
+    return _Set(tuple(pages), one_byte, frozenset(c for c in one_byte if not _is_hebrew(c)))
 
 
 def _take(text: str, page: _Page) -> tuple[bytes, str]:
@@ -194,12 +208,15 @@ def _take(text: str, page: _Page) -> tuple[bytes, str]:
         return codecs.charmap_encode(text[: error.start], "strict", page.encoding_map)[0], text[error.start :]
 
 
-def _page_that_lasts(pages: tuple[_Page, ...], text: str) -> _Page:
-    for character in dict.fromkeys(_BEYOND_ASCII.findall(text)):
-        fitting = tuple(page for page in pages if character in page.characters)
-        if not fitting:
+def _page_that_lasts(pages: tuple[_Page, ...], texts: Iterable[str]) -> _Page:
+    for text in texts:
+        for character in _BEYOND_ASCII.findall(text):
+            fitting = tuple(page for page in pages if character in page.characters)
+            if not fitting:
+                return pages[0]
+            pages = fitting
+        if len(pages) == 1:
             break
-        pages = fitting
     return pages[0]
 
 
@@ -302,7 +319,7 @@ def _turned(text: str) -> list[tuple[str, bool]]:
         return [(text, False)]
     from drivers.escpos.scripts import RIGHT_TO_LEFT
 
-    seen = _as_seen(_CONTROL.sub(" ", text))
+    seen = _as_seen(CONTROLS.sub(" ", text))
     runs: list[tuple[str, bool]] = []
     turned = [
         RIGHT_TO_LEFT.match(character) is not None
@@ -338,7 +355,6 @@ _MARK = "\u20f0"
 _MIRRORED = str.maketrans(_BRACKETS, ")(][}{><»«›‹≥≤")
 _BRACKET = re.compile(f"[{re.escape(_BRACKETS)}]")
 _TURNED_BRACKET = re.compile(f"{_MARK}([{re.escape(_BRACKETS)}])")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _right_to_left_run(run: str, one_byte: frozenset[str], flush: Flush, can_draw: bool) -> list[Piece | _Run]:
@@ -516,7 +532,7 @@ def nearest_ascii(cell: str) -> str:
 
 
 def _plain(cell: str) -> str:
-    if cell.isspace() or _CONTROL.match(cell):
+    if cell.isspace() or CONTROLS.match(cell):
         return " "
     return unicodedata.normalize("NFKD", cell).encode("ascii", "ignore").decode()
 

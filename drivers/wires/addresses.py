@@ -32,7 +32,7 @@ def wire_from_url(url: str) -> Wire:
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        made = _WIRES[parts.scheme](parts, options)
+        made = FORMS[parts.scheme](parts, options)
     except (KeyError, ValueError):  # an unknown scheme, a number that is none, an option that is none
         made = None
     if made is None or options:
@@ -93,7 +93,7 @@ def _choice(options: dict[str, str], key: str, choices: dict[str, Any]) -> Any:
     return choices[options.pop(key, next(iter(choices)))]
 
 
-_WIRES: dict[str, Callable[[SplitResult, dict[str, str]], Wire | None]] = {
+FORMS: dict[str, Callable[[SplitResult, dict[str, str]], Wire | None]] = {
     "tcp": _tcp,
     "serial": _serial,
     "usb": _usb,

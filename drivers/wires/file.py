@@ -17,6 +17,7 @@ class FileWire:
 
     answers = False
     connects_per_job = False
+    resumes = False
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -34,6 +34,8 @@ class HostWire:
     answer that comes after the wire was closed may be lost to its program.
     """
 
+    resumes = False
+
     def __init__(self, printer: Any) -> None:
         self._printer = printer
         self._is_open = False

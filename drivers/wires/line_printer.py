@@ -25,6 +25,7 @@ class LinePrinterWire:
     """`path` is the device; it appears when the printer is plugged in, and is opened anew when it comes back."""
 
     connects_per_job = False
+    resumes = True
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -23,6 +23,7 @@ _STOPPED = 5  # of a printer
 _ENDED = {7: "canceled", 8: "aborted", 9: "completed"}  # of a job
 _OPEN_S = 3.0
 _POLL_S = 0.1
+_TAKE_BACK_S = 1.0  # of a write's time, kept for taking the job back
 _PIECE_BYTES = 16384
 _LONGEST_ANSWER = 1 << 20
 
@@ -50,6 +51,7 @@ class QueueWire:
 
     answers = False
     connects_per_job = False
+    resumes = False
 
     def __init__(self, host: str, port: int, path: str) -> None:
         self._address = f"{f'[{host}]' if ':' in host else host}:{port}"
@@ -90,8 +92,7 @@ class QueueWire:
     def write(self, data: bytes, timeout_s: float) -> None:
         if self._client is None:
             raise not_open(self.name)
-        began = time.monotonic()
-        give_up = began + timeout_s
+        give_up = time.monotonic() + timeout_s
         about = {
             "printer-uri": self.name,
             "requesting-user-name": _USER,
@@ -111,8 +112,7 @@ class QueueWire:
         if not answer.is_success or job is None:
             message = f"The queue {self.name} refused the job. {answer.text('status-message')}".strip()
             raise WriteBroken(message, sent=0, hint="Look at the queue's page at the print server.")
-        # Some of the time is kept for taking the job back.
-        self._follow(job, len(data), began + 0.8 * timeout_s, give_up)
+        self._follow(job, len(data), give_up - min(_TAKE_BACK_S, timeout_s / 2), give_up)
 
     def read(self, timeout_s: float) -> bytes:
         if self._client is None:

@@ -12,7 +12,7 @@ from drivers.errors import DeviceAbsent, DeviceTimeout
 
 
 class WriteStalled(DeviceTimeout):
-    """The far end stopped taking bytes. At most `sent` bytes are under way; the wire must be closed."""
+    """The far end stopped taking bytes. At most `sent` bytes are under way; the wire must be closed, unless it `resumes`."""
 
     def __init__(self, message: str, *, sent: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -44,6 +44,10 @@ class Wire(Protocol):
     @property
     def connects_per_job(self) -> bool:
         """Whether its user closes the wire after each job: others wait for the printer, or the job leaves only then."""
+
+    @property
+    def resumes(self) -> bool:
+        """Whether `sent` of WriteStalled is exact, so that the rest may be written later instead of closing the wire."""
 
     @property
     def is_open(self) -> bool: ...

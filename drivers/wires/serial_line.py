@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sys
+import threading
 import time
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ Parity = Literal["none", "even", "odd"]
 _PIECE_BYTES = 64  # between two looks at DSR, and on Windows between two looks at the clock
 _PAUSE_S = 0.01
 _LOOK_S = 0.002
+_CLOSING_S = 1.0
 
 
 class SerialWire:
@@ -31,6 +33,7 @@ class SerialWire:
 
     answers = True
     connects_per_job = False
+    resumes = os.name == "posix"
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class SerialWire:
         self._dsrdtr = dsrdtr
         self._parity = parity
         self._port: Any = None  # a serial.Serial; pyserial has no types
+        self._closing: threading.Thread | None = None  # of a port that could not be closed at once
 
     @property
     def name(self) -> str:
@@ -62,6 +66,12 @@ class SerialWire:
         import serial
 
         self.close()
+        if self._closing is not None:
+            self._closing.join(_CLOSING_S if timeout_s is None else min(timeout_s, _CLOSING_S))
+            if self._closing.is_alive():
+                hint = "Look for an open cover, missing paper or a blinking light. In half a minute the port is free again."
+                raise DeviceBusy(f"The port {self._path} still holds what the printer did not take.", hint=hint)
+            self._closing = None
         try:
             self._port = serial.Serial(
                 self._path,
@@ -120,8 +130,11 @@ class SerialWire:
                 time.sleep(_PAUSE_S)
             # Closing a port whose line is held up waits for half a minute in the kernel, unless its queue is empty.
             port.reset_output_buffer()
-        with contextlib.suppress(OSError):
-            port.close()
+            if port.out_waiting:  # Linux's driver of CDC devices (cdc_acm) drops nothing, and would wait
+                self._closing = threading.Thread(target=_close, args=(port,), name=f"closes {self._path}", daemon=True)
+                self._closing.start()
+                return
+        _close(port)
 
     def _opened(self) -> Any:
         if self._port is None:
@@ -134,7 +147,8 @@ class SerialWire:
             import termios
 
             attributes = termios.tcgetattr(self._port.fileno())
-            attributes[0] |= termios.IGNBRK
+            # With INPCK the system looks at each byte; without, some drivers (cdc_acm, ftdi_sio) give a break as NUL anyway.
+            attributes[0] |= termios.IGNBRK | termios.INPCK
             termios.tcsetattr(self._port.fileno(), termios.TCSANOW, attributes)
 
     def _see_that_it_has_dsr(self) -> None:
@@ -189,3 +203,8 @@ def open_error(path: str, error: Exception) -> DeviceError:
         return DeviceError(f"The port {path} does not take these settings.", hint="Check the speed in the address.")
     hint = "Plug the printer in, switch it on, and check the port's name."
     return DeviceAbsent(f"There is no printer port {path}.", hint=hint)
+
+
+def _close(port: Any) -> None:
+    with contextlib.suppress(OSError):
+        port.close()

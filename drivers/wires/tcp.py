@@ -30,6 +30,7 @@ class TcpWire:
     """
 
     answers = True
+    resumes = True
 
     def __init__(
         self,

@@ -11,9 +11,11 @@ import array
 import contextlib
 import errno
 import math
+import os
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
@@ -52,6 +54,7 @@ class UsbWire:
     """
 
     connects_per_job = False
+    resumes = True  # a transfer that took something and then nothing more is no time-out to libusb
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class UsbWire:
         serial: str = "",
         port: str = "",
         backend: Any = None,
+        root: Path = Path("/"),
     ) -> None:
         if vendor is None and not port:
             raise ValueError("a USB printer is named by vendor and product, or by its port")
@@ -69,6 +73,7 @@ class UsbWire:
         self._serial = serial
         self._port = port
         self._backend = backend
+        self._root = root  # where /dev and /sys are
         self._device: Any = None  # a usb.core.Device; pyusb has no types
         self._interface: PrinterInterface | None = None
         self._driver_was_taken_off = False
@@ -248,6 +253,7 @@ class UsbWire:
 
         try:
             if device.is_kernel_driver_active(number):
+                _see_that_nobody_prints_by(self._root, device, number, self.name)
                 device.detach_kernel_driver(number)
                 self._driver_was_taken_off = True
         except NotImplementedError:
@@ -383,13 +389,13 @@ def _answer(device: Any, kind: int, request: int, value: int, index: int, length
 
 
 def libusb() -> Any:
-    """The system's libusb, or the one that came with the package. Raises DeviceError where neither can be loaded."""
-    from ctypes.util import find_library
+    """libusb as it came with the package, else the system's. Raises DeviceError where neither can be loaded.
 
+    A system's own is often built to see only what udevd has announced: without udevd, as in a container, it sees nothing.
+    """
     import libusb_package
-    import usb.backend.libusb1
 
-    backend = usb.backend.libusb1.get_backend(lambda name: find_library(name) or libusb_package.find_library(name))
+    backend = libusb_package.get_libusb1_backend()
     if backend is None:
         hint = "Install libusb 1.0, or use the printer by lp://, serial:// or tcp://."
         raise DeviceError("This machine has no library for USB.", hint=hint)
@@ -427,6 +433,17 @@ def open_error(name: str, vendor: int, product: int, error: Exception) -> Device
         hint = "Give the printer the WinUSB driver, or print by its serial port or its queue."
         return DeviceDenied(f"The system's own driver keeps the printer at {name} to itself.", hint=hint)
     return DeviceAbsent(f"The printer at {name} does not answer on USB.", hint=CHECK_PRINTER)
+
+
+def _see_that_nobody_prints_by(root: Path, device: Any, number: int, name: str) -> None:
+    """Taking the kernel's driver off would cut off whoever has its /dev/usb/lp* open, in the middle of a receipt."""
+    for node in (root / "sys/bus/usb/devices").glob(f"{port_path(device)}:*.{number}/usbmisc/lp*"):
+        try:
+            os.close(os.open(root / "dev/usb" / node.name, os.O_RDWR | getattr(os, "O_NONBLOCK", 0)))
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                message = f"Another program has the printer at {name} open, as /dev/usb/{node.name}."
+                raise DeviceBusy(message, hint="Close that program: only one may have the printer.") from error
 
 
 def _several(name: str, devices: list[Any]) -> DeviceError:

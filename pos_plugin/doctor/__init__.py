@@ -2,7 +2,8 @@
 
     machine       packages, versions, disk
     till          folder, key, settings, programme, journal, receipts
-    devices       printer, scanner, customer's display, and those that could be set up
+    devices       printer, scanner, customer's display
+    candidates    printers that could be set up, and fonts for what they print
     head_office   its address, enrolment, clocks
 
 Each check is a function of the till that answers findings in plain words; one that fails is a finding, too, and stops no
@@ -17,7 +18,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pos_plugin.doctor import devices, head_office, machine, till
+from pos_plugin.doctor import candidates, devices, head_office, machine, till
 from pos_plugin.doctor.finding import Clock, Finding, Till
 
 CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
@@ -29,6 +30,8 @@ CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
     ("Epoch", till.epoch),
     ("Receipts", till.receipts),
     ("Printer", devices.printer),
+    ("Found", candidates.candidates),
+    ("Fonts", candidates.fonts),
     ("Display", devices.display),
     ("Scanner", devices.scanner),
     ("Head office", head_office.head_office),

@@ -11,35 +11,74 @@ from typing import TYPE_CHECKING, Any
 from pos_plugin.doctor.finding import WAIT_S, Finding, Till
 
 if TYPE_CHECKING:
-    from drivers.printer import Printer
-    from pos_plugin.config import PrinterSettings
+    from drivers.wires import Wire
 
 
 def printer(till: Till) -> Iterator[Finding]:
     from drivers.errors import DeviceError
-
-    if till.config is None or till.is_running:
-        return
-    if not till.config.printer.address:
-        yield Finding("Printer", True, "none is set up (address under [printer] in till.toml)")
-        return
-    try:
-        with closing(_open_printer(till.config.printer)) as opened:
-            status = opened.status(WAIT_S)
-    except DeviceError as error:
-        yield Finding("Printer", False, str(error), _with_ports(error, till.config.printer.address))
-        return
-    is_well = not status.trouble and status.online is not None
-    do = "" if is_well else "Put that right; receipts wait, and come out by themselves."
-    yield Finding("Printer", is_well, status.sentence, do)
-
-
-def _open_printer(settings: PrinterSettings) -> Printer:
     from drivers.escpos import profile
     from drivers.printer import Printer
     from drivers.wires import wire_from_url
 
-    return Printer(wire_from_url(settings.address), profile(settings.profile))
+    if till.config is None or till.is_running:
+        return
+    set_up = till.config.printer
+    if not set_up.address:
+        yield Finding("Printer", True, "none is set up (address under [printer] in till.toml)")
+        return
+    try:
+        made = profile(set_up.profile)
+        wire = wire_from_url(set_up.address)
+        if not wire.answers or not made.answers:
+            yield _one_way(till, wire)
+            return
+        with closing(Printer(wire, made)) as opened:
+            status = opened.status(WAIT_S)
+    except DeviceError as error:
+        yield Finding("Printer", False, str(error), _with_ports(error, set_up.address))
+        return
+    is_well = not status.trouble and status.online is not None
+    till.printer_is_well = is_well
+    do = "" if is_well else "Put that right; receipts wait, and come out by themselves."
+    if status.online is None and set_up.address.startswith("serial://"):
+        do = _at_another_speed(set_up.address)
+    yield Finding("Printer", is_well, status.sentence, do)
+    if set_up.width_columns > made.width_columns > 0 and made.name != "default":
+        told = f"width_columns is {set_up.width_columns}, and a {made.name} has {made.width_columns} columns in its usual font"
+        do = f"Write width_columns = {made.width_columns}, or see on the ruler of pos-plugin test-print that the lines fit."
+        yield Finding("Width", True, told, do)
+
+
+def _one_way(till: Till, wire: Wire) -> Finding:
+    """A queue, a file: it takes bytes, and whether they are on paper only a person can see."""
+    with closing(wire):
+        wire.open(WAIT_S)
+        trouble = wire.trouble(WAIT_S)
+    till.printer_is_well = not trouble
+    if trouble:
+        return Finding("Printer", False, trouble, "Put that right; receipts wait, and come out by themselves.")
+    told = f"{wire.name} takes receipts; nothing comes back from it, so each print stays unknown until a person looks"
+    return Finding(
+        "Printer", True, told, "Where the printer can be reached by USB, network or serial line, prefer that."
+    )
+
+
+def _at_another_speed(address: str) -> str:
+    """What to do about a serial printer that says nothing: most often it is set to another speed."""
+    from drivers.errors import DeviceError
+    from drivers.serial_speed import SPEEDS, answering_address
+
+    try:
+        answering = answering_address(address)
+    except DeviceError as error:
+        return error.hint
+    if answering:
+        return f'It answers at another speed than till.toml says. Write: address = "{answering}"'
+    speeds = ", ".join(map(str, SPEEDS))
+    return (
+        f"It answers at none of {speeds} baud either. See that it is on, that its cable is in, and that it is the right port; "
+        "a printer prints its own settings when it is switched on with the feed button held."
+    )
 
 
 def scanner(till: Till) -> Iterator[Finding]:
@@ -67,31 +106,36 @@ def _with_ports(error: Any, port: str) -> str:
     """What to do about a device, with the command to type, or with the ports that this machine has."""
     from drivers.errors import DeviceAbsent, DeviceDenied
 
-    path = port.removeprefix("serial://").partition("?")[0]
-    is_network = port.startswith(("tcp://", "socket://"))
-    if isinstance(error, DeviceDenied) and sys.platform == "linux":
-        return _permission(path)
-    if isinstance(error, DeviceAbsent) and not is_network:
+    path = port_of(port)
+    if isinstance(error, DeviceDenied) and sys.platform == "linux" and "://" not in path:
+        return permission(path)
+    if isinstance(error, DeviceAbsent) and "://" not in path and not port.startswith("lp://"):
         ports = _serial_ports()
         there = f"Serial ports here: {', '.join(ports)}." if ports else "This machine has no serial port now."
         return f"{error.hint} {there}"
     return str(error.hint)
 
 
-def _permission(path: str) -> str:
+def port_of(address: str) -> str:
+    """The device that a serial or lp address names; other addresses as they are."""
+    return address.removeprefix("serial://").removeprefix("lp://").partition("?")[0]
+
+
+def permission(path: str) -> str:
+    """The commands that let this user open a port; where it belongs to nobody but root, the rule that changes that."""
     import getpass
 
-    group = "dialout"
+    is_printer = path.startswith("/dev/usb/")
+    usual, subsystem = ("lp", "usbmisc") if is_printer else ("dialout", "tty")
+    group = usual
     if sys.platform != "win32":
         with suppress(OSError, KeyError):
             group = Path(path).group()
-    if group == "root":
-        rule = 'SUBSYSTEM=="tty", GROUP="dialout", MODE="0660"'
-        return (
-            f"Put the line {rule} into /etc/udev/rules.d/60-till.rules, plug the device in again, "
-            f"then sudo usermod -aG dialout {getpass.getuser()} and log in again."
-        )
-    return f"sudo usermod -aG {group} {getpass.getuser()}, then log in again."
+    may = f"sudo usermod -aG {usual if group == 'root' else group} {getpass.getuser()}, then log in again."
+    if group != "root":
+        return may
+    rule = f'SUBSYSTEM=="{subsystem}", GROUP="{usual}", MODE="0660"'
+    return f"Put the line {rule} into /etc/udev/rules.d/60-till.rules, plug the device in again, then {may}"
 
 
 def _serial_ports() -> list[str]:

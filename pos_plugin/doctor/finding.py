@@ -36,3 +36,4 @@ class Till:
     store: Store | None = None
     config: Config | None = None
     is_running: bool = False
+    printer_is_well: bool = False

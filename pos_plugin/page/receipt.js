@@ -5,7 +5,7 @@ import { $, fill, h, money, signed } from "./dom.js";
 import { state, watch } from "./live.js";
 import { openDrawer } from "./printer.js";
 import { say, warn } from "./say.js";
-import { answers } from "./status.js";
+import { answers, question } from "./status.js";
 
 let shown = null;
 
@@ -73,7 +73,7 @@ function printed(job) {
   const what = job?.copy ? "Copy" : "Receipt";
   switch (job?.state) {
     case "printed": return ["✓", `${what} printed.`, "good"];
-    case "unknown": return ["?", "Did the receipt come out? Look before reprinting.", "bad"];
+    case "unknown": return ["?", question(job), "bad"];
     case "not printed": return ["!", `Not printed yet: ${job.reason} It prints by itself once that is put right.`, "bad"];
     case "dropped": return ["○", "Settled.", ""];
     default: return ["…", state.printer.trouble ? `Waits for the printer: ${state.printer.trouble}` : `${what} is printing…`, state.printer.trouble ? "bad" : ""];

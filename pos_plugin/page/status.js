@@ -36,7 +36,7 @@ function draw(state, refusal) {
   $("#scanner-banner").title = scanner.trouble; // for whoever set it up
   if (!printer.configured) chip("#printer", "", "No printer");
   else chip("#printer", printer.trouble ? "bad" : "good", printer.trouble ? "No printing" : "Printer ready");
-  banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : "");
+  banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : printer.notice);
   drawQuestions(printer.jobs.filter((job) => job.state === "unknown"));
 }
 
@@ -60,21 +60,36 @@ function banner(id, text) {
 }
 
 function drawQuestions(jobs) {
-  const shown = jobs.map((job) => job.job).join();
+  const shown = jobs.map((job) => job.job + job.can_go_on + job.reason).join();
   if ($("#prints").dataset.shown === shown) return;
   $("#prints").dataset.shown = shown;
   fill($("#prints"), jobs.map((job) =>
     h("div", { class: "banner ask" },
       h("b", { "aria-hidden": "true" }, "?"),
-      h("span", {}, h("strong", {}, "Did the receipt come out? Look before reprinting."), ` Receipt ${job.reference}. ${job.reason}`),
+      h("span", {}, h("strong", {}, question(job)), ` Receipt ${job.reference}. ${job.reason}`),
       answers(job))));
 }
 
+// What the printer keeps it prints by itself once it can; then this question goes away without anybody.
+export const question = (job) => job.can_go_on
+  ? "The receipt stopped half-way. Put the printer right: the rest prints by itself."
+  : "Did the receipt come out? Look before reprinting.";
+
 // What a person who has looked at the paper can say of a doubtful print.
 export const answers = (job) => [
+  ...(job.can_go_on ? [h("button", { type: "button", class: "secondary", onclick: () => goOn(job) }, "Print the rest")] : []),
   h("button", { type: "button", class: "secondary", onclick: () => settle(job, true) }, "It came out"),
   h("button", { type: "button", class: "secondary", onclick: () => settle(job, false) }, "Print it again"),
 ];
+
+async function goOn(job) {
+  try {
+    const done = await post(`/v1/print-jobs/${job.job}/go-on`);
+    if (done.state === "printed") say("The rest came out: the receipt is whole.");
+    else warn("The printer cannot print yet. Put it right, then try again.");
+  } catch (refusal) { warn(refusal); }
+  refresh();
+}
 
 async function settle(job, cameOut) {
   try {

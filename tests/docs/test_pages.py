@@ -73,7 +73,7 @@ def test_every_address_of_head_office_is_in_the_wire_format(tmp_path):
     assert {f"{method} {path}" for method, path in re.findall(r"^\| `(GET|POST) (/v1/\S+)` \|", page, re.M)} == there
 
 
-@pytest.mark.parametrize("name", ["receipt.png", "receipt-offline.png"])
+@pytest.mark.parametrize("name", ["receipt.png", "receipt-offline.png", "receipt-edited.png"])
 def test_pictures_are_drawn_from_a_real_print_and_small(name, tmp_path):
     kept = (DOCS / "pictures" / name).read_bytes()
     assert len(kept) < 40_000

@@ -7,7 +7,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.document import Barcode, Block, Buzz, Cut, Document, Feed, OpenDrawer, Qr, Text, display_columns
@@ -210,6 +210,7 @@ PAGE_BYTES = {b"\x1bt" + bytes([number]): codec for codec, number in EUROPE.code
 
 
 @given(st.lists(st.text(st.sampled_from("é ğŁПЯё€üaβ"), max_size=12), max_size=4))
+@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_no_way_to_print_the_lines_switches_pages_less_often(lines: list[str]) -> None:
     data = encode(Document(42, tuple(map(Text, lines))), EUROPE)
     switches = sum(data.count(select) for select in PAGE_BYTES)
@@ -230,6 +231,10 @@ def _has(codec: str, character: str) -> bool:
         return len(character.encode(codec)) == 1
     except UnicodeEncodeError:
         return False
+
+
+def test_a_letter_and_its_mark_are_the_letter_of_a_code_page() -> None:
+    assert paper(Text("e\u0301"), by=EUROPE) == ["ESC t 00", "\\x82\\n"]
 
 
 def test_the_euro_is_found_where_a_page_has_it() -> None:
@@ -277,6 +282,7 @@ def test_half_width_katakana_is_one_byte_each_and_kanji_never_two() -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(["default", "POS-5890", "TM-T88V", "simple"]))
+@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_no_text_can_command_the_printer(text: str, name: str) -> None:
     data = encode(Document(42, (Text(text),)), profile(name))
     assert {item.name if isinstance(item, Command) else type(item).__name__ for item in parsed(data)} <= {
@@ -286,6 +292,7 @@ def test_no_text_can_command_the_printer(text: str, name: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Mn", "Me", "Mc", "Cf", "Cs", "Cn"]), max_size=40))
+@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_a_text_takes_the_columns_it_was_laid_out_for(text: str) -> None:
     text = unicodedata.normalize("NFC", text)
     printed = encode(Document(42, (Text(text),)), PLAIN)[4:-1]
@@ -305,6 +312,7 @@ def real_time_commands(data: bytes) -> list[Command]:
 
 
 @given(st.lists(st.one_of(st.builds(Text, st.text(max_size=20)), st.builds(Qr, st.text(min_size=1, max_size=90)))))
+@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_no_document_holds_a_real_time_command(blocks: list[Block]) -> None:
     blocks = [block for block in blocks if not isinstance(block, Qr) or block.data.strip("\x10")]
     data = encode(Document(42, tuple(blocks)), profile())
@@ -339,7 +347,9 @@ def test_profiles_know_how_wide_paper_and_letters_are() -> None:
     assert widths("POS-5890") == (32, 12, 384)
     assert widths("NT-80-V-UL") == (48, 12, 576)  # the database has 12 columns
     assert widths("default") == (42, 12, 504)
-    assert profile().room_dots(48) == 576, "documents of 48 columns say how wide the paper is"
+    assert profile("TM-T88V").room_dots(48) == profile().room_dots(48) == 576, (
+        "documents of 48 columns say how wide the paper is"
+    )
 
 
 def test_a_profile_claims_only_what_is_known() -> None:

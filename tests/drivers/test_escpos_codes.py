@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import pytest
 import zxingcpp
@@ -25,6 +26,7 @@ from drivers.escpos.raster import begins_real_time, column_image, raster
 from drivers.simulated.drawing import draw
 from drivers.simulated.escpos_parser import Command, Parser
 from drivers.simulated.paper import Paper
+from drivers.simulated.pieces import Dots, Line
 from drivers.simulated.pieces import Picture as PrintedPicture
 
 HAS_ALL = Profile("all", 48, {}, has_pdf417=True, has_raster=True, has_stored_pictures=True)
@@ -104,6 +106,16 @@ def test_bytes_of_the_printers_own_codes(block: Block, expected: bytes) -> None:
     assert expected in encode(Document(48, (block,)), HAS_ALL)
 
 
+def test_rows_of_a_drawn_pdf417_are_three_times_as_high_as_its_bars_are_wide() -> None:
+    (command,) = [command for command in commands(CODES[-1], by=HAS_NONE) if command.name == "GS v 0"]
+    across, dots = command.parameters[1], command.parameters[5:]
+    rows = [dots[at : at + across] for at in range(0, len(dots), across)]
+    heights = [len(list(same)) for row, same in itertools.groupby(rows) if any(row)]
+    thinnest = min(len(list(same)) for _, same in itertools.groupby(f"{int.from_bytes(rows[len(rows) // 2]):b}"))
+    assert {height % (3 * thinnest) for height in heights} == {0}
+    assert len(heights) > 5
+
+
 IMPOSSIBLE = [
     (Barcode("4006381333932", "ean13"), "EAN-13 4006381333932 does not end with its check digit, 1"),
     (Barcode("96385075", "ean8"), "check digit, 4"),
@@ -177,9 +189,10 @@ def test_a_tall_picture_is_sent_in_strips_that_all_stand_in_the_middle() -> None
 def test_a_picture_is_scaled_to_the_paper_and_its_white_sides_are_not_sent() -> None:
     assert dots_of(black(1000, 500), 384).size == (384, 192)
     assert dots_of(black(40, 10, room=30), 384).size == (40, 10)
-    off_centre = Image.new("L", (100, 10), 255)
-    off_centre.paste(0, (0, 0, 20, 10))
-    assert dots_of(png(off_centre), 384).size == (100, 10), "cut on one side it would not be in the middle any more"
+    for left in (10, 60):  # cut on one side only it would not be in the middle any more
+        off_centre = Image.new("L", (100, 10), 255)
+        off_centre.paste(0, (left, 0, left + 30, 10))
+        assert dots_of(png(off_centre), 384).size == (80, 10)
 
 
 def test_a_photograph_is_dithered_and_a_logo_is_not() -> None:
@@ -277,6 +290,20 @@ def test_a_picture_reaches_the_paper_dot_by_dot() -> None:
         paper.execute(item)
     rows = b"".join(piece.dots.rows for piece in paper.printed if isinstance(piece, PrintedPicture))
     assert rows == picture.tobytes()
+
+
+def test_an_image_in_a_line_reaches_the_paper_dot_by_dot() -> None:
+    picture = Image.new("1", (16, 24))
+    picture.paste(1, (0, 0, 3, 9))
+    picture.paste(1, (5, 11, 16, 13))
+    paper = Paper(576)
+    for item in _items(column_image(picture) + b"\n"):
+        paper.execute(item)
+    (line,) = paper.printed
+    assert isinstance(line, Line)
+    (dots,) = line.parts
+    assert isinstance(dots, Dots)
+    assert (dots.width, dots.height, dots.rows) == (16, 24, picture.tobytes())
 
 
 def test_every_profile_prints_codes_and_pictures_somehow() -> None:

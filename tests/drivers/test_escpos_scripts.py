@@ -85,6 +85,8 @@ LISTINGS = [
     ("a₺b", ["a", "ESC * 33 12", "b"]),
     # Two words are one run, with the blank between them.
     ("خبز لك", ["ESC * 33 72"]),
+    # Lao is written without blanks and with marks: a word is one run, its mark takes no column.
+    ("ລາວດີ x", ["ESC * 33 48", " x"]),
     # A mark makes a Hebrew word one that is drawn.
     ("שָׁלוֹם x", ["x ", "ESC * 33 48"]),
     # Marks of quotation that ASCII has as well are not worth 36 bytes each.
@@ -164,6 +166,15 @@ def test_the_first_letter_of_a_word_read_from_right_to_left_stands_right() -> No
     assert right[3] - right[1] > left[3] - left[1], "the upright alef is taller than the end of seen"
 
 
+def test_a_drawn_letter_stands_on_the_line_of_the_printers_own() -> None:
+    box = draw("H", 1, 12).getbbox()
+    assert box
+    assert box[3] == 19  # of 24
+    deep = draw("ṣ", 1, 12).getbbox()  # its dot is under the line
+    assert deep
+    assert 19 < deep[3] <= 24
+
+
 def test_a_style_is_drawn_into_the_picture_because_printers_style_only_letters() -> None:
     def dots(line: Text) -> Dots:
         (found,) = [part for part in printed(line)[0].parts if isinstance(part, Dots)]  # type: ignore[union-attr]
@@ -222,6 +233,7 @@ def test_whatever_is_drawn_commands_nothing(text: str, double: bool, bold: bool,
 
 
 @given(ANY_SCRIPT)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_columns_are_those_of_the_cells_and_marks_take_none(text: str) -> None:
     assert display_columns(text) == sum(columns for _, columns in cells(text))
     assert all(0 <= columns <= 2 for _, columns in cells(text))
@@ -262,8 +274,9 @@ def test_a_printer_with_ideographs_prints_its_own(ideographs: str, text: str) ->
     asia = Profile("asia", 42, PAGES, has_raster=True, has_column_image=True, ideographs=ideographs)  # type: ignore[arg-type]
     data = encode(Document(42, (Text(f"{text} 2 {text}"), Text("é"), Text("x"))), asia)
     pairs = text.encode(ideographs)
-    # Letters of ASCII stand among them; the mode ends where a code page is needed.
-    assert data == b"\x1b@\x1c.\x1c&" + pairs + b" 2 " + pairs + b"\n\x1c.\x1bt\x00\x82\nx\n"
+    # Letters of ASCII stand among them; the mode ends where a code page is needed. Japanese printers have two codings.
+    on = b"\x1cC\x01\x1c&" if ideographs == "shift_jis" else b"\x1c&"
+    assert data == b"\x1b@\x1c." + on + pairs + b" 2 " + pairs + b"\n\x1c.\x1bt\x00\x82\nx\n"
 
 
 def test_the_pairs_mode_ends_with_the_document() -> None:
@@ -271,10 +284,19 @@ def test_the_pairs_mode_ends_with_the_document() -> None:
     assert encode(Document(42, (Text("茶"),)), asia).endswith("茶".encode("gb18030") + b"\n\x1c.")
 
 
+def test_a_character_of_four_bytes_is_not_sent_as_two_pairs() -> None:
+    asia = Profile("asia", 42, PAGES, ideographs="gb18030")
+    assert encode(Document(42, (Text("𠀀㐀"),)), asia)[4:] == b"????\n"
+
+
+def test_half_a_character_is_a_blank() -> None:
+    assert encode(Document(42, (Text("a\ud83d茶b"),)), PLAIN)[4:] == b"a ??b\n"
+
+
 def test_what_the_printers_set_lacks_is_drawn_beside_it() -> None:
     japan = Profile("japan", 42, PAGES, ideographs="shift_jis", has_raster=True, has_column_image=True)
     found = listing(Text("茶₺"), by=japan)
-    assert found == ["FS &", repr("茶".encode("shift_jis"))[2:-1], "ESC * 33 12", "FS ."]
+    assert found == ["FS C 01", "FS &", repr("茶".encode("shift_jis"))[2:-1], "ESC * 33 12", "FS ."]
 
 
 def test_pairs_are_underlined_by_their_own_command() -> None:

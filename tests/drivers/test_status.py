@@ -15,8 +15,11 @@ from drivers.status import (
     PrinterStatus,
     ProcessId,
     RealTime,
+    StatusChange,
     StatusReader,
     Transmitted,
+    WentOffline,
+    changes,
 )
 
 STREAMS = {
@@ -26,7 +29,7 @@ STREAMS = {
     "the paper sensor, GS r 1": ("00 0c", [Transmitted(0x00), Transmitted(0x0C)]),
     "a process id": ("37 22 31 32 33 34 00", [ProcessId(b"1234")]),
     "a process id made of headers": ("37 22 37 22 5f 37 00", [ProcessId(b'7"_7')]),
-    "an offline report, GS ( H fn 49": ("37 23 40 00", [Block(0x37, b"#@")]),
+    "an offline report, GS ( H fn 49": ("37 23 40 00", [WentOffline()]),
     "maker and model, GS I 66 and 67": ("5f 45 50 00 5f 54 4d 00", [Block(0x5F, b"EP"), Block(0x5F, b"TM")]),
     "flow control": ("13 11", [FlowControl(False), FlowControl(True)]),
     "flow control within a process id": (
@@ -79,17 +82,17 @@ def test_an_endless_block_does_not_grow_and_does_not_last() -> None:
 
 # n=1, n=2, n=3, n=4 → what is known and what is said
 ANSWERS = [
-    ("12 12 12 12", PrinterStatus(True, "ok", False, ""), ""),
-    ("12 12 12 1e", PrinterStatus(True, "near end", False, ""), ""),
-    ("1a 32 12 7e", PrinterStatus(False, "out", False, ""), "paper_out"),
-    ("1a 32 12 12", PrinterStatus(False, "out", False, ""), "paper_out"),  # only the stop says so
-    ("1a 16 12 12", PrinterStatus(False, "ok", True, ""), "cover_open"),
-    ("1a 36 12 7e", PrinterStatus(False, "out", True, ""), "cover_open"),  # an open cover hides the paper
-    ("1a 52 1a 12", PrinterStatus(False, "ok", False, "cutter"), "cutter"),
-    ("1a 52 16 12", PrinterStatus(False, "ok", False, "recoverable"), "error"),
-    ("1a 52 52 12", PrinterStatus(False, "ok", False, "recoverable"), "error"),  # a hot print head
-    ("1a 52 3a 12", PrinterStatus(False, "ok", False, "unrecoverable"), "error"),
-    ("1a 12 12 12", PrinterStatus(False, "ok", False, ""), "offline"),
+    ("12 12 12 12", PrinterStatus(True, "ok", False, "", "low"), ""),
+    ("12 12 12 1e", PrinterStatus(True, "near end", False, "", "low"), ""),
+    ("1a 32 12 7e", PrinterStatus(False, "out", False, "", "low"), "paper_out"),
+    ("1a 32 12 12", PrinterStatus(False, "out", False, "", "low"), "paper_out"),  # only the stop says so
+    ("1a 16 12 12", PrinterStatus(False, "ok", True, "", "low"), "cover_open"),
+    ("1a 36 12 7e", PrinterStatus(False, "out", True, "", "low"), "cover_open"),  # an open cover hides the paper
+    ("1a 52 1a 12", PrinterStatus(False, "ok", False, "cutter", "low"), "cutter"),
+    ("1a 52 16 12", PrinterStatus(False, "ok", False, "recoverable", "low"), "error"),
+    ("1a 52 52 12", PrinterStatus(False, "ok", False, "recoverable", "low"), "error"),  # a hot print head
+    ("1a 52 3a 12", PrinterStatus(False, "ok", False, "unrecoverable", "low"), "error"),
+    ("1a 12 12 12", PrinterStatus(False, "ok", False, "", "low"), "offline"),
 ]
 
 
@@ -102,17 +105,66 @@ def test_the_four_answers_make_one_status(answers: str, status: PrinterStatus, t
 
 
 AUTOMATIC = [
-    ("10 00 00 00", PrinterStatus(True, "ok", False, "")),
-    ("10 00 03 00", PrinterStatus(True, "near end", False, "")),
-    ("18 00 0f 00", PrinterStatus(False, "out", False, "")),
-    ("38 00 00 00", PrinterStatus(False, "ok", True, "")),
-    ("18 08 00 00", PrinterStatus(False, "ok", False, "cutter")),
+    ("14 00 00 00", PrinterStatus(True, "ok", False, "", "high")),
+    ("10 00 00 00", PrinterStatus(True, "ok", False, "", "low")),
+    ("10 00 03 00", PrinterStatus(True, "near end", False, "", "low")),
+    ("18 00 0f 00", PrinterStatus(False, "out", False, "", "low")),
+    ("38 00 00 00", PrinterStatus(False, "ok", True, "", "low")),
+    ("18 08 00 00", PrinterStatus(False, "ok", False, "cutter", "low")),
 ]
 
 
 @pytest.mark.parametrize(("data", "status"), AUTOMATIC)
 def test_an_automatic_status_says_the_same_as_the_answers(data: str, status: PrinterStatus) -> None:
     assert PrinterStatus.from_automatic(bytes.fromhex(data)) == status
+
+
+def test_the_paper_sensor_alone_says_little() -> None:
+    assert PrinterStatus.from_paper_sensor(0x00) == PrinterStatus(True, "ok")
+    assert PrinterStatus.from_paper_sensor(0x03).paper == "near end"
+    assert PrinterStatus.from_paper_sensor(0x0F).trouble == "paper_out"
+    assert not PrinterStatus.from_paper_sensor(0x00).ready
+
+
+WELL = PrinterStatus(True, "ok", False, "", "low")
+CHANGES = [
+    (WELL, WELL, []),
+    (WELL, PrinterStatus(True, "near end", False, "", "low"), ["paper_near_end"]),
+    (
+        WELL,
+        PrinterStatus(False, "out", False, "", "low"),
+        ["paper_out"],
+    ),  # offline is its effect and not told beside it
+    (PrinterStatus(False, "out", False, "", "low"), WELL, ["paper_loaded"]),
+    (WELL, PrinterStatus(False, "ok", True, "", "low"), ["cover_open"]),
+    (PrinterStatus(False, "ok", True, "", "low"), WELL, ["cover_closed"]),
+    (WELL, PrinterStatus(False, "ok", False, "cutter", "low"), ["cutter"]),
+    (WELL, PrinterStatus(False, "ok", False, "recoverable", "low"), ["error"]),
+    (WELL, PrinterStatus(False, "ok", False, "unrecoverable", "low"), ["failed"]),
+    (PrinterStatus(False, "ok", False, "recoverable", "low"), WELL, ["error_gone"]),
+    (WELL, PrinterStatus(False, "ok", False, "", "low"), ["offline"]),
+    (PrinterStatus(False, "ok", False, "", "low"), WELL, ["online"]),
+    (WELL, PrinterStatus(True, "ok", False, "", "high"), ["drawer_opened"]),
+    (PrinterStatus(True, "ok", False, "", "high"), WELL, ["drawer_closed"]),
+    (WELL, PrinterStatus(False, "out", True, "", "high"), ["paper_out", "cover_open", "drawer_opened"]),
+    (PrinterStatus(), WELL, []),  # what was not known before has not changed
+    (WELL, PrinterStatus(), []),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "codes"), CHANGES)
+def test_what_has_changed_is_told_with_what_to_do(
+    before: PrinterStatus, after: PrinterStatus, codes: list[str]
+) -> None:
+    told = changes(before, after, drawer_opens="high")
+    assert [change.code for change in told] == codes
+    assert all(change.sentence.endswith(".") for change in told)
+
+
+def test_without_a_sensor_the_drawer_is_never_spoken_of() -> None:
+    assert changes(WELL, PrinterStatus(True, "ok", False, "", "high")) == []
+    opens_low = changes(WELL, PrinterStatus(True, "ok", False, "", "high"), drawer_opens="low")
+    assert opens_low == [StatusChange("drawer_closed", "The cash drawer is closed.")]
 
 
 def test_silence_is_unknown_and_neither_offline_nor_ready() -> None:

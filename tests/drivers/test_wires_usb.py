@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import usb.core
@@ -119,6 +121,30 @@ def test_the_kernels_driver_is_taken_off_and_put_back_and_the_printer_is_neither
     assert plug.has_kernel_driver
     assert (plug.drivers_detached, plug.drivers_attached) == (1, 1)
     assert (plug.resets, plug.configurations_set, plug.soft_resets) == (0, 0, [])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such devices elsewhere")
+def test_a_printer_that_is_open_by_the_kernels_driver_is_left_to_who_has_it(
+    bus: SimulatedUsb, plug: UsbPlug, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sys/bus/usb/devices/1-1:1.0/usbmisc/lp3").mkdir(parents=True)
+    (tmp_path / "dev/usb").mkdir(parents=True)
+    (tmp_path / "dev/usb/lp3").touch()
+    plain = os.open
+
+    def opened(path: object, flags: int, *more: int) -> int:
+        if path == tmp_path / "dev/usb/lp3":
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return plain(path, flags, *more)  # type: ignore[arg-type]
+
+    wire = UsbWire(0x04B8, 0x0202, backend=bus, root=tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", opened)
+        with pytest.raises(DeviceBusy, match="/dev/usb/lp3"):
+            wire.open()
+    assert (plug.has_kernel_driver, plug.drivers_detached) == (True, 0)
+    wire.open()  # who had it has closed it
+    wire.close()
 
 
 def test_a_driver_that_was_not_there_is_not_put_there(wire: UsbWire, plug: UsbPlug) -> None:

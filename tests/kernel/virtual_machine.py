@@ -55,7 +55,7 @@ exec $b switch_root /new /bin/sh "$job"
 
 JOB = """\
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 KERNEL={kernel}
-modprobe -d {kernel} -a configfs dummy_hcd
+modprobe -d {kernel} configfs
 mount -t configfs none /sys/kernel/config
 cd {folder}
 {command}

@@ -348,21 +348,36 @@ def test_a_printer_in_trouble_says_so_in_words_and_goes_on_by_itself(demo: Demo)
         assert demo.sheets() == before + 1  # once
 
 
+def test_paper_that_ends_in_mid_receipt_needs_only_a_new_roll(demo: Demo) -> None:
+    before = demo.sheets()
+    demo.do("Let it run out in mid receipt")
+    demo.tap("Butter croissant")
+    lines = demo.complete()
+    demo.see("#printing", "The receipt stopped half-way.")
+    demo.do("Put in a new roll")
+    demo.see("#printing", "Receipt printed.")
+    demo.came_out(lines)
+    demo.gone("#prints .banner")
+    assert demo.sheets() == before + 1
+    demo.close_receipt()
+
+
 def test_paper_that_ends_in_mid_receipt_is_asked_about(demo: Demo) -> None:
     before = demo.sheets()
     demo.do("Let it run out in mid receipt")
     demo.tap("Butter croissant")
     demo.see("#due", "€1.65")
     lines = demo.complete()
-    demo.see("#printing", "Did the receipt come out? Look before reprinting.")
-    demo.see("#prints", "Did the receipt come out? Look before reprinting.")
+    demo.see("#printing", "The receipt stopped half-way.")
+    demo.see("#prints", "The receipt stopped half-way. Put the printer right: the rest prints by itself.")
     expect(demo.control.locator("#caption")).to_contain_text("Not cut")
     expect(demo.newest).to_have_attribute("alt", "\n".join(lines[:3]))
-    demo.do("Put in a new roll")
     demo.till.locator("#printing").get_by_role("button", name="Print it again").click()
+    demo.see("#printing", "Not printed yet: The paper is out.")
+    demo.do("Put in a new roll")
     demo.see("#printing", "Copy printed.")
     demo.gone("#prints .banner")
-    demo.until(lambda: demo.sheets() == before + 2)  # the rest of the first, and the copy
+    demo.until(lambda: demo.sheets() == before + 1)  # what was left of the first was dropped
     expect(demo.newest).to_have_attribute("alt", re.compile("COPY"))
     assert not set(lines) - set(stripped(demo.newest.get_attribute("alt") or ""))
     demo.gone("#printer-banner")

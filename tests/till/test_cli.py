@@ -26,6 +26,8 @@ COMMANDS = [
     "enroll",
     "verify",
     "reprint",
+    "receipt check",
+    "receipt preview",
     "audit",
     "backfill",
     "members",

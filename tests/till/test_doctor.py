@@ -151,6 +151,24 @@ def test_every_wrong_setting_is_named_with_its_line(till: Path) -> None:
     assert "line 3" in one.found
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[printer]\naddress = tcp://1.2.3.4:9100  # mine\n",
+            'line 2: a text stands in quotes: address = "tcp://1.2.3.4:9100"',
+        ),
+        ("[drawer]\npin = 3\n", "line 2: drawer.pin must be 2 or 5, not 3"),
+        ("[display]\ncode_pages = { nothing = 3 }\n", "must be a code page by Python's name"),
+    ],
+)
+def test_what_people_write_wrongly_is_answered_with_what_they_meant(till: Path, text: str, told: str) -> None:
+    configure(till, text)
+    one = found(till, "Settings")
+    assert not one.ok
+    assert told in one.found
+
+
 # Where the journal is broken, among more entries than are looked at.
 @pytest.mark.parametrize(
     ("sql", "told"),
@@ -228,6 +246,34 @@ def test_a_printer_that_is_set_up_wrongly_is_said(till: Path, setting: str, told
     assert not one.ok
     assert told in one.found
     assert one.do
+
+
+@needs_posix
+def test_a_serial_printer_that_says_nothing_is_asked_at_every_speed(till: Path, printer: SimulatedPrinter) -> None:
+    configure(till, f'[printer]\naddress = "serial://{printer.serve_pty()}?baud=9600"\n')
+    assert found(till, "Printer").ok
+    printer.silence()
+    one = found(till, "Printer")
+    assert not one.ok
+    assert "at none of 9600, 19200, 38400, 57600, 115200 baud" in one.do
+
+
+def test_a_wire_on_which_nothing_comes_back_is_no_trouble_and_is_told(till: Path, tmp_path: Path) -> None:
+    configure(till, f'[printer]\naddress = "file://{tmp_path / "printed.bin"}"\n')
+    one = found(till, "Printer")
+    assert one.ok, one
+    assert "nothing comes back" in one.found
+
+
+def test_the_display_is_written_to_and_said(till: Path) -> None:
+    from drivers.simulated.display import SimulatedDisplay
+
+    with SimulatedDisplay("cd5220") as display:
+        configure(till, f'[display]\naddress = "tcp://127.0.0.1:{display.serve_tcp()}"\ndialect = "cd5220"\n')
+        assert found(till, "Display").ok
+        assert display.wait_for("1234567890" * 2, "pos-plugin doctor")
+        display.unplug()
+        assert "refused" in found(till, "Display").found
 
 
 def test_a_scanner_that_is_there_opens(till: Path, tmp_path: Path) -> None:

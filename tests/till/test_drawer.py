@@ -49,6 +49,8 @@ class SlowPrinter:
     def status(self, timeout_s: float = 2.0) -> PrinterStatus:
         return PrinterStatus()
 
+    hear = status
+
     def close(self) -> None:
         pass
 
@@ -80,6 +82,7 @@ def test_it_opens_although_the_ledger_has_stopped(counter, far: SimulatedPrinter
     def broken(*_: object) -> None:
         raise StoreError("the disk is gone")
 
+    monkeypatch.setattr(terminal_module, "SYNC_EVERY_S", 60.0)  # the pause after a failure is no excuse
     monkeypatch.setattr(counter.terminal.store, "read", broken)
     monkeypatch.setattr(counter.terminal.store, "write", broken)
     for kicks in (1, 2, 3):  # the printer's thread keeps failing at its table, and keeps opening drawers

@@ -320,6 +320,34 @@ def test_a_person_settles_a_doubtful_print(served) -> None:
     served.refused(wrong, 422, "INVALID", 'came_out must be true or false, not "yes"')
 
 
+def test_a_receipt_that_stopped_half_way_goes_on_when_the_printer_keeps_it(serve) -> None:
+    with SimulatedPrinter() as printer, serve(printer={"address": f"tcp://127.0.0.1:{printer.serve_tcp()}"}) as served:
+        served.refused(served.client.post("/v1/print-jobs/1/go-on"), 404, "PRINT_NOT_KEPT", "keeps nothing")
+        printer.paper_out(after_lines=2)
+        done = served.sell()
+        served.terminal.start()
+
+        def job() -> dict:
+            return served.client.get("/v1/state").json()["printer"]["jobs"][0]
+
+        assert until(lambda: job()["state"] == "unknown")
+        assert job()["can_go_on"] is True
+        assert served.client.post(f"/v1/print-jobs/{job()['job']}/go-on").json() == {"job": 1, "state": "unknown"}
+        printer.load_paper()
+        assert until(lambda: job()["state"] == "printed")  # by itself
+        assert job()["can_go_on"] is False
+        assert printer.printed_total == 1
+        assert any(done["reference"] in line for line in printer.receipts[0].lines)
+
+
+def until(claim) -> bool:
+    for _ in range(500):
+        if claim():
+            return True
+        threading.Event().wait(0.01)
+    return False
+
+
 def test_a_sale_is_printed_and_the_state_says_so(serve) -> None:
     with SimulatedPrinter() as printer, serve(printer={"address": f"tcp://127.0.0.1:{printer.serve_tcp()}"}) as served:
         terminal = served.terminal

@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from drivers.document import Barcode, Cut, Document, Picture, Qr, Text, decode_document, display_columns
+from drivers.escpos import profile
+from drivers.printer import Outcome, Verdict
+from drivers.simulated.escpos_parser import Parser
+from drivers.status import PrinterStatus
 from loyalty.award import Award
 from loyalty.program import read_program
 from loyalty.sale import LineItem, Return, Sale
@@ -38,8 +42,9 @@ from pos_plugin.receipt_template import (
     read_logo,
     read_template,
 )
-from pos_plugin.receipts import Layout, PointsShown, return_receipt, sale_receipt
+from pos_plugin.receipts import Layout, PointsShown, return_receipt, sale_receipt, wrapped
 from pos_plugin.returns import take_back
+from pos_plugin.spooler import Spooler
 from pos_plugin.terminal import Terminal
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')
@@ -293,7 +298,8 @@ def test_a_return_and_a_claim_keep_what_makes_them_one_in_every_mode(till, tmp_p
         till.checkout.layout = layout
         sold = till.sell(f"{number}", 2799)
         claimed = claim(till.checkout, sold.reference, member).receipt_text
-        assert ("POINTS ADDED" in claimed) == (mode != "none")
+        assert ("POINTS ADDED" in claimed) == (mode != "none"), "without its points it would be a paper about nothing"
+        assert (claimed == "") == (mode == "none")
         back = take_back(till.checkout, Return("1", str(number), "r", amount_minor=1000)).receipt_text
         assert ("RETURN" in back) == (mode != "points only")
         assert ("Taken back" in back) == (mode != "none")
@@ -583,6 +589,20 @@ def test_a_return_has_no_figure_that_is_not_its_own(tmp_path: Path) -> None:
     assert "REFUND EUR                  9.50" in document.text()
 
 
+def test_a_word_that_is_longer_than_the_paper_goes_on_in_the_next_line() -> None:
+    for word in ("x" * 99, "東京" * 30, "e\u0301" * 50):
+        lines = wrapped(f"see {word} there", 24)
+        assert "".join("".join(lines).split()) == f"see{word}there"
+        assert all(display_columns(line) <= 24 for line in lines)
+
+
+def test_what_is_missing_to_a_reward_is_not_said_of_a_balance_that_is_not_known() -> None:
+    assert "60 points more: Coffee" in words(receipt(Template(), points=shown(), in_reach=(60, "Coffee")))
+    assert not any(
+        "Coffee" in line for line in words(receipt(Template(), points=shown(is_current=False), in_reach=(60, "Coffee")))
+    )
+
+
 def test_what_is_nearly_in_reach_is_said_only_while_the_balance_is_current(till) -> None:
     till.use_program(
         'name = "r"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n[redeem]\npoints = 0\n'
@@ -594,3 +614,55 @@ def test_what_is_nearly_in_reach_is_said_only_while_the_balance_is_current(till)
     till.hear_of(member, ("2027-06-01", 27), as_of=till.now, includes=till.head()[0])
     till.acknowledge(till.head()[0])
     assert "32 points more: Free coffee" in " ".join(till.sell("2", 100, member).receipt_text.split())
+
+
+class Paper:
+    """A printer that takes whatever it is sent."""
+
+    def __init__(self) -> None:
+        self.jobs: list[bytes] = []
+
+    def print(self, data: bytes, *, timeout_s: float) -> Verdict:
+        self.jobs.append(data)
+        return Verdict(Outcome.PRINTED)
+
+    def status(self, timeout_s: float = 2.0) -> PrinterStatus:
+        return PrinterStatus()
+
+    def close(self) -> None: ...
+
+
+def printed(data: bytes) -> list[str]:
+    """What a print head did, in order: pictures, cuts, and lines of text."""
+    parser, found = Parser(), list[str]()
+    parser.feed(data)
+    for item in parser:
+        name = getattr(item, "name", "")
+        if name.startswith(("GS v 0", "GS (L", "GS ( L", "GS 8 L")):
+            found.append("picture")
+        elif name.startswith("GS V"):
+            found.append("cut")
+        elif not name and getattr(item, "data", b"").strip():
+            found.append(item.data.decode("ascii", "replace").strip())
+    return found
+
+
+def test_the_logo_is_printed_on_the_receipt_and_every_paper_of_a_reprint_says_copy(till) -> None:
+    (till.folder / "logo.png").write_bytes(png(200, 80))
+    (till.folder / "receipt.toml").write_text('logo = "logo.png"\npoints = "slip"\n')
+    terminal = Terminal(till.store, Config(), clock=lambda: till.now)
+    member = join(terminal.checkout, "2900000000018").member
+    done = terminal.checkout.commit(terminal.checkout.quote(till.sale("1"), member).quote_id)
+    terminal.reprint(done.reference)
+    paper = Paper()
+    spooler = Spooler(till.store, paper, profile())
+    while spooler.step():
+        pass
+    first, again = map(printed, paper.jobs)
+    assert first[0] == "picture"
+    assert first.count("picture") == 1
+    assert first.count("cut") == 2
+    assert "COPY" not in first
+    assert again[:2] == ["COPY", "picture"]
+    assert again[again.index("cut") + 1] == "COPY"
+    assert again.count("COPY") == 2

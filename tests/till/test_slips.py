@@ -49,6 +49,12 @@ def test_a_card_that_is_no_ean_13_is_a_code_128(card: str) -> None:
     assert Barcode(card) in slip.blocks
 
 
+def test_a_number_that_no_bar_code_holds_is_printed_as_it_is() -> None:
+    slip = ticket_slip(LAYOUT, at=AT, ticket="Ş-7", about="x", said="y")
+    assert Text("Ş-7", align="center") in slip.blocks
+    assert not any(isinstance(block, Barcode) for block in slip.blocks)
+
+
 def test_a_ticket_repeats_what_was_said_and_how_to_ask_again() -> None:
     slip = ticket_slip(LAYOUT, at=AT, ticket="T-7", about="Points", said="They are missing.", answer_by="2026-11-28")
     assert slip.text() == (

@@ -5,7 +5,8 @@ The printer is the simulated one at the far end of a real socket.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,6 +25,13 @@ from pos_plugin.terminal import Terminal
 PROFILE = Profile("test", 42, {})
 
 
+def until(claim: Callable[[], object]) -> None:
+    give_up = time.monotonic() + 5
+    while not claim():
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+
+
 class Desk:
     """A till, its spooler, and the printer beside it."""
 
@@ -32,12 +40,19 @@ class Desk:
         self.far = SimulatedPrinter()
         self.port = self.far.serve_tcp()
         self.told: list[PrintJob] = []
+        self.changes: list[str] = []
         self.spooler = self.new_spooler()
 
     def new_spooler(self) -> Spooler:
         wire = TcpWire("127.0.0.1", self.port)
         printer = Printer(wire, PROFILE, reply_timeout_s=5.0, settle_s=0.02, poll_s=0.02)
-        self.spooler = Spooler(self.till.store, printer, PROFILE, changed=self.told.append)
+        self.spooler = Spooler(
+            self.till.store,
+            printer,
+            PROFILE,
+            changed=self.told.append,
+            told=lambda change: self.changes.append(change.code),
+        )
         return self.spooler
 
     def work(self) -> None:
@@ -47,6 +62,18 @@ class Desk:
     def states(self) -> list[str]:
         with self.till.store.read() as db:
             return [job.state for job in reversed(receipts.shown_jobs(db))]
+
+    def jam_in_mid_receipt(self) -> None:
+        """The cutter jams once the first line of the next receipt is printed."""
+        self.far.slow_down(bytes_per_s=5000)
+
+        def jam() -> None:
+            if self.far.current.lines and self.far.state()["cutter"] == "ok":
+                self.far._on_change = None
+                self.far.cutter_jam()
+                self.far.slow_down()
+
+        self.far._on_change = jam
 
     def job(self, number: int) -> PrintJob:
         with self.till.store.read() as db:
@@ -126,9 +153,115 @@ def test_when_the_paper_ends_within_a_receipt_nobody_guesses(desk: Desk) -> None
     assert "Look at the paper" in desk.job(1).reason
     desk.work()
     assert desk.states() == ["unknown", "not printed"]
+    assert desk.spooler.can_go_on(1)
     desk.far.load_paper()
     desk.work()
-    assert desk.states() == ["unknown", "printed"]  # an unknown one is never printed again by itself
+    assert desk.states() == ["printed", "printed"]  # the printer went on by itself, and said so
+    assert desk.papers() == ["1", "2"]
+    assert [(job.number, job.state) for job in desk.told] == [
+        (1, "unknown"),
+        (2, "not printed"),
+        (1, "printed"),
+        (2, "printed"),
+    ]
+    assert (desk.job(1).code, desk.job(1).reason) == ("", "")
+
+
+def test_with_a_new_roll_the_rest_is_proven_without_a_question_and_without_anybody(desk: Desk) -> None:
+    desk.till.sell("a")
+    desk.far.paper_out(after_lines=2)
+    desk.work()
+    assert desk.states() == ["unknown"]
+    desk.spooler.look()
+    assert desk.spooler.trouble_code == "paper_out"
+    desk.far.load_paper()
+    desk.spooler.look()
+    assert desk.states() == ["printed"]
+    assert desk.papers() == ["1"]
+
+
+def test_a_change_is_heard_without_asking(desk: Desk) -> None:
+    desk.till.sell("a")
+    desk.work()
+    desk.spooler.look()
+    desk.far.paper_near_end()
+    until(lambda: desk.spooler.listen() or desk.changes == ["paper_near_end"])
+    assert (desk.spooler.trouble, desk.spooler.notice) == ("", "The paper is nearly used up. Have a new roll ready.")
+    desk.far.paper_out()
+    until(lambda: desk.spooler.listen() or desk.spooler.trouble_code == "paper_out")
+    assert desk.spooler.notice == ""
+    desk.far.load_paper()
+    until(desk.spooler.listen)  # and it says that what waits can be printed
+    assert desk.changes == ["paper_near_end", "paper_out", "paper_loaded"]
+    assert desk.spooler.trouble == desk.spooler.notice == ""
+
+
+def test_after_a_jam_the_rest_comes_out_when_a_person_says_so(desk: Desk, terminal: Terminal) -> None:
+    desk.till.sell("a")
+    desk.till.sell("b")
+    desk.jam_in_mid_receipt()
+    desk.work()
+    assert desk.states() == ["unknown", "not printed"]
+    assert desk.spooler.go_on(2) == ""  # of that one the printer has nothing
+    assert desk.spooler.go_on(1) == "printed"
+    assert desk.spooler.go_on(1) == ""
+    desk.work()
+    assert desk.states() == ["printed", "printed"]
+    assert desk.papers() == ["1", "2"]
+
+
+def test_going_on_without_paper_leaves_it_unknown(desk: Desk) -> None:
+    desk.till.sell("a")
+    desk.far.paper_out(after_lines=2)
+    desk.work()
+    assert desk.spooler.go_on(1) == "unknown"
+    assert desk.job(1).code == "paper_out"
+    assert desk.spooler.can_go_on(1)
+
+
+def test_printing_again_drops_the_rest_of_the_first(desk: Desk, terminal: Terminal) -> None:
+    desk.till.sell("a")
+    desk.far.paper_out(after_lines=2)
+    desk.work()
+    terminal.settle_print(1, came_out=False)
+    desk.work()
+    assert not desk.spooler.can_go_on(1)
+    desk.far.load_paper()
+    desk.work()
+    assert desk.states() == ["dropped", "printed"]
+    assert len(desk.far.receipts) == 1  # the first lines of the first hang above it
+    assert any("COPY" in line for line in desk.far.receipts[0].lines)
+
+
+def test_what_a_person_has_settled_is_not_settled_anew_by_the_printer(desk: Desk, terminal: Terminal) -> None:
+    desk.till.sell("a")
+    desk.far.paper_out(after_lines=2)
+    desk.work()
+    desk.far.load_paper()
+    terminal.settle_print(1, came_out=True)
+    desk.spooler.look()
+    assert (desk.job(1).state, desk.job(1).code) == ("printed", "settled")
+
+
+def test_a_day_of_receipts_comes_out_in_order_after_an_outage(desk: Desk) -> None:
+    desk.far.unplug()
+    numbers = range(1, 1001)
+
+    def keep(db):
+        for number in numbers:
+            db.execute("INSERT INTO entry VALUES (?, ?, x'')", (number, number.to_bytes(32, "big")))
+            receipts.keep(db, number, encode_document(Document(42, (Text(f"Receipt X-{number}-Y"), Cut()))))
+
+    desk.till.store.write(keep)
+    desk.work()
+    assert desk.spooler.trouble_code == "absent"
+    desk.far.plug()
+    desk.work()
+    with desk.till.store.read() as db:
+        assert receipts.counts(db) == {"printed": 1000}
+    assert desk.far.printed_total == 1000
+    assert desk.papers() == [str(number) for number in numbers[-200:]]  # as many as it keeps
+    assert [job.number for job in desk.told if job.state == "printed"] == list(numbers)
 
 
 def test_what_was_being_printed_when_the_power_went_is_unknown(desk: Desk) -> None:
