@@ -115,7 +115,7 @@ _COPY = Text("COPY", bold=True, double=True, align="center")
 
 def display_columns(text: str) -> int:
     """How many columns of a fixed-width font the text takes: what `cells` adds up to."""
-    if _ONE_COLUMN_EACH(text):
+    if text.isascii() or _ONE_COLUMN_EACH(text):
         return len(text)
     return sum(columns for _, columns in cells(text))
 

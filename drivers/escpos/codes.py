@@ -141,7 +141,7 @@ def _bars(block: Barcode) -> str:
         "ean13": lambda: ean.EAN13(data),
     }[block.symbology]()
     bars: str = drawn.build()[0]
-    return bars.replace("G", "1")  # guard bars, where they are marked
+    return bars
 
 
 @lru_cache(maxsize=32)

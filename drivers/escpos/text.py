@@ -7,6 +7,7 @@ the order in which a print head moves. Where neither printer nor machine has a l
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -109,7 +110,7 @@ def encode_texts(lines: list[Text], profile: Profile) -> Iterator[bytes]:
                 taken, rest = _take(rest, page)
                 out.append(taken)
                 if rest:
-                    page = _page_that_lasts(pages, "".join((rest, *ahead[done:])))
+                    page = _page_that_lasts(pages, itertools.chain((rest,), itertools.islice(ahead, done, None)))
                     assert rest[0] in page.characters, "every character is in a page, or was replaced"
                     out.append(page.select)
         if not pieces or not (isinstance(pieces[-1], Drawn) and pieces[-1].ends_line):
@@ -207,12 +208,15 @@ def _take(text: str, page: _Page) -> tuple[bytes, str]:
         return codecs.charmap_encode(text[: error.start], "strict", page.encoding_map)[0], text[error.start :]
 
 
-def _page_that_lasts(pages: tuple[_Page, ...], text: str) -> _Page:
-    for character in dict.fromkeys(_BEYOND_ASCII.findall(text)):
-        fitting = tuple(page for page in pages if character in page.characters)
-        if not fitting:
+def _page_that_lasts(pages: tuple[_Page, ...], texts: Iterable[str]) -> _Page:
+    for text in texts:
+        for character in _BEYOND_ASCII.findall(text):
+            fitting = tuple(page for page in pages if character in page.characters)
+            if not fitting:
+                return pages[0]
+            pages = fitting
+        if len(pages) == 1:
             break
-        pages = fitting
     return pages[0]
 
 

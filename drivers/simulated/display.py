@@ -2,7 +2,7 @@
 
 It takes bytes over TCP or a pseudo-terminal and keeps what its glass would show. It follows the manuals where they bite: in
 CD5220 a string once written shuts every other command out until CLR or CAN, ESC @ clears the glass and forgets the code
-page, and in the vertical scroll mode a character past the end moves the lower line up. What it does not understand is kept
+page, and in the vertical scroll mode a lower line that is full moves up. What it does not understand is kept
 in `misunderstood`.
 """
 
@@ -242,14 +242,14 @@ class SimulatedDisplay:
                 pass  # brightness and the like leave no trace in the text
 
     def _write(self, byte: int) -> None:
-        if self._column == self._columns:  # the cursor waits past the end until the next character comes
+        self._glass[self._row][self._column] = self._character(byte)
+        self._column += 1
+        if self._column == self._columns:
             self._column = 0
             if self._row == ROWS - 1 and self._scrolls:
                 self._glass = [*self._glass[1:], [" "] * self._columns]
             else:
                 self._row = (self._row + 1) % ROWS
-        self._glass[self._row][self._column] = self._character(byte)
-        self._column += 1
 
     def _character(self, byte: int) -> str:
         return bytes([byte]).decode(self._codec, "replace")

@@ -39,6 +39,7 @@ from drivers.simulated.symbols import PDF417, QR, Symbols, size_answer
 from drivers.simulated.text import COMMANDS as TEXT_COMMANDS
 from drivers.simulated.text import Glyph, TextDecoder, TwoByte
 
+LARGEST_PIECE_BYTES: Final = 16 * 1024 * 1024  # of dots: thirty metres of paper
 _MOST_PARTS: Final = 1000  # of one line: a client that only ever overprints gets its line printed
 
 
@@ -54,6 +55,7 @@ class Paper:
         self.width_dots = width_dots
         self.printed: list[Printed] = []
         self.answers: list[bytes] = []
+        self.kept_bytes = 0  # of the dots that are printed, or composed, and not torn off
         self._modes = Modes(width_dots, dpi)
         self._text = TextDecoder(printer, two_byte)
         self._graphics = Graphics()
@@ -96,6 +98,7 @@ class Paper:
         """Takes away what has been printed so far."""
         printed = tuple(self.printed)
         self.printed.clear()
+        self.kept_bytes = 0
         return printed
 
     def _command(self, name: str, parameters: bytes) -> None:
@@ -163,6 +166,8 @@ class Paper:
         return self._page.line_dots if self._page else self._modes.area.width
 
     def _add(self, part: Characters | Dots) -> None:
+        if isinstance(part, Dots) and not self._is_kept(part):
+            return
         if self._page:
             self._page.place(part, (part.width_dots, part.height_dots))
             return
@@ -277,11 +282,20 @@ class Paper:
         if picture is None:
             return
         picture = picture.cropped(self.width_dots)
+        if not self._is_kept(picture):
+            return
         if self._page:
             self._page.place(picture, (picture.width_dots, picture.height_dots))
         else:
             self._end_line(b"")
             self.printed.append(Picture(picture, self._modes.area))
+
+    def _is_kept(self, dots: Dots) -> bool:
+        """A client that never cuts must not fill the memory; whoever owns the paper tears it off at `LARGEST_PIECE_BYTES`."""
+        if self.kept_bytes > LARGEST_PIECE_BYTES:
+            return False
+        self.kept_bytes += len(dots.rows)
+        return True
 
     # codes
 

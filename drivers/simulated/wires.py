@@ -365,7 +365,10 @@ class Wires:
             elif self._terminal and source == self._terminal[0]:
                 return os.read(self._terminal[0], room)
             elif source == self._gadget and self._gadget is not None:
-                return os.read(self._gadget, min(room, _GADGET_READ_BYTES))
+                data = os.read(self._gadget, min(room, _GADGET_READ_BYTES))
+                if not data:
+                    self._close_gadget()
+                return data
         except BlockingIOError:
             pass
         except OSError:

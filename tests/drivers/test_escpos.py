@@ -233,6 +233,10 @@ def _has(codec: str, character: str) -> bool:
         return False
 
 
+def test_a_letter_and_its_mark_are_the_letter_of_a_code_page() -> None:
+    assert paper(Text("e\u0301"), by=EUROPE) == ["ESC t 00", "\\x82\\n"]
+
+
 def test_the_euro_is_found_where_a_page_has_it() -> None:
     assert paper(Text("€ 5"), by=EUROPE) == ["ESC t 10", "\\x80 5\\n"]
 

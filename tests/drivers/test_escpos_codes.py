@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import pytest
 import zxingcpp
@@ -103,6 +104,16 @@ NATIVE = [
 @pytest.mark.parametrize(("block", "expected"), NATIVE)
 def test_bytes_of_the_printers_own_codes(block: Block, expected: bytes) -> None:
     assert expected in encode(Document(48, (block,)), HAS_ALL)
+
+
+def test_rows_of_a_drawn_pdf417_are_three_times_as_high_as_its_bars_are_wide() -> None:
+    (command,) = [command for command in commands(CODES[-1], by=HAS_NONE) if command.name == "GS v 0"]
+    across, dots = command.parameters[1], command.parameters[5:]
+    rows = [dots[at : at + across] for at in range(0, len(dots), across)]
+    heights = [len(list(same)) for row, same in itertools.groupby(rows) if any(row)]
+    thinnest = min(len(list(same)) for _, same in itertools.groupby(f"{int.from_bytes(rows[len(rows) // 2]):b}"))
+    assert {height % (3 * thinnest) for height in heights} == {0}
+    assert len(heights) > 5
 
 
 IMPOSSIBLE = [

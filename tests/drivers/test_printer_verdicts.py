@@ -156,7 +156,7 @@ def test_a_healthy_printer_prints_every_receipt_on_one_connection(bench: Bench) 
 def test_the_first_job_finds_out_whether_the_printer_echoes_and_prints_nothing_for_it(bench: Bench) -> None:
     assert bench.printer.has_process_id is None
     bench.printer.print(NEXT_RECEIPT, timeout_s=PATIENT_S)
-    assert bench.printer.has_process_id == bench.far._has_process_id
+    assert bench.printer.has_process_id == bench.far.has_process_id
     assert [line for receipt in bench.far.receipts for line in receipt.lines] == ["The next receipt"]
 
 

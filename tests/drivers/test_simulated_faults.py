@@ -9,9 +9,11 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from drivers.errors import DeviceAbsent
 from drivers.simulated.printer import SimulatedPrinter
 
 TIMEOUT_S = 10
@@ -380,3 +382,136 @@ def test_a_locked_drawer_stays_closed_and_a_key_opens_it(bench: Bench) -> None:
     assert (bench.printer.state()["drawer"], bench.printer.drawer_kicks) == ("closed", 1)
     bench.printer.open_drawer()
     assert bench.ask(b"\x1dr\x02") == b"\x01"
+
+
+# what it says of itself
+
+
+IDENTITY = [
+    # GS I n; a printer without two-byte characters, and one sold in China
+    (1, b"\x20", b"\x20"),
+    (49, b"\x20", b"\x20"),
+    (2, b"\x02", b"\x03"),
+    (3, b"\x01", b"\x01"),
+    (33, b"=!\x42\x40\x00", b"=!\x43\x40\x00"),
+    (65, b"_1.00\x00", b"_1.00\x00"),
+    (66, b"_EPSON\x00", b"_EPSON\x00"),
+    (67, b"_TM-T88V\x00", b"_TM-T88V\x00"),
+    (68, b"_SIMULATED\x00", b"_SIMULATED\x00"),
+    (69, b"_\x00", b"_CHINA GB18030\x00"),
+    (99, b"", b""),
+]
+
+
+@pytest.mark.parametrize(("n", "western", "chinese"), IDENTITY)
+def test_it_answers_who_it_is(bench: Bench, n: int, western: bytes, chinese: bytes) -> None:
+    assert bench.ask(b"\x1dI" + bytes([n])) == western
+    with set_up(two_byte="gb18030") as abroad:
+        assert abroad.ask(b"\x1dI" + bytes([n])) == chinese
+
+
+def test_the_handshake_of_receiptio_is_answered(bench: Bench) -> None:
+    assert bench.ask(b"\x10\x04\x02\x1b\x06\x01\x1b@") == b"\x12"
+    assert bench.ask(b"\x1dIB\x1dIC") == b"_EPSON\x00_TM-T88V\x00"
+    assert bench.ask(b"\x1b@\x1da\xff") == b"\x10\x00\x00\x0f"
+    assert bench.ask(b"TOTAL 5.70\n\x1dVB\x00\x1dr1") == b"\x00"
+
+
+def test_older_questions_are_answered(bench: Bench) -> None:
+    assert bench.ask(b"\x1bv") == b"\x00"
+    bench.printer.paper_near_end()
+    assert bench.ask(b"\x1bv\x1dr1") == b"\x03\x03"
+    bench.printer.open_drawer()
+    assert bench.ask(b"\x1bu\x00") == b"\x01"
+
+
+def test_what_a_command_asks_is_answered_in_its_turn(bench: Bench) -> None:
+    bench.printer.open_cover()
+    assert bench.ask(b"\x1d(L\x04\x000@KC\x1d(k\x04\x001P0A\x1d(k\x03\x001R0\x1dr1") == b""
+    bench.printer.close_cover()
+    assert bench.wire.read() == b"7r@\x00" + b"7663\x1f63\x1f1\x1f0\x00" + b"\x00"
+
+
+@pytest.mark.parametrize("command", [b"\x1b(A\x04\x000\x37\x02\x0a", b"\x1bB\x03\x02", b"\x07"])
+def test_the_buzzer_sounds(bench: Bench, command: bytes) -> None:
+    bench.ask(command)
+    assert bench.printer.buzzes == bench.printer.state()["buzzes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (None, 0x18),
+        (SimulatedPrinter.paper_near_end, 0x18),
+        (SimulatedPrinter.paper_out, 0x20),
+        (SimulatedPrinter.open_cover, 0x08),
+        (SimulatedPrinter.cutter_jam, 0x00),
+        (SimulatedPrinter.unrecoverable_error, 0x00),
+    ],
+)
+def test_the_port_status_of_usb_follows_the_mechanics(
+    bench: Bench, fault: Callable[[SimulatedPrinter], None] | None, status: int
+) -> None:
+    if fault:
+        fault(bench.printer)
+    assert bench.printer.port_status == status
+
+
+# the device side of a USB gadget: here a terminal stands for the kernel's device
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no USB gadgets")
+def test_a_gadget_is_read_answered_and_opened_anew_after_the_host_has_gone(tmp_path: Path) -> None:
+    import tty
+
+    device = tmp_path / "g_printer0"
+
+    def plug_in() -> tuple[int, int]:
+        host, end = os.openpty()
+        tty.setraw(end)
+        device.unlink(missing_ok=True)
+        device.symlink_to(os.ttyname(end))
+        return host, end
+
+    def asked(host: int) -> bytes:
+        os.write(host, b"one\n" + PROCESS_ID)
+        reply = b""
+        while len(reply) < len(PROCESS_ID_REPLY):
+            assert select.select([host], [], [], TIMEOUT_S)[0]
+            reply += os.read(host, 64)
+        return reply
+
+    with SimulatedPrinter() as printer:
+        ends = plug_in()
+        printer.serve_gadget(str(device))
+        assert asked(ends[0]) == PROCESS_ID_REPLY
+        for end in ends:
+            os.close(end)
+        ends = plug_in()
+        assert asked(ends[0]) == PROCESS_ID_REPLY
+        assert printer.current.lines == ["one", "one"]
+        for end in ends:
+            os.close(end)
+
+
+def test_a_gadget_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with SimulatedPrinter() as printer, pytest.raises(DeviceAbsent, match="no printer gadget") as absent:
+        printer.serve_gadget(str(tmp_path / "g_printer0"))
+    assert absent.value.hint
+
+
+# memory
+
+
+def test_pictures_that_are_never_cut_off_are_torn_off() -> None:
+    picture = b"\x1dv0\x00\x48\x00\x00\x40" + b"\xff" * (0x48 * 0x4000)  # 1.2 MB
+    with set_up() as bench:
+        for _ in range(20):
+            assert bench.wire.write(picture[:65536]) == 65536
+            sent = 65536
+            while sent < len(picture):
+                sent += bench.wire.write(picture[sent:])
+        [torn] = bench.printer.receipts
+        assert not torn.was_cut
+        assert len(torn.printed) == 15
+        assert len(bench.printer.current.printed) == 5

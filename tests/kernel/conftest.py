@@ -42,6 +42,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     cases = [item.nodeid for item in session.items if item.path.is_relative_to(GUEST)]
     if not cases or session.config.option.collectonly or session.testsfailed:
         return
+    if hasattr(session.config, "workerinput"):
+        pytest.exit("There is one virtual machine, and its cases run one after the other: without -n.", returncode=1)
     run_folder = session.config._tmp_path_factory.mktemp("kernel")  # type: ignore[attr-defined]
     chosen = run_folder / "cases"
     chosen.write_text("".join(f"{case}\n" for case in cases))

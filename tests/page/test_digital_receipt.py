@@ -73,7 +73,8 @@ def test_a_screen_reader_finds_title_rows_and_codes(browser: Browser, tmp_path: 
     assert page.get_by_role("heading", name="Corner Shop", level=1).count() == 1
     assert page.get_by_role("rowheader", name="TOTAL EUR").count() == 1
     assert page.get_by_role("row", name="TOTAL EUR 32.49").count() == 1
-    assert page.get_by_role("img", name="QR code").count() == 1
+    assert page.get_by_role("img", name="QR-Code").count() == 1
+    assert page.get_by_role("img", name="Strichcode").count() == 1
     assert page.get_by_role("main").count() == 1
     assert page.locator("html").get_attribute("lang") == "de"
     page.close()

@@ -11,6 +11,7 @@ import itertools
 import os
 import select
 import subprocess
+import termios
 import threading
 import time
 import tty
@@ -124,7 +125,7 @@ class PrinterGadget(Gadget):
         # The kernel cuts two characters off the id.
         ident = f"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20;CLS:PRINTER;SN:{serial};  "
         before = set(Path("/dev").glob("g_printer*"))
-        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": "2"})
+        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": "1"})
         wait_for(lambda: set(Path("/dev").glob("g_printer*")) - before, "the device end of the printer")
         self.device = str((set(Path("/dev").glob("g_printer*")) - before).pop())
 
@@ -142,7 +143,7 @@ class DeviceEnd:
             with contextlib.suppress(OSError):
                 self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
                 if os.isatty(self._fd):
-                    tty.setraw(self._fd)
+                    tty.setraw(self._fd, termios.TCSANOW)  # by default it would drop what has come already
         return self._fd
 
     def read(self, limit: int = 8192) -> bytes:
@@ -249,6 +250,7 @@ class SerialPrinter(PluggedPrinter):
     def _connect(self) -> None:
         self._attachment = self.simulated.attach()
         self._end = DeviceEnd(self.gadget.device)
+        assert self._end.fd() is not None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="printer's end of the line", daemon=True)
         self._thread.start()

@@ -36,8 +36,8 @@ def wait_for_lp0() -> None:
 
 @pytest.fixture
 def usb_printer(plug_in: Callable[[UsbPrinter], UsbPrinter]) -> UsbPrinter:
-    # Beside its own small buffer there is the kernel's: 16 kB that still leave for a printer that stopped.
-    printer = plug_in(UsbPrinter(PrinterGadget(), buffer_bytes=4096))
+    # Beside its own small buffer there is the kernel's: 8 kB that still leave for a printer that stopped.
+    printer = plug_in(UsbPrinter(PrinterGadget(), buffer_bytes=1024))
     wait_for_lp0()
     return printer
 
@@ -123,7 +123,7 @@ def test_a_printer_that_goes_amid_a_receipt_leaves_it_unknown_and_the_next_is_pr
     # It takes in the beginning and no more, and when it goes nobody can say how much of it.
     far = usb_printer.simulated
     far.paper_out(after_lines=3)
-    long = b"".join(b"%-40d\n" % number for number in range(1, 1001)) + receipt("The end")
+    long = b"".join(b"%-40d\n" % number for number in range(1, 501)) + receipt("The end")
 
     def go_once_it_has_begun() -> None:
         far.wait_until(lambda: far.state()["paper"] == "out", SOON_S)
