@@ -9,7 +9,19 @@ import signal
 import sys
 from typing import Any
 
-NAMES = ("backfill", "checkout", "concurrent", "members", "feed", "drain", "ingest", "tamper", "program", "receipt")
+NAMES = (
+    "backfill",
+    "checkout",
+    "concurrent",
+    "members",
+    "feed",
+    "drain",
+    "ingest",
+    "tamper",
+    "program",
+    "first_byte",
+    "receipt",
+)
 SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""
 

@@ -323,6 +323,7 @@ class Printer:
         """Whether to ask once more would bring nothing: it tells of changes by itself, and was heard a moment ago."""
         return bool(
             self._tells_changes
+            and self._wire.resumes  # the others may not notice at once that their far end has gone
             and not self._is_fresh
             and self.has_process_id
             and self._held is None

@@ -475,10 +475,11 @@ def test_a_job_is_sent_once_behind_a_reset_and_ahead_of_its_process_id() -> None
     assert wire.sent == [*status, first, *status, JOB + b"\x1d(H\x06\x0000\x22   "]
 
 
-def test_the_echo_of_another_id_proves_nothing() -> None:
+@pytest.mark.parametrize("ident", [b"zzzz", b"!  ~", b"! ~ ", b"!~  ", b"~   "])  # ours is b"!   "
+def test_the_echo_of_another_id_proves_nothing(ident: bytes) -> None:
     wire = ScriptedWire(echoes=False)
     printer = wire.printer()
-    wire.on_write = lambda data: wire.incoming.append(b'7"zzzz\x00') if b"Tea" in data else None
+    wire.on_write = lambda data: wire.incoming.append(b'7"' + ident + b"\x00") if b"Tea" in data else None
     verdict = printer.print(JOB, timeout_s=5)
     assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "unconfirmed")
 

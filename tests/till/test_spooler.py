@@ -65,7 +65,7 @@ class Desk:
 
     def jam_in_mid_receipt(self) -> None:
         """The cutter jams once the first line of the next receipt is printed."""
-        self.far.slow_down(bytes_per_s=5000)
+        self.far.slow_down(bytes_per_s=300)
 
         def jam() -> None:
             if self.far.current.lines and self.far.state()["cutter"] == "ok":
