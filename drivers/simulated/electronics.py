@@ -69,12 +69,13 @@ class Electronics:
         two_byte: TwoByte,
         has_process_id: bool,
         has_asb: bool,
+        kept_receipts: int,
     ) -> None:
         self.paper = paper
         self.mechanics = mechanics
         self.pace = Pace()
         self.replies = Replies()
-        self.receipts: deque[PrintedReceipt] = deque(maxlen=KEPT_RECEIPTS)
+        self.receipts: deque[PrintedReceipt] = deque(maxlen=kept_receipts)
         self.printed_total = 0
         self.drawer_kicks = 0
         self.buzzes = 0

@@ -53,6 +53,7 @@ class SimulatedPrinter:
         xonxoff: bool = False,
         drawer_sensor: DrawerSensor = "high when open",
         drawer_pin: Literal[2, 5] = 2,
+        kept_receipts: int = KEPT_RECEIPTS,
         clock: Callable[[], float] = time.monotonic,
         on_change: Callable[[], None] | None = None,
     ) -> None:
@@ -71,6 +72,7 @@ class SimulatedPrinter:
             two_byte=two_byte,
             has_process_id=has_process_id,
             has_asb=has_asb,
+            kept_receipts=kept_receipts,
         )
         self._is_stalled = False
         self._has_sent_xoff = False
@@ -140,7 +142,7 @@ class SimulatedPrinter:
 
     @property
     def receipts(self) -> list[PrintedReceipt]:
-        """What was cut off, oldest first: the last 200."""
+        """What was cut off, oldest first: the last 200, or as many as `kept_receipts`."""
         with self._lock:
             return list(self._inside.receipts)
 

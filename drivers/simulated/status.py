@@ -124,10 +124,8 @@ class Replies:
             reply = reply[:-1] if is_block else reply[: len(reply) // 2]
         if self.are_garbled:
             reply = bytes(byte ^ 0xFF for byte in reply)
-        due_s = now_s + self.delay_s
-        if self._waiting:  # answers never overtake each other
-            due_s = max(due_s, self._waiting[-1][0])
-        self._waiting.append((due_s, reply * (2 if self.are_doubled else 1)))
+        # In a queue: a quick answer does not overtake a late one.
+        self._waiting.append((now_s + self.delay_s, reply * (2 if self.are_doubled else 1)))
 
     @property
     def due_s(self) -> float | None:

@@ -118,6 +118,8 @@ def test_a_stream_reads_as_what_it_does(client: str) -> None:
 
 def test_two_byte_text_is_read_in_the_printers_script() -> None:
     assert next(entries(b"\xc4\xe3\n", two_byte="gb18030")).meaning == "'你'"
+    [half, _, whole] = entries(b"\xc4\n\xe3\xba", two_byte="gb18030")
+    assert (half.meaning, whole.meaning) == ("''", "'愫'")
 
 
 def test_a_line_shows_the_first_bytes_and_how_many_there_are() -> None:

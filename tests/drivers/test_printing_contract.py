@@ -256,7 +256,7 @@ class Counter:
 
     def __init__(self, wire: str, *, echoes: bool, **far: Any) -> None:
         self.clock = Clock()
-        self.far = SimulatedPrinter(has_process_id=echoes, clock=self.clock, **far)
+        self.far = SimulatedPrinter(has_process_id=echoes, clock=self.clock, kept_receipts=2000, **far)
         self.echoes = echoes
         self.is_quick = wire in QUICK
         self.wire = MeddledWire(WIRES[wire](self.far), self.clock, self.far)

@@ -176,6 +176,8 @@ def test_lines_of_a_table_meet_at_the_edges_of_their_cells() -> None:
     assert black(image) == (5, 11, 31, 61)
     row = image.crop((MARGIN_DOTS + 5, MARGIN_DOTS + 11, MARGIN_DOTS + 31, MARGIN_DOTS + 13))
     assert row.getextrema() == (0, 0)  # without a gap from corner to corner
+    column = image.crop((MARGIN_DOTS + 5, MARGIN_DOTS + 11, MARGIN_DOTS + 7, MARGIN_DOTS + 61))
+    assert column.getextrema() == (0, 0)
 
 
 # pictures
@@ -234,7 +236,10 @@ def test_a_full_memory_keeps_what_it_has() -> None:
     large = b"\x1d8L" + (11 + 300_000).to_bytes(4, "little") + b"0C0%b\x01" + u16(8 * 300) + u16(1000) + b"1"
     first, second = (large.replace(b"%b", key) + bytes(300_000) for key in (b"AA", b"BB"))
     assert head(first, second, b"\x1d(L\x04\x000@KC").answers == [b"7r@AA\x00"]
-    assert head(first, first, b"\x1d(L\x04\x000@KC").answers == [b"7r@AA\x00"]  # in its own place there is room
+    in_its_place = first[:-300_000] + b"\xff" * 300_000
+    [printed] = head(first, in_its_place, b"\x1d(L\x06\x000EAA\x01\x01").printed
+    assert isinstance(printed, Picture)
+    assert set(printed.dots.rows) == {0xFF}
 
 
 def test_a_second_colour_joins_the_first() -> None:
