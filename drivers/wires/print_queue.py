@@ -68,8 +68,8 @@ class QueueWire:
 
     def open(self, timeout_s: float | None = None) -> None:
         self.close()
+        self._client = client()  # the first one loads httpx, which is no time of the server's
         give_up = time.monotonic() + (_OPEN_S if timeout_s is None else min(timeout_s, _OPEN_S))
-        self._client = client()
         try:
             state = self._state(give_up)
             if state.status == ipp.NOT_FOUND:

@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { $, fill, h, keepsFocus } from "./dom.js";
 import { state, watch } from "./live.js";
 import { say, warn } from "./say.js";
-import { answers } from "./status.js";
+import { answers, question } from "./status.js";
 
 let isOpening = false;
 let isTesting = false;
@@ -62,7 +62,7 @@ function drawDialog() {
     sentence(printer),
     doubtful.map((job) =>
       h("div", { class: "printing bad" }, h("b", { "aria-hidden": "true" }, "?"),
-        h("span", {}, h("strong", {}, `Did receipt ${job.reference} come out?`), ` Look before reprinting. ${job.reason}`),
+        h("span", {}, h("strong", {}, question(job)), ` Receipt ${job.reference}. ${job.reason}`),
         h("div", { class: "buttons" }, answers(job)))),
     h("p", { class: "queue" }, queue(printer, waiting)),
     waiting.length
@@ -83,7 +83,7 @@ function sentence(printer) {
     ? ["○", "", "No printer is set up. Receipts are kept and can be shown; pos-plugin doctor lists the printers that are there."]
     : printer.trouble
       ? ["!", "bad", printer.trouble]
-      : ["✓", "good", "The printer is ready."];
+      : ["✓", "good", printer.notice || "The printer is ready."];
   return h("div", { class: `printing ${kind}`, role: "status" }, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text));
 }
 

@@ -150,6 +150,15 @@ def test_an_object_that_never_comes_back_from_a_write_stalls_it_in_time(host: Ob
     assert host.closed == 1
 
 
+def test_no_further_piece_is_begun_when_the_time_is_up(host: Obstinate) -> None:
+    wire = HostWire(host)
+    wire.open()
+    with pytest.raises(WriteStalled) as raised:
+        wire.write(bytes(100_000), 0)
+    assert raised.value.sent == 4096
+    assert sum(map(len, host.taken)) <= 4096
+
+
 def test_no_second_call_is_made_while_one_hangs_and_it_works_again_afterwards(host: Obstinate) -> None:
     wire = HostWire(host)
     wire.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,6 +161,19 @@ def test_a_printer_without_a_configuration_gets_its_first(wire: UsbWire, plug: U
     assert (plug.configuration, plug.configurations_set) == (1, 1)
 
 
+def test_a_printer_that_does_not_say_whether_it_is_configured_is_not_configured_anew(
+    bus: SimulatedUsb, plug: UsbPlug
+) -> None:
+    def refuse(_: object) -> int:
+        raise usb.core.USBError("no", -1, errno.EIO)
+
+    bus.get_configuration = refuse  # type: ignore[assignment,method-assign]
+    plug.has_kernel_driver = False
+    with pytest.raises(DeviceAbsent):
+        UsbWire(0x04B8, 0x0202, backend=bus).open()
+    assert plug.configurations_set == 0
+
+
 def test_an_open_that_failed_leaves_the_printer_to_the_kernel(bus: SimulatedUsb, plug: UsbPlug) -> None:
     def refuse(*_: object) -> None:
         raise usb.core.USBError("no", -1, errno.EIO)
@@ -278,7 +292,9 @@ def test_a_printer_that_sends_empty_packets_is_silent_for_as_long_as_it_is_liste
 ) -> None:
     plug.sends_empty_packets = True
     wire.open()
+    began = time.monotonic()
     assert wire.read(0.03) == b""
+    assert time.monotonic() - began >= 0.03
     wire.write(b"\x10\x04\x01", 1)
     assert wire.read(1) == b"\x12"
 

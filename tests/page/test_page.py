@@ -455,10 +455,12 @@ def test_the_drawer_opens_with_a_key_and_a_tap_while_the_receipt_is_shown_too(tm
             till.page.keyboard.press("Enter")  # completes the sale: the tap took no focus
             till.see("#receipt-title", "Sale completed")
             assert printer.drawer_kicks == 1
-            till.page.keyboard.press("F10")
-            assert printer.wait_until(lambda: printer.drawer_kicks == 2)
-            till.page.locator("#receipt").get_by_role("button", name="Open drawer").click()
-            assert printer.wait_until(lambda: printer.drawer_kicks == 3)
+            with till.page.expect_response("**/v1/drawer"):
+                till.page.keyboard.press("F10")
+            assert printer.drawer_kicks == 2
+            with till.page.expect_response("**/v1/drawer"):
+                till.page.locator("#receipt").get_by_role("button", name="Open drawer").click()
+            assert printer.drawer_kicks == 3
             till.page.keyboard.press("Enter")  # goes on with the next sale
             expect(till.page.locator("#receipt")).not_to_be_visible()
             assert printer.drawer_kicks == 3
@@ -496,7 +498,7 @@ def test_the_printers_desk_says_how_it_is_what_waits_and_what_is_in_doubt(tmp_pa
             till.terminal.store.write(lambda db: db.execute("UPDATE print_job SET state = 'unknown'") and None)
             printer.load_paper()
             till.terminal.events.happened("print")
-            till.see("#printer-desk", f"Did receipt {reference} come out?")
+            till.see("#printer-desk", f"Did the receipt come out? Look before reprinting. Receipt {reference}.")
             till.page.locator("#printer-desk").get_by_role("button", name="Print it again").click()
             till.see("#said", "It prints again, marked COPY.")
             assert printer.wait_until(lambda: any("COPY" in line for line in printer.receipts[-1].lines))

@@ -30,8 +30,6 @@ def counter(serve, far):
 class SlowPrinter:
     """A printer that prints one receipt until it is let go on, and counts how often it kicked the drawer between receipts."""
 
-    drawer_is_open = None
-
     def __init__(self) -> None:
         self.has_begun, self.may_end = threading.Event(), threading.Event()
         self.done: list[str] = []
@@ -58,6 +56,42 @@ class SlowPrinter:
 def test_it_opens_and_says_that_nothing_here_saw_it(counter, far: SimulatedPrinter) -> None:
     said = counter.client.post("/v1/drawer").json()
     assert said["drawer"] == "sent"
+    assert far.wait_until(lambda: far.drawer_kicks == 1)
+
+
+def drawer_at(far: SimulatedPrinter, **drawer: object) -> dict[str, object]:
+    return {"printer": {"address": f"tcp://127.0.0.1:{far.serve_tcp()}"}, "drawer": drawer}
+
+
+@pytest.mark.parametrize("level", ["high", "low"])
+def test_with_its_switch_wired_it_says_that_it_is_open(serve, level: str) -> None:
+    with SimulatedPrinter(drawer_sensor=f"{level} when open") as far, serve(**drawer_at(far, open_is=level)) as served:
+        served.terminal.start()
+        said = served.client.post("/v1/drawer").json()
+        assert (said["drawer"], said["text"]) == ("opened", "The drawer is open.")
+
+
+def test_one_that_is_stuck_is_not_called_open(serve, far: SimulatedPrinter) -> None:
+    far.lock_drawer()
+    with serve(**drawer_at(far, open_is="high")) as served:
+        served.terminal.start()
+        said = served.refused(
+            served.client.post("/v1/drawer"), 409, "DRAWER_NOT_OPENED", "does not say that it is open"
+        )
+        assert "lock" in said["hint"]
+
+
+def test_the_second_drawer_hangs_on_pin_5(serve) -> None:
+    with SimulatedPrinter(drawer_pin=5) as far, serve(**drawer_at(far, pin=5, open_is="high")) as served:
+        served.terminal.start()
+        assert served.client.post("/v1/drawer").json()["drawer"] == "opened"
+
+
+@pytest.mark.parametrize("fault", [SimulatedPrinter.paper_out, SimulatedPrinter.open_cover])
+def test_without_paper_it_opens_all_the_same(counter, far: SimulatedPrinter, fault) -> None:
+    fault(far)
+    counter.sell("1")
+    assert counter.client.post("/v1/drawer").json()["drawer"] == "sent"
     assert far.wait_until(lambda: far.drawer_kicks == 1)
 
 

@@ -18,6 +18,7 @@ from drivers.wires import wire_from_url
 
 QUEUE = "ipp://localhost:631/printers/till"
 DEVICE = "usb://EPSON/TM-T20?serial=SN0001"
+pytestmark = pytest.mark.timeout(100)
 PATIENT_S = 30  # the backend looks at the whole bus first, and the machine is slow
 
 
