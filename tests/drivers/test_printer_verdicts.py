@@ -769,3 +769,32 @@ def test_an_automatic_status_wakes_the_driver_before_its_next_question_is_due() 
 def test_nothing_to_print_is_a_bug_of_the_caller() -> None:
     with pytest.raises(ValueError):
         ScriptedWire().printer().print(b"", timeout_s=1)
+
+
+def test_a_printer_that_told_the_till_to_wait_gets_nothing_before_it_takes_that_back() -> None:
+    wire = ScriptedWire()
+    printer = wire.printer()
+    printer.status(5)
+    wire.incoming.append(b"\x13")
+    verdict = printer.print(JOB, timeout_s=5)
+    assert (verdict.outcome, verdict.code, wire.jobs) == (Outcome.NOT_PRINTED, "stalled", [])
+    printer.status(5)
+    wire.incoming += [b"\x13", b"\x11"]
+    assert printer.print(JOB, timeout_s=5) == OK
+
+
+def test_an_answer_that_the_line_doubles_does_not_confirm_the_next_job() -> None:
+    wire = ScriptedWire(echoes=False)
+    printer = wire.printer(has_process_id=False)
+    assert printer.print(JOB, timeout_s=5) == OK
+    doubled_at_s, read = [wire.now_s + 0.2], wire.read
+
+    def with_the_double(timeout_s: float) -> bytes:
+        if not wire.incoming and doubled_at_s and wire.now_s + timeout_s >= doubled_at_s[0]:
+            wire.now_s = doubled_at_s.pop()
+            return b"\x00"
+        return read(timeout_s)
+
+    wire.read = with_the_double  # type: ignore[method-assign]
+    wire.answers_paper = False  # the next job is stuck
+    assert printer.print(JOB, timeout_s=5).outcome is Outcome.UNKNOWN
