@@ -139,6 +139,7 @@ WIRES: dict[str, Callable[[SimulatedPrinter], Wire]] = {
 }
 if sys.platform != "win32":
     WIRES["serial"] = on_serial
+BYTES_ALONE = [name for name in ("attached", "serial") if name in WIRES]  # where only what comes in matters, not how
 QUICK = {"attached"}  # what takes no time is tried more often
 
 
@@ -183,6 +184,7 @@ class MeddledWire:
     def __init__(self, real: Wire, clock: Clock, far: SimulatedPrinter) -> None:
         self._real, self._clock, self._far = real, clock, far
         self._traffic = Traffic(far)
+        self._is_quick = isinstance(real, AttachedWire)
         self.name = real.name
         self.answers, self.connects_per_job, self.resumes = real.answers, real.connects_per_job, real.resumes
         self.at = -1  # of the receipt's bytes; behind its end: once it is out
@@ -224,22 +226,23 @@ class MeddledWire:
             raise
 
     def read(self, timeout_s: float) -> bytes:
-        data = self.meddle(self._heard(0 if not timeout_s else 1.0))
+        data = self.meddle(self._heard(1.0 if timeout_s else 0.0, 0.0 if self._is_quick else 0.01))
         waited_s = 0.0
         while not data and waited_s < timeout_s:
             step_s = min(0.2, timeout_s - waited_s)
             self._clock.skip(step_s)
             waited_s += step_s
             self._far.tick()
-            data = self.meddle(self._heard(1.0))
+            data = self.meddle(self._heard(1.0, patience_s=0.0))
         return data
 
-    def _heard(self, at_most_s: float) -> bytes:
+    def _heard(self, at_most_s: float, patience_s: float) -> bytes:
         """What the real wire brings, as soon as it does or nothing more is on its way."""
         give_up = time.monotonic() + at_most_s
         while True:
             is_over = self._traffic.is_over()
-            data = self._real.read(0 if is_over else min(0.005, at_most_s))
+            # Bytes of an earlier connection, which a port may have kept, are counted as well: a moment more for the others.
+            data = self._real.read(min(patience_s if is_over else 0.005, at_most_s))
             self._traffic.heard += len(data)
             if data or is_over or time.monotonic() >= give_up:
                 return data
@@ -374,14 +377,19 @@ def keep_the_contract(counter: Counter) -> Verdict:
         for _ in range(4):
             printed_before = times_on_paper(paper(), whole)
             again = counter.print(wanted)
-            if again.outcome is Outcome.UNKNOWN:
-                counter.look()
-            if again.outcome is not Outcome.NOT_PRINTED:
+            if again.outcome is Outcome.PRINTED:
                 break
+            if (
+                again.outcome is Outcome.UNKNOWN
+            ):  # what is answered late to others may silence this one: once more, as a COPY
+                counter.look()
+                counter.printer.drop()
+                wanted, whole = COPY, WHOLE_COPY
         assert again.outcome is Outcome.PRINTED, again
-        assert times_on_paper(paper(), whole) == printed_before + 1 == 1, "whole, in its own style, nothing glued to it"
+        assert times_on_paper(paper(), whole) == printed_before + 1, "whole, in its own style, nothing glued to it"
         assert paper()[-len(whole) :] == whole
-    originals = [item for item in paper() if item in WHOLE] if wanted == ORIGINAL else paper()[: -len(WHOLE_COPY)]
+    first_copy = next((at for at, item in enumerate(paper()) if item == WHOLE_COPY[0]), None)
+    originals = paper()[:first_copy]
     assert sum(item in WHOLE for item in originals) <= len(WHOLE), "only a COPY comes out a second time"
     return verdict
 
@@ -565,6 +573,7 @@ LIES: dict[str, Lie] = {
 }
 
 
+@pytest.mark.parametrize("wire", BYTES_ALONE)
 @pytest.mark.parametrize("name", LIES)
 def test_whatever_comes_in_the_verdict_is_not_wrong(counter: Counter, name: str) -> None:
     if not counter.is_quick and name.startswith("silent") and name != "silent after 5 bytes":
@@ -598,6 +607,7 @@ def test_noise_of_any_kind_proves_nothing_to_a_printer_with_process_ids(wire: st
 # What a printer cannot do, and who else is there.
 
 
+@pytest.mark.parametrize("wire", BYTES_ALONE)
 @pytest.mark.parametrize("name", ["nothing", "paper out", "cover opened", "unplugged", "silent", "cutter jammed"])
 @pytest.mark.parametrize(
     "lacks",
