@@ -166,12 +166,12 @@ class Spooler:
         self._changed(PrintJob(job.job, job.number, job.copy, state, code, reason))
 
     def _heard(self, status: PrinterStatus) -> None:
-        for change in changes(self.status, status, drawer_opens=self._drawer_opens):
-            self._told(change)
-        self.status = status
+        before, self.status = self.status, status
         self.trouble = status.sentence if status.trouble else ""
         self.trouble_code = status.trouble
         self.notice = status.sentence if status.paper == "near end" and not status.trouble else ""
+        for change in changes(before, status, drawer_opens=self._drawer_opens):
+            self._told(change)
 
     def _see_to_doubts(self) -> None:
         """Writes down what the printer has proven, and has it drop what a person has settled."""

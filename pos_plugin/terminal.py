@@ -121,6 +121,7 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
+        self._trouble_shown = ""
         layout, logo = read_layout(store.folder, config)
         if logo is not None:
             store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
@@ -519,18 +520,23 @@ class Terminal:
         spooler = self.spooler
         while spooler is not None and not self._stop.is_set():
             self._to_print.clear()
-            before = spooler.trouble
             try:
                 self._errands.do_all()
                 while spooler.step() and not self._stop.is_set():
                     self._errands.do_all()
+                self._show_trouble(spooler)
                 self._wait_for_printing(spooler)
             except StoreError as error:
                 # The drawer opens all the same: an errand ends this wait.
                 log.error("spooler: %s", error)
                 self._to_print.wait(SYNC_EVERY_S)
-            if spooler.trouble != before:
-                self.events.happened("printer")
+            self._show_trouble(spooler)
+
+    def _show_trouble(self, spooler: Spooler) -> None:
+        """Before a wait and after it: between the two a trouble may have ended that began in the step before."""
+        if spooler.trouble != self._trouble_shown:
+            self._trouble_shown = spooler.trouble
+            self.events.happened("printer")
 
     def _wait_for_printing(self, spooler: Spooler) -> None:
         """Until there is something to print; what the printer says by itself is heard at once, and now and then it is asked."""
