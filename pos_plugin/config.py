@@ -11,6 +11,7 @@ from loyalty.toml_table import Table, TomlError, checked, read_toml
 from loyalty.words import Language
 from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
+from pos_plugin.toml_file import text_of
 
 FILE = "till.toml"
 
@@ -149,11 +150,9 @@ def read_config(folder: Path) -> Config:
     """The settings in a till's folder; all defaults where there is no file. Raises ConfigError."""
     file = folder / FILE
     try:
-        text = file.read_text(encoding="utf-8")
+        text = text_of(file, ConfigError)
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(file), [f"it cannot be read: {error}"]) from error
     return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError)
 
 
@@ -176,7 +175,7 @@ def read_layout(folder: Path, config: Config) -> tuple[Layout, Logo | None]:
 def write_server_url(folder: Path, url: str) -> None:
     """Writes head office's address into the settings file, which otherwise stays as its owner wrote it."""
     file = folder / FILE
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    lines = text_of(file, ConfigError).splitlines() if file.exists() else []
     setting = f'url = "{url}"'
     at = next((index for index, line in enumerate(lines) if line.strip() == "[server]"), None)
     if at is None:

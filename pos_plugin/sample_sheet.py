@@ -175,8 +175,15 @@ def print_sample(
     status = PrinterStatus()
     try:
         status = printer.status(STATUS_TIMEOUT_S)
-        if status.online is not None and wire is not None and wire.is_open:
-            maker, model = maker_and_model(wire)
+        if status.online is not None and wire is not None:
+            was_open = wire.is_open
+            if not was_open:  # shared with other tills, so it was let go after the sheet
+                wire.open(STATUS_TIMEOUT_S)
+            try:
+                maker, model = maker_and_model(wire)
+            finally:
+                if not was_open:
+                    wire.close()
     except DeviceError:
         pass  # the verdict has said it already
     return Sampled(

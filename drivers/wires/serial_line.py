@@ -201,6 +201,8 @@ def open_error(path: str, error: Exception) -> DeviceError:
         return DeviceDenied(f"This user may not open {path}.", hint=hint)
     if isinstance(error, ValueError):
         return DeviceError(f"The port {path} does not take these settings.", hint="Check the speed in the address.")
+    if "Inappropriate ioctl" in text:  # pyserial hands on no number here
+        return DeviceError(f"{path} is no serial port.", hint="Write the one that pos-plugin doctor lists.")
     hint = "Plug the printer in, switch it on, and check the port's name."
     return DeviceAbsent(f"There is no printer port {path}.", hint=hint)
 

@@ -20,9 +20,11 @@ def add_to(app: typer.Typer) -> None:
 
 def check(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """Find what is wrong with receipt.toml: every problem at once, with its line."""
+    from offline_store.store import Store
     from pos_plugin.config import read_config
     from pos_plugin.receipt_template import FILE, TemplateError, read_template
 
+    Store.open_for_reading(store).close()  # a folder whose name is mistyped has nothing wrong in it, either
     width = read_config(store).printer.width_columns
     problems: list[str] = []
     try:

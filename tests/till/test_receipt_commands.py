@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from loyalty.program import preset_names
 from loyalty.words import LANGUAGES
+from offline_store.errors import StoreAbsent
 from pos_plugin.cli import app
 from pos_plugin.doctor import examine
 from pos_plugin.receipt_sample import SLIPS
@@ -36,6 +37,11 @@ def test_a_new_till_has_a_layout_to_edit_and_it_is_valid(folder: Path) -> None:
     assert "is valid, for paper of 42 columns." in done.stdout
     (folder / "receipt.toml").unlink()
     assert "receipts are as they come" in run("receipt", "check", "--store", folder).stdout
+
+
+def test_a_folder_without_a_till_is_not_said_to_be_well(tmp_path: Path) -> None:
+    done = run("receipt", "check", "--store", tmp_path / "tilll")
+    assert isinstance(done.exception, StoreAbsent)
 
 
 def test_check_tells_every_problem_and_ends_with_1(folder: Path) -> None:
