@@ -47,6 +47,7 @@ from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
+from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.quotes import Connection
 from pos_plugin.sample_sheet import Sampled
 from pos_plugin.server_link import HttpLink
@@ -121,8 +122,8 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
-        layout, logo = read_layout(store.folder, config)
-        if logo is not None:
+        layout, self._logo = read_layout(store.folder, config)
+        if (logo := self._logo) is not None:
             store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
         self.display: CustomerDisplay | None = None
         self._device: TillPrinter | None = None
@@ -184,9 +185,12 @@ class Terminal:
         made = profile(self.config.printer.profile)
         level = self.config.drawer.open_is
         opens: Level = "unknown" if level == "not wired" else level
+        kept_logo = None
         if device is None:
             self._wire = wire_from_url(self.config.printer.address)
-            device = Printer(self._wire, made, drawer_opens=opens)
+            device = owned = Printer(self._wire, made, drawer_opens=opens)
+            if self._logo is not None and made.has_stored_pictures:
+                kept_logo = KeptLogo(self.store, owned, made, self._logo, self.clock)
         self._device = device
         return Spooler(
             self.store,
@@ -195,6 +199,7 @@ class Terminal:
             changed=lambda job: self.events.happened("print"),
             told=self._printer_told,
             drawer_opens=opens,
+            logo=kept_logo,
         )
 
     def _printer_told(self, change: StatusChange) -> None:

@@ -54,7 +54,8 @@ def define_picture(png: bytes, key: bytes, profile: Profile) -> bytes:
         raise ValueError(f"a key is two bytes from 20h to 7Eh, not {key!r}")
     picture = dots_of(png, profile.room_dots(profile.width_columns))
     while True:
-        size = picture.width.to_bytes(2, "little") + picture.height.to_bytes(2, "little")
+        # In whole bytes, as GS v 0 has it: centred, it stands on the same dots whichever way it is printed.
+        size = ((picture.width + 7) // 8 * 8).to_bytes(2, "little") + picture.height.to_bytes(2, "little")
         data = b"0C0" + key + b"\x01" + size + b"1" + quiet(picture.tobytes())
         is_long = len(data) > 0xFFFF
         head = b"\x1d8L" + len(data).to_bytes(4, "little") if is_long else b"\x1d(L" + len(data).to_bytes(2, "little")
