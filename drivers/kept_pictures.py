@@ -84,7 +84,8 @@ def define(
 ) -> bool | None:
     """Has the printer keep a picture, `definition` as `escpos.define_picture` makes it, under `key`; whether it has it then.
 
-    It has `rest_s` to write in peace, and then `ready_s` to answer. None is a printer that did not say: it may have no part of it, or the whole.
+    It has `rest_s` to write in peace, and then `ready_s` to answer. None is a printer that did not say: it may have no part of
+    it, or the whole.
     """
     if not printer.tell(definition, timeout_s=timeout_s):
         return None

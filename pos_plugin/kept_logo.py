@@ -3,8 +3,8 @@
 A picture of somebody else under the same key would stand on a receipt as if it were the shop's. So a key is trusted only where
 this till itself has put the picture there, whole, on the printer of that model and serial number, and the printer lists the key
 on this very connection. What is under a key is never replaced by another picture: a new logo takes a new key, and those of others
-stay. A printer that does not say its serial number, does not answer, has no room, or is shared with other tills gets the logo with each
-receipt; so does every printer until it has been idle once.
+stay. A printer that does not say its serial number, does not answer, has no room, or is shared with other tills gets the logo
+with each receipt; so does every printer until it has been idle once.
 
 The memory wears out. Each write is counted in the till's file before it is begun, and there are at most three a day of a picture.
 """

@@ -389,20 +389,12 @@ def test_neither_a_start_nor_a_clock_set_back_begins_a_new_day(counter: Counter,
 
 
 def test_nothing_is_asked_or_written_while_a_receipt_is_in_doubt(counter: Counter) -> None:
-    counter.far.slow_down(bytes_per_s=20_000)
-
-    def jam() -> None:
-        if counter.far.current.lines and counter.far.state()["cutter"] == "ok":
-            counter.far._on_change = None
-            counter.far.cutter_jam()
-            counter.far.slow_down()
-
-    counter.far._on_change = jam
+    counter.far.paper_out(after_lines=3)
     counter.sell()
     assert counter.states() == ["unknown"]
     counter.work()
     assert counter.line.lists == counter.line.definitions == 0
-    counter.far.clear_error()
+    counter.far.load_paper()
     counter.spooler.look()
     assert counter.states() == ["printed"]
     counter.work()
