@@ -60,6 +60,7 @@ class KeptLogo:
         printer: Printer,
         profile: Profile,
         logo: Logo,
+        width_columns: int,
         clock: Callable[[], datetime],
         *,
         sleep: Callable[[float], None] = time.sleep,
@@ -68,6 +69,7 @@ class KeptLogo:
         self._store = store
         self._printer = printer
         self._logo = logo
+        self._width_columns = width_columns
         self._clock = clock
         self._sleep = sleep
         self._ready_s = ready_s
@@ -75,10 +77,10 @@ class KeptLogo:
         self._asked_on = 0  # the connection on which the printer was asked
         self._key = b""  # under which it keeps the logo, for certain, on that connection
 
-    def stored(self) -> dict[str, bytes]:
-        """Digest → key, for `escpos.encode`: the logo, where the printer at hand keeps it."""
-        is_same = self._printer.connection == self._asked_on != 0
-        return {self._logo.digest: self._key} if is_same and self._key else {}
+    def stored(self, width_columns: int) -> dict[str, bytes]:
+        """Digest → key, for `escpos.encode`: the logo, where the printer at hand keeps it for paper of that width."""
+        is_there = self._key != b"" and self._printer.connection == self._asked_on
+        return {self._logo.digest: self._key} if is_there and width_columns == self._width_columns else {}
 
     def print(self, short: bytes, whole: bytes, *, timeout_s: float) -> Verdict:
         """Prints `short`, which names the logo; `whole` if another printer may have come in between."""
@@ -113,7 +115,7 @@ class KeptLogo:
         if listed is None:
             return b""
         # Of the bytes, not of the file: on paper of another width the same file is another picture.
-        digest = _digest(define_picture(self._logo.png, b"00", self._profile))
+        digest = hashlib.sha256(self._definition(b"00")).hexdigest()[:16]
         place = self._known().printers.get(name, {}).get(digest)
         if place is not None and place.state == "refused":
             return b""
@@ -122,7 +124,7 @@ class KeptLogo:
         key = place.key.encode() if place is not None else kept_pictures.free_key(digest, listed)
         if key is None:
             return b""
-        definition = define_picture(self._logo.png, key, self._profile)
+        definition = self._definition(key)
         if kept_pictures.free_bytes(printer) < len(definition) or not self._may_write(name, digest, key):
             return b""
         timeout_s = DEFINE_TIMEOUT_S + len(definition) / SLOWEST_BYTES_PER_S
@@ -133,6 +135,9 @@ class KeptLogo:
             return b""
         self._note(name, digest, _Place(key.decode(), "kept" if is_there else "refused"))
         return key if is_there else b""
+
+    def _definition(self, key: bytes) -> bytes:
+        return define_picture(self._logo.png, key, self._profile, width_columns=self._width_columns)
 
     def _known(self) -> _Known:
         with self._store.read() as db:
@@ -164,7 +169,3 @@ class KeptLogo:
     def _write(self, known: _Known) -> None:
         text = msgspec.json.encode(known).decode()
         self._store.write(lambda db: settings.put(db, SETTING, text))
-
-
-def _digest(definition: bytes) -> str:
-    return hashlib.sha256(definition).hexdigest()[:16]

@@ -96,7 +96,7 @@ class Spooler:
                 kept = pictures.of(db, receipt.pictures())
             data = encode(receipt, self._profile, copy=job.copy, pictures=kept)
             short = b""
-            if self._logo is not None and (stored := self._logo.stored()):
+            if self._logo is not None and (stored := self._logo.stored(receipt.width_columns)):
                 short = encode(receipt, self._profile, copy=job.copy, pictures=kept, stored=stored)
         except (ValueError, msgspec.DecodeError) as error:
             # One receipt that cannot be laid out must not keep those behind it from being printed.

@@ -40,7 +40,7 @@ from offline_store.store import Store
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, read_config, read_layout
+from pos_plugin.config import Config, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
@@ -178,11 +178,10 @@ class Terminal:
 
     def open_printer(self, device: TillPrinter | None = None) -> Spooler:
         """The spooler of the printer in the settings (or of `device`). Raises DeviceError where the settings name none."""
-        from drivers.escpos import profile
         from drivers.printer import Printer
         from drivers.wires import wire_from_url
 
-        made = profile(self.config.printer.profile)
+        made = printer_profile(self.config.printer)
         level = self.config.drawer.open_is
         opens: Level = "unknown" if level == "not wired" else level
         kept_logo = None
@@ -190,7 +189,7 @@ class Terminal:
             self._wire = wire_from_url(self.config.printer.address)
             device = owned = Printer(self._wire, made, drawer_opens=opens)
             if self._logo is not None and made.has_stored_pictures:
-                kept_logo = KeptLogo(self.store, owned, made, self._logo, self.clock)
+                kept_logo = KeptLogo(self.store, owned, made, self._logo, self.config.printer.width_columns, self.clock)
         self._device = device
         return Spooler(
             self.store,

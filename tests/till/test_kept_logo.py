@@ -81,7 +81,9 @@ class Counter:
         self.line = Line(self.port, connect_per_job=is_shared)
         printer = Printer(self.line, PROFILE, reply_timeout_s=5.0, settle_s=0.02, poll_s=0.02)
         store = self.till.store
-        kept_logo = KeptLogo(store, printer, PROFILE, logo, lambda: self.till.now, sleep=lambda _: None, ready_s=0.5)
+        kept_logo = KeptLogo(
+            store, printer, PROFILE, logo, 42, lambda: self.till.now, sleep=lambda _: None, ready_s=0.5
+        )
         self.spooler = Spooler(store, printer, PROFILE, logo=kept_logo if kept else None)
 
     def restart(self, logo: Logo = LOGO, **how: bool) -> None:
