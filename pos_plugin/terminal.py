@@ -517,20 +517,25 @@ class Terminal:
 
     def _print(self) -> None:
         spooler = self.spooler
+        told = ""
         while spooler is not None and not self._stop.is_set():
             self._to_print.clear()
-            before = spooler.trouble
             try:
                 self._errands.do_all()
                 while spooler.step() and not self._stop.is_set():
                     self._errands.do_all()
+                told = self._tell_of_trouble(spooler, told)  # what is over after the wait would else never be known
                 self._wait_for_printing(spooler)
             except StoreError as error:
                 # The drawer opens all the same: an errand ends this wait.
                 log.error("spooler: %s", error)
                 self._to_print.wait(SYNC_EVERY_S)
-            if spooler.trouble != before:
-                self.events.happened("printer")
+            told = self._tell_of_trouble(spooler, told)
+
+    def _tell_of_trouble(self, spooler: Spooler, told: str) -> str:
+        if spooler.trouble != told:
+            self.events.happened("printer")
+        return spooler.trouble
 
     def _wait_for_printing(self, spooler: Spooler) -> None:
         """Until there is something to print; what the printer says by itself is heard at once, and now and then it is asked."""
