@@ -14,7 +14,6 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.wires.polled import read_some, write_all
 from drivers.wires.protocol import WriteBroken, broken, lost, stalled
 
-Flow = Literal["none", "xonxoff", "rtscts", "dtrdsr"]
 Parity = Literal["none", "even", "odd"]
 
 _PIECE_BYTES = 64  # between two looks at DSR, and on Windows between two looks at the clock
