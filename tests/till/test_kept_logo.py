@@ -19,10 +19,12 @@ from drivers.simulated.graphics import NV_BYTES
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.wires import TcpWire, WriteStalled
 from offline_store import pictures, receipts, settings
+from pos_plugin.config import Config
 from pos_plugin.kept_logo import WRITES_A_DAY, KeptLogo
 from pos_plugin.receipt_template import Logo
 from pos_plugin.receipts import Layout
 from pos_plugin.spooler import Spooler
+from pos_plugin.terminal import Terminal
 
 PROFILE = profile("TM-T88V")
 DEFINES = b"0C0"  # GS ( L fn 67, behind its length
@@ -427,3 +429,13 @@ def test_where_the_tills_file_says_what_it_does_not_understand_it_trusts_no_key(
     counter.restart()
     assert counter.copy() == counter.copy() == as_paper
     assert len(counter.keys()) == 2
+
+
+@pytest.mark.parametrize(("model", "keeps"), [("TM-T88V", True), ("default", False)])
+def test_a_till_uses_the_memory_of_printers_that_have_one(till, model: str, *, keeps: bool) -> None:
+    (till.folder / "logo.png").write_bytes(LOGO.png)
+    (till.folder / "receipt.toml").write_text('logo = "logo.png"\n')
+    settings_of = Config.model_validate({"printer": {"address": "tcp://127.0.0.1:1", "profile": model}})
+    spooler = Terminal(till.store, settings_of, clock=lambda: till.now).open_printer()
+    assert (spooler._logo is not None) == keeps
+    spooler.close()
