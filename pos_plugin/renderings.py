@@ -11,12 +11,12 @@ import hashlib
 import html
 import io
 import re
-import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from drivers.document import (
+    CONTROLS,
     Barcode,
     Block,
     Buzz,
@@ -66,9 +66,7 @@ def as_text(document: Document, *, copy: bool = False) -> str:
 
 def plain(text: str) -> str:
     """A text whose controls, line breaks and halves of characters are blanks: names of goods may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
+    return CONTROLS.sub(" ", text)
 
 
 def _aligned(text: str, align: str, width: int) -> str:
