@@ -25,6 +25,7 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.escpos import PULSE, RESET, Profile
 from drivers.status import (
     AutomaticStatus,
+    Block,
     FlowControl,
     Level,
     PrinterStatus,
@@ -44,6 +45,7 @@ _PULSE_AT_ONCE = b"\x10\x14\x01"  # DLE DC4 1 m t, t in units of 100 ms: obeyed 
 _ASK_PAPER = b"\x1dr\x01"  # GS r 1: answered in its turn, behind the data before it
 _ASK_PROCESS_ID = b"\x1d(H\x06\x0000"  # GS ( H fn 48, followed by four characters
 _TELL_CHANGES = b"\x1da\x0f"  # GS a: tells at once, and from then on by itself, of drawer, cover, paper and errors
+_HEADER_BYTES = 16  # more than stand between the first byte of a command and the last of its length
 _PIECE_BYTES = 4096  # after each the printer is listened to: nothing more goes to one that says it cannot print
 _STALL_S = 0.05  # between two tries at a wire that took nothing
 _FRESH_S = 3.0  # how long a printer that tells of changes by itself is believed to be as it last said
@@ -143,6 +145,7 @@ class Printer:
         self._is_fresh = True  # the printer's state is not known to be ours: begin with ESC @
         self._must_clear = False  # what the printer still keeps of an earlier job is to be dropped
         self._owed_bytes = 0  # how much of a job may be missing that the printer still waits for
+        self._owes_header = False  # it may wait for a command's length, which the next bytes would become
         self._may_send = True  # no XOFF stands
         self._status = PrinterStatus()  # the last that was said
         self._told = PrinterStatus()  # the last that it said without being asked
@@ -152,6 +155,20 @@ class Printer:
         self._doubts: dict[bytes, _Job] = {}
         self._proven: list[int] = []
         self._jobs = 0
+        self._connections = 0
+        self._wanted: Callable[[Block], bool] | None = None  # which block answers the question that was put last
+        self._block: Block | None = None
+
+    @property
+    def connection(self) -> int:
+        """Which connection this is, counted from 1; 0 where none is open. On another there may be another printer."""
+        return self._connections if self._wire.is_open else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is connected, for this till alone, and nothing of a job is with it: it can be told what prints nothing."""
+        is_ours = self.answers and self._wire.is_open and not self._wire.connects_per_job
+        return is_ours and self._held is None and not self._doubts and self._question is None and self._may_send
 
     @property
     def answers(self) -> bool:
@@ -196,8 +213,11 @@ class Printer:
                 raise
         return self._status
 
-    def print(self, data: bytes, *, timeout_s: float) -> Verdict:
-        """Prints one job, whose last line is ended, and says what became of it. No trouble of a device is raised."""
+    def print(self, data: bytes, *, timeout_s: float, connection: int = 0, elsewhere: bytes = b"") -> Verdict:
+        """Prints one job, whose last line is ended, and says what became of it. No trouble of a device is raised.
+
+        `elsewhere` is printed instead where the connection has become another one: `data` may name what only one printer keeps.
+        """
         if not data:
             raise ValueError("there is nothing to print")
         deadline = self._clock() + timeout_s
@@ -208,6 +228,8 @@ class Printer:
             return _not_printed(_code(error), f"{error} {error.hint}".strip())
         if refusal is not None:
             return refusal
+        if elsewhere and connection != self.connection:
+            data = elsewhere
         verdict = self._work_on(self._job(data), deadline)
         self._end_turn()
         return verdict
@@ -247,11 +269,12 @@ class Printer:
         """The rest of an unknown job is not wanted any more: a person has settled it, or prints it again as a whole."""
         if self._held is not None:
             self._doubts.pop(self._held.ident, None)
+            self._owes_header = not self._held.is_sent
             self._held = None
             self._must_clear = self._is_fresh = True
             with contextlib.suppress(DeviceError):  # what it does not take now goes before the next job
-                self._wire.write(_CLEAR_ERROR + _CLEAR_BUFFERS, self._poll_s)
-                self._must_clear = False
+                self._wire.write(self._rest_of_header() + _CLEAR_ERROR + _CLEAR_BUFFERS, self._poll_s)
+                self._must_clear = self._owes_header = False
 
     def open_drawer(self, pin: Literal[2, 5] = 2, *, timeout_s: float = 3.0) -> Verdict:
         """Kicks the cash drawer on that pin: now, or not at all.
@@ -283,6 +306,47 @@ class Printer:
         except DeviceError:
             self._lose()
             return _unknown("unconfirmed", "The connection broke before the drawer's sensor could say that it is open.")
+
+    def ask(self, question: bytes, is_answer: Callable[[Block], bool], *, timeout_s: float) -> Block | None:
+        """The answer of an idle printer to a question that is answered in its turn, as a block; None where none came.
+
+        An answer shows that all before it was worked off. Raises DeviceError; the connection is closed then, as after a job.
+        """
+        if not self.is_idle:
+            return None
+        deadline = self._clock() + timeout_s
+        try:
+            self._take(self._wire.read(0))
+            self._wanted, self._block = is_answer, None
+            self._send(question, deadline)
+            self._listen(deadline, lambda: self._block is not None)
+        except DeviceError:
+            self._lose()
+            raise
+        finally:
+            self._wanted = None
+        if self._block is None:
+            self._is_fresh = True  # one that does not know the question may have taken it for letters
+        else:
+            self._owed_bytes = 0
+        return self._block
+
+    def tell(self, data: bytes, *, timeout_s: float) -> bool:
+        """Sends an idle printer what prints nothing and is not answered; False where it is not idle.
+
+        Until it answers a question behind that, it may sit within it: the next job flushes that out first. Raises DeviceError.
+        """
+        if not self.is_idle:
+            return False
+        try:
+            lead = self._lead()
+            self._owed_bytes = max(self._owed_bytes, len(data))
+            self._write(lead + data, self._clock() + timeout_s)
+        except DeviceError:
+            self._lose()
+            raise
+        self._is_fresh = self._must_clear = False
+        return True
 
     def close(self) -> None:
         """Closes the wire; the next call opens it again."""
@@ -401,6 +465,7 @@ class Printer:
     def _open(self, deadline: float) -> None:
         self._lose()
         self._wire.open(self._remaining_s(deadline))
+        self._connections += 1
 
     def _lose(self) -> None:
         """Nothing of this connection is left: not its answers, nor what was still to be sent on it."""
@@ -410,6 +475,7 @@ class Printer:
         self._held = None
         self._doubts.clear()
         self._is_fresh = self._may_send = True
+        self._owes_header = self._owed_bytes > 0
         self._tells_changes = False
         self._status = self._told = PrinterStatus()
 
@@ -454,8 +520,6 @@ class Printer:
                 data = _TELL_CHANGES + data
         data += _process_id_request(ident) + (_ASK_PAPER if asks_paper else b"")
         self._jobs += 1
-        # Until confirmed: the printer may sit within a command of this job, waiting for as much.
-        self._owed_bytes = max(self._owed_bytes, len(data))
         return _Job(self._jobs, lead + data, len(lead), ident, asks_paper)
 
     def _work_on(self, job: _Job, deadline: float) -> Verdict:
@@ -491,7 +555,7 @@ class Printer:
             try:
                 self._wire.write(job.data, self._remaining_s(deadline))
             except (WriteStalled, WriteBroken) as error:
-                job.sent = error.sent
+                self._count(job, error.sent)
                 raise
             job.sent = len(job.data)
         while not job.is_sent:
@@ -503,23 +567,28 @@ class Printer:
                 try:
                     remaining_s = self._remaining_s(deadline)
                     self._wire.write(piece, min(self._poll_s, remaining_s) if self._wire.resumes else remaining_s)
-                    job.sent += len(piece)
+                    self._count(job, len(piece))
                     continue
                 except WriteStalled as error:
-                    job.sent += error.sent
+                    self._count(job, error.sent)
                     if job.sent >= len(job.data):
                         job.sent = len(job.data) - 1  # it says that not all was taken
                     if not self._wire.resumes or self._clock() >= deadline:
                         raise
                 except WriteBroken as error:
-                    job.sent += error.sent
+                    self._count(job, error.sent)
                     raise
             elif self._clock() >= deadline:
                 raise WriteStalled("The printer has told this till to wait, and does not take it back.", sent=0)
             self._take(self._wire.read(min(_STALL_S, self._remaining_s(deadline))))
-        self._is_fresh = self._must_clear = False
+        self._is_fresh = self._must_clear = self._owes_header = False
         self._papers_asked += job.asks_paper
         return ""
+
+    def _count(self, job: _Job, sent: int) -> None:
+        job.sent += sent
+        if job.sent:  # until confirmed: the printer may sit within a command of this job, waiting for as much
+            self._owed_bytes = max(self._owed_bytes, len(job.data) - job.lead)
 
     def _confirmation(self, job: _Job, deadline: float) -> Verdict:
         if not self.answers:
@@ -609,11 +678,26 @@ class Printer:
         if not self._is_fresh:
             return b""
         self._tells_changes = False
-        return (_CLEAR_ERROR + _CLEAR_BUFFERS) * self._must_clear + bytes(self._owed_bytes) + RESET
+        clear = (_CLEAR_ERROR + _CLEAR_BUFFERS) * self._must_clear
+        return self._rest_of_header() + clear + bytes(self._owed_bytes) + RESET
+
+    def _rest_of_header(self) -> bytes:
+        """What goes before all else, questions as well, on a printer that may have been cut off within a command's length.
+
+        Any other byte would become a part of that length: the printer would wait for as much as 4 GiB. With NULs in their
+        places the lengths of every command are at most what they were meant to be, and the job's own size bounds them.
+        """
+        return bytes(_HEADER_BYTES) * self._owes_header
 
     def _send(self, data: bytes, deadline: float) -> None:
         self._write(self._lead() + data, deadline)
-        self._is_fresh = self._must_clear = False
+        self._is_fresh = self._must_clear = self._owes_header = False
+
+    def _put(self, question: bytes, deadline: float, *, in_turn: bool) -> None:
+        """A question in its turn is answered only by a printer that waits for nothing else."""
+        flush = bytes(self._owed_bytes) * (in_turn and self._owes_header)
+        self._write(self._rest_of_header() + flush + question, deadline)
+        self._owes_header = False
 
     def _write(self, data: bytes, deadline: float) -> None:
         self._wire.write(data, self._remaining_s(deadline))
@@ -648,7 +732,7 @@ class Printer:
     def _asked_of_paper_sensor(self, deadline: float) -> PrinterStatus:
         """GS r 1, where there is nothing better; behind a job its own answer says as much."""
         if self._papers_asked == 0:
-            self._write(_ASK_PAPER, deadline)
+            self._put(_ASK_PAPER, deadline, in_turn=True)
             self._papers_asked += 1
         until = min(deadline, self._clock() + self._reply_timeout_s)
         if not self._listen(until, lambda: self._papers_asked == 0):
@@ -657,7 +741,7 @@ class Printer:
 
     def _is_answered(self, question: int, command: bytes, deadline: float) -> bool:
         self._question = question
-        self._write(command, deadline)
+        self._put(command, deadline, in_turn=question == _AUTOMATIC)
         return self._listen(min(deadline, self._clock() + self._reply_timeout_s), lambda: self._question is None)
 
     def _listen(self, until: float, heard: Callable[[], bool]) -> bool:
@@ -687,6 +771,8 @@ class Printer:
                     self._has_news = True
                 case AutomaticStatus(told):
                     self._hear_automatic(PrinterStatus.from_automatic(told))
+                case Block() if self._wanted is not None and self._wanted(event):
+                    self._wanted, self._block = None, event
                 case FlowControl(ready):
                     self._may_send = ready
                 case WentOffline():

@@ -139,6 +139,7 @@ class Wires:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._thread: threading.Thread | None = None
         self._address: tuple[str, int] | None = None
+        self._keeper: socket.socket | None = None  # never listens: nobody is given the port while the power is off
         self._listener: socket.socket | None = None
         self._client: socket.socket | None = None
         self._terminal: tuple[int, int] | None = None  # the printer's end, and the client's, held open to keep it alive
@@ -158,6 +159,8 @@ class Wires:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            if self._keeper is None:
+                self._keeper = _keeper_of(listener.getsockname()[:2])
             listener.listen(8)
         except OSError as error:
             listener.close()
@@ -278,6 +281,8 @@ class Wires:
             with contextlib.suppress(OSError):
                 self._link.parent.rmdir()
             self._link = None
+        if self._keeper:
+            self._keeper.close()
         self._selector.close()
         self._waker.close()
         self._woken.close()
@@ -377,6 +382,20 @@ class Wires:
             elif source is self._client:
                 self._drop_client()
         return b""
+
+
+def _keeper_of(address: tuple[str, int]) -> socket.socket | None:
+    """A second socket at an address where nobody listens yet; None where the system has no such thing."""
+    if os.name != "posix":
+        return None
+    keeper = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        keeper.bind(address)
+    except OSError:
+        keeper.close()
+        return None
+    return keeper
 
 
 def _open_pseudo_terminal() -> tuple[int, int, str]:

@@ -437,7 +437,7 @@ class ScriptedWire:
     def write(self, data: bytes, timeout_s: float) -> None:
         self.on_write(data)
         self.sent.append(data)
-        if question := re.fullmatch(rb"\x10\x04(.)", data, re.DOTALL):
+        if question := re.fullmatch(rb"\x00*\x10\x04(.)", data, re.DOTALL):
             if (answer := self.status.get(question[1][0])) is not None:
                 self.incoming.append(bytes([answer]))
             return
@@ -637,6 +637,24 @@ def test_after_a_job_was_cut_off_the_next_begins_with_as_many_nuls_as_the_printe
     request = len(b"\x1d(H\x06\x0000....")
     assert wire.jobs[0].startswith(b"\x00" * (len(JOB) + request) + b"\x1b@" + JOB)
     assert wire.jobs[1].startswith(JOB)
+    first_question = next(sent for sent in wire.sent[4:] if sent.endswith(b"\x10\x04\x01"))
+    assert first_question.startswith(b"\x00" * 8), "the longest that any command's length and what is before it take"
+
+
+def test_a_job_of_which_no_byte_was_taken_leaves_the_next_without_nuls() -> None:
+    wire = ScriptedWire()
+    printer = wire.printer()
+    assert printer.print(JOB, timeout_s=5) == OK
+
+    def refuse(data: bytes) -> None:
+        if b"Tea" in data:
+            raise WriteBroken("gone", sent=0)
+
+    wire.on_write = refuse
+    assert printer.print(JOB, timeout_s=5).outcome is Outcome.NOT_PRINTED
+    wire.on_write = lambda data: None
+    assert printer.print(JOB, timeout_s=5) == OK
+    assert wire.jobs[-1].startswith(b"\x1b@" + JOB)
 
 
 def test_after_an_error_the_printer_keeps_the_rest_until_a_person_decides() -> None:

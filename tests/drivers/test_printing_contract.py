@@ -139,6 +139,8 @@ WIRES: dict[str, Callable[[SimulatedPrinter], Wire]] = {
 }
 if sys.platform != "win32":
     WIRES["serial"] = on_serial
+TOLD = b"\x1da\x0f"  # goes into each job behind its ESC @
+BYTES_ALONE = [name for name in ("attached", "serial") if name in WIRES]  # where only what comes in matters, not how
 QUICK = {"attached"}  # what takes no time is tried more often
 
 
@@ -183,6 +185,7 @@ class MeddledWire:
     def __init__(self, real: Wire, clock: Clock, far: SimulatedPrinter) -> None:
         self._real, self._clock, self._far = real, clock, far
         self._traffic = Traffic(far)
+        self._is_quick = isinstance(real, AttachedWire)
         self.name = real.name
         self.answers, self.connects_per_job, self.resumes = real.answers, real.connects_per_job, real.resumes
         self.at = -1  # of the receipt's bytes; behind its end: once it is out
@@ -224,22 +227,23 @@ class MeddledWire:
             raise
 
     def read(self, timeout_s: float) -> bytes:
-        data = self.meddle(self._heard(0 if not timeout_s else 1.0))
+        data = self.meddle(self._heard(1.0 if timeout_s else 0.0, 0.0 if self._is_quick else 0.01))
         waited_s = 0.0
         while not data and waited_s < timeout_s:
             step_s = min(0.2, timeout_s - waited_s)
             self._clock.skip(step_s)
             waited_s += step_s
             self._far.tick()
-            data = self.meddle(self._heard(1.0))
+            data = self.meddle(self._heard(1.0, patience_s=0.0))
         return data
 
-    def _heard(self, at_most_s: float) -> bytes:
+    def _heard(self, at_most_s: float, patience_s: float) -> bytes:
         """What the real wire brings, as soon as it does or nothing more is on its way."""
         give_up = time.monotonic() + at_most_s
         while True:
             is_over = self._traffic.is_over()
-            data = self._real.read(0 if is_over else min(0.005, at_most_s))
+            # Bytes of an earlier connection, which a port may have kept, are counted as well: a moment more for the others.
+            data = self._real.read(min(patience_s if is_over else 0.005, at_most_s))
             self._traffic.heard += len(data)
             if data or is_over or time.monotonic() >= give_up:
                 return data
@@ -374,14 +378,19 @@ def keep_the_contract(counter: Counter) -> Verdict:
         for _ in range(4):
             printed_before = times_on_paper(paper(), whole)
             again = counter.print(wanted)
-            if again.outcome is Outcome.UNKNOWN:
-                counter.look()
-            if again.outcome is not Outcome.NOT_PRINTED:
+            if again.outcome is Outcome.PRINTED:
                 break
+            if (
+                again.outcome is Outcome.UNKNOWN
+            ):  # what is answered late to others may silence this one: once more, as a COPY
+                counter.look()
+                counter.printer.drop()
+                wanted, whole = COPY, WHOLE_COPY
         assert again.outcome is Outcome.PRINTED, again
-        assert times_on_paper(paper(), whole) == printed_before + 1 == 1, "whole, in its own style, nothing glued to it"
+        assert times_on_paper(paper(), whole) == printed_before + 1, "whole, in its own style, nothing glued to it"
         assert paper()[-len(whole) :] == whole
-    originals = [item for item in paper() if item in WHOLE] if wanted == ORIGINAL else paper()[: -len(WHOLE_COPY)]
+    first_copy = next((at for at, item in enumerate(paper()) if item == WHOLE_COPY[0]), None)
+    originals = paper()[:first_copy]
     assert sum(item in WHOLE for item in originals) <= len(WHOLE), "only a COPY comes out a second time"
     return verdict
 
@@ -565,6 +574,7 @@ LIES: dict[str, Lie] = {
 }
 
 
+@pytest.mark.parametrize("wire", BYTES_ALONE)
 @pytest.mark.parametrize("name", LIES)
 def test_whatever_comes_in_the_verdict_is_not_wrong(counter: Counter, name: str) -> None:
     if not counter.is_quick and name.startswith("silent") and name != "silent after 5 bytes":
@@ -595,9 +605,73 @@ def test_noise_of_any_kind_proves_nothing_to_a_printer_with_process_ids(wire: st
     counter.close()
 
 
+# A command that was cut off before its length is whole.
+
+BLIND = {"has_asb": False, "has_real_time_status": False}
+SIZED = {
+    "GS ( k": bytes.fromhex("1d286b 0400 31413200"),
+    "GS ( L": bytes.fromhex("1d284c 0b00 3070300101310800010055"),
+    "GS 8 L": bytes.fromhex("1d384c 0b000000 3070300101310800010055"),
+    "GS v 0": bytes.fromhex("1d7630 00 02000100 5555"),
+    "GS k, with its length": bytes.fromhex("1d6b49 04 7b423132"),
+    "GS k, up to a NUL": bytes.fromhex("1d6b04 3132 00"),
+    "ESC *": bytes.fromhex("1b2a21 0100 555555"),
+    "GS *": bytes.fromhex("1d2a 0101 5555555555555555"),
+    "ESC D": bytes.fromhex("1b44 0810 00"),
+    "FS q, several": bytes.fromhex("1c71 02 01000100 5555555555555555 01000100 5555555555555555"),
+    "no command at all": bytes.fromhex("1d28 6e 0300 000000"),
+}
+
+
+@pytest.mark.parametrize("echoes", [True, False], ids=["echoes", "no-echo"])
+@pytest.mark.parametrize(
+    "lacks",
+    [{}, {"has_asb": False}, {"has_real_time_status": False}, BLIND],
+    ids=["all", "no ASB", "no DLE EOT", "neither"],
+)
+@pytest.mark.parametrize("command", SIZED)
+def test_no_question_becomes_the_length_of_a_command_that_was_cut_off(
+    command: str, lacks: dict[str, bool], echoes: bool
+) -> None:
+    start = encode(Document(42, (Text(FIRST_LINE),)), PROFILE)
+    data = start + SIZED[command]
+    for at in range(len(start), len(data) + 1):
+        counter = Counter("attached", echoes=echoes)
+        counter.new_printer(has_process_id=echoes, **lacks)
+        counter.print(WARM_UP)
+        counter.wire.at, counter.wire.act = at + len(TOLD) * lacks.get("has_asb", True), counter.far.stall
+        assert counter.print(data).outcome is not Outcome.PRINTED
+        counter.put_right()
+        counter.look()
+        verdict = counter.print(COPY)
+        assert counter.printed()[-len(WHOLE_COPY) :] == WHOLE_COPY, f"cut off after {at - len(start)} bytes"
+        expected = (Outcome.PRINTED, "") if echoes or lacks != BLIND else (Outcome.UNKNOWN, "unconfirmed")
+        assert (verdict.outcome, verdict.code) == expected, f"cut off after {at - len(start)} bytes"
+        counter.close()
+
+
+def test_to_drop_the_rest_of_a_receipt_puts_nothing_into_the_length_where_it_was_cut_off() -> None:
+    """On a printer that obeys neither DLE ENQ 2 nor DLE DC4 8 while its cover is open."""
+    counter = Counter("attached", echoes=True, buffer_bytes=8192)
+    counter.print(WARM_UP)
+    counter.far._inside._clear_buffers = lambda: None  # type: ignore[method-assign]
+    start = encode(Document(42, (Text(FIRST_LINE),)), PROFILE)
+    filling = b"x\n" * 4096
+    data = (start + filling)[: 4096 - len(TOLD) - 3] + SIZED["GS 8 L"] + filling
+    counter.far.paper_out(after_lines=3)
+    verdict = counter.print(data)
+    assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "paper_out")
+    counter.printer.drop()
+    counter.put_right()
+    assert counter.print(COPY) == Verdict(Outcome.PRINTED)
+    assert counter.printed()[-len(WHOLE_COPY) :] == WHOLE_COPY
+    counter.close()
+
+
 # What a printer cannot do, and who else is there.
 
 
+@pytest.mark.parametrize("wire", BYTES_ALONE)
 @pytest.mark.parametrize("name", ["nothing", "paper out", "cover opened", "unplugged", "silent", "cutter jammed"])
 @pytest.mark.parametrize(
     "lacks",
