@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from drivers.document import CONTROLS, Barcode, Cut, Document, Feed, Pdf417, Qr, Text, cells, display_columns
 
 
