@@ -66,7 +66,7 @@ TEMPLATE = """\
 # logo = "logo.png"                # a PNG beside this file, no wider than the paper; black dots print
 # points = "receipt"               # or "slip" (a paper of its own), "points only" (your till prints the sale), "none"
 # long_names = "cut"               # or "wrap": names of goods over several lines
-# language = "en"                  # if receipts speak another language than the page: en, tr, de, fr or es
+# language = "en"                  # if receipts speak another language than till.toml says: en, tr, de, fr or es
 # claim_link = ""                  # what the claim code opens, like "https://shop.example/claim?receipt={reference}"
 
 # blocks = [                       # from top to bottom; leave out or move what you like

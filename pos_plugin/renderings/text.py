@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-from drivers.document import Barcode, Cut, Document, Feed, Pdf417, Qr, Text, cells, display_columns
+from drivers.document import CONTROLS, Barcode, Cut, Document, Feed, Pdf417, Qr, Text, cells, display_columns
 
 
 def as_text(document: Document, *, copy: bool = False) -> str:
@@ -30,9 +28,7 @@ def as_text(document: Document, *, copy: bool = False) -> str:
 
 def plain(text: str) -> str:
     """A text whose controls, line breaks and halves of characters are blanks: names of goods may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
+    return CONTROLS.sub(" ", text)
 
 
 def _aligned(text: str, align: str, width: int) -> str:

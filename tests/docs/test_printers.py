@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drivers.escpos import profile_names
+from drivers.simulated.printer import SimulatedPrinter
 from drivers.wires import addresses, wire_from_url
 from loyalty.toml_table import checked, read_toml
 from pos_plugin.config import Config, ConfigError
@@ -39,7 +41,26 @@ def test_every_profile_is_on_the_page() -> None:
 
 
 def test_the_programs_on_the_page_can_be_read_and_import_what_there_is() -> None:
-    (text,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    made: dict[str, object] = {}
-    exec(compile(ast.parse(text), "page", "exec"), made)  # imports, and defines a function
+    made = defined()
     assert callable(made["open_till"])
+
+
+def test_the_program_that_only_prints_says_what_became_of_it() -> None:
+    from escpos.printer import Network
+
+    with SimulatedPrinter() as printer:
+        mine = Network("127.0.0.1", printer.serve_tcp())
+        assert defined()["print_surely"](mine) == ("printed", "")
+        assert printer.receipts[0].lines[0].startswith("Hello, Größe")
+        printer.paper_out()
+        outcome, reason = defined()["print_surely"](mine)
+        assert outcome == "not printed"
+        assert "Put in a new roll" in reason
+        mine.close()
+
+
+def defined() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(compile(ast.parse(text), "page", "exec"), made)  # imports, and defines a function
+    return made
