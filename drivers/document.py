@@ -80,11 +80,15 @@ class Buzz(msgspec.Struct, frozen=True, tag="buzz", omit_defaults=True):
 Block = Text | Barcode | Qr | Pdf417 | Picture | Feed | Cut | OpenDrawer | Buzz
 
 
-class Document(msgspec.Struct, frozen=True):
-    """Blocks in print order, laid out for `width_columns` of the printer's standard font (32 on 58 mm, 42 or 48 on 80 mm)."""
+class Document(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Blocks in print order, laid out for `width_columns` of the printer's standard font (32 on 58 mm, 42 or 48 on 80 mm).
+
+    `copy_word` marks what is printed again, in the document's own language.
+    """
 
     width_columns: int
     blocks: tuple[Block, ...]
+    copy_word: str = "COPY"
 
     def text(self) -> str:
         """The text lines and what codes hold, one a line: what a person reads, and what a test compares."""
@@ -98,19 +102,17 @@ class Document(msgspec.Struct, frozen=True):
 
     def as_copy(self) -> Document:
         """The same with the word COPY above every paper that it is cut into."""
-        blocks: list[Block] = [_COPY]
+        mark = Text(self.copy_word, bold=True, double=True, align="center")
+        blocks: list[Block] = [mark]
         for place, block in enumerate(self.blocks, 1):
             blocks.append(block)
             if isinstance(block, Cut) and any(isinstance(later, Text) for later in self.blocks[place:]):
-                blocks.append(_COPY)
-        return Document(self.width_columns, tuple(blocks))
+                blocks.append(mark)
+        return Document(self.width_columns, tuple(blocks), self.copy_word)
 
     def pictures(self) -> set[str]:
         """The digests of the pictures that it names."""
         return {block.digest for block in self.blocks if isinstance(block, Picture)}
-
-
-_COPY = Text("COPY", bold=True, double=True, align="center")
 
 
 def display_columns(text: str) -> int:

@@ -516,7 +516,7 @@ def _laid_out(
                 heads = template.of_members.union(("header", "date", "blank", "reference"))
                 names = [name for name in names if name in heads]
             _put(blocks, names, parts)
-    return Document(layout.width_columns, tuple(blocks))
+    return Document(layout.width_columns, tuple(blocks), layout.say("COPY"))
 
 
 def laid_out_slip(layout: Layout, body: list[Block], at: str, reference: str) -> Document:
@@ -529,7 +529,7 @@ def laid_out_slip(layout: Layout, body: list[Block], at: str, reference: str) ->
     }
     blocks = list[Block]()
     _put(blocks, ("logo", "header", "date", "blank", "body", "blank", "footer", "reference"), parts)
-    return Document(layout.width_columns, tuple(blocks))
+    return Document(layout.width_columns, tuple(blocks), layout.say("COPY"))
 
 
 def _put(blocks: list[Block], names: Sequence[str], parts: Mapping[str, list[Block]]) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from drivers.document import display_columns
+from drivers.document import Text, decode_document, display_columns, encode_document
 from ledger.entry import Slice
 from ledger.wire import GrantItem
 from loyalty.program import Program, read_program
@@ -18,7 +18,16 @@ from offline_store import journal
 from offline_store.members import Balance
 from pos_plugin.claims import claim
 from pos_plugin.pricing import priced
-from pos_plugin.receipts import Layout, PointsShown, columns, expiry_lines, points_block, sale_receipt, wrapped
+from pos_plugin.receipts import (
+    Layout,
+    PointsShown,
+    columns,
+    expiry_lines,
+    laid_out_slip,
+    points_block,
+    sale_receipt,
+    wrapped,
+)
 from pos_plugin.returns import take_back, void
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')
@@ -310,3 +319,10 @@ def test_a_receipt_in_german() -> None:
         "Eingelöst                   -100\n"
         "40 Pkt. bis 29 Nov 2026 einlösen"
     )
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "COPY"), ("de", "KOPIE"), ("fr", "DUPLICATA"), ("tr", "KOPYA")])
+def test_a_copy_says_so_in_the_receipts_language(language: str, word: str) -> None:
+    receipt = laid_out_slip(Layout(language=language), [Text("body")], "2026-11-21T10:00", "")
+    assert receipt.as_copy().text().splitlines()[0] == word
+    assert decode_document(encode_document(receipt)) == receipt
