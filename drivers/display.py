@@ -13,7 +13,8 @@ from typing import Literal, get_args
 
 from drivers.document import display_columns
 from drivers.errors import DeviceError
-from drivers.escpos.text import CODE_PAGE, characters_of, nearest_ascii
+from drivers.escpos.code_pages import CODE_PAGE, characters_of
+from drivers.escpos.stand_ins import nearest_ascii
 from drivers.wires import Wire
 
 Dialect = Literal["escpos", "cd5220"]

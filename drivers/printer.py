@@ -25,6 +25,7 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.escpos import PULSE, RESET, Profile
 from drivers.status import (
     AutomaticStatus,
+    Block,
     FlowControl,
     Level,
     PrinterStatus,
@@ -154,6 +155,20 @@ class Printer:
         self._doubts: dict[bytes, _Job] = {}
         self._proven: list[int] = []
         self._jobs = 0
+        self._connections = 0
+        self._wanted: Callable[[Block], bool] | None = None  # which block answers the question that was put last
+        self._block: Block | None = None
+
+    @property
+    def connection(self) -> int:
+        """Which connection this is, counted from 1; 0 where none is open. On another there may be another printer."""
+        return self._connections if self._wire.is_open else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is connected, for this till alone, and nothing of a job is with it: it can be told what prints nothing."""
+        is_ours = self.answers and self._wire.is_open and not self._wire.connects_per_job
+        return is_ours and self._held is None and not self._doubts and self._question is None and self._may_send
 
     @property
     def answers(self) -> bool:
@@ -198,8 +213,11 @@ class Printer:
                 raise
         return self._status
 
-    def print(self, data: bytes, *, timeout_s: float) -> Verdict:
-        """Prints one job, whose last line is ended, and says what became of it. No trouble of a device is raised."""
+    def print(self, data: bytes, *, timeout_s: float, connection: int = 0, elsewhere: bytes = b"") -> Verdict:
+        """Prints one job, whose last line is ended, and says what became of it. No trouble of a device is raised.
+
+        `elsewhere` is printed instead where the connection has become another one: `data` may name what only one printer keeps.
+        """
         if not data:
             raise ValueError("there is nothing to print")
         deadline = self._clock() + timeout_s
@@ -210,6 +228,8 @@ class Printer:
             return _not_printed(_code(error), f"{error} {error.hint}".strip())
         if refusal is not None:
             return refusal
+        if elsewhere and connection != self.connection:
+            data = elsewhere
         verdict = self._work_on(self._job(data), deadline)
         self._end_turn()
         return verdict
@@ -286,6 +306,47 @@ class Printer:
         except DeviceError:
             self._lose()
             return _unknown("unconfirmed", "The connection broke before the drawer's sensor could say that it is open.")
+
+    def ask(self, question: bytes, is_answer: Callable[[Block], bool], *, timeout_s: float) -> Block | None:
+        """The answer of an idle printer to a question that is answered in its turn, as a block; None where none came.
+
+        An answer shows that all before it was worked off. Raises DeviceError; the connection is closed then, as after a job.
+        """
+        if not self.is_idle:
+            return None
+        deadline = self._clock() + timeout_s
+        try:
+            self._take(self._wire.read(0))
+            self._wanted, self._block = is_answer, None
+            self._send(question, deadline)
+            self._listen(deadline, lambda: self._block is not None)
+        except DeviceError:
+            self._lose()
+            raise
+        finally:
+            self._wanted = None
+        if self._block is None:
+            self._is_fresh = True  # one that does not know the question may have taken it for letters
+        else:
+            self._owed_bytes = 0
+        return self._block
+
+    def tell(self, data: bytes, *, timeout_s: float) -> bool:
+        """Sends an idle printer what prints nothing and is not answered; False where it is not idle.
+
+        Until it answers a question behind that, it may sit within it: the next job flushes that out first. Raises DeviceError.
+        """
+        if not self.is_idle:
+            return False
+        try:
+            lead = self._lead()
+            self._owed_bytes = max(self._owed_bytes, len(data))
+            self._write(lead + data, self._clock() + timeout_s)
+        except DeviceError:
+            self._lose()
+            raise
+        self._is_fresh = self._must_clear = False
+        return True
 
     def close(self) -> None:
         """Closes the wire; the next call opens it again."""
@@ -404,6 +465,7 @@ class Printer:
     def _open(self, deadline: float) -> None:
         self._lose()
         self._wire.open(self._remaining_s(deadline))
+        self._connections += 1
 
     def _lose(self) -> None:
         """Nothing of this connection is left: not its answers, nor what was still to be sent on it."""
@@ -709,6 +771,8 @@ class Printer:
                     self._has_news = True
                 case AutomaticStatus(told):
                     self._hear_automatic(PrinterStatus.from_automatic(told))
+                case Block() if self._wanted is not None and self._wanted(event):
+                    self._wanted, self._block = None, event
                 case FlowControl(ready):
                     self._may_send = ready
                 case WentOffline():

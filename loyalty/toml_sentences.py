@@ -144,12 +144,16 @@ def inside(value: Any, part: str | int) -> Any:
 def closest(word: str, words: Iterable[str]) -> str:
     """Which of the words was probably meant; '' where none is near. Longer and shorter forms are nearest.
 
+    A word of two letters is near to everything that has one of them, so only its longer forms mean it.
+
     >>> closest("Monday", ["mon", "sun"]), closest("pionts", ["points", "per"]), closest("zzz", ["points"])
     ('mon', 'points', '')
+    >>> closest("english", ["de", "en"]), closest("german", ["de", "en"]), closest("it", ["en", "tr"])
+    ('en', '', '')
     """
     known, lower = sorted(words), word.strip().lower()
     longer = [one for one in known if len(min(one, lower, key=len)) > 1 and lower.startswith(one)]
-    found = longer or difflib.get_close_matches(lower, known, n=1, cutoff=0.5)
+    found = longer or difflib.get_close_matches(lower, [one for one in known if len(one) > 2], n=1, cutoff=0.5)
     return max(longer, key=len) if longer else found[0] if found else ""
 
 

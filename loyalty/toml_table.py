@@ -84,6 +84,10 @@ def _not_toml(text: str, said: str) -> str:
         key = written.split("=")[0].strip()
         inside = ", or one in it," if "{" in written else ""
         return f"line {number}: {key}{inside} stands here a second time; leave one of them out"
+    if re.search(r"=\s*[“”„«‘’]", written):
+        return f'line {number}: a text stands in straight quotes, " and ", not in those of a word processor'
+    if said.startswith("Illegal character '\\n'") and written.count('"') % 2:
+        return f'line {number}: the quote that ends this text is missing: {written}"'
     if said.startswith("Invalid value") and (bare := re.match(r"([\w.-]+)\s*=\s*([A-Za-z/][^\"'#]*)", written)):
         return f'line {number}: a text stands in quotes: {bare[1]} = "{bare[2].strip()}"'
     return f"line {number}: this is not TOML: {said.removesuffix(place[0])}"

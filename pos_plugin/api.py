@@ -20,6 +20,7 @@ from pydantic import AfterValidator
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, profile
 from pos_plugin import activities, claims, joining, returns
+from pos_plugin.config import printer_profile
 from pos_plugin.errors import BadRequest, Conflict
 from pos_plugin.local_api import lookups, requests
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
@@ -268,6 +269,6 @@ def _idempotency_key(request: Request) -> str:
 
 def _profile(terminal: Terminal) -> Profile:
     try:
-        return profile(terminal.config.printer.profile)
+        return printer_profile(terminal.config.printer)
     except DeviceError:
         return profile()

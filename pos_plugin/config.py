@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 from pydantic import AfterValidator, Field
 
 from loyalty.toml_table import Table, TomlError, checked, read_toml
 from loyalty.words import Language
 from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
+from pos_plugin.toml_file import text_of
+
+if TYPE_CHECKING:
+    from drivers.escpos import Profile
 
 FILE = "till.toml"
 
@@ -27,6 +32,10 @@ language = "en"                    # of receipts: en, tr, de, fr or es
                                                # serial:///dev/ttyUSB0?baud=19200, ipp://localhost:631/printers/Till
 # profile = "default"                          # a name of the ESC/POS printer database
 # width_columns = 42                           # 32 on 58 mm paper, 42 or 48 on 80 mm
+# width_dots = 512                             # what the profile has wrong: the dots of the print head,
+# cut = "full"                                 # "full", "partial" or "none",
+# ideographs = "gb18030"                       # its own Chinese, Japanese or Korean letters,
+# answers = false                              # and that nothing ever comes back from it
 
 [drawer]
 # pin = 2                                      # of the printer's drawer connector: 2, or 5 for a second drawer
@@ -68,12 +77,25 @@ class Shop(Table):
     language: Language = "en"
 
 
+def _head(dots: int) -> int:
+    if dots and not 200 <= dots <= 1000:
+        raise ValueError("must be the dots of the print head, 200 to 1000 (384 on 58 mm paper, 512 or 576 on 80 mm)")
+    return dots
+
+
 class PrinterSettings(Table):
-    """`address` is a wire as `drivers.wires.wire_from_url` reads it; empty is no printer."""
+    """`address` is a wire as `drivers.wires.wire_from_url` reads it; empty is no printer.
+
+    What follows `width_columns` is what a shop knows better than the profile; "" and 0 leave it to the profile.
+    """
 
     address: str = ""
     profile: str = "default"
     width_columns: int = Field(default=42, ge=24, le=64)
+    width_dots: Annotated[int, AfterValidator(_head)] = 0
+    cut: Literal["", "full", "partial", "none"] = ""
+    ideographs: Literal["", "none", "gb18030", "shift_jis", "big5", "euc_kr"] = ""
+    answers: bool = True
 
 
 class DrawerSettings(Table):
@@ -149,12 +171,30 @@ def read_config(folder: Path) -> Config:
     """The settings in a till's folder; all defaults where there is no file. Raises ConfigError."""
     file = folder / FILE
     try:
-        text = file.read_text(encoding="utf-8")
+        text = text_of(file, ConfigError)
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(file), [f"it cannot be read: {error}"]) from error
     return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError)
+
+
+def printer_profile(set_up: PrinterSettings) -> Profile:
+    """The profile of the printer in the settings, with what the shop knows better. Raises DeviceError where there is none."""
+    from drivers.escpos import profile
+
+    known = profile(set_up.profile)
+    better: dict[str, Any] = {}
+    if set_up.width_dots:
+        # Of the paper that receipts are laid out for, whatever the profile's columns are.
+        each, rest = divmod(set_up.width_dots, set_up.width_columns)
+        better["width_dots"], better["width_columns"] = set_up.width_dots, set_up.width_columns
+        better["column_dots"] = each if not rest and each in (12, 13) else 12
+    if set_up.cut:
+        better["cut"], better["has_cutter"] = set_up.cut, set_up.cut != "none"
+    if set_up.ideographs:
+        better["ideographs"] = set_up.ideographs.removeprefix("none")
+    if not set_up.answers:
+        better["answers"] = False
+    return msgspec.structs.replace(known, **better)
 
 
 def read_layout(folder: Path, config: Config) -> tuple[Layout, Logo | None]:
@@ -176,7 +216,7 @@ def read_layout(folder: Path, config: Config) -> tuple[Layout, Logo | None]:
 def write_server_url(folder: Path, url: str) -> None:
     """Writes head office's address into the settings file, which otherwise stays as its owner wrote it."""
     file = folder / FILE
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    lines = text_of(file, ConfigError).splitlines() if file.exists() else []
     setting = f'url = "{url}"'
     at = next((index for index, line in enumerate(lines) if line.strip() == "[server]"), None)
     if at is None:

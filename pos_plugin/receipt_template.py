@@ -18,6 +18,7 @@ from pydantic import Field
 from loyalty.toml_sentences import near
 from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
 from loyalty.words import Words, text
+from pos_plugin.toml_file import text_of
 
 FILE = "receipt.toml"
 
@@ -154,11 +155,9 @@ def read_template(folder: Path, width_columns: int) -> tuple[Template, Logo | No
     """The layout in a till's folder with its logo; as it comes where there is no file. Raises TemplateError."""
     file = folder / FILE
     try:
-        written = file.read_text(encoding="utf-8")
+        written = text_of(file, TemplateError)
     except FileNotFoundError:
         return Template(), None
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(str(file), [f"it cannot be read: {error}"]) from error
     found = list[Logo]()
 
     def across(tables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -182,9 +181,12 @@ def read_logo(file: Path, width_columns: int) -> Logo | str:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        data = file.read_bytes() if file.stat().st_size <= MOST_LOGO_BYTES else b""
+        size = file.stat().st_size
+        if size > MOST_LOGO_BYTES:
+            return f"{file.name} has {-(-size // 1024)} KiB; {MOST_LOGO_BYTES // 1024} are the most: save it in black and white"
+        data = file.read_bytes()
         if not data:
-            return f"{file.name} is empty, or larger than {MOST_LOGO_BYTES // 1024} KiB"
+            return f"{file.name} is empty"
         with Image.open(file) as picture:
             kind, (width, height) = picture.format, picture.size
             if kind == "PNG" and width <= 10_000 and height <= 10_000:

@@ -20,7 +20,20 @@ from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.reward import Reward
 from loyalty.sale import LineItem, Sale
-from loyalty.words import Money, Reason, Value, Words, in_language, money, said, said_with, say, text, translated
+from loyalty.words import (
+    DECIMAL_COMMA,
+    Money,
+    Reason,
+    Value,
+    Words,
+    in_language,
+    money,
+    said,
+    said_with,
+    say,
+    text,
+    translated,
+)
 from offline_store.members import Balance
 from pos_plugin.pricing import Priced, reward_named
 from pos_plugin.quotes import TierShown
@@ -243,7 +256,7 @@ def _lines(layout: Layout, sale: Sale, priced: Priced) -> list[Block]:
     for line in sale.lines:
         name = name_of(line)
         if line.quantity_milli not in (0, 1000):
-            name = f"{quantity(line.quantity_milli)} x {name}"
+            name = f"{quantity(line.quantity_milli, layout.language)} x {name}"
         amount = layout.money(line.amount_minor)
         if wraps:
             blocks += layout.spread(name, amount, "")
@@ -415,13 +428,14 @@ def date_words(day: str, language: str = "en") -> str:
     return f"{int(day[8:])} {translated(MONTHS[int(day[5:7]) - 1], language)} {day[:4]}"
 
 
-def quantity(milli: int) -> str:
+def quantity(milli: int, language: str) -> str:
     """Thousandths as a person writes them.
 
-    >>> quantity(2000), quantity(1250), quantity(1_000_005)
-    ('2', '1.25', '1000.005')
+    >>> quantity(2000, "en"), quantity(1250, "en"), quantity(1250, "de")
+    ('2', '1.25', '1,25')
     """
-    return f"{milli // 1000}.{milli % 1000:03d}".rstrip("0").rstrip(".")
+    written = f"{milli // 1000}.{milli % 1000:03d}".rstrip("0").rstrip(".")
+    return written.replace(".", ",") if language in DECIMAL_COMMA else written
 
 
 def local(program: Program, utc: str) -> datetime:

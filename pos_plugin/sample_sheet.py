@@ -116,11 +116,12 @@ def sample_sheet(
 
 def sample_data(folder: Path, config: Config, *, drawer: bool = False, buzzer: bool = False) -> bytes:
     """The sheet as the bytes of the printer in the settings, with the shop's logo. Raises DeviceError or TemplateError."""
-    from drivers.escpos import encode, profile
+    from drivers.escpos import encode
+    from pos_plugin.config import printer_profile
     from pos_plugin.receipt_template import read_template
 
     width_columns = config.printer.width_columns
-    made = profile(config.printer.profile)
+    made = printer_profile(config.printer)
     _, logo = read_template(folder, width_columns)
     kicked = config.drawer if drawer else None
     sheet = sample_sheet(made, width_columns, logo=logo.digest if logo else "", drawer=kicked, buzzer=buzzer)
@@ -131,11 +132,10 @@ def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> 
     """Prints the sheet where no till runs. Raises StoreLocked where one does; StoreError, ConfigError, DeviceError, Conflict."""
     from contextlib import closing
 
-    from drivers.escpos import profile
     from drivers.printer import Printer
     from drivers.wires import wire_from_url
     from offline_store.store import Store
-    from pos_plugin.config import read_config
+    from pos_plugin.config import printer_profile, read_config
 
     config = read_config(folder)
     with Store.open(folder):
@@ -143,7 +143,7 @@ def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> 
             raise no_printer()
         data = sample_data(folder, config, drawer=drawer, buzzer=buzzer)
         wire = wire_from_url(config.printer.address)
-        with closing(Printer(wire, profile(config.printer.profile))) as printer:
+        with closing(Printer(wire, printer_profile(config.printer))) as printer:
             return print_sample(printer, wire, data, profile=config.printer.profile)
 
 
@@ -175,8 +175,15 @@ def print_sample(
     status = PrinterStatus()
     try:
         status = printer.status(STATUS_TIMEOUT_S)
-        if status.online is not None and wire is not None and wire.is_open:
-            maker, model = maker_and_model(wire)
+        if status.online is not None and wire is not None:
+            was_open = wire.is_open
+            if not was_open:  # shared with other tills, so it was let go after the sheet
+                wire.open(STATUS_TIMEOUT_S)
+            try:
+                maker, model = maker_and_model(wire)
+            finally:
+                if not was_open:
+                    wire.close()
     except DeviceError:
         pass  # the verdict has said it already
     return Sampled(

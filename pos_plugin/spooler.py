@@ -20,6 +20,7 @@ from drivers.status import Level, PrinterStatus, StatusChange, changes
 from offline_store import pictures, receipts
 from offline_store.receipts import PrintJob
 from offline_store.store import Store
+from pos_plugin.kept_logo import KeptLogo
 
 PRINT_TIMEOUT_S = 30.0
 SLOWEST_BYTES_PER_S = 400  # a serial line at 4800 baud; a long receipt has as much longer
@@ -52,12 +53,14 @@ class Spooler:
         changed: Callable[[PrintJob], None] = lambda job: None,
         told: Callable[[StatusChange], None] = lambda change: None,
         drawer_opens: Level = "unknown",
+        logo: KeptLogo | None = None,
     ) -> None:
         self._store = store
         self._device = device
         self._profile = profile
         self._changed = changed
         self._told = told
+        self._logo = logo
         self._drawer_opens = drawer_opens
         self._done = 0
         self._doubts: dict[
@@ -81,6 +84,8 @@ class Spooler:
             job = receipts.next_job(db, self._done)
             document = receipts.document(db, job.number) if job else None
         if job is None:
+            if self._logo is not None and not self._doubts:
+                self._logo.see_to_it()
             return False
         if document is None:
             self._mark(job, "dropped", "no_receipt", "There is no receipt to print.")
@@ -90,13 +95,20 @@ class Spooler:
             with self._store.read() as db:
                 kept = pictures.of(db, receipt.pictures())
             data = encode(receipt, self._profile, copy=job.copy, pictures=kept)
+            short = b""
+            if self._logo is not None and (stored := self._logo.stored(receipt.width_columns)):
+                short = encode(receipt, self._profile, copy=job.copy, pictures=kept, stored=stored)
         except (ValueError, msgspec.DecodeError) as error:
             # One receipt that cannot be laid out must not keep those behind it from being printed.
             self._mark(job, "dropped", "unreadable", f"This receipt cannot be printed: {error}. The sale stands.")
             return True
         if not self._store.write(lambda db: receipts.start(db, job.job)):
             return True
-        verdict = self._device.print(data, timeout_s=PRINT_TIMEOUT_S + len(data) / SLOWEST_BYTES_PER_S)
+        timeout_s = PRINT_TIMEOUT_S + len(data) / SLOWEST_BYTES_PER_S
+        if self._logo is not None and short:
+            verdict = self._logo.print(short, data, timeout_s=timeout_s)
+        else:
+            verdict = self._device.print(data, timeout_s=timeout_s)
         self._see_to_doubts()  # to print this one the printer may first have ended the one before
         match verdict.outcome:
             case Outcome.PRINTED:
@@ -166,12 +178,12 @@ class Spooler:
         self._changed(PrintJob(job.job, job.number, job.copy, state, code, reason))
 
     def _heard(self, status: PrinterStatus) -> None:
-        for change in changes(self.status, status, drawer_opens=self._drawer_opens):
-            self._told(change)
-        self.status = status
+        before, self.status = self.status, status
         self.trouble = status.sentence if status.trouble else ""
         self.trouble_code = status.trouble
         self.notice = status.sentence if status.paper == "near end" and not status.trouble else ""
+        for change in changes(before, status, drawer_opens=self._drawer_opens):
+            self._told(change)
 
     def _see_to_doubts(self) -> None:
         """Writes down what the printer has proven, and has it drop what a person has settled."""

@@ -40,13 +40,14 @@ from offline_store.store import Store
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, read_config, read_layout
+from pos_plugin.config import Config, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
+from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.quotes import Connection
 from pos_plugin.sample_sheet import Sampled
 from pos_plugin.server_link import HttpLink
@@ -121,8 +122,9 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
-        layout, logo = read_layout(store.folder, config)
-        if logo is not None:
+        self._trouble_shown = ""
+        layout, self._logo = read_layout(store.folder, config)
+        if (logo := self._logo) is not None:
             store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
         self.display: CustomerDisplay | None = None
         self._device: TillPrinter | None = None
@@ -177,16 +179,18 @@ class Terminal:
 
     def open_printer(self, device: TillPrinter | None = None) -> Spooler:
         """The spooler of the printer in the settings (or of `device`). Raises DeviceError where the settings name none."""
-        from drivers.escpos import profile
         from drivers.printer import Printer
         from drivers.wires import wire_from_url
 
-        made = profile(self.config.printer.profile)
+        made = printer_profile(self.config.printer)
         level = self.config.drawer.open_is
         opens: Level = "unknown" if level == "not wired" else level
+        kept_logo = None
         if device is None:
             self._wire = wire_from_url(self.config.printer.address)
-            device = Printer(self._wire, made, drawer_opens=opens)
+            device = owned = Printer(self._wire, made, drawer_opens=opens)
+            if self._logo is not None and made.has_stored_pictures:
+                kept_logo = KeptLogo(self.store, owned, made, self._logo, self.config.printer.width_columns, self.clock)
         self._device = device
         return Spooler(
             self.store,
@@ -195,6 +199,7 @@ class Terminal:
             changed=lambda job: self.events.happened("print"),
             told=self._printer_told,
             drawer_opens=opens,
+            logo=kept_logo,
         )
 
     def _printer_told(self, change: StatusChange) -> None:
@@ -519,18 +524,23 @@ class Terminal:
         spooler = self.spooler
         while spooler is not None and not self._stop.is_set():
             self._to_print.clear()
-            before = spooler.trouble
             try:
                 self._errands.do_all()
                 while spooler.step() and not self._stop.is_set():
                     self._errands.do_all()
+                self._show_trouble(spooler)
                 self._wait_for_printing(spooler)
             except StoreError as error:
                 # The drawer opens all the same: an errand ends this wait.
                 log.error("spooler: %s", error)
                 self._to_print.wait(SYNC_EVERY_S)
-            if spooler.trouble != before:
-                self.events.happened("printer")
+            self._show_trouble(spooler)
+
+    def _show_trouble(self, spooler: Spooler) -> None:
+        """Before a wait and after it: between the two a trouble may have ended that began in the step before."""
+        if spooler.trouble != self._trouble_shown:
+            self._trouble_shown = spooler.trouble
+            self.events.happened("printer")
 
     def _wait_for_printing(self, spooler: Spooler) -> None:
         """Until there is something to print; what the printer says by itself is heard at once, and now and then it is asked."""

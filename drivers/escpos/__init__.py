@@ -3,6 +3,7 @@
     profile    what a model can do: the printer database, and what we know better
     encoding   blocks, styles and cuts
     text       lines of Unicode: code pages, double-byte sets, and what has to be drawn
+    code_pages which characters a byte prints; stand_ins for what nobody has
     scripts    drawing what a printer has no letters for; fonts, the machine's own
     codes      QR, PDF417 and bar codes, by the printer or as a picture
     pictures   PNG files, and those that a printer keeps

@@ -41,10 +41,11 @@ def stored_picture_keys(answer: bytes) -> tuple[frozenset[bytes], bool]:
     return frozenset(keys[at : at + 2] for at in range(0, len(keys), 2)), answer[2:3] == b"A"
 
 
-def define_picture(png: bytes, key: bytes, profile: Profile) -> bytes:
+def define_picture(png: bytes, key: bytes, profile: Profile, *, width_columns: int = 0) -> bytes:
     """The bytes that make the printer keep a picture: GS ( L fn 67, above 64 KiB as GS 8 L.
 
     It takes nothing while it writes: send this alone, with the printer idle, and only when it does not have the picture.
+    `width_columns` is that of the documents that will name it, where they are laid out for other paper than the profile's.
     """
     from PIL import Image
 
@@ -52,9 +53,10 @@ def define_picture(png: bytes, key: bytes, profile: Profile) -> bytes:
 
     if len(key) != 2 or not all(0x20 <= byte <= 0x7E for byte in key):
         raise ValueError(f"a key is two bytes from 20h to 7Eh, not {key!r}")
-    picture = dots_of(png, profile.room_dots(profile.width_columns))
+    picture = dots_of(png, profile.room_dots(width_columns or profile.width_columns))
     while True:
-        size = picture.width.to_bytes(2, "little") + picture.height.to_bytes(2, "little")
+        # In whole bytes, as GS v 0 has it: centred, it stands on the same dots whichever way it is printed.
+        size = ((picture.width + 7) // 8 * 8).to_bytes(2, "little") + picture.height.to_bytes(2, "little")
         data = b"0C0" + key + b"\x01" + size + b"1" + quiet(picture.tobytes())
         is_long = len(data) > 0xFFFF
         head = b"\x1d8L" + len(data).to_bytes(4, "little") if is_long else b"\x1d(L" + len(data).to_bytes(2, "little")

@@ -6,26 +6,24 @@ the order in which a print head moves. Where neither printer nor machine has a l
 
 from __future__ import annotations
 
-import codecs
 import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from drivers.document import CONTROLS, Text, cells, display_columns
+from drivers.escpos.code_pages import ASCII_CELLS, ASCII_ONLY, page_that_lasts, set_of, set_of_pages, take
 from drivers.escpos.profile import Profile
+from drivers.escpos.stand_ins import AS_GOOD, flag, nearest_ascii
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from drivers.escpos.scripts import Flush
 
-CODE_PAGE = b"\x1bt"  # ESC t n
 KANJI_ON = b"\x1c&"  # FS &: bytes from 0x80 on are taken in pairs
 KANJI_OFF = b"\x1c."  # FS .
 SHIFT_JIS = b"\x1cC\x01"  # FS C 1: Japanese printers begin with JIS
@@ -76,18 +74,18 @@ def encode_texts(lines: list[Text], profile: Profile) -> Iterator[bytes]:
     if all(map(_is_plain, texts)):
         yield from (text.encode("ascii") + b"\n" for text in texts)
         return
-    set_ = _set_of(profile)
+    set_ = set_of(profile)
     composed = [
         (Letters(line.text),) if set_.unturned.issuperset(line.text) else compose(line, profile) for line in lines
     ]
     pages = set_.pages
     ahead = [piece.text for pieces in composed for piece in pieces if isinstance(piece, Letters)]
-    page = _ASCII_ONLY  # which page ESC @ selects is a setting of the printer: unknown
+    page = ASCII_ONLY  # which page ESC @ selects is a setting of the printer: unknown
     done, in_pairs = 0, False
     pairs_on = SHIFT_JIS + KANJI_ON if profile.ideographs == "shift_jis" else KANJI_ON
     for pieces in composed:
         if len(pieces) == 1 and isinstance(pieces[0], Letters) and not in_pairs:
-            taken, rest = _take(pieces[0].text, page)
+            taken, rest = take(pieces[0].text, page)
             if not rest:
                 done += 1
                 yield taken + b"\n"
@@ -107,10 +105,10 @@ def encode_texts(lines: list[Text], profile: Profile) -> Iterator[bytes]:
                 out.append(KANJI_OFF)
                 in_pairs = False
             while rest:
-                taken, rest = _take(rest, page)
+                taken, rest = take(rest, page)
                 out.append(taken)
                 if rest:
-                    page = _page_that_lasts(pages, itertools.chain((rest,), itertools.islice(ahead, done, None)))
+                    page = page_that_lasts(pages, itertools.chain((rest,), itertools.islice(ahead, done, None)))
                     assert rest[0] in page.characters, "every character is in a page, or was replaced"
                     out.append(page.select)
         if not pieces or not (isinstance(pieces[-1], Drawn) and pieces[-1].ends_line):
@@ -124,105 +122,6 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-# Code pages.
-
-
-class _Page(msgspec.Struct, frozen=True):
-    select: bytes
-    characters: frozenset[str]
-    encoding_map: Any
-
-
-class _Set(msgspec.Struct, frozen=True):
-    """What a printer prints of itself. `unturned` is all of one byte that stands from left to right."""
-
-    pages: tuple[_Page, ...]
-    one_byte: frozenset[str]
-    unturned: frozenset[str]
-
-
-@cache
-def characters_of(codec: str) -> dict[str, int]:
-    """The characters above ASCII that one byte of the code page shows, where bytes stand in the order of reading."""
-    return {character: byte for character, byte in _characters(codec).items() if not _is_hebrew(character)}
-
-
-@cache
-def _characters(codec: str) -> dict[str, int]:
-    """The characters above ASCII that one byte of the code page prints by itself, and that byte.
-
-    Left out: pages whose lower half is not ASCII, what joins its neighbours or is set on another letter (the printer would put it
-    in the wrong place), controls, and the no-break space, which some printers show as a box.
-    """
-    try:
-        if bytes(range(0x20, 0x7F)).decode(codec) != "".join(map(chr, range(0x20, 0x7F))):
-            return {}
-    except (LookupError, UnicodeDecodeError):
-        return {}
-    found: dict[str, int] = {}
-    for byte in range(0xFF, 0x7F, -1):
-        character = bytes([byte]).decode(codec, "ignore")
-        if len(character) == 1 and character > "\xa0" and not _is_placed_by_script(character):
-            found[character] = byte
-    return found
-
-
-def _is_placed_by_script(character: str) -> bool:
-    if unicodedata.bidirectional(character) in ("R", "AL"):
-        return not _is_hebrew(character)
-    return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cc", "Cf", "Co", "Zs", "Zl", "Zp")
-
-
-def _is_hebrew(character: str) -> bool:
-    """Its letters stand side by side, each by itself, once they are turned round."""
-    return "\u05d0" <= character <= "\u05ea"
-
-
-_ASCII_ONLY = _Page(b"", frozenset(), codecs.charmap_build("".join(map(chr, range(0x80))) + "\ufffe" * 0x80))
-_ASCII_CELLS = frozenset(map(chr, range(0x20, 0x7F)))
-
-
-def _set_of(profile: Profile) -> _Set:
-    return _set(tuple(profile.code_pages.items()))
-
-
-@lru_cache(maxsize=16)
-def _set(code_pages: tuple[tuple[str, int], ...]) -> _Set:
-    """The pages in the order of their numbers (the lower ones are the ones most printers really have), and all they can print."""
-    pages = []
-    for codec, number in sorted(code_pages, key=lambda item: item[1]):
-        table = [*map(chr, range(0x80)), *["\ufffe"] * 0x80]
-        for character, byte in _characters(codec).items():
-            table[byte] = character
-        encoding_map = codecs.charmap_build("".join(table))
-        pages.append(_Page(CODE_PAGE + bytes([number]), frozenset(_characters(codec)), encoding_map))
-    one_byte = _ASCII_CELLS.union(*(page.characters for page in pages))
-    return _Set(tuple(pages), one_byte, frozenset(c for c in one_byte if not _is_hebrew(c)))
-
-
-def _take(text: str, page: _Page) -> tuple[bytes, str]:
-    """As much of the text as the page has, as bytes; and the rest."""
-    try:
-        return codecs.charmap_encode(text, "strict", page.encoding_map)[0], ""
-    except UnicodeEncodeError as error:
-        return codecs.charmap_encode(text[: error.start], "strict", page.encoding_map)[0], text[error.start :]
-
-
-def _page_that_lasts(pages: tuple[_Page, ...], texts: Iterable[str]) -> _Page:
-    for text in texts:
-        for character in _BEYOND_ASCII.findall(text):
-            fitting = tuple(page for page in pages if character in page.characters)
-            if not fitting:
-                return pages[0]
-            pages = fitting
-        if len(pages) == 1:
-            break
-    return pages[0]
-
-
-_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
-
-
 # A line that is not all letters of code pages.
 
 
@@ -231,7 +130,7 @@ def _composed(
     text: str, look: tuple[bool, bool, bool, bool], align: str, profile_key: tuple[Any, ...]
 ) -> tuple[Piece, ...]:
     code_pages, ideographs, column_dots, has_raster, has_column_image = profile_key
-    set_ = _set(code_pages)
+    set_ = set_of_pages(code_pages)
     text = unicodedata.normalize("NFC", text)
     pieces = _in_visual_order(text, set_.one_byte, ideographs, align, has_raster or has_column_image)
     is_double = look[1]
@@ -398,7 +297,7 @@ def _left_to_right_run(
 
 def _kind(cell: str, columns: int, one_byte: frozenset[str], ideographs: str, can_draw: bool) -> str:
     """How a cell comes on paper: letter, pair, drawn, joined (drawn with its neighbours) or stand-in."""
-    if cell in _ASCII_CELLS:
+    if cell in ASCII_CELLS:
         return "letter"
     from_page = len(cell) == 1 and cell in one_byte
     if not can_draw:
@@ -412,7 +311,7 @@ def _kind(cell: str, columns: int, one_byte: frozenset[str], ideographs: str, ca
         return "letter"
     if columns == 2 and _is_pair(cell, ideographs):
         return "pair"
-    return "stand-in" if cell in _AS_GOOD or _flag(cell) or not scripts.can_draw(cell) else "drawn"
+    return "stand-in" if cell in AS_GOOD or flag(cell) or not scripts.can_draw(cell) else "drawn"
 
 
 def _is_pair(cell: str, ideographs: str) -> bool:
@@ -510,46 +409,6 @@ def _whole_line(pieces: list[Piece | _Run], text: str, look: tuple[bool, bool, b
     return Drawn(raster(spaced.convert("1")), ends_line=True)
 
 
-# Stand-ins: what neither the printer nor this machine has.
-
-
 def _stand_in(run: _Run) -> Letters:
     found = cells(run.text)
     return Letters("".join(nearest_ascii(cell) for cell, _ in (reversed(found) if run.right_to_left else found)))
-
-
-@lru_cache(maxsize=4096)
-def nearest_ascii(cell: str) -> str:
-    """As many columns of ASCII as the cell takes, so that what stands after it stays where it was laid out.
-
-    A control becomes a blank: names of goods come from databases, and may hold anything.
-    """
-    columns = display_columns(cell)
-    if not columns:
-        return ""
-    near = _flag(cell) or _LOOKS_LIKE.get(cell[0]) or _plain(cell)
-    return (near if near.isprintable() else "")[:columns].ljust(columns) if near else "?" * columns
-
-
-def _plain(cell: str) -> str:
-    if cell.isspace() or CONTROLS.match(cell):
-        return " "
-    return unicodedata.normalize("NFKD", cell).encode("ascii", "ignore").decode()
-
-
-def _flag(cell: str) -> str:
-    """A flag is two letters of a country."""
-    if len(cell) == 2 and all("\U0001f1e6" <= half <= "\U0001f1ff" for half in cell):
-        return "".join(chr(ord(half) - 0x1F1E6 + ord("A")) for half in cell)
-    return ""
-
-
-_LOOKS_LIKE = dict(
-    zip("‐‑‒–—―−‘’‚‛“”„‹›«»•·×ıłŁøØđĐðÐßæœÆŒþÞ€", "-------''''\"\"\"<><>**xilLoOdDdDsaoAOtTE", strict=True)
-)
-# Where ASCII says the same: marks, blanks, letters that are ASCII's but wide, and controls.
-_AS_GOOD = frozenset(
-    "‐‑‒–—―−‘’‚‛“”„‹›…\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-    + "".join(map(chr, range(0xFF01, 0xFF5F)))
-    + "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
-)

@@ -70,6 +70,7 @@ class Electronics:
         has_process_id: bool,
         has_asb: bool,
         kept_receipts: int,
+        serial: str,
     ) -> None:
         self.paper = paper
         self.mechanics = mechanics
@@ -84,6 +85,7 @@ class Electronics:
 
         self._clock = clock
         self._two_byte: TwoByte = two_byte
+        self._serial = serial
         self._has_process_id = has_process_id
         self._has_asb = has_asb
         self._parser = Parser()
@@ -248,7 +250,7 @@ class Electronics:
         self.buzzes += 1
 
     def _answer_identity(self, parameters: bytes) -> None:
-        self._answer(identity(parameters[0], self._two_byte))
+        self._answer(identity(parameters[0], self._two_byte, self._serial))
 
     def _response(self, parameters: bytes) -> None:
         """GS ( H: function 48 is the process id, function 49 the offline response."""

@@ -233,6 +233,7 @@ _CONTROL_NAMES: Final = {
 
 _SINGLE: Final = {
     0x00: Command("NUL"),
+    0x06: Command("ACK"),
     0x07: Command("BEL"),
     0x09: Command("HT"),
     0x0A: Command("LF"),

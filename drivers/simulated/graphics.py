@@ -43,13 +43,13 @@ class _Store:
         if _is_key(key) and len(picture.rows) <= rest:
             self.pictures[key] = picture
 
-    def keys_answer(self, identifier: bytes) -> bytes:
+    def keys_answers(self, identifier: bytes) -> list[bytes]:
         keys = sorted(self.pictures)
         blocks = [keys[at : at + _KEYS_A_BLOCK] for at in range(0, len(keys), _KEYS_A_BLOCK)] or [[]]
         more = [b"\x41"] * (len(blocks) - 1) + [b"\x40"]
-        return b"".join(
+        return [
             b"\x37" + identifier + mark + b"".join(block) + b"\x00" for mark, block in zip(more, blocks, strict=True)
-        )
+        ]
 
 
 class Graphics:
@@ -63,6 +63,7 @@ class Graphics:
         self._download = _Store(DOWNLOAD_BYTES)
         self._downloaded: Dots | None = None  # GS *
         self._buffer: Dots | None = None
+        self._blocks: list[bytes] = []  # of a list that the client takes block by block
 
     def command(self, parameters: bytes) -> Outcome:
         """GS ( L and GS 8 L, after their length: m fn and the rest."""
@@ -86,10 +87,15 @@ class Graphics:
             return self._stored(self._download, b"\x73", function - 80, rest)
         return _NOTHING
 
+    def next_block(self) -> Outcome:
+        """ACK, after a block of a list that says more follow."""
+        return Outcome(answer=self._blocks.pop(0)) if self._blocks else _NOTHING
+
     def _stored(self, store: _Store, identifier: bytes, function: int, rest: bytes) -> Outcome:
         """Functions 64 to 69 for NV, 80 to 85 for download: list, delete all, delete one, define by rows or columns, print."""
         if function == 0 and rest == b"KC":
-            return Outcome(answer=store.keys_answer(identifier))
+            self._blocks = store.keys_answers(identifier)
+            return self.next_block()
         if function == 1 and rest == b"CLR":
             store.pictures.clear()
         elif function == 2:

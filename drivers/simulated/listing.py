@@ -239,6 +239,7 @@ _QUESTIONS: Final = {1: "printer", 2: "offline causes", 3: "errors", 4: "paper"}
 _MEANINGS: Final[dict[str, str | Callable[[bytes], str]]] = {
     **_DIALECT_COMMANDS,
     "NUL": "nothing",
+    "ACK": "takes the next block of a list",
     "BEL": "buzzer, or drawer on old printers",
     "HT": "to the next tab",
     "LF": "print the line",

@@ -16,7 +16,7 @@ from typing import Final
 from drivers.simulated.bar_codes import NAMES as BAR_CODE_NAMES
 from drivers.simulated.bar_codes import bar_widths
 from drivers.simulated.escpos_parser import Command, Item, Text
-from drivers.simulated.graphics import Graphics, bit_image, by_columns, raster_image
+from drivers.simulated.graphics import Graphics, Outcome, bit_image, by_columns, raster_image
 from drivers.simulated.modes import AT_LINE_START, COMMANDS, Modes, u16
 from drivers.simulated.page import PageMode
 from drivers.simulated.pieces import (
@@ -273,7 +273,13 @@ class Paper:
         self._graphics_command(parameters[4:])
 
     def _graphics_command(self, parameters: bytes) -> None:
-        picture, answer = self._graphics.command(parameters)
+        self._graphics_outcome(self._graphics.command(parameters))
+
+    def _next_block(self, _: bytes) -> None:
+        self._graphics_outcome(self._graphics.next_block())
+
+    def _graphics_outcome(self, outcome: Outcome) -> None:
+        picture, answer = outcome
         self._print_dots(picture)
         if answer:
             self.answers.append(answer)
@@ -406,6 +412,7 @@ _ACTIONS: Final[dict[str, Callable[[Paper, bytes], None]]] = {
     "GS /": Paper._downloaded_image,
     "GS ( L": Paper._graphics_u16,
     "GS 8 L": Paper._graphics_u32,
+    "ACK": Paper._next_block,
     "GS ( k": Paper._symbol,
     "GS k": Paper._bar_code,
     "ESC L": Paper._enter_page,

@@ -54,6 +54,7 @@ class SimulatedPrinter:
         drawer_sensor: DrawerSensor = "high when open",
         drawer_pin: Literal[2, 5] = 2,
         kept_receipts: int = KEPT_RECEIPTS,
+        serial: str = "SIMULATED",
         clock: Callable[[], float] = time.monotonic,
         on_change: Callable[[], None] | None = None,
     ) -> None:
@@ -73,6 +74,7 @@ class SimulatedPrinter:
             has_process_id=has_process_id,
             has_asb=has_asb,
             kept_receipts=kept_receipts,
+            serial=serial,
         )
         self._is_stalled = False
         self._has_sent_xoff = False

@@ -73,7 +73,7 @@ def sensor_status(n: int, mechanics: Mechanics) -> bytes | None:
     return bytes([mechanics.drawer.pin_3_is_high]) if n in (2, 0x32) else None
 
 
-def identity(n: int, two_byte: TwoByte = "") -> bytes | None:
+def identity(n: int, two_byte: TwoByte = "", serial: str = "SIMULATED") -> bytes | None:
     """The answer to GS I n: a byte for 1 to 3 (model, type, version), a block for what Epson calls information A and B."""
     kind = _HAS_CUTTER | _HAS_TWO_BYTES * bool(two_byte)
     one_byte = {1: 0x20, 2: kind, 3: 0x01}.get(n - 48 if 49 <= n <= 51 else n)
@@ -81,7 +81,7 @@ def identity(n: int, two_byte: TwoByte = "") -> bytes | None:
         return bytes([one_byte])
     if n == 33:
         return b"\x3d\x21" + bytes([_FIXED | kind, _FIXED]) + b"\x00"
-    texts = {65: b"1.00", 66: MAKER, 67: MODEL, 68: b"SIMULATED", 69: _TWO_BYTE_FONTS[two_byte]}
+    texts = {65: b"1.00", 66: MAKER, 67: MODEL, 68: serial.encode(), 69: _TWO_BYTE_FONTS[two_byte]}
     return b"\x5f" + texts[n] + b"\x00" if n in texts else None
 
 

@@ -63,7 +63,6 @@ class UsbPlug:
         # What the system and the printer are made to do.
         self.is_denied = False
         self.device_id = DEVICE_ID
-        self.speaks_first_edition = False  # of the class: SOFT_RESET to the recipient "other"
         self.sends_empty_packets = False
         self.halted_endpoint: int | None = None
         # What happened.
@@ -307,7 +306,7 @@ class SimulatedUsb(IBackend):  # type: ignore[misc]
             case 0xA1, 1:
                 is_out = plug.printer.state()["paper"] == "out"
                 answer = bytes([0x30 if is_out else 0x18])
-            case 0x21 | 0x23, 2 if plug.speaks_first_edition == (bmRequestType == 0x23):
+            case 0x21 | 0x23, 2:  # SOFT_RESET, and as the class's first edition had it
                 plug.soft_resets.append(bmRequestType)
                 with plug.printer.hands():
                     plug.unread.clear()

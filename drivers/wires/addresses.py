@@ -29,15 +29,24 @@ def wire_from_url(url: str) -> Wire:
     >>> wire_from_url("serial:///dev/ttyUSB0?baud=19200&flow=xonxoff").name
     'serial:///dev/ttyUSB0?baud=19200'
     """
+    why = ""
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         made = FORMS[parts.scheme](parts, options)
-    except (KeyError, ValueError):  # an unknown scheme, a number that is none, an option that is none
+        if made is not None and options:
+            why = f" {parts.scheme}:// has no option {', '.join(options)}."
+    except _WrongChoice as wrong:
+        made, why = None, f" {wrong}"
+    except (KeyError, ValueError):  # an unknown scheme, a number that is none
         made = None
     if made is None or options:
-        raise DeviceError(f"{url!r} is not the address of a printer.", hint=_EXAMPLES)
+        raise DeviceError(f"{url!r} is not the address of a printer.{why}", hint=_EXAMPLES)
     return made
+
+
+class _WrongChoice(Exception):
+    """An option says what it cannot say."""
 
 
 # Each takes the options that it knows out of `options`; those that are left make the address wrong.
@@ -52,10 +61,13 @@ def _tcp(parts: SplitResult, options: dict[str, str]) -> Wire | None:
 
 def _serial(parts: SplitResult, options: dict[str, str]) -> Wire | None:
     path = parts.netloc or parts.path  # serial://COM3 on Windows
-    baudrate = int(options.pop("baud", "9600"))
+    baud = options.pop("baud", "9600")
+    if not baud.isdecimal() or not int(baud):
+        raise _WrongChoice(f"baud is the speed, a number like 9600, not {baud!r}.")
+    baudrate = int(baud)
     flow = _choice(options, "flow", {flow: flow for flow in ("none", "xonxoff", "rtscts", "dtrdsr")})
     parity = _choice(options, "parity", {parity: parity for parity in ("none", "even", "odd")})
-    if not path.strip("/") or baudrate <= 0:
+    if not path.strip("/"):
         return None
     return SerialWire(
         path, baudrate, xonxoff=flow == "xonxoff", rtscts=flow == "rtscts", dsrdtr=flow == "dtrdsr", parity=parity
@@ -90,7 +102,10 @@ def _file(parts: SplitResult, options: dict[str, str]) -> Wire | None:
 
 def _choice(options: dict[str, str], key: str, choices: dict[str, Any]) -> Any:
     """What an option says; the first of the choices where it says nothing."""
-    return choices[options.pop(key, next(iter(choices)))]
+    said = options.pop(key, next(iter(choices)))
+    if said not in choices:
+        raise _WrongChoice(f"{key} is {' or '.join(choices)}, not {said!r}.")
+    return choices[said]
 
 
 FORMS: dict[str, Callable[[SplitResult, dict[str, str]], Wire | None]] = {

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import select
+import stat
 import sys
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
@@ -52,6 +53,12 @@ class LinePrinterWire:
             self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
             raise _open_error(self._path, error) from error
+        if not stat.S_ISCHR(os.fstat(self._fd).st_mode):
+            self.close()
+            hint = (
+                "Write the one that pos-plugin doctor lists, like lp:///dev/usb/lp0; a file for tests is file:///path."
+            )
+            raise DeviceError(f"{self._path} is no printer device.", hint=hint)
         self._answers = True
         try:
             forgotten = 0

@@ -14,7 +14,6 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.wires.polled import read_some, write_all
 from drivers.wires.protocol import WriteBroken, broken, lost, stalled
 
-Flow = Literal["none", "xonxoff", "rtscts", "dtrdsr"]
 Parity = Literal["none", "even", "odd"]
 
 _PIECE_BYTES = 64  # between two looks at DSR, and on Windows between two looks at the clock
@@ -201,6 +200,8 @@ def open_error(path: str, error: Exception) -> DeviceError:
         return DeviceDenied(f"This user may not open {path}.", hint=hint)
     if isinstance(error, ValueError):
         return DeviceError(f"The port {path} does not take these settings.", hint="Check the speed in the address.")
+    if "Inappropriate ioctl" in text:  # pyserial hands on no number here
+        return DeviceError(f"{path} is no serial port.", hint="Write the one that pos-plugin doctor lists.")
     hint = "Plug the printer in, switch it on, and check the port's name."
     return DeviceAbsent(f"There is no printer port {path}.", hint=hint)
 

@@ -137,10 +137,7 @@ class TcpWire:
         if self._connects_per_job:
             hint = "Another till prints, or the printer is off; the receipt waits."
             return DeviceBusy(f"The printer at {self.name} refused every connection.", hint=hint)
-        hint = (
-            "Check that it is switched on, and that no other program or till is connected to it: most printers serve one at "
-            "a time. For a printer of several tills write ?connect=job behind the address at each of them."
-        )
+        hint = "Check that it is switched on, and that no other program or till is connected to it: most serve one at a time."
         return DeviceAbsent(f"The printer at {self.name} refused the connection.", hint=hint)
 
     def _opened(self) -> socket.socket:

@@ -175,18 +175,6 @@ class UsbWire:
         answer = self._asked(0xA1, 1, 0, interface.number, 1, timeout_s)
         return answer[0] if answer else 0
 
-    def soft_reset(self, timeout_s: float = _REQUEST_S) -> None:
-        """SOFT_RESET: drops what the printer has buffered, and clears its pipes. Never sent by the wire itself.
-
-        Sent to the interface, and where that is refused to the device's "other" recipient, as the class's first edition had
-        it, which printers of that time still expect.
-        """
-        _, interface = self._opened()
-        try:
-            self._asked(0x21, 2, 0, interface.number, 0, timeout_s)
-        except DeviceError:
-            self._asked(0x23, 2, 0, interface.number, 0, timeout_s)
-
     def _asked(self, kind: int, request: int, value: int, index: int, length: int, timeout_s: float) -> bytes:
         import usb.core
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from contextlib import suppress
@@ -135,6 +136,7 @@ def _listen(printer: SimulatedPrinter, stop: Any) -> None:
 
 
 def _save_receipts(printer: SimulatedPrinter, folder: Path, changed: threading.Event, ended: threading.Event) -> None:
+    earlier = _last_number(folder)
     saved = 0
     while not ended.is_set():
         changed.wait(0.5)  # and not for ever: Windows would not hear Ctrl-C
@@ -142,7 +144,13 @@ def _save_receipts(printer: SimulatedPrinter, folder: Path, changed: threading.E
         total = printer.printed_total
         for receipt in printer.receipts[-(total - saved) :] if total > saved else []:
             saved += 1
-            typer.echo(_save(receipt, folder / f"receipt-{saved:05}.png"))
+            typer.echo(_save(receipt, folder / f"receipt-{earlier + saved:05}.png"))
+
+
+def _last_number(folder: Path) -> int:
+    """Of the pictures of earlier days, which stay."""
+    numbers = (re.fullmatch(r"receipt-(\d{5,})", file.stem) for file in folder.glob("receipt-*.png"))
+    return max((int(number[1]) for number in numbers if number), default=0)
 
 
 def _save(receipt: PrintedReceipt, picture: Path) -> str:

@@ -20,9 +20,11 @@ def add_to(app: typer.Typer) -> None:
 
 def check(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """Find what is wrong with receipt.toml: every problem at once, with its line."""
+    from offline_store.store import Store
     from pos_plugin.config import read_config
     from pos_plugin.receipt_template import FILE, TemplateError, read_template
 
+    Store.open_for_reading(store).close()  # a folder whose name is mistyped has nothing wrong in it, either
     width = read_config(store).printer.width_columns
     problems: list[str] = []
     try:
@@ -62,12 +64,11 @@ def preview(
     """Show a sample receipt under this till's programme and layout. Nothing is recorded or printed."""
     from dataclasses import replace
 
-    from drivers.escpos import profile
     from loyalty.words import LANGUAGES
     from offline_store import settings
     from offline_store.store import Store
     from pos_plugin import renderings
-    from pos_plugin.config import read_config, read_layout
+    from pos_plugin.config import printer_profile, read_config, read_layout
     from pos_plugin.receipt_sample import SLIPS, sample_receipt, sample_slip
 
     if slip and slip not in SLIPS:
@@ -88,10 +89,10 @@ def preview(
     pictures = {logo.digest: logo.png} if logo else {}
     title = layout.shop or "Receipt"
     if png is not None:
-        printer = profile(config.printer.profile)
+        printer = printer_profile(config.printer)
         png.write_bytes(renderings.as_png(document, printer, copy=copy, pictures=pictures))
     if pdf is not None:
-        printer = profile(config.printer.profile)
+        printer = printer_profile(config.printer)
         pdf.write_bytes(renderings.as_pdf(document, printer, title=title, copy=copy, pictures=pictures))
     if html is not None:
         made = renderings.as_html(document, title=title, language=layout.language, copy=copy, pictures=pictures)

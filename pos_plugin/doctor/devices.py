@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def printer(till: Till) -> Iterator[Finding]:
     from drivers.errors import DeviceError
-    from drivers.escpos import profile
     from drivers.printer import Printer
     from drivers.wires import wire_from_url
+    from pos_plugin.config import printer_profile
 
     if till.config is None or till.is_running:
         return
@@ -27,7 +27,7 @@ def printer(till: Till) -> Iterator[Finding]:
         yield Finding("Printer", True, "none is set up (address under [printer] in till.toml)")
         return
     try:
-        made = profile(set_up.profile)
+        made = printer_profile(set_up)
         wire = wire_from_url(set_up.address)
         if not wire.answers or not made.answers:
             yield _one_way(till, wire)

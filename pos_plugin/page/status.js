@@ -64,9 +64,9 @@ function drawQuestions(jobs) {
   if ($("#prints").dataset.shown === shown) return;
   $("#prints").dataset.shown = shown;
   fill($("#prints"), jobs.map((job) =>
-    h("div", { class: "banner ask" },
+    h("div", { class: "banner ask", title: job.reason }, // what the printer said then; how it is now stands above
       h("b", { "aria-hidden": "true" }, "?"),
-      h("span", {}, h("strong", {}, question(job)), ` Receipt ${job.reference}. ${job.reason}`),
+      h("span", {}, h("strong", {}, question(job)), ` Receipt ${job.reference}.`),
       answers(job))));
 }
 

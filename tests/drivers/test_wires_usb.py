@@ -401,16 +401,6 @@ def test_a_printer_says_what_it_is_and_how_its_port_is(wire: UsbWire, plug: UsbP
         wire.device_id()
 
 
-@pytest.mark.parametrize(("speaks_first_edition", "kind"), [(False, 0x21), (True, 0x23)])
-def test_a_soft_reset_is_understood_in_both_editions_of_the_class(
-    speaks_first_edition: bool, kind: int, wire: UsbWire, plug: UsbPlug
-) -> None:
-    plug.speaks_first_edition = speaks_first_edition
-    wire.open()
-    wire.soft_reset()
-    assert plug.soft_resets == [kind]
-
-
 # The far end is as libusb is, on which all of the above rests.
 
 

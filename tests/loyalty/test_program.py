@@ -101,15 +101,16 @@ def test_every_problem_is_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
+    ("text", "told"),
     [
-        ('name = "points\nversion = 3\n', 1),  # the closing quotation mark
-        ('name = "points"\nversion 3\n', 2),
+        ('name = "points\nversion = 3\n', 'line 1: the quote that ends this text is missing: name = "points"'),
+        ("name = “points”\n", "line 1: a text stands in straight quotes"),
+        ('name = "points"\nversion 3\n', "line 2: this is not TOML: "),
     ],
 )
-def test_what_is_not_toml_is_told_with_its_line(text: str, line: int) -> None:
+def test_what_is_not_toml_is_told_with_its_line(text: str, told: str) -> None:
     (found,) = problems(text)
-    assert found.startswith(f"line {line}: this is not TOML: ")
+    assert found.startswith(told)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,21 @@ def test_each_receipt_is_saved_and_told_in_a_line(simulation: Simulation, folder
     assert simulation.end() == 0
 
 
+def test_the_pictures_of_another_day_stay(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "receipt-00007.png").write_bytes(b"of yesterday")
+    (folder / "receipt-of-mine.png").write_bytes(b"of another program")
+    simulation = Simulation("--pictures", folder)
+    try:
+        simulation.prints(RECEIPT)
+        assert simulation.says().startswith(f"{folder / 'receipt-00008.png'} ")
+        assert simulation.end() == 0
+    finally:
+        simulation.process.kill()
+        simulation.process.communicate()
+    assert (folder / "receipt-00007.png").read_bytes() == b"of yesterday"
+
+
 def test_it_serves_a_serial_line_as_well(simulation: Simulation) -> None:
     path = simulation.greeting.partition(" and ")[2].partition(";")[0]
     with Path(path).open("wb", buffering=0) as terminal:

@@ -169,6 +169,14 @@ def test_what_people_write_wrongly_is_answered_with_what_they_meant(till: Path, 
     assert told in one.found
 
 
+def test_settings_of_a_windows_editor_are_read_and_another_encoding_is_named(till: Path) -> None:
+    settings = '[shop]\nheader = ["Bäckerei"]\n'
+    (till / "till.toml").write_bytes(settings.encode("utf-8-sig"))
+    assert found(till, "Settings").ok
+    (till / "till.toml").write_bytes(settings.encode("cp1252"))
+    assert "line 2: this is no UTF-8; save it as UTF-8" in found(till, "Settings").found
+
+
 # Where the journal is broken, among more entries than are looked at.
 @pytest.mark.parametrize(
     ("sql", "told"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drivers.simulated.printer import SimulatedPrinter
+from pos_plugin import terminal as terminal_module
 
 CARD = "2900000000018"
 OTHER_CARD = "2900000000025"
@@ -364,6 +365,22 @@ def test_a_sale_is_printed_and_the_state_says_so(serve) -> None:
         assert printer.receipts[0].lines[-2].strip() == f"Receipt {done['reference']}" or any(
             done["reference"] in line for line in printer.receipts[0].lines
         )
+
+
+def test_who_listens_hears_that_a_trouble_is_over(serve, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(terminal_module, "LOOK_EVERY_S", terminal_module.LISTEN_EVERY_S)
+    with serve(
+        printer={"address": f"file://{tmp_path / 'paper.bin'}"}
+    ) as served:  # says nothing: each print is unknown
+        served.terminal.start()
+        events, spooler = served.terminal.events, served.terminal.spooler
+        number, heard = events.number, list[str]()
+        served.sell("1")
+        while not any(heard) or heard[-1]:
+            came = events.after(number, 10.0)
+            assert came, f"the last that was to be heard of is still {heard[-1:]}"
+            number = came[-1].number
+            heard.append(spooler.trouble)
 
 
 # -- what is not understood

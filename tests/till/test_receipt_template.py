@@ -433,7 +433,7 @@ def test_a_logo_is_named_by_its_digest_and_kept_once_in_the_tills_file(till, tmp
         ("words.png", b"not a picture", "is no PNG that can be read"),
         ("half.png", png(400, 300)[:60], "is no PNG that can be read"),
         ("empty.png", b"", "is empty"),
-        ("huge.png", b"\x89PNG" + bytes(300 * 1024), "larger than 256 KiB"),
+        ("huge.png", b"\x89PNG" + bytes(300 * 1024), "has 301 KiB; 256 are the most: save it in black and white"),
     ],
 )
 def test_a_picture_that_cannot_be_printed_is_refused_in_words(

@@ -65,6 +65,14 @@ def test_for_programs_it_says_the_same_as_json(alone: Path) -> None:
     assert said["paper"] == "ok"
 
 
+def test_a_printer_of_several_tills_says_what_it_is_and_is_let_go(alone: Path, printer: SimulatedPrinter) -> None:
+    settings = alone / "till.toml"
+    settings.write_text(settings.read_text().replace('"\n', '?connect=job"\n'))
+    code, text = typed("--store", str(alone), "--json")
+    assert (code, json.loads(text)["model"]) == (0, "TM-T88V")
+    assert printer.wait_until(lambda: not printer.state()["connected"])
+
+
 def test_the_drawer_opens_only_where_it_is_asked_to(alone: Path, printer: SimulatedPrinter) -> None:
     typed("--store", str(alone), "--drawer")
     assert printer.drawer_kicks == 1
