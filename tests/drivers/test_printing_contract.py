@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from far_ends import PrintServer
 
 from drivers.document import Barcode, Cut, Document, Feed, Qr, Text
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
@@ -891,3 +892,69 @@ def test_a_wire_that_never_answers_takes_each_receipt_once_and_says_that_nobody_
         assert [len([line for line in one.lines if FIRST_LINE in line]) for one in far.receipts] == [1, 1]
     missing = Printer(FileWire(str(tmp_path / "none" / "printer")), PROFILE)
     assert missing.print(ORIGINAL, timeout_s=TIMEOUT_S).outcome is Outcome.NOT_PRINTED
+
+
+# A queue of a print server. What it hands on is on paper; it never says so, and may refuse.
+
+
+def queue_does(**ways: object) -> Callable[[PrintServer], None]:
+    def act(server: PrintServer) -> None:
+        for name, value in ways.items():
+            setattr(server, name, value)
+
+    return act
+
+
+QUEUE_FAULTS: dict[str, tuple[Callable[[PrintServer], object], Outcome]] = {
+    "nothing": (queue_does(), Outcome.UNKNOWN),
+    "it takes no jobs": (queue_does(is_accepting=False), Outcome.NOT_PRINTED),
+    "it is stopped": (queue_does(printer_state=5), Outcome.NOT_PRINTED),
+    "it refuses the job": (queue_does(job_status=0x0402), Outcome.NOT_PRINTED),
+    "it gives the job up before it began": (queue_does(job_states=[3, 8], began=False), Outcome.NOT_PRINTED),
+    "it gives the job up in the middle": (queue_does(job_states=[5, 8]), Outcome.UNKNOWN),
+    "somebody cancels the job": (queue_does(job_states=[5, 7]), Outcome.UNKNOWN),
+    "it never comes to the job": (queue_does(job_states=[3], began=False), Outcome.NOT_PRINTED),
+    "it is never done with the job": (queue_does(job_states=[5]), Outcome.UNKNOWN),
+    "it says the cover is open": (queue_does(reasons=["cover-open-report"]), Outcome.UNKNOWN),
+    "an error of the server": (queue_does(http_status=500), Outcome.NOT_PRINTED),
+    "no IPP comes back": (queue_does(raw_answer=b"<html>"), Outcome.NOT_PRINTED),
+    "it is gone": (PrintServer.close, Outcome.NOT_PRINTED),
+}
+
+
+@pytest.mark.parametrize("name", QUEUE_FAULTS)
+@pytest.mark.parametrize("moment", ["before it is open", "between two receipts"])
+def test_a_queue_is_believed_only_when_it_says_that_nothing_was_printed(moment: str, name: str) -> None:
+    act, expected = QUEUE_FAULTS[name]
+    server = PrintServer()
+    printer = Printer(server.wire(), PROFILE)
+    if moment != "before it is open":
+        assert printer.print(WARM_UP, timeout_s=TIMEOUT_S).outcome is Outcome.UNKNOWN
+    server.jobs.clear()
+    act(server)
+    verdict = printer.print(ORIGINAL, timeout_s=0.6 if "never" in name else 10 * TIMEOUT_S)
+    # A job that a queue gave up before it had begun with it is none that was handed on.
+    handed_on = [] if not server.began else server.jobs
+    if verdict.outcome is Outcome.NOT_PRINTED:
+        assert handed_on == []
+        assert verdict.reason.endswith("Nothing was printed.")
+    else:
+        assert len(handed_on) <= 1, "nothing is sent twice"
+        assert "Look at the paper" in verdict.reason
+    assert verdict.outcome in (expected, Outcome.UNKNOWN)
+    # Between receipts the connection stands: what the queue is like is seen only by what becomes of the job.
+    assert verdict.outcome is expected or moment == "between two receipts" or "never" in name, verdict
+    assert verdict.doubt == 0, "a queue proves nothing later"
+    printer.close()
+    if name == "it is gone":
+        return
+    server.is_accepting, server.printer_state, server.job_status, server.http_status = True, 3, 0, 200
+    server.job_states, server.began, server.raw_answer, server.reasons = [9], True, None, ["none"]
+    server.jobs.clear()
+    assert printer.print(COPY, timeout_s=TIMEOUT_S).outcome is Outcome.UNKNOWN
+    with SimulatedPrinter() as far:
+        far.attach().write(b"".join(server.jobs))
+        (receipt,) = far.receipts
+        assert [item for item in receipt.printed if not isinstance(item, Blank)] == WHOLE_COPY
+    printer.close()
+    server.close()
