@@ -651,7 +651,9 @@ Lie = Callable[[Counter], Callable[[bytes], bytes]]
 LIES: dict[str, Lie] = {
     "another id": lambda c: lambda data: data.replace(b'7"', b'7"zz'),
     "an id that begins alike": lambda c: lambda data: data[:-2] + b"~\x00" if data.endswith(b"\x00") else data,
-    "the id of the job before": lambda c: once(b'7"' + bytes([0x20 + c.printer._process_number, 32, 32, 32]) + b"\x00"),
+    "the id of the job before": lambda c: once(
+        b'7"' + bytes([0x20 + c.printer._talk._process_number, 32, 32, 32]) + b"\x00"
+    ),
     "an id cut before its NUL": lambda c: lambda data: data.replace(b"\x00", b"") if b'7"' in data else data,
     "an automatic status cut after two bytes": lambda c: before_each(b"\x10\x08"),
     "automatic statuses by the hundred": lambda c: before_each(bytes.fromhex("1000000f 1000030f") * 100),
@@ -858,7 +860,7 @@ def test_a_power_cut_that_a_print_server_hides_proves_nothing_once_the_printer_h
         tail = (
             ORIGINAL[-30:]
             + b"\x1d(H\x06\x0000"
-            + bytes([0x20 + counter.printer._process_number, 32, 32, 32])
+            + bytes([0x20 + counter.printer._talk._process_number, 32, 32, 32])
             + b"\x1dr\x01"
         )
         counter.wire.write(tail, 1)
