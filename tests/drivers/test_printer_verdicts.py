@@ -97,7 +97,7 @@ class Bench:
         self._skipped_s += PATIENT_S - SHORT_S
 
     def be_impatient(self) -> None:
-        self.printer._reply_timeout_s = SHORT_S
+        self.printer._talk.reply_timeout_s = SHORT_S
 
     def copies_on_paper(self) -> tuple[int, int]:
         """How many whole receipts are on paper, and how many of its lines in all."""
@@ -199,7 +199,7 @@ def test_a_printer_that_cannot_print_gets_nothing(bench: Bench, fault: Fault, co
     assert verdict.reason.endswith("Nothing was printed.")
     assert bench.wire.receipts_sent == 0
     bench.put_right()
-    bench.printer._reply_timeout_s = PATIENT_S
+    bench.printer._talk.reply_timeout_s = PATIENT_S
     assert bench.printer.print(RECEIPT, timeout_s=PATIENT_S).outcome is Outcome.PRINTED
     assert bench.copies_on_paper() == (1, len(LINES))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from far_ends import PrintServer
 
 from drivers.document import Barcode, Cut, Document, Feed, Qr, Text
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
@@ -53,16 +55,16 @@ SEED = 7
 
 
 class Clock:
-    """Moves when somebody waits in vain."""
+    """Moves when somebody waits in vain, and never by itself: how busy the computer is decides nothing."""
 
     def __init__(self) -> None:
-        self._skipped_s = 0.0
+        self._now_s = 1000.0
 
     def __call__(self) -> float:
-        return time.monotonic() + self._skipped_s
+        return self._now_s
 
     def skip(self, seconds: float) -> None:
-        self._skipped_s += seconds
+        self._now_s += seconds
 
 
 class AttachedWire:
@@ -145,13 +147,19 @@ QUICK = {"attached"}  # what takes no time is tried more often
 
 
 class Traffic:
-    """What is on its way between the two ends, so that waiting for what will never come takes no time."""
+    """What is on its way between the two ends, so that waiting for what will never come takes no time.
+
+    It is counted, byte by byte, and what a broken connection lost is given up after a while in which nothing moved. So what
+    is still under way is never taken for silence, however busy the computer is.
+    """
+
+    GIVE_UP_S = 0.5
 
     def __init__(self, far: SimulatedPrinter) -> None:
         self._far = far
-        self._taken = self._said = 0
+        self._written = self._taken = self._said = self._heard = 0
         wires: Any = far._wires
-        receive, send = wires._receive, wires.send
+        receive, send, drop, restore = wires._receive, wires.send, wires.drop, wires.restore
 
         def counted(read: Callable[[], bytes]) -> None:
             def take() -> bytes:
@@ -165,18 +173,49 @@ class Traffic:
             self._said += len(reply)
             send(reply)
 
-        wires._receive, wires.send = counted, said
-        far._receive = counted  # type: ignore[method-assign]
-        self.begin()
+        def after(act: Callable[[], None]) -> Callable[[], None]:
+            return lambda: (act(), self.forget())[1]  # no power: what was under way is nowhere
 
-    def begin(self) -> None:
-        """A new connection: what was on the one before is of no interest."""
-        self.written, self.heard = self._taken, self._said
+        wires._receive, wires.send, wires.drop, wires.restore = counted, said, after(drop), after(restore)
+        far._receive = counted  # type: ignore[method-assign]
+
+    @property
+    def takes_none(self) -> bool:
+        state = self._far.state()
+        return state["stalled"] or not state["plugged"]
 
     def is_over(self) -> bool:
-        state = self._far.state()
-        is_dead = state["stalled"] or not state["plugged"]
-        return is_dead or (self._taken >= self.written and self.heard >= self._said)
+        with self._far._lock:
+            return (self._taken >= self._written or self.takes_none) and self._heard >= self._said
+
+    def write(self, count: int) -> None:
+        with self._far._lock:
+            self._written += count
+
+    def hear(self, count: int) -> None:
+        with self._far._lock:
+            self._heard += count
+
+    def arrive(self) -> None:
+        """Waits until all that was written is taken, before the connection ends: a port may keep what was still under way.
+
+        A network printer reads a connection to its end before it drops it. A port that was flushed shows nothing of that.
+        """
+        wires: Any = self._far._wires
+        if not self.takes_none:
+            self._far.wait_until(
+                lambda: self._taken >= self._written or (wires._address is not None and not wires.has_client),
+                self.GIVE_UP_S,
+            )
+            self.forget()
+
+    def begin(self) -> None:
+        self.arrive()
+        self._heard = self._said
+
+    def forget(self) -> None:
+        with self._far._lock:
+            self._written, self._heard = self._taken, self._said
 
 
 class MeddledWire:
@@ -185,7 +224,6 @@ class MeddledWire:
     def __init__(self, real: Wire, clock: Clock, far: SimulatedPrinter) -> None:
         self._real, self._clock, self._far = real, clock, far
         self._traffic = Traffic(far)
-        self._is_quick = isinstance(real, AttachedWire)
         self.name = real.name
         self.answers, self.connects_per_job, self.resumes = real.answers, real.connects_per_job, real.resumes
         self.at = -1  # of the receipt's bytes; behind its end: once it is out
@@ -199,11 +237,40 @@ class MeddledWire:
 
     def open(self, timeout_s: float | None = None) -> None:
         self._traffic.begin()
-        self._real.open(timeout_s)
+        if self._far.state()["plugged"]:
+            self._real.open(timeout_s)
+            return
+        try:
+            self._real.open(0.01)  # there is nobody to wait for
+        except DeviceError:
+            self._clock.skip(timeout_s or 0.0)
+            raise
 
     def _write(self, data: bytes, timeout_s: float) -> None:
-        self._traffic.written += len(data)
-        self._real.write(data, timeout_s)
+        """A printer that takes its time gets it at once, and one that takes nothing does not keep us waiting either."""
+        self._traffic.write(len(data))
+        is_done = threading.Event()
+
+        def let_time_pass() -> None:
+            while not is_done.wait(0.01):
+                self._clock.skip(0.1)
+                self._far.tick()
+
+        passing = threading.Thread(target=let_time_pass)
+        if not self._far._inside.is_printing and not self._traffic.takes_none:
+            passing.start()
+        try:
+            self._real.write(data, min(timeout_s, 0.05) if self._traffic.takes_none else timeout_s)
+        except (WriteBroken, WriteStalled) as error:
+            self._traffic.write(error.sent - len(data))
+            if isinstance(error, WriteStalled):
+                self._clock.skip(timeout_s)
+                self._far.tick()
+            raise
+        finally:
+            is_done.set()
+            if passing.ident is not None:
+                passing.join()
 
     def write(self, data: bytes, timeout_s: float) -> None:
         if FIRST_LINE.encode() not in data:
@@ -221,37 +288,37 @@ class MeddledWire:
                 self._write(data[at:], timeout_s)
         except (WriteBroken, WriteStalled) as error:
             error.sent += min(at, len(data))
-            if isinstance(error, WriteStalled):
-                self._clock.skip(timeout_s)
-                self._far.tick()
             raise
 
     def read(self, timeout_s: float) -> bytes:
-        data = self.meddle(self._heard(1.0 if timeout_s else 0.0, 0.0 if self._is_quick else 0.01))
+        data = self.meddle(self._heard(waits=timeout_s > 0))
         waited_s = 0.0
         while not data and waited_s < timeout_s:
             step_s = min(0.2, timeout_s - waited_s)
             self._clock.skip(step_s)
             waited_s += step_s
             self._far.tick()
-            data = self.meddle(self._heard(1.0, patience_s=0.0))
+            data = self.meddle(self._heard(waits=True))
         return data
 
-    def _heard(self, at_most_s: float, patience_s: float) -> bytes:
+    def _heard(self, *, waits: bool) -> bytes:
         """What the real wire brings, as soon as it does or nothing more is on its way."""
-        give_up = time.monotonic() + at_most_s
+        give_up = time.monotonic() + Traffic.GIVE_UP_S
         while True:
-            is_over = self._traffic.is_over()
-            # Bytes of an earlier connection, which a port may have kept, are counted as well: a moment more for the others.
-            data = self._real.read(min(patience_s if is_over else 0.005, at_most_s))
-            self._traffic.heard += len(data)
-            if data or is_over or time.monotonic() >= give_up:
+            is_over = self._traffic.is_over() or not waits
+            data = self._real.read(0.0 if is_over else 0.005)
+            self._traffic.hear(len(data))
+            if data or is_over:
                 return data
+            if time.monotonic() >= give_up:
+                self._traffic.forget()
 
     def trouble(self, timeout_s: float) -> str:
         return self._real.trouble(timeout_s)
 
     def close(self, drain_s: float = 0.0) -> None:
+        if self._real.is_open:
+            self._traffic.arrive()
         self._real.close()
 
 
@@ -400,9 +467,23 @@ def wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=[True, False], ids=["echoes", "no-echo"])
-def counter(wire: str, request: pytest.FixtureRequest) -> Iterator[Counter]:
-    counter = Counter(wire, echoes=request.param)
+PRINTERS = [(wire, echoes) for wire in WIRES for echoes in (True, False)]
+
+
+def called(printer: tuple[str, bool]) -> str:
+    wire, echoes = printer
+    return f"{wire}, {'echoes' if echoes else 'no echo'}"
+
+
+def on_bytes_alone() -> pytest.MarkDecorator:
+    printers = [one for one in PRINTERS if one[0] in BYTES_ALONE]
+    return pytest.mark.parametrize("counter", printers, indirect=True, ids=called)
+
+
+@pytest.fixture(params=PRINTERS, ids=called)
+def counter(request: pytest.FixtureRequest) -> Iterator[Counter]:
+    wire, echoes = request.param
+    counter = Counter(wire, echoes=echoes)
     assert counter.print(WARM_UP).outcome is Outcome.PRINTED
     yield counter
     counter.close()
@@ -440,6 +521,18 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+def every_fault_on_every_wire() -> pytest.MarkDecorator:
+    """In the fast run a wire that takes its time has each fault with or without process ids, and not both."""
+    cases = []
+    for number, name in enumerate(FAULTS):
+        for printer in PRINTERS:
+            wire, echoes = printer
+            is_fast = wire in QUICK or echoes == ((number + list(WIRES).index(wire)) % 2 == 0)
+            marks = () if is_fast else pytest.mark.slow
+            cases.append(pytest.param(printer, name, marks=marks, id=f"{name}, {called(printer)}"))
+    return pytest.mark.parametrize(("counter", "name"), cases, indirect=["counter"])
+
+
 def size_of_job() -> int:
     return len(ORIGINAL) + 16
 
@@ -450,14 +543,14 @@ def some_bytes(name: str, count: int) -> list[int]:
     return sorted({10_000, *(draw.randrange(size_of_job()) for _ in range(count))})
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@every_fault_on_every_wire()
 def test_a_fault_at_any_byte_of_a_receipt_never_makes_the_verdict_wrong(counter: Counter, name: str) -> None:
     for at in [0, 1, size_of_job() - 3, *some_bytes(name, 6)] if counter.is_quick else some_bytes(name, 1):
         counter.wire.at, counter.wire.act = at, lambda: FAULTS[name](counter)
         keep_the_contract(counter)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@every_fault_on_every_wire()
 def test_a_fault_before_a_receipt_never_makes_the_verdict_wrong(counter: Counter, name: str) -> None:
     counter.clock.skip(10)  # what it said with the receipt before is not believed any more
     FAULTS[name](counter)
@@ -468,7 +561,7 @@ def test_a_fault_before_a_receipt_never_makes_the_verdict_wrong(counter: Counter
         assert verdict.outcome is Outcome.PRINTED
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@every_fault_on_every_wire()
 def test_a_fault_a_moment_after_the_last_receipt_never_makes_the_verdict_wrong(counter: Counter, name: str) -> None:
     """The printer is believed to be as it just was, and is not asked again."""
     FAULTS[name](counter)
@@ -558,7 +651,9 @@ Lie = Callable[[Counter], Callable[[bytes], bytes]]
 LIES: dict[str, Lie] = {
     "another id": lambda c: lambda data: data.replace(b'7"', b'7"zz'),
     "an id that begins alike": lambda c: lambda data: data[:-2] + b"~\x00" if data.endswith(b"\x00") else data,
-    "the id of the job before": lambda c: once(b'7"' + bytes([0x20 + c.printer._process_number, 32, 32, 32]) + b"\x00"),
+    "the id of the job before": lambda c: once(
+        b'7"' + bytes([0x20 + c.printer._talk._process_number, 32, 32, 32]) + b"\x00"
+    ),
     "an id cut before its NUL": lambda c: lambda data: data.replace(b"\x00", b"") if b'7"' in data else data,
     "an automatic status cut after two bytes": lambda c: before_each(b"\x10\x08"),
     "automatic statuses by the hundred": lambda c: before_each(bytes.fromhex("1000000f 1000030f") * 100),
@@ -574,7 +669,7 @@ LIES: dict[str, Lie] = {
 }
 
 
-@pytest.mark.parametrize("wire", BYTES_ALONE)
+@on_bytes_alone()
 @pytest.mark.parametrize("name", LIES)
 def test_whatever_comes_in_the_verdict_is_not_wrong(counter: Counter, name: str) -> None:
     if not counter.is_quick and name.startswith("silent") and name != "silent after 5 bytes":
@@ -671,7 +766,7 @@ def test_to_drop_the_rest_of_a_receipt_puts_nothing_into_the_length_where_it_was
 # What a printer cannot do, and who else is there.
 
 
-@pytest.mark.parametrize("wire", BYTES_ALONE)
+@on_bytes_alone()
 @pytest.mark.parametrize("name", ["nothing", "paper out", "cover opened", "unplugged", "silent", "cutter jammed"])
 @pytest.mark.parametrize(
     "lacks",
@@ -765,7 +860,7 @@ def test_a_power_cut_that_a_print_server_hides_proves_nothing_once_the_printer_h
         tail = (
             ORIGINAL[-30:]
             + b"\x1d(H\x06\x0000"
-            + bytes([0x20 + counter.printer._process_number, 32, 32, 32])
+            + bytes([0x20 + counter.printer._talk._process_number, 32, 32, 32])
             + b"\x1dr\x01"
         )
         counter.wire.write(tail, 1)
@@ -799,3 +894,69 @@ def test_a_wire_that_never_answers_takes_each_receipt_once_and_says_that_nobody_
         assert [len([line for line in one.lines if FIRST_LINE in line]) for one in far.receipts] == [1, 1]
     missing = Printer(FileWire(str(tmp_path / "none" / "printer")), PROFILE)
     assert missing.print(ORIGINAL, timeout_s=TIMEOUT_S).outcome is Outcome.NOT_PRINTED
+
+
+# A queue of a print server. What it hands on is on paper; it never says so, and may refuse.
+
+
+def queue_does(**ways: object) -> Callable[[PrintServer], None]:
+    def act(server: PrintServer) -> None:
+        for name, value in ways.items():
+            setattr(server, name, value)
+
+    return act
+
+
+QUEUE_FAULTS: dict[str, tuple[Callable[[PrintServer], object], Outcome]] = {
+    "nothing": (queue_does(), Outcome.UNKNOWN),
+    "it takes no jobs": (queue_does(is_accepting=False), Outcome.NOT_PRINTED),
+    "it is stopped": (queue_does(printer_state=5), Outcome.NOT_PRINTED),
+    "it refuses the job": (queue_does(job_status=0x0402), Outcome.NOT_PRINTED),
+    "it gives the job up before it began": (queue_does(job_states=[3, 8], began=False), Outcome.NOT_PRINTED),
+    "it gives the job up in the middle": (queue_does(job_states=[5, 8]), Outcome.UNKNOWN),
+    "somebody cancels the job": (queue_does(job_states=[5, 7]), Outcome.UNKNOWN),
+    "it never comes to the job": (queue_does(job_states=[3], began=False), Outcome.NOT_PRINTED),
+    "it is never done with the job": (queue_does(job_states=[5]), Outcome.UNKNOWN),
+    "it says the cover is open": (queue_does(reasons=["cover-open-report"]), Outcome.UNKNOWN),
+    "an error of the server": (queue_does(http_status=500), Outcome.NOT_PRINTED),
+    "no IPP comes back": (queue_does(raw_answer=b"<html>"), Outcome.NOT_PRINTED),
+    "it is gone": (PrintServer.close, Outcome.NOT_PRINTED),
+}
+
+
+@pytest.mark.parametrize("name", QUEUE_FAULTS)
+@pytest.mark.parametrize("moment", ["before it is open", "between two receipts"])
+def test_a_queue_is_believed_only_when_it_says_that_nothing_was_printed(moment: str, name: str) -> None:
+    act, expected = QUEUE_FAULTS[name]
+    server = PrintServer()
+    printer = Printer(server.wire(), PROFILE)
+    if moment != "before it is open":
+        assert printer.print(WARM_UP, timeout_s=TIMEOUT_S).outcome is Outcome.UNKNOWN
+    server.jobs.clear()
+    act(server)
+    verdict = printer.print(ORIGINAL, timeout_s=0.6 if "never" in name else 10 * TIMEOUT_S)
+    # A job that a queue gave up before it had begun with it is none that was handed on.
+    handed_on = [] if not server.began else server.jobs
+    if verdict.outcome is Outcome.NOT_PRINTED:
+        assert handed_on == []
+        assert verdict.reason.endswith("Nothing was printed.")
+    else:
+        assert len(handed_on) <= 1, "nothing is sent twice"
+        assert "Look at the paper" in verdict.reason
+    assert verdict.outcome in (expected, Outcome.UNKNOWN)
+    # Between receipts the connection stands: what the queue is like is seen only by what becomes of the job.
+    assert verdict.outcome is expected or moment == "between two receipts" or "never" in name, verdict
+    assert verdict.doubt == 0, "a queue proves nothing later"
+    printer.close()
+    if name == "it is gone":
+        return
+    server.is_accepting, server.printer_state, server.job_status, server.http_status = True, 3, 0, 200
+    server.job_states, server.began, server.raw_answer, server.reasons = [9], True, None, ["none"]
+    server.jobs.clear()
+    assert printer.print(COPY, timeout_s=TIMEOUT_S).outcome is Outcome.UNKNOWN
+    with SimulatedPrinter() as far:
+        far.attach().write(b"".join(server.jobs))
+        (receipt,) = far.receipts
+        assert [item for item in receipt.printed if not isinstance(item, Blank)] == WHOLE_COPY
+    printer.close()
+    server.close()
