@@ -81,7 +81,7 @@ class Counter:
         self.till.new_checkout(layout=Layout(42, logo=logo.digest))
         self.till.store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
         self.line = Line(self.port, connect_per_job=is_shared)
-        printer = Printer(self.line, PROFILE, reply_timeout_s=5.0, settle_s=0.02, poll_s=0.02)
+        self.printer = printer = Printer(self.line, PROFILE, reply_timeout_s=5.0, settle_s=0.02, poll_s=0.02)
         store = self.till.store
         kept_logo = KeptLogo(
             store, printer, PROFILE, logo, 42, lambda: self.till.now, sleep=lambda _: None, ready_s=0.5
@@ -403,6 +403,30 @@ def test_nothing_is_asked_or_written_while_a_receipt_is_in_doubt(counter: Counte
     assert counter.states() == ["printed"]
     counter.work()
     assert counter.line.definitions == 1
+
+
+def test_also_while_a_person_has_not_said_what_became_of_it(counter: Counter) -> None:
+    counter.far.paper_out(after_lines=3)
+    counter.sell()
+    counter.far.reset_connection()
+    counter.far.load_paper()
+    counter.spooler.look()
+    assert counter.printer.is_idle, "to the driver it is over: nothing can be proven any more"
+    counter.work()
+    assert counter.line.definitions == 0
+    counter.till.store.write(lambda db: receipts.mark(db, 1, "printed", "", ""))
+    counter.spooler.look()
+    counter.work()
+    assert counter.line.definitions == 1
+
+
+def test_a_printer_that_keeps_a_part_of_a_receipt_is_told_nothing_else(counter: Counter) -> None:
+    counter.far.paper_out(after_lines=3)
+    counter.sell()
+    sent = counter.line.sent_bytes
+    assert counter.printer.ask(b"\x1dID", lambda block: True, timeout_s=0.1) is None
+    assert not counter.printer.tell(b"\x1b@", timeout_s=0.1)
+    assert counter.line.sent_bytes == sent
 
 
 def test_a_printer_with_many_pictures_tells_of_them_in_blocks(counter: Counter, as_paper: bytes) -> None:
