@@ -207,6 +207,14 @@ def test_a_new_logo_takes_a_key_of_its_own_and_old_receipts_keep_theirs(counter:
     assert counter.copy(1) == as_paper
 
 
+def test_a_receipt_for_paper_of_another_width_carries_its_own(counter: Counter) -> None:
+    counter.sell()
+    counter.till.new_checkout(layout=Layout(32, logo=LOGO.digest))
+    before = counter.line.sent_bytes
+    counter.sell()
+    assert counter.line.sent_bytes - before > len(define_picture(LOGO.png, b"00", PROFILE, width_columns=32))
+
+
 def test_a_picture_of_somebody_else_under_our_key_is_neither_printed_nor_touched(
     counter: Counter, as_paper: bytes
 ) -> None:
