@@ -166,9 +166,12 @@ class Printer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is connected, for this till alone, and nothing of a job is with it: it can be told what prints nothing."""
-        is_ours = self.answers and self._wire.is_open and not self._wire.connects_per_job
-        return is_ours and self._held is None and not self._doubts and self._question is None and self._may_send
+        """Whether it is connected and nothing of a job is with it: it can be told what prints nothing.
+
+        One that is shared never is: the connection ends with each job.
+        """
+        is_connected = self.answers and self._wire.is_open
+        return is_connected and self._held is None and not self._doubts and self._question is None and self._may_send
 
     @property
     def answers(self) -> bool:
