@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from drivers.escpos import define_picture, picture_key, profile
+from drivers.kept_pictures import free_key
 from drivers.printer import Printer
 from drivers.simulated.graphics import NV_BYTES
 from drivers.simulated.printer import SimulatedPrinter
@@ -445,6 +446,14 @@ def test_a_printer_with_many_pictures_tells_of_them_in_blocks(counter: Counter, 
     put(counter.far, FOREIGN, key)
     assert counter.copy() == counter.copy() == as_paper
     assert len(counter.keys()) == 97
+
+
+def test_a_key_is_free_and_never_one_that_would_read_as_the_end_of_a_job() -> None:
+    every = {picture_key(f"{number:x}") for number in range(94 * 94)}
+    assert picture_key("74") == b'7"', "37h 22h is how the echo of a process id begins"
+    assert free_key("74", ()) == b'8"'
+    assert free_key("74", every - {b"AB"}) == b"AB"
+    assert free_key("74", every) is None
 
 
 def test_a_printer_that_is_shared_by_tills_is_not_asked(counter: Counter, as_paper: bytes) -> None:
