@@ -86,10 +86,13 @@ class Printer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is connected, for this till alone, and nothing of a job is with it: it can be told what prints nothing."""
-        is_ours = self.answers and self._talk.wire.is_open and not self._talk.wire.connects_per_job
+        """Whether it is connected and nothing of a job is with it: it can be told what prints nothing.
+
+        One that is shared never is: the connection ends with each job.
+        """
         return (
-            is_ours
+            self.answers
+            and self._talk.wire.is_open
             and self._jobs.held is None
             and not self._jobs.doubts
             and self._talk.question is None

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from drivers.escpos import define_picture, picture_key, profile
+from drivers.kept_pictures import free_key
 from drivers.printer import Printer
 from drivers.simulated.graphics import NV_BYTES
 from drivers.simulated.printer import SimulatedPrinter
@@ -81,7 +82,7 @@ class Counter:
         self.till.new_checkout(layout=Layout(42, logo=logo.digest))
         self.till.store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
         self.line = Line(self.port, connect_per_job=is_shared)
-        printer = Printer(self.line, PROFILE, reply_timeout_s=5.0, settle_s=0.02, poll_s=0.02)
+        self.printer = printer = Printer(self.line, PROFILE, reply_timeout_s=5.0, settle_s=0.02, poll_s=0.02)
         store = self.till.store
         kept_logo = KeptLogo(
             store, printer, PROFILE, logo, 42, lambda: self.till.now, sleep=lambda _: None, ready_s=0.5
@@ -205,6 +206,14 @@ def test_a_new_logo_takes_a_key_of_its_own_and_old_receipts_keep_theirs(counter:
     counter.sell()
     assert counter.line.sent_bytes - before_bytes < SHORT_BYTES
     assert counter.copy(1) == as_paper
+
+
+def test_a_receipt_for_paper_of_another_width_carries_its_own(counter: Counter) -> None:
+    counter.sell()
+    counter.till.new_checkout(layout=Layout(32, logo=LOGO.digest))
+    before = counter.line.sent_bytes
+    counter.sell()
+    assert counter.line.sent_bytes - before > len(define_picture(LOGO.png, b"00", PROFILE, width_columns=32))
 
 
 def test_a_picture_of_somebody_else_under_our_key_is_neither_printed_nor_touched(
@@ -405,6 +414,30 @@ def test_nothing_is_asked_or_written_while_a_receipt_is_in_doubt(counter: Counte
     assert counter.line.definitions == 1
 
 
+def test_also_while_a_person_has_not_said_what_became_of_it(counter: Counter) -> None:
+    counter.far.paper_out(after_lines=3)
+    counter.sell()
+    counter.far.reset_connection()
+    counter.far.load_paper()
+    counter.spooler.look()
+    assert counter.printer.is_idle, "to the driver it is over: nothing can be proven any more"
+    counter.work()
+    assert counter.line.definitions == 0
+    counter.till.store.write(lambda db: receipts.mark(db, 1, "printed", "", ""))
+    counter.spooler.look()
+    counter.work()
+    assert counter.line.definitions == 1
+
+
+def test_a_printer_that_keeps_a_part_of_a_receipt_is_told_nothing_else(counter: Counter) -> None:
+    counter.far.paper_out(after_lines=3)
+    counter.sell()
+    sent = counter.line.sent_bytes
+    assert counter.printer.ask(b"\x1dID", lambda block: True, timeout_s=0.1) is None
+    assert not counter.printer.tell(b"\x1b@", timeout_s=0.1)
+    assert counter.line.sent_bytes == sent
+
+
 def test_a_printer_with_many_pictures_tells_of_them_in_blocks(counter: Counter, as_paper: bytes) -> None:
     key = key_of(LOGO)
     small = logo_of("x", 8, 8)
@@ -413,6 +446,14 @@ def test_a_printer_with_many_pictures_tells_of_them_in_blocks(counter: Counter, 
     put(counter.far, FOREIGN, key)
     assert counter.copy() == counter.copy() == as_paper
     assert len(counter.keys()) == 97
+
+
+def test_a_key_is_free_and_never_one_that_would_read_as_the_end_of_a_job() -> None:
+    every = {picture_key(f"{number:x}") for number in range(94 * 94)}
+    assert picture_key("74") == b'7"', "37h 22h is how the echo of a process id begins"
+    assert free_key("74", ()) == b'8"'
+    assert free_key("74", every - {b"AB"}) == b"AB"
+    assert free_key("74", every) is None
 
 
 def test_a_printer_that_is_shared_by_tills_is_not_asked(counter: Counter, as_paper: bytes) -> None:
