@@ -128,6 +128,11 @@ class Spooler:
         self._done = job.job
         return True
 
+    @property
+    def answers(self) -> bool:
+        """Whether it has said how it is; a printer on a one-way wire never does."""
+        return self.status.online is not None
+
     def look(self) -> None:
         """Asks an idle printer how it is, so that paper out is seen before the next customer."""
         try:

@@ -122,7 +122,7 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
-        self._trouble_shown = ""
+        self._printer_shown = ("", False)
         layout, self._logo = read_layout(store.folder, config)
         if (logo := self._logo) is not None:
             store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
@@ -468,6 +468,7 @@ class Terminal:
                 "trouble": self.spooler.trouble if self.spooler else "",
                 "code": self.spooler.trouble_code if self.spooler else "",
                 "notice": self.spooler.notice if self.spooler else "",
+                "answers": self.spooler is not None and self.spooler.answers,
                 "waiting": waiting,
                 "jobs": [
                     {
@@ -528,18 +529,19 @@ class Terminal:
                 self._errands.do_all()
                 while spooler.step() and not self._stop.is_set():
                     self._errands.do_all()
-                self._show_trouble(spooler)
+                self._show_printer(spooler)
                 self._wait_for_printing(spooler)
             except StoreError as error:
                 # The drawer opens all the same: an errand ends this wait.
                 log.error("spooler: %s", error)
                 self._to_print.wait(SYNC_EVERY_S)
-            self._show_trouble(spooler)
+            self._show_printer(spooler)
 
-    def _show_trouble(self, spooler: Spooler) -> None:
+    def _show_printer(self, spooler: Spooler) -> None:
         """Before a wait and after it: between the two a trouble may have ended that began in the step before."""
-        if spooler.trouble != self._trouble_shown:
-            self._trouble_shown = spooler.trouble
+        shown = (spooler.trouble, spooler.answers)
+        if shown != self._printer_shown:
+            self._printer_shown = shown
             self.events.happened("printer")
 
     def _wait_for_printing(self, spooler: Spooler) -> None:

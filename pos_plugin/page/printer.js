@@ -83,7 +83,9 @@ function sentence(printer) {
     ? ["○", "", "No printer is set up. Receipts are kept and can be shown; pos-plugin doctor lists the printers that are there."]
     : printer.trouble
       ? ["!", "bad", printer.trouble]
-      : ["✓", "good", printer.notice || "The printer is ready."];
+      : printer.answers
+        ? ["✓", "good", printer.notice || "The printer is ready."]
+        : ["○", "", "The printer does not say how it is. Look at the paper after each receipt."];
   return h("div", { class: `printing ${kind}`, role: "status" }, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text));
 }
 

@@ -35,7 +35,8 @@ function draw(state, refusal) {
   banner("#scanner-banner", scanner.trouble && "The scanner does not answer. Check its cable. Until then write the numbers by hand.");
   $("#scanner-banner").title = scanner.trouble; // for whoever set it up
   if (!printer.configured) chip("#printer", "", "No printer");
-  else chip("#printer", printer.trouble ? "bad" : "good", printer.trouble ? "No printing" : "Printer ready");
+  else if (printer.trouble) chip("#printer", "bad", "No printing");
+  else chip("#printer", printer.answers ? "good" : "", printer.answers ? "Printer ready" : "Printer silent");
   banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : printer.notice);
   drawQuestions(printer.jobs.filter((job) => job.state === "unknown"));
 }

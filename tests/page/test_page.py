@@ -477,10 +477,19 @@ def test_a_till_without_a_printer_offers_no_drawer(till: Till) -> None:
     expect(till.page.get_by_role("button", name="Print test page")).to_have_count(0)
 
 
+def test_a_printer_that_cannot_answer_is_not_called_ready(tmp_path: Path, browser: Browser) -> None:
+    address = f"file://{tmp_path / 'receipts.bin'}"
+    for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
+        till.see("#printer", "Printer silent")
+        till.page.click("#printer")
+        till.see("#printer-desk", "The printer does not say how it is. Look at the paper after each receipt.")
+
+
 def test_the_printers_desk_says_how_it_is_what_waits_and_what_is_in_doubt(tmp_path: Path, browser: Browser) -> None:
     with SimulatedPrinter() as printer:
         address = f"tcp://127.0.0.1:{printer.serve_tcp()}"
         for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
+            till.see("#printer", "Printer ready")
             till.page.click("#printer")
             till.see("#printer-desk", "The printer is ready.")
             till.see("#printer-desk", "No receipt waits.")
