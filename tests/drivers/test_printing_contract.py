@@ -581,7 +581,12 @@ def test_a_fault_at_every_byte_of_a_receipt(name: str, echoes: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize(
+    ("counter", "seed"),
+    [(one, seed) for one in PRINTERS for seed in range(10)],
+    indirect=["counter"],
+    ids=lambda value: str(value) if isinstance(value, int) else called(value),
+)
 def test_a_day_of_faults_in_any_order(counter: Counter, seed: int) -> None:
     draw = random.Random(seed)
     for _ in range(25):
