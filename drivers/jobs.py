@@ -19,6 +19,7 @@ from drivers.wires import WriteBroken, WriteStalled
 _ASK_PROCESS_ID = b"\x1d(H\x06\x0000"  # GS ( H fn 48, followed by four characters
 _PIECE_BYTES = 4096  # after each the printer is listened to: nothing more goes to one that says it cannot print
 _STALL_S = 0.05  # between two tries at a wire that took nothing
+_ASK_EVERY_S = 0.05
 _DOUBTS = 32
 
 
@@ -169,13 +170,17 @@ class Jobs:
             told = self._talk.wire.trouble(self._talk.remaining_s(deadline))
             return unknown("silent", told or "This printer cannot say whether it has printed.")
         status = PrinterStatus()
+        ask_again_at = self._talk.clock()
         while True:
             self._talk.listen(min(deadline, self._talk.clock() + self._poll_s), lambda: self._talk.has_news)
+            # A question may bring news of its own, from a printer that answers twice: not to be asked without end.
+            self._talk.listen(min(deadline, ask_again_at), lambda: self.is_confirmed(job))
             self._talk.has_news = False
             # Taken before asking, so that only a status from after the job counts.
             is_worked_off = not self._talk.has_process_id and self._talk.papers_asked == 0
             if not self.is_confirmed(job) and self._talk.question is None and self._talk.clock() < deadline:
                 status = self._talk.ask(deadline)
+                ask_again_at = self._talk.clock() + _ASK_EVERY_S
             if self.is_confirmed(job):
                 self._talk.has_process_id = True
                 return PRINTED
