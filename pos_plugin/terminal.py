@@ -581,14 +581,15 @@ class Terminal:
                 self._stop.wait(0.05 if self.sync.problem is None else 2.0)
 
     def _read_scanner(self) -> None:
-        from drivers.serial_scanner import SerialScanner
+        from drivers.scanners.repeats import Repeats
+        from drivers.scanners.serial_line import SerialScanner
 
         set_up = self.config.scanner
+        repeats = Repeats(set_up.repeat_after_ms / 1000)
         scanner = SerialScanner(
             set_up.port,
             baudrate=set_up.baudrate,
             prefix=set_up.prefix.encode(),
-            debounce_s=set_up.repeat_after_ms / 1000,
         )
         try:
             while not self._stop.is_set():
@@ -607,7 +608,7 @@ class Terminal:
                     self.events.happened("scan")
                 if trouble:
                     self._stop.wait(0.5)
-                if scan is not None:
+                if scan is not None and not repeats.has(scan):
                     self.scanned(scan.label, scan.symbology, scan.device)
         finally:
             scanner.close()

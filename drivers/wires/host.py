@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.wires.protocol import CHECK_PRINTER, broken, lost, not_open, stalled
@@ -25,6 +26,9 @@ _OPEN_S = 3.0
 _STALE_S = 0.03
 _STALE_BYTES = 64 * 1024
 _PAUSE_S = 0.01
+
+_readings: WeakKeyDictionary[Any, _Call] = WeakKeyDictionary()
+"""The read that is under way at each printer object: it outlives its wire, and would take the answers of the next one's."""
 
 
 class HostWire:
@@ -41,7 +45,6 @@ class HostWire:
         self._is_open = False
         self._is_broken = False
         self._calls: list[_Call] = []  # those that may still be under way
-        self._reading: _Call | None = None
         kind = type(printer)
         self._sends_when_closed = kind.__name__ in _SENT_WHEN_CLOSED
         self._answers = not self._sends_when_closed and "_read" in {
@@ -80,8 +83,8 @@ class HostWire:
                 raise DeviceAbsent(message, hint=CHECK_PRINTER) from opening.error
         self._is_broken = False
         self._is_open = True
-        if self._reading is not None and self._reading.wait(0):
-            self._reading = None
+        if (reading := _readings.get(self._printer)) is not None and reading.wait(0):
+            del _readings[self._printer]
         forgotten = 0
         while self._answers and forgotten < _STALE_BYTES and (data := self.read(_STALE_S)):
             forgotten += len(data)
@@ -109,11 +112,12 @@ class HostWire:
         self._see_that_it_is_open()
         give_up = time.monotonic() + timeout_s
         while self._answers:
-            if self._reading is None:
-                self._reading = _Call(self._printer._read)
-            if not self._reading.wait(give_up - time.monotonic()):
+            reading = _readings.get(self._printer)
+            if reading is None:
+                reading = _readings[self._printer] = _Call(self._printer._read)
+            if not reading.wait(give_up - time.monotonic()):
                 return b""
-            reading, self._reading = self._reading, None
+            del _readings[self._printer]
             if isinstance(reading.error, NotImplementedError):
                 self._answers = False
             elif reading.error is not None and not _is_timeout(reading.error):
@@ -176,6 +180,7 @@ class _Call:
         except Exception as error:
             self.error = error
         finally:
+            del self._act  # it holds the printer, and the book of readings must not
             self._is_done.set()
 
 

@@ -83,7 +83,7 @@ def _at_another_speed(address: str) -> str:
 
 def scanner(till: Till) -> Iterator[Finding]:
     from drivers.errors import DeviceError
-    from drivers.serial_scanner import SerialScanner
+    from drivers.scanners.serial_line import SerialScanner
 
     if till.config is None or till.is_running:
         return

@@ -194,6 +194,19 @@ def test_an_object_that_never_comes_back_from_a_read_is_silent_and_can_be_writte
     assert wire.read(1) == b"\x12"
 
 
+def test_the_next_wire_around_an_object_hears_what_a_read_left_behind_by_the_last_one_takes_in(host: Obstinate) -> None:
+    first, second = HostWire(host), HostWire(host)
+    first.open()
+    host.hangs = True
+    assert first.read(SOON_S) == b""  # it goes on, and will take the next answer with it
+    first.close()
+    second.open()
+    host.hangs = False
+    host.answers = [b"\x12"]
+    host.go.set()
+    assert second.read(1) == b"\x12"
+
+
 def test_an_object_that_never_opens_is_absent_in_time(host: Obstinate) -> None:
     host._device, host.hangs = False, True
     began = time.monotonic()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.framing import LINE_ENDS, Framer
-from drivers.scan import scan_from_bytes
+from drivers.scanners.framing import LINE_ENDS, Framer
+from drivers.scanners.scan import scan_from_bytes
 from loyalty.card import CardRules, MemberCard, member_card
 
 # prefix, suffix, what arrives, the frames in it, how many are counted as lost

@@ -14,8 +14,8 @@ import pytest
 import serial
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scan import ScanData
-from drivers.serial_scanner import SerialScanner
+from drivers.scanners.scan import ScanData
+from drivers.scanners.serial_line import SerialScanner
 from drivers.simulated.scanner import SimulatedScanner
 
 Wire = Literal["pty", "tcp"]
@@ -152,20 +152,6 @@ def test_silence_is_none_and_nobody_waits_for_it_twice(simulated: SimulatedScann
     assert reader.read(SHORT_S) is None
     assert reader.read(0.0) is None
     assert reader.is_open
-
-
-def test_the_same_label_within_the_debounce_time_is_one_scan(
-    simulated: SimulatedScanner, opened: Opened, clock: Clock
-) -> None:
-    reader = opened(simulated.port, debounce_s=0.7)
-    simulated.send(b"A\rA\rB\rA\rC\r")  # another code in between changes nothing
-    assert [label_of(reader.read(LONG_S)) for _ in range(3)] == ["A", "B", "C"]
-    clock.now += 0.6
-    simulated.send(b"A\rD\r")
-    assert label_of(reader.read(LONG_S)) == "D"
-    clock.now += 0.2  # 0.8 after the A that was reported, 0.2 after the one that was not
-    simulated.send(b"A\r")
-    assert label_of(reader.read(LONG_S)) == "A"
 
 
 @on_every_wire
@@ -369,5 +355,5 @@ def test_every_way_of_vanishing_is_absent(fault: Exception, where: str, monkeypa
 
 
 def test_importing_the_driver_imports_no_pyserial() -> None:
-    script = "import sys, drivers.serial_scanner, drivers.simulated.scanner; sys.exit('serial' in sys.modules)"
+    script = "import sys, drivers.scanners.serial_line, drivers.simulated.scanner; sys.exit('serial' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.framing import LINE_ENDS, Framer
-from drivers.scan import ScanData, scan_from_bytes
+from drivers.scanners.framing import LINE_ENDS, Framer
+from drivers.scanners.scan import ScanData, scan_from_bytes
 
 if sys.platform == "win32":
     _WIRE_ERRORS: tuple[type[Exception], ...] = (OSError,)
@@ -36,10 +36,9 @@ _READ_BYTES = 4096
 class SerialScanner:
     """Turns bytes into scans, and survives being unplugged: `read` in a loop, and wait after a DeviceAbsent.
 
-    The same label again within `debounce_s` of the scan that was reported is the same scan; another label in between changes
-    nothing. Scans are timed when they are read, so a reader should be read at once, by a thread of its own.
+    Scans are timed when they are read, so a reader should be read at once, by a thread of its own.
 
-    `clock` times scans, debouncing and idle frames, in seconds that only grow; waiting on the wire itself takes real time.
+    `clock` times scans and idle frames, in seconds that only grow; waiting on the wire itself takes real time.
     """
 
     def __init__(
@@ -51,20 +50,19 @@ class SerialScanner:
         suffix: bytes | tuple[bytes, ...] = LINE_ENDS,
         max_bytes: int = 8192,
         idle_timeout_s: float = 0.2,
-        debounce_s: float = 0.7,
         clock: Callable[[], float] = time.monotonic,
+        name: str = "",
     ) -> None:
-        self._name = port
+        self._address = port
+        self._name = name or port
         self._baudrate = baudrate
         self._framer = Framer(prefix, suffix, max_bytes=max_bytes, idle_timeout_s=idle_timeout_s)
-        self._debounce_s = debounce_s
         self._clock = clock
         self._port: Any = None  # a serial.Serial while open; pyserial has no types
         self._frames: deque[bytes] = deque()
-        self._reported_at: dict[str, float] = {}
 
     @property
-    def port(self) -> str:
+    def name(self) -> str:
         return self._name
 
     @property
@@ -86,9 +84,12 @@ class SerialScanner:
         import serial
 
         try:
-            self._port = serial.serial_for_url(self._name, self._baudrate, timeout=_SLICE_S, exclusive=True)
+            self._port = serial.serial_for_url(self._address, self._baudrate, timeout=_SLICE_S, exclusive=True)
         except _OPEN_ERRORS as error:
-            raise _open_error(self._name, error) from error
+            raise _open_error(self._address, error) from error
+
+    def tell(self, *, good: bool) -> None:
+        """Nothing: this kind of reader beeps by itself."""
 
     def close(self) -> None:
         """Lets the port go. Scans already received can still be read; `read` opens the port again after them."""
@@ -108,7 +109,7 @@ class SerialScanner:
         while True:
             while self._frames:
                 scan = scan_from_bytes(self._frames.popleft(), self._name, self._clock())
-                if scan.label and not self._is_repeat(scan):
+                if scan.label:
                     return scan
             self.open()
             began_at = self._clock()
@@ -128,17 +129,8 @@ class SerialScanner:
             return data
         except _WIRE_ERRORS as error:
             self.close()
-            message = f"The scanner at {self._name} is gone."
+            message = f"The scanner at {self._address} is gone."
             raise DeviceAbsent(message, hint="Plug it in again; it is taken up again by itself.") from error
-
-    def _is_repeat(self, scan: ScanData) -> bool:
-        # From the scan that was reported, not from the last one seen: a code left under the reader must not go silent for ever.
-        now = scan.received_at
-        self._reported_at = {label: at for label, at in self._reported_at.items() if 0 <= now - at < self._debounce_s}
-        if scan.label in self._reported_at:
-            return True
-        self._reported_at[scan.label] = now
-        return False
 
 
 def _open_error(port: str, error: Exception) -> DeviceError:

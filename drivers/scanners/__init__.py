@@ -1,0 +1,11 @@
+"""Readers of codes, one file for each way in which they are attached. Each yields `ScanData`; none knows what a code means.
+
+`serial_line` (RS-232, USB virtual COM port). `scanner` says what every one does, `identity` how a USB device is found again,
+`addresses` which driver a setting names.
+"""
+
+from drivers.scanners.addresses import scanner_from_url
+from drivers.scanners.scan import ScanData
+from drivers.scanners.scanner import Scanner
+
+__all__ = ["ScanData", "Scanner", "scanner_from_url"]
