@@ -33,6 +33,11 @@ class SimulatedScanner:
     def port(self) -> str:
         return self._wire.port
 
+    @property
+    def address(self) -> str:
+        """As a setting names it."""
+        return self.port.replace("socket://", "tcp://") if "://" in self.port else f"serial://{self.port}"
+
     def scan(self, label: str, *, aim: str = "", prefix: bytes = b"", suffix: bytes = b"\r") -> None:
         """Reads a code: `aim` is the identifier that goes before the label, such as `]E0`."""
         self.send(prefix + (aim + label).encode() + suffix)
