@@ -1,0 +1,84 @@
+"""The reader's side of every way of attaching one, in the hands of a test. A new driver is one more row of `FAR_ENDS`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from drivers.scanners import Scanner, scanner_from_url
+from drivers.simulated.scanner import SimulatedScanner
+
+Clock = Callable[[], float]
+
+
+class FarEnd:
+    """One reader, plugged in from the start. `address` stays the same, however often it is unplugged."""
+
+    address: str
+    claims = True  # a second program that opens it is refused as busy
+    names_symbology = True  # a scan with the identifier `]E0` arrives as ean13
+    in_pieces = True  # a scan takes time on its way: `begin` and `finish` do something
+    is_noisy = True  # the way can carry bytes that no reader sent: `noise` does something
+
+    def scanner(self, clock: Clock) -> Scanner:
+        """The driver under test, not yet open. A far end that no address leads to makes its own."""
+        return scanner_from_url(self.address, clock=clock)
+
+    def scan(self, label: str, aim: str = "") -> None:
+        """Reads a code. `aim` is its identifier, such as `]E0`; waits for nobody who listens."""
+        self.begin(label, aim)
+        self.finish()
+
+    def begin(self, label: str, aim: str = "") -> None:
+        """The first half of a scan is on its way."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """The other half."""
+        raise NotImplementedError
+
+    def noise(self, data: bytes) -> None:
+        """These bytes arrive, and belong to no scan. They hold no line end."""
+        raise NotImplementedError
+
+    def unplug(self) -> None:
+        """Gone, and whoever has it open finds out."""
+        raise NotImplementedError
+
+    def plug(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.unplug()
+
+
+class OnSerialLine(FarEnd):
+    """Lines on a pseudo-terminal."""
+
+    def __init__(self, folder: Path) -> None:
+        self.simulated = SimulatedScanner(folder, wire="pty")
+        self.address = f"serial://{self.simulated.port}"
+
+    def begin(self, label: str, aim: str = "") -> None:
+        whole = (aim + label + "\r").encode()
+        half = len(whole) // 2
+        self._rest = whole[half:]
+        self.simulated.send(whole[:half])
+
+    def finish(self) -> None:
+        self.simulated.send(self._rest)
+
+    def noise(self, data: bytes) -> None:
+        self.simulated.send(data)
+
+    def unplug(self) -> None:
+        self.simulated.unplug()
+
+    def plug(self) -> None:
+        self.simulated.plug()
+
+
+FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {}
+if sys.platform != "win32":  # which has no pseudo-terminals
+    FAR_ENDS["serial"] = OnSerialLine
