@@ -163,8 +163,9 @@ class SerialPort:
         except _OPEN_ERRORS as error:
             raise _open_error(path, error) from error
         self._port = port
-        with contextlib.suppress(*_WIRE_ERRORS):  # a line without RTS needs none
-            self._ask_to_send(False)
+        self._ask_to_send(False)
+        with contextlib.suppress(*_WIRE_ERRORS):  # some lines have no such settings
+            _mark_damage(port)
         return port
 
     def _ask_to_send(self, now: bool) -> None:
@@ -175,6 +176,17 @@ class SerialPort:
     def _has_sent(self) -> None:
         if self._asks_to_send and self._port.rts and not self._port.out_waiting:
             self._ask_to_send(False)
+
+
+def _mark_damage(port: Any) -> None:
+    """A byte that came with a wrong parity or framing becomes NUL, and a line that is held down is no byte at all.
+
+    pyserial leaves both to the system's defaults, which hand a damaged byte on as if nothing were wrong with it.
+    """
+    if sys.platform != "win32":
+        attributes = termios.tcgetattr(port.fileno())
+        attributes[0] |= termios.IGNBRK | termios.INPCK
+        termios.tcsetattr(port.fileno(), termios.TCSANOW, attributes)
 
 
 def _open_error(port: str, error: Exception) -> DeviceError:
