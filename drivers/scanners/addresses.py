@@ -139,7 +139,8 @@ def _port(parts: SplitResult, options: dict[str, str]) -> str | UsbIdentity:
     if identity is not None:
         return identity
     where = parts.netloc or parts.path  # serial://COM3 on Windows
-    return where if where.strip("/") and len(options) == said else ""
+    names_one = bool(parts.netloc) != bool(parts.path.strip("/"))
+    return where if names_one and len(options) == said else ""
 
 
 def _settings(options: dict[str, str]) -> dict[str, Any]:

@@ -134,7 +134,10 @@ class SerialPort:
     def send(self, data: bytes) -> None:
         with contextlib.suppress(*_WIRE_ERRORS):
             self._ask_to_send(True)
-            self._port.write(data)
+            if sys.platform == "win32":
+                self._port.write(data)
+            else:  # pyserial's own write never comes back from a line that takes nothing, for all that it may not wait
+                os.write(self._port.fileno(), data)
 
     def close(self) -> None:
         port, self._port = self._port, None
