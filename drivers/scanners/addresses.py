@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from drivers.errors import DeviceError
+from drivers.scanners.identity import identity_from_url
 from drivers.scanners.scanner import Scanner
 
 _EXAMPLES = "Write serial:///dev/ttyACM0 or serial://0c2e:0901?baud=9600 (Windows: serial://COM3)."
@@ -68,6 +69,14 @@ def _serial(url: str, parts: SplitResult, options: dict[str, str], clock: Clock)
     return SerialScanner(path, baudrate=number(options, "baud", 9600), name=url, clock=clock)
 
 
+def _hid_pos(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.hid_pos import HidPosScanner
+
+    wanted = identity_from_url(parts, options)
+    return None if wanted is None else HidPosScanner(wanted, name=url, clock=clock)
+
+
 FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | None]] = {
     "serial": _serial,
+    "hid-pos": _hid_pos,
 }
