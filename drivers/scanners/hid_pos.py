@@ -24,7 +24,8 @@ from typing import Protocol
 import msgspec
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.hid_reports import Joiner, beep, fields, is_scanner, layouts, report_bytes
+from drivers.scanners.hid_descriptor import fields
+from drivers.scanners.hid_reports import Joiner, beep, is_scanner, layouts, report_bytes
 from drivers.scanners.identity import UsbIdentity, candidates
 from drivers.scanners.scan import ScanData, scan_from_bytes
 

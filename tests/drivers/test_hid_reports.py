@@ -66,7 +66,8 @@ from hid_makers import (
     shifted,
 )
 
-from drivers.scanners.hid_reports import Joiner, Layout, beep, fields, is_scanner, layouts, report_bytes
+from drivers.scanners.hid_descriptor import fields
+from drivers.scanners.hid_reports import Joiner, Layout, beep, is_scanner, layouts, report_bytes
 from drivers.scanners.scan import scan_from_bytes
 
 EAN = b"4006381333931"
@@ -167,7 +168,7 @@ def test_several_reports_of_one_reader_have_a_place_each() -> None:
         application((POP,), bytes_of(DECODED, 7)),
         application((ID, 0), bytes_of(DECODED, 7)),
         application(*((SIZE, 8), (COUNT, 0xFFFFFFFF), (USAGE, DECODED), (INPUT, DATA))),
-        application((USAGE_MIN, 9), (USAGE_MAX, 8), bytes_of(DECODED, 7)),
+        application((SIZE, 8), (COUNT, 7), (USAGE_MIN, CONTINUED), (USAGE_MAX, DECODED), (INPUT, DATA)),
         application(bytes_of(DECODED, 7), *(padding(1) for _ in range(1000))),  # longer than Linux would read
     ],
 )
