@@ -151,9 +151,17 @@ def _settings(options: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _hid_pos(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.hid_pos import HidPosScanner
+
+    wanted = identity_from_url(parts, options)
+    return None if wanted is None else HidPosScanner(wanted, name=url, clock=clock)
+
+
 FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | None]] = {
     "serial": _serial,
     "ssi": _ssi,
     "tcp": _tcp,
     "listen": _listen,
+    "hid-pos": _hid_pos,
 }
