@@ -1,8 +1,7 @@
-"""The framer on tables, on any chunking, and on noise."""
+"""The framer on tables, and on any chunking; noise is in test_scanners_fuzz."""
 
 from __future__ import annotations
 
-import random
 from itertools import pairwise
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from drivers.scanners.framing import LINE_ENDS, Framer
 from drivers.scanners.scan import scan_from_bytes
-from loyalty.card import CardRules, MemberCard, member_card
 
 # prefix, suffix, what arrives, the frames in it, how many are counted as lost
 STREAMS: list[tuple[bytes, bytes | tuple[bytes, ...], bytes, list[bytes], int]] = [
@@ -121,30 +119,6 @@ def test_a_frame_needs_room_and_a_silence() -> None:
         Framer(max_bytes=0)
     with pytest.raises(ValueError, match="silence"):
         Framer(idle_timeout_s=0.0)
-
-
-@pytest.mark.parametrize(
-    "framing",
-    [(b"", LINE_ENDS), (b"\x02", b"\x03"), (b"", b"\r\n"), (b"", b""), (b"\x02", b"")],
-)
-def test_a_million_random_bytes_cost_no_memory_and_make_no_member(
-    framing: tuple[bytes, bytes | tuple[bytes, ...]],
-) -> None:
-    source = random.Random(20)
-    framer = Framer(*framing, max_bytes=256, idle_timeout_s=0.2)
-    members, frames, now, left = 0, 0, 0.0, 1_000_000
-    while left > 0:
-        chunk = source.randbytes(min(left, source.randrange(1, 600)))
-        left -= len(chunk)
-        now += source.choice([0.01, 0.3])
-        for frame in [*framer.feed(chunk, now), *framer.expire(now + source.choice([0.0, 0.3]))]:
-            frames += 1
-            assert 0 < len(frame) <= 256
-            members += isinstance(member_card(CardRules(), scan_from_bytes(frame, "", now).label), MemberCard)
-        assert len(framer._buffer) <= 256 + 1
-    assert frames > 0
-    assert framer.dropped > 0
-    assert members == 0
 
 
 @pytest.mark.parametrize(

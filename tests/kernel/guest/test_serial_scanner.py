@@ -88,6 +88,14 @@ Plugged = Callable[..., PluggedReader]
 ScannerAt = Callable[[str], Scanner]
 
 
+def opens(scanner: Scanner) -> bool:
+    try:
+        scanner.open()
+    except (DeviceBusy, DeviceAbsent):
+        return False
+    return True
+
+
 def read(scanner: Scanner) -> str:
     scan = scanner.read(SOON_S)
     assert scan is not None, "nothing came"
@@ -189,6 +197,14 @@ def test_a_make_s_answers_arrive_and_closing_waits_for_nothing(plugged: Plugged,
     began_at = time.monotonic()
     scanner.close()
     assert time.monotonic() - began_at < SOON_S / 2
+    with pytest.raises(DeviceBusy, match="did not take"):
+        scanner.open()
+    wait_for(reader.hears, "the reader takes again what it is sent")
+    reader.pull()
+    reader.plug()
+    wait_for(lambda: opens(scanner), "the port is free again")
+    reader.sends(b"\x02" + OTHER.encode() + b"\x03")
+    assert read(scanner) == OTHER
 
 
 def test_packets_of_ssi_are_acknowledged_over_usb(plugged: Plugged, scanner_at: ScannerAt) -> None:
