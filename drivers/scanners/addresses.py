@@ -68,6 +68,25 @@ def _serial(url: str, parts: SplitResult, options: dict[str, str], clock: Clock)
     return SerialScanner(path, baudrate=number(options, "baud", 9600), name=url, clock=clock)
 
 
+def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.identity import identity_from_url
+    from drivers.scanners.keyboard import KeyboardScanner
+    from drivers.scanners.layouts import LAYOUTS
+
+    identity = identity_from_url(parts, options)
+    if identity is None:
+        return None
+    return KeyboardScanner(
+        identity,
+        layout=choice(options, "layout", LAYOUTS),
+        suffix=choice(options, "suffix", {suffix: suffix for suffix in ("enter", "tab", "none")}),
+        pause_s=number(options, "pause_ms", 500) / 1000,
+        name=url,
+        clock=clock,
+    )
+
+
 FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | None]] = {
     "serial": _serial,
+    "keyboard": _keyboard,
 }
