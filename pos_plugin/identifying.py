@@ -35,6 +35,11 @@ class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
     as_of: str = ""
     message: str = ""
 
+    @property
+    def is_of_use(self) -> bool:
+        """Whether whoever scanned it can go on; if not, the page says why, and the scanner sounds as for a bad read."""
+        return not self.message
+
 
 class Identifying:
     """Recognises members, and remembers for a while whose card was read: only they may redeem. Safe from several threads."""

@@ -329,6 +329,9 @@ class BreakingPort:
             raise self._count
         return 0
 
+    def reset_output_buffer(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
     def close(self) -> None:
         raise OSError(errno.EIO, "Input/output error")
 

@@ -142,7 +142,7 @@ def test_a_sale_from_scan_to_receipt(till: Till) -> None:
 
 def test_an_item_scan_adds_a_line_and_buttons_change_it(till: Till) -> None:
     for _ in range(2):
-        number = till.terminal.last_scan.number if till.terminal.last_scan else 0
+        number = till.terminal.scans[-1].number if till.terminal.scans else 0
         till.terminal.scanned(MILK)
         till.see("#due", f"€{1.39 * (number + 1):.2f}")
     till.tap("One more Whole milk")
