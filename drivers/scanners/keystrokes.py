@@ -32,7 +32,7 @@ _CTRL_BY_PLACE = {26: "\x1b", 27: "\x1d", 43: "\x1c"}  # [ ] \ of a US keyboard:
 # A reader's events follow each other evenly, 5 to 100 ms apart, or as slowly as it was told to type. A person's do not.
 _SLOW_S = 0.12
 _UNEVEN_S = 0.05
-_GAPS = 16
+_GAPS = 24
 _SLOW_GAPS = 6
 
 
@@ -104,7 +104,8 @@ class Keystrokes:
         for event in events:
             if event.kind == EV_KEY and event.value in (UP, DOWN):
                 codes += self.expire(event.at)
-                self._gaps.append(event.at - self._heard_at)
+                if self._has_begun() or self._is_lost:  # before a code, anybody takes their time
+                    self._gaps.append(event.at - self._heard_at)
                 self._heard_at = event.at
                 if event.code in _MODIFIERS:
                     codes += self._modifier(event.code, event.value == DOWN)
