@@ -118,7 +118,9 @@ def retail(text: str, kind: str) -> tuple[str, str]:
     ('036000291452', 'upca')
     """
     if kind in ("ean13", "upca"):
-        return (text[1:], "upca") if len(text) == 13 and text[0] == "0" else (text, "ean13" if len(text) == 13 else "upca")
+        return (
+            (text[1:], "upca") if len(text) == 13 and text[0] == "0" else (text, "ean13" if len(text) == 13 else "upca")
+        )
     if kind == "upce" and len(text) == 13:
         return text[1:], kind
     if kind == "upce" and len(text) == 8:

@@ -20,10 +20,10 @@ from drivers.scanners.zbar_child import Zbar
 if TYPE_CHECKING:
     from drivers.scanners.views import Grey, Treatment, View
 
-ZBAR_EVERY, HARD_EVERY = 3, 10
-"""Of the frames in which nothing was found, every third goes to zbar, too (it takes as long as all the rest), and every tenth is
-made over in one of the ways below."""
-HARD: tuple[Treatment, ...] = (views.evened, views.enlarged, views.turned, views.sharpened)
+ZBAR_EVERY, HARD_EVERY = 3, 5
+"""Of the frames in which nothing was found, every third goes to zbar, too (it takes as long as all the rest), and every fifth is
+made over in the next of the ways below: most frames show no card, and must stay cheap."""
+HARD: tuple[Treatment, ...] = (views.evened, views.enlarged, views.turned, views.sharpened, views.inverted)
 _KEPT_MISSES = 5
 ZBAR_PATIENCE_S = 0.25
 STILL_BUDGET_S = 1.0
@@ -34,6 +34,7 @@ _TREATMENTS: tuple[Treatment, ...] = (
     views.evened,
     views.sharpened,
     views.black_and_white,
+    views.inverted,
     views.enlarged,
     views.turned,
     views.enlarged_black_and_white,
@@ -132,7 +133,9 @@ class Decoder:
     def _formats(self) -> Any:
         import zxingcpp
 
-        return zxingcpp.BarcodeFormats([getattr(zxingcpp.BarcodeFormat, KINDS[kind].zxing) for kind in self._wanted.kinds])
+        return zxingcpp.BarcodeFormats(
+            [getattr(zxingcpp.BarcodeFormat, KINDS[kind].zxing) for kind in self._wanted.kinds]
+        )
 
     @cached_property
     def _kinds(self) -> dict[Any, str]:

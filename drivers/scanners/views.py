@@ -70,7 +70,9 @@ def bars(picture: Grey) -> Iterator[View]:
         if width < 8 or height < 4:
             continue
         factor = 2.0 if width < 640 else 1.0
-        reach = width * 1.3 + 20  # its corners often cut off the outermost bars, and a decoder wants the quiet zone, too
+        reach = (
+            width * 1.3 + 20
+        )  # its corners often cut off the outermost bars, and a decoder wants the quiet zone, too
         centre = (lower_left + upper_left + upper_right + lower_right) / 4
         a, b = along / width * reach / 2, down / 2
         size = max(8, round(reach * factor)), max(8, round(height * factor))
@@ -104,15 +106,18 @@ def black_and_white(picture: Grey) -> Iterator[View]:
     """Each point compared with those around it: for codes on a ground that is not even."""
     import cv2
 
-    yield View(
-        _grey(cv2.adaptiveThreshold(picture, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 51, 0))
-    )
+    yield View(_grey(cv2.adaptiveThreshold(picture, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 51, 0)))
+
+
+def inverted(picture: Grey) -> Iterator[View]:
+    """For bars lighter than their ground: zxing-cpp inverts by itself for matrix codes only."""
+    import cv2
+
+    yield View(_grey(cv2.bitwise_not(picture)))
 
 
 def enlarged(picture: Grey) -> Iterator[View]:
     """Twice as large: for modules of little more than a pixel."""
-    import cv2
-
     if max(picture.shape) <= LARGEST:
         yield View(_grey(_doubled(picture)), _scaled(2.0))
 
@@ -121,9 +126,7 @@ def enlarged_black_and_white(picture: Grey) -> Iterator[View]:
     import cv2
 
     if max(picture.shape) <= LARGEST:
-        large = cv2.adaptiveThreshold(
-            _doubled(picture), 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 61, 0
-        )
+        large = cv2.adaptiveThreshold(_doubled(picture), 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 61, 0)
         yield View(_grey(large), _scaled(2.0))
 
 

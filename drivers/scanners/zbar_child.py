@@ -86,7 +86,7 @@ class Zbar:
     def _start(self) -> subprocess.Popen[bytes]:
         self._starts_left -= 1
         # What a C library complains of goes to its standard error, where nobody can do anything about it.
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603  this Python and this file
             self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert child.stdout is not None
