@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from drivers.errors import DeviceError
+from drivers.scanners.identity import UsbIdentity, identity_from_url
 from drivers.scanners.scanner import Scanner
 
 _EXAMPLES = "Write serial:///dev/ttyACM0 or serial://0c2e:0901?baud=9600 (Windows: serial://COM3)."
@@ -68,6 +69,25 @@ def _serial(url: str, parts: SplitResult, options: dict[str, str], clock: Clock)
     return SerialScanner(path, baudrate=number(options, "baud", 9600), name=url, clock=clock)
 
 
+def _camera(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.camera import SIZES, CameraScanner
+    from drivers.scanners.codes import CARDS, wanted_codes
+
+    camera: int | str | UsbIdentity | None = identity_from_url(parts, options)
+    if camera is None:
+        camera = parts.path if not parts.netloc else int(parts.netloc)
+    if camera == "" or camera == "/":
+        return None
+    try:
+        wanted = wanted_codes(options.pop("codes", ",".join(CARDS)).split(","))
+    except ValueError as wrong:
+        raise WrongChoice(str(wrong)) from wrong
+    usual = SIZES[0] or (0, 0)
+    size = (number(options, "width", usual[0]), number(options, "height", usual[1]))
+    return CameraScanner(camera, wanted=wanted, size=size, clock=clock, name=url)
+
+
 FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | None]] = {
     "serial": _serial,
+    "camera": _camera,
 }

@@ -25,7 +25,9 @@ ZBAR_EVERY, HARD_EVERY = 3, 5
 made over in the next of the ways below: most frames show no card, and must stay cheap."""
 HARD: tuple[Treatment, ...] = (views.evened, views.enlarged, views.turned, views.sharpened, views.inverted)
 _KEPT_MISSES = 5
-ZBAR_PATIENCE_S = 0.25
+ZBAR_PATIENCE_S = 0.1
+"""Of a frame: the next one is as good."""
+_STILL_PATIENCE_S = 5.0
 STILL_BUDGET_S = 1.0
 
 _TREATMENTS: tuple[Treatment, ...] = (
@@ -64,12 +66,14 @@ class Decoder:
         self._misses = 0
         self._way: tuple[Treatment, Read] | None = None
         self._way_misses = 0
+        self._patience_s = ZBAR_PATIENCE_S
 
     def look(self, frame: Grey) -> Sight:
         """What a frame of a camera shows, in about the time of three plain readings of it.
 
         A frame whose codes contradict one another is said to: it is no evidence for any of them.
         """
+        self._patience_s = ZBAR_PATIENCE_S
         if codes := self._zxing_reads(views.View(frame)):
             self._misses = 0
             return sight(codes)
@@ -85,6 +89,7 @@ class Decoder:
 
     def still(self, picture: Grey, budget_s: float = STILL_BUDGET_S) -> tuple[Code, ...]:
         """The codes of a picture that can be relied on; see `Tally` for what that is. No way is begun after `budget_s`."""
+        self._patience_s = _STILL_PATIENCE_S
         give_up = self._clock() + budget_s
         tally = Tally()
         for treatment, read in self._still_ways():
@@ -170,8 +175,8 @@ class Decoder:
         if self._zbar is None:
             return []
         codes = []
-        for one in self._zbar.read(view.picture, tuple(self._symbols), ZBAR_PATIENCE_S):
-            kind = self._symbols.get(one.symbol, "")
+        for one in self._zbar.read(view.picture, tuple(self._symbols), self._patience_s):
+            kind = self._symbols.get(one.name, "")
             if kind and one.quality >= KINDS[kind].zbar_quality and one.data.isascii():
                 text, kind = retail(one.data.decode("ascii"), kind)
                 corners = view.place(tuple((float(x), float(y)) for x, y in one.corners))

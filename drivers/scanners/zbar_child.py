@@ -11,6 +11,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 MISSING = 3
 """The child's exit status where pyzbar or the system's libzbar is not installed: nothing to try again."""
 _RESTARTS = 5
-_STARTING_S = 10.0
+_HANGS_AFTER_S = 10.0
+"""Longer than loading the libraries or any picture takes, also on a busy machine."""
 
 
 class Question(msgspec.Struct, array_like=True):
+    number: int
     width: int
     height: int
     pixels: bytes
@@ -33,11 +36,16 @@ class Question(msgspec.Struct, array_like=True):
     """Names of ZBarSymbol."""
 
 
-class Answer(msgspec.Struct, array_like=True):
-    symbol: str
+class Symbol(msgspec.Struct, array_like=True):
+    name: str
     data: bytes
     quality: int
     corners: tuple[tuple[int, int], ...]
+
+
+class Answer(msgspec.Struct, array_like=True):
+    number: int
+    symbols: list[Symbol]
 
 
 class Zbar:
@@ -46,11 +54,14 @@ class Zbar:
     `program` is run as the child, for tests of its death.
     """
 
-    def __init__(self, program: Sequence[str] = ()) -> None:
+    def __init__(self, program: Sequence[str] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
         # -P: the other files of this folder are nobody's modules there.
         self._program = list(program) or [sys.executable, "-P", __file__]
+        self._clock = clock
         self._child: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._asked = 0
+        self._asked_at: float | None = None  # when the picture was sent that has no answer yet
         self._starts_left = 1 + _RESTARTS
 
     @property
@@ -58,24 +69,25 @@ class Zbar:
         """False once it is known that there is no zbar here, or that it dies again and again."""
         return self._child is not None or self._starts_left > 0
 
-    def read(self, picture: Grey, symbols: tuple[str, ...], timeout_s: float) -> list[Answer]:
-        """What zbar reads in it; nothing where zbar is missing, takes too long, or dies over it. Raises nothing."""
+    def read(self, picture: Grey, symbols: tuple[str, ...], timeout_s: float) -> list[Symbol]:
+        """What zbar reads in it; nothing where zbar is missing, dies over it, or is not done in time. Raises nothing.
+
+        While it is busy with a picture that nobody waits for any more, another one is not even sent.
+        """
         if not symbols or not self.is_available:
             return []
-        if self._child is None:
-            timeout_s += _STARTING_S  # the first answer waits until the libraries are loaded
-        height, width = picture.shape
         try:
-            child = self._child or self._start()
-            assert child.stdin is not None
-            _send(child.stdin, msgspec.msgpack.encode(Question(width, height, picture.tobytes(), symbols)))
-            answer = self._answers.get(timeout=timeout_s)
-            if answer is not None:
-                return msgspec.msgpack.decode(answer, type=list[Answer])
-        except (OSError, queue.Empty, msgspec.MsgspecError):
-            pass
-        self._end()  # a late answer would be taken for that of the next picture
-        return []
+            if self._child is None:
+                self._start()
+            if self._asked_at is not None and self._answer(0.0) is None:
+                if self._clock() - self._asked_at > _HANGS_AFTER_S:
+                    self._end()
+                return []
+            self._ask(picture, symbols)
+            return self._answer(timeout_s) or []
+        except (OSError, EOFError, msgspec.MsgspecError):
+            self._end()
+            return []
 
     def close(self) -> None:
         """Ends the child; a later picture starts a new one."""
@@ -83,25 +95,46 @@ class Zbar:
             self._starts_left += 1
             self._end()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _ask(self, picture: Grey, symbols: tuple[str, ...]) -> None:
+        assert self._child is not None
+        assert self._child.stdin is not None
+        self._asked += 1
+        height, width = picture.shape
+        question = Question(self._asked, width, height, picture.tobytes(), symbols)
+        _send(self._child.stdin, msgspec.msgpack.encode(question))
+        self._asked_at = self._clock()
+
+    def _answer(self, timeout_s: float) -> list[Symbol] | None:
+        """To the last question; None is not yet."""
+        try:
+            message = self._answers.get(block=timeout_s > 0, timeout=timeout_s or None)
+        except queue.Empty:
+            return None
+        if message is None:
+            raise EOFError
+        self._asked_at = None
+        answer = msgspec.msgpack.decode(message, type=Answer)
+        return answer.symbols if answer.number == self._asked else None
+
+    def _start(self) -> None:
         self._starts_left -= 1
         # What a C library complains of goes to its standard error, where nobody can do anything about it.
         child = subprocess.Popen(  # noqa: S603  this Python and this file
             self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert child.stdout is not None
-        self._child, self._answers = child, queue.SimpleQueue()
-        threading.Thread(
-            target=_listen, args=(child.stdout, self._answers.put), name="zbar's answers", daemon=True
-        ).start()
-        return child
+        self._child, self._answers, self._asked_at = child, queue.SimpleQueue(), None
+        listener = threading.Thread(target=_listen, args=(child.stdout, self._answers.put), daemon=True)
+        listener.name = "zbar's answers"
+        listener.start()
 
     def _end(self) -> None:
         child, self._child = self._child, None
+        self._asked_at = None
         if child is None:
             return
+        assert child.stdin is not None
         with contextlib.suppress(OSError):
-            assert child.stdin is not None
             child.stdin.close()
         try:
             status = child.wait(0.2)  # one that has ended by itself says why
@@ -141,10 +174,10 @@ def main() -> int:
         return MISSING
     while (message := _received(sys.stdin.buffer)) is not None:
         asked = msgspec.msgpack.decode(message, type=Question)
-        symbols = [pyzbar.ZBarSymbol[name] for name in asked.symbols]
-        read = pyzbar.decode((asked.pixels, asked.width, asked.height), symbols=symbols)
-        answers = [Answer(one.type, one.data, one.quality, tuple((p.x, p.y) for p in one.polygon)) for one in read]
-        _send(sys.stdout.buffer, msgspec.msgpack.encode(answers))
+        wanted = [pyzbar.ZBarSymbol[name] for name in asked.symbols]
+        read = pyzbar.decode((asked.pixels, asked.width, asked.height), symbols=wanted)
+        symbols = [Symbol(one.type, one.data, one.quality, tuple((p.x, p.y) for p in one.polygon)) for one in read]
+        _send(sys.stdout.buffer, msgspec.msgpack.encode(Answer(asked.number, symbols)))
     return 0
 
 
