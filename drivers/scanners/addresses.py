@@ -174,6 +174,24 @@ def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Cloc
     )
 
 
+def _camera(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.camera import SIZES, CameraScanner
+    from drivers.scanners.codes import CARDS, wanted_codes
+
+    camera: int | str | UsbIdentity | None = identity_from_url(parts, options)
+    if camera is None:
+        camera = parts.path if not parts.netloc else int(parts.netloc)
+    if camera == "" or camera == "/":
+        return None
+    try:
+        wanted = wanted_codes(options.pop("codes", ",".join(CARDS)).split(","))
+    except ValueError as wrong:
+        raise WrongChoice(str(wrong)) from wrong
+    usual = SIZES[0] or (0, 0)
+    size = (number(options, "width", usual[0]), number(options, "height", usual[1]))
+    return CameraScanner(camera, wanted=wanted, size=size, clock=clock, name=url)
+
+
 FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | None]] = {
     "serial": _serial,
     "ssi": _ssi,
@@ -181,4 +199,5 @@ FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | N
     "listen": _listen,
     "hid-pos": _hid_pos,
     "keyboard": _keyboard,
+    "camera": _camera,
 }
