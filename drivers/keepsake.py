@@ -45,12 +45,15 @@ class Keepsake:
         self._talk.write(_RUN, deadline)
 
     def ask_behind(self, deadline: float) -> Callable[[], bool]:
-        """Asks what a printer answers that has forgotten, too; whether it has: it is past that question."""
-        if self._talk.has_process_id:
-            ident = self._talk.next_process_id()
-            self._talk.write(process_id_request(ident), deadline)
+        """Asks what a printer answers that has forgotten, too; whether it has: it is past that question.
+
+        Behind a reset, so that it is answered as well by another printer, which has taken the last question for letters.
+        """
+        self._talk.is_fresh, self._talk.owed_bytes = True, 0  # it has worked off all that was sent
+        ident = self._talk.next_process_id() if self._talk.has_process_id else b""
+        self._talk.send(process_id_request(ident) or ASK_PAPER, deadline)
+        if ident:
             return lambda: self._talk.is_echoed(ident)
-        self._talk.write(ASK_PAPER, deadline)
         self._talk.papers_asked += 1
         return lambda: self._talk.papers_asked == 0
 
@@ -60,8 +63,10 @@ class Keepsake:
         No is believed the second time: its power may have gone in between. A printer that knows neither command takes them
         for letters at most. They stay in the line that it composes, and that is dropped with the ESC @ before the next bytes.
         """
-        if self._has_macros(deadline) is False and self._has_macros(deadline) is False:
-            self._talk.has_macros = False
+        has_macros = self._has_macros(deadline)
+        if has_macros is False:
+            has_macros = self._has_macros(deadline)
+        self._talk.has_macros = has_macros
 
     def _has_macros(self, deadline: float) -> bool | None:
         talk = self._talk
@@ -74,7 +79,7 @@ class Keepsake:
             self.ask(deadline)
             talk.listen(min(deadline, talk.clock() + talk.reply_timeout_s), lambda: talk.is_remembered)
             if talk.is_remembered:
-                talk.has_macros, talk.owed_bytes = True, 0
+                talk.owed_bytes = 0
                 return True
         talk.is_fresh = True
         talk.send(process_id_request(last), deadline)
