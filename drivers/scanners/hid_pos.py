@@ -34,6 +34,7 @@ _SLICE_S = 0.05
 # After opening: the pieces of one code follow each other within the reader's polling interval, in practice at most 16 ms. So
 # what comes this soon may be the end of a code whose beginning went before.
 _SETTLE_S = 0.04
+_BEEPS = 2  # how many may be on their way at once
 _RING = 63  # how many reports the kernel keeps for us, HIDRAW_BUFFER_SIZE less one; what comes on top is lost
 
 
@@ -199,7 +200,8 @@ class _HidrawLine:
         flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
         self._longest = longest
         self._in_a_row = 0
-        self._writer: threading.Thread | None = None
+        self._beeps: list[threading.Thread] = []
+        self._is_deaf = False
         try:
             self._fd = os.open(one.path, flags)
         except OSError as error:
@@ -231,27 +233,29 @@ class _HidrawLine:
         return b""
 
     def write(self, report: bytes) -> None:
-        # The kernel waits up to five seconds for a reader that does not take its report, O_NONBLOCK or not.
-        if self._writer is not None and self._writer.is_alive():
+        # The kernel waits up to five seconds for a reader that does not take its report, O_NONBLOCK or not; opening and
+        # closing wait with it. So one that once did not take it is not asked again until it is opened anew.
+        self._beeps = [beep for beep in self._beeps if beep.is_alive()]
+        if self._is_deaf or len(self._beeps) >= _BEEPS:
             return
         with contextlib.suppress(OSError, RuntimeError):
             fd = os.dup(self._fd)
-            self._writer = threading.Thread(target=_write, args=(fd, report), name="scanner's beep", daemon=True)
-            self._writer.start()
+            self._beeps.append(threading.Thread(target=self._beep, args=(fd, report), name="beep", daemon=True))
+            self._beeps[-1].start()
+
+    def _beep(self, fd: int, report: bytes) -> None:
+        try:
+            os.write(fd, report)
+        except OSError:
+            self._is_deaf = True
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         self._selector.close()
         with contextlib.suppress(OSError):
             _unlock(self._fd)  # a beep that is still on its way must not keep it
         os.close(self._fd)
-
-
-def _write(fd: int, report: bytes) -> None:
-    try:
-        with contextlib.suppress(OSError):
-            os.write(fd, report)
-    finally:
-        os.close(fd)
 
 
 def _lock(fd: int) -> None:
