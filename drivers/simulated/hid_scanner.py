@@ -87,7 +87,7 @@ class SimulatedHidScanner:
         if self._ends is None:
             return
         for place in self._places[:2]:
-            place.unlink()
+            place.unlink(missing_ok=True)
         shutil.rmtree(self._places[2])
         for end in self._ends:
             os.close(end)
