@@ -21,6 +21,7 @@ NAMES = (
     "program",
     "first_byte",
     "receipt",
+    "scan",
 )
 SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""

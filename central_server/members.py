@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
 
-from central_server import channels, profiles, schema
+from central_server import channels, name_search, profiles, schema
 from central_server.books import Books, Origin
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
@@ -65,10 +65,12 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
 
 
 def look_up(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberLookup) -> MemberFound:
-    """The member of a card or phone, who is known in this terminal's shop from now on; '' where there is none."""
+    """The member of a card or phone, or one found by name: known in this terminal's shop from now on. '' where there is none."""
 
     def work(connection: Connection) -> str:
-        if wanted.card:
+        if wanted.member:
+            query = select(schema.member.c.member).where(schema.member.c.member == wanted.member.replace("\x00", ""))
+        elif wanted.card:
             query = select(schema.card.c.member).where(schema.card.c.card == wanted.card.replace("\x00", ""))
         else:
             hashed = wanted.phone_hash.replace("\x00", "")
@@ -122,7 +124,7 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     keep(connection, schema.member, [row])
     table = schema.member
     connection.execute(update(table).where(table.c.member == member).values(erased_at=office.time()))
-    for personal in (schema.person, schema.profile, schema.phone, schema.card):
+    for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card):
         connection.execute(delete(personal).where(personal.c.member == member))
     channels.announce_members(connection, [member])
 
@@ -178,6 +180,7 @@ def _has_cards(connection: Connection, member: str) -> bool:
 
 def _keep_person(connection: Connection, office: Office, member: str, personal: Personal) -> None:
     put(connection, schema.person, [{"member": member, "name": personal.name, "phone": personal.phone}])
+    name_search.keep_words(connection, member, personal.name)
     connection.execute(delete(schema.phone).where(schema.phone.c.member == member))
     if personal.phone:
         hashed = phone_hash(office.phone_key, personal.phone)

@@ -46,9 +46,9 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 # dialect = "escpos"                           # or "cd5220"
 # columns = 20
 
-[scanner]
-# port = "/dev/ttyACM0"                        # or COM3
-# baudrate = 9600
+[[scanner]]                        # one such part for each scanner
+# address = "serial:///dev/ttyACM0?baud=9600"  # "pos-plugin doctor" lists what is there; docs/add-a-scanner.md
+# name = "hand scanner"                        # what people call it
 # repeat_after_ms = 700                        # the same code read again sooner is one scan
 
 [server]
@@ -131,15 +131,21 @@ class DisplaySettings(Table):
 
 
 class ScannerSettings(Table):
-    """`port` is a serial device or `socket://host:port`; empty is no scanner. `prefix` as the reader is set up.
+    """`address` is a scanner as `drivers.scanners.scanner_from_url` reads it; empty is none. `name` is what people call it.
 
     The same code read again within `repeat_after_ms` is one scan.
     """
 
-    port: str = ""
-    baudrate: int = Field(default=9600, ge=300, le=921_600)
-    prefix: str = Field(default="", max_length=8)
+    address: str = ""
+    name: str = Field(default="", max_length=40)
     repeat_after_ms: int = Field(default=700, ge=0, le=10_000)
+
+
+def _each_once(scanners: list[ScannerSettings]) -> list[ScannerSettings]:
+    named = [one.address for one in scanners if one.address]
+    if twice := [address for address in dict.fromkeys(named) if named.count(address) > 1]:
+        raise ValueError(f"{twice[0]!r} stands twice; leave one of them out")
+    return scanners
 
 
 class ServerSettings(Table):
@@ -161,7 +167,7 @@ class Config(Table):
     printer: PrinterSettings = PrinterSettings()
     drawer: DrawerSettings = DrawerSettings()
     display: DisplaySettings = DisplaySettings()
-    scanner: ScannerSettings = ScannerSettings()
+    scanner: Annotated[list[ScannerSettings], AfterValidator(_each_once)] = Field(default=[], max_length=8)
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
     operators: OperatorSettings = OperatorSettings()

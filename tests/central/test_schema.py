@@ -20,6 +20,7 @@ LEADS_WITH = {
     "channel": {"feed_channel", "feed_item"},
     "card": {"card"},  # directories: they lead with what is looked up, and name the member
     "phone_hash": {"phone"},
+    "begins": {"name_word"},
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count"},
     "program": {"program"},

@@ -13,6 +13,8 @@ from drivers.scanners.hid_pos import HidPosScanner
 from drivers.scanners.identity import UsbIdentity
 from drivers.simulated.hid_scanner import SimulatedHidScanner
 from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanner_wires import WireKind
+from drivers.simulated.ssi_reader import SimulatedSsiReader
 
 Clock = Callable[[], float]
 
@@ -58,12 +60,14 @@ class FarEnd:
         self.unplug()
 
 
-class OnSerialLine(FarEnd):
-    """Lines on a pseudo-terminal."""
+class OfLines(FarEnd):
+    """Lines on a wire of `SimulatedScanner`."""
+
+    wire: WireKind
 
     def __init__(self, folder: Path) -> None:
-        self.simulated = SimulatedScanner(folder, wire="pty")
-        self.address = f"serial://{self.simulated.port}"
+        self.simulated = SimulatedScanner(folder, wire=self.wire)
+        self.address = self.simulated.address
 
     def begin(self, label: str, aim: str = "") -> None:
         whole = (aim + label + "\r").encode()
@@ -82,6 +86,60 @@ class OnSerialLine(FarEnd):
 
     def plug(self) -> None:
         self.simulated.plug()
+
+
+class OnSerialLine(OfLines):
+    wire = "pty"
+
+
+class OnTcp(OfLines):
+    wire = "tcp"
+    claims = False  # some readers serve several, and one that serves one alone refuses like one that is off
+
+
+class Calling(OfLines):
+    wire = "calling"
+
+
+class OfSsi(FarEnd):
+    """Zebra's packets; the reader says the kind of code by a byte of its own."""
+
+    wire: WireKind
+
+    def __init__(self, folder: Path) -> None:
+        self.simulated = SimulatedSsiReader(folder, wire=self.wire)
+        self.address = self.simulated.address
+
+    def scan(self, label: str, aim: str = "") -> None:
+        self.simulated.wait_until_enabled(0.3)  # a host that has just opened it enables it in a moment
+        self.simulated.scan(label, "ean13" if aim == "]E0" else "qr")
+
+    def begin(self, label: str, aim: str = "") -> None:
+        self.simulated.begin(label)
+
+    def finish(self) -> None:
+        self.simulated.finish()
+
+    def noise(self, data: bytes) -> None:
+        self.simulated.send(data)
+
+    def unplug(self) -> None:
+        self.simulated.unplug()
+
+    def plug(self) -> None:
+        self.simulated.plug()
+
+    def close(self) -> None:
+        self.simulated.close()
+
+
+class SsiOnSerialLine(OfSsi):
+    wire = "pty"
+
+
+class SsiOnTcp(OfSsi):
+    wire = "tcp"
+    claims = False
 
 
 class OnHidPos(FarEnd):
@@ -119,7 +177,6 @@ class OnHidPos(FarEnd):
         self.simulated.plug()
 
 
-FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {}
+FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {"tcp": OnTcp, "listen": Calling, "ssi on tcp": SsiOnTcp}
 if sys.platform != "win32":  # which has no pseudo-terminals
-    FAR_ENDS["serial"] = OnSerialLine
-    FAR_ENDS["hid-pos"] = OnHidPos
+    FAR_ENDS |= {"serial": OnSerialLine, "ssi": SsiOnSerialLine, "hid-pos": OnHidPos}

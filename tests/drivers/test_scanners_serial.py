@@ -329,6 +329,12 @@ class BreakingPort:
             raise self._count
         return 0
 
+    def fileno(self) -> int:
+        raise OSError(errno.ENOTTY, "Inappropriate ioctl for device")
+
+    def reset_output_buffer(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
     def close(self) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
