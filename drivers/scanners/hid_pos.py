@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -76,12 +76,14 @@ class HidPosScanner:
         *,
         clock: Callable[[], float] = time.monotonic,
         root: Path = _SYSTEM,
+        usb: Any = None,
         name: str = "",
     ) -> None:
         self._wanted = wanted
         self._name = name or f"hid-pos://{wanted}"
         self._clock = clock
         self._root = root  # where /dev and /sys are
+        self._usb = usb  # a backend of pyusb, to use in place of hidraw
         self._line: Line | None = None
         self._joiner = Joiner(())
         self._beeps: dict[bool, bytes | None] = {}
@@ -109,7 +111,7 @@ class HidPosScanner:
         if self._line is not None:
             return
         refusal: DeviceError | None = None
-        for one in candidates(self._wanted, attached(self._root)):
+        for one in candidates(self._wanted, attached(self._root, self._usb)):
             try:
                 self._take(one)
                 return
@@ -117,6 +119,9 @@ class HidPosScanner:
                 refusal = refusal or error
         if refusal is not None:
             raise refusal
+        if sys.platform == "win32":
+            hint = "Set the scanner to serial (USB virtual COM port), and choose it by serial://COM3."
+            raise DeviceError(f"Windows keeps scanners in HID POS mode such as {self._name} to itself.", hint=hint)
         hint = (
             "Plug it in; it is found again by itself. A reader in keyboard or serial mode does not show here: scan the code "
             '"USB HID POS" (also called "HID bar code scanner") in its manual.'
@@ -174,10 +179,10 @@ class HidPosScanner:
                 break
 
     def _opened(self, one: AttachedScanner, longest: int, writes: bool) -> Line:
-        if not _has_hidraw(self._root):
+        if self._usb is not None or not _has_hidraw(self._root):
             from drivers.scanners.hid_usb import UsbLine
 
-            return UsbLine(one, longest)
+            return UsbLine(one, longest, self._usb)
         line = _HidrawLine(one, longest, writes=writes)
         if one not in attached(self._root):  # another took its number between looking and opening
             line.close()
@@ -299,12 +304,12 @@ def udev_rule(vendor: int, product: int) -> str:
 # Finding.
 
 
-def attached(root: Path = _SYSTEM) -> list[AttachedScanner]:
+def attached(root: Path = _SYSTEM, usb: Any = None) -> list[AttachedScanner]:
     """The readers in HID POS mode that are there now: those whose report descriptor says so. Opens nothing on Linux."""
-    if not _has_hidraw(root):
+    if usb is not None or not _has_hidraw(root):
         from drivers.scanners.hid_usb import attached_by_usb
 
-        return attached_by_usb()
+        return attached_by_usb(usb)
     nodes = sorted((root / "sys/class/hidraw").glob("hidraw*"), key=lambda node: (len(node.name), node.name))
     found = (_described(node, root) for node in nodes)
     return [one for one in found if one is not None]

@@ -29,6 +29,7 @@ class SimulatedHidScanner:
         self.port = port
         self._ends: tuple[int, int] | None = None
         self._places: list[Path] = []
+        self._name = ""
         self.plug()
 
     @property

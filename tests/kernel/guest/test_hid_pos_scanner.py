@@ -7,11 +7,13 @@ import os
 import select
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from gadgets import PRODUCT, SOON_S, VENDOR, DeviceEnd, Gadget, load, wait_for
 from test_rights import as_nobody
@@ -22,7 +24,9 @@ from hid_makers import HONEYWELL, KEYBOARD, MAKES, Make, honeywell
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
 from drivers.scanners.hid_pos import HidPosScanner, attached
+from drivers.scanners.hid_usb import UsbLine
 from drivers.scanners.identity import UsbIdentity
+from drivers.wires.usb import libusb
 
 # struct uhid_event of linux/uhid.h
 DESTROY, OUTPUT, GET_REPORT, CREATE2, INPUT2, SET_REPORT = 1, 6, 9, 11, 12, 13
@@ -325,15 +329,55 @@ def test_pulled_out_amid_a_code_it_is_absent_and_found_by_its_number_under_anoth
 
 
 def test_a_beep_that_the_reader_does_not_take_holds_up_no_scan(cable: HidGadget, reader: Any) -> None:
-    """The kernel waits five seconds for its taking it."""
+    """The kernel waits five seconds for its taking it, and whoever opens a HID device meanwhile waits with it."""
     scanner = reader(VENDOR, PRODUCT)
     began_at = time.monotonic()
     for _ in range(50):  # the device's own end holds a few
         scanner.tell(good=True)
         cable.send(*MODEL.reports(b"4006381333931"))
         assert label(scanner) == "4006381333931"
-    print(f"\n50 scans and beeps: {time.monotonic() - began_at:.2f} s")
-    assert time.monotonic() - began_at < 4.5
     scanner.close()
+    assert time.monotonic() - began_at < 4.5
     assert reader(VENDOR, PRODUCT).is_open
-    print(f"closed and opened: {time.monotonic() - began_at:.2f} s")
+
+
+def test_by_libusb_a_reader_that_its_driver_has_let_go_of_is_found_and_read(cable: HidGadget, clock: Clock) -> None:
+    """As on a system without hidraw."""
+    assert attached(usb=libusb()) == []  # this kernel lets nobody ask what its driver has
+    assert len(attached()) == 1
+    Path("/sys/bus/usb/drivers/usbhid/unbind").write_text(f"{cable.port_path}:1.0")
+    (found,) = attached(usb=libusb())
+    assert (found.vendor, found.serial, found.port) == (VENDOR, "SN0007", cable.port_path)
+    scanner, second = (
+        HidPosScanner(UsbIdentity(VENDOR, PRODUCT, "SN0007"), clock=clock, usb=libusb()) for _ in range(2)
+    )
+    scanner.open()
+    with pytest.raises(DeviceError):
+        second.open()
+    for text in ("4006381333931", LONG):
+        # Nobody takes a report before it is asked for: a long code is on its way while it is read.
+        sending = threading.Thread(target=cable.send, args=MODEL.reports(text.encode(), b"]Q1"))
+        sending.start()
+        assert label(scanner) == text
+        sending.join()
+    assert label(scanner, SHORT_S) is None
+    scanner.tell(good=False)
+    assert cable.heard() == b"\x04\x20"
+    scanner.close()
+    scanner.open()
+    cable.pull()
+    for _ in range(2):
+        with pytest.raises(DeviceAbsent):
+            scanner.read(SOON_S)
+
+
+def test_by_libusb_a_reader_is_taken_from_its_driver_and_given_back(cable: HidGadget) -> None:
+    (known,) = attached()
+    line = UsbLine(msgspec.structs.replace(known, path=f"{cable.port_path}:0"), 64, libusb())
+    assert attached() == []
+    (report,) = MODEL.reports(b"4006381333931")
+    cable.send(report)
+    assert line.read(SOON_S) == report
+    assert line.read(0.0) == b""
+    line.close()
+    wait_for(lambda: len(attached()) == 1, "the kernel's driver has it again")
