@@ -286,11 +286,15 @@ class CameraScanner:
         raise self._absent()
 
     def _absent(self) -> DeviceAbsent:
-        hint = "Plug it in; it is taken up by itself. If it is plugged in, close other programs that use it, and check the address."
+        hint = (
+            "Plug it in; it is taken up by itself. If it is, close other programs that use it, and check the address."
+        )
         return DeviceAbsent(f"There is no camera at {self._name}.", hint=hint)
 
     def _gone(self, why: str) -> DeviceAbsent:
-        return DeviceAbsent(f"The camera {self._name} is gone: {why}.", hint="Plug it in again; it is taken up again by itself.")
+        return DeviceAbsent(
+            f"The camera {self._name} is gone: {why}.", hint="Plug it in again; it is taken up again by itself."
+        )
 
 
 class _Frames:

@@ -8,9 +8,13 @@ from pathlib import Path
 
 from hid_makers import MAKES
 
+from bench.drawn_codes import Damage, draw, jittered
 from drivers.scanners import Scanner, scanner_from_url
+from drivers.scanners.agreement import AWAY_S
+from drivers.scanners.camera import CameraScanner
 from drivers.scanners.hid_pos import HidPosScanner
 from drivers.scanners.identity import UsbIdentity
+from drivers.simulated.camera import SimulatedCamera
 from drivers.simulated.hid_scanner import SimulatedHidScanner
 from drivers.simulated.scanner import SimulatedScanner
 from drivers.simulated.scanner_wires import WireKind
@@ -177,6 +181,47 @@ class OnHidPos(FarEnd):
         self.simulated.plug()
 
 
-FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {"tcp": OnTcp, "listen": Calling, "ssi on tcp": SsiOnTcp}
+class BeforeCamera(FarEnd):
+    """A card is held before a camera for three frames, and taken away again for longer than a card rests between two scans."""
+
+    in_pieces = False
+    is_noisy = False
+
+    def __init__(self, folder: Path) -> None:
+        self.simulated = SimulatedCamera(folder)
+        self.address = "camera://046d:0825?serial=ABC123"
+
+    def scanner(self, clock: Clock) -> Scanner:
+        camera = self.simulated
+        return CameraScanner(
+            UsbIdentity(camera.vendor, camera.product, camera.serial) if sys.platform == "linux" else 0,
+            clock=lambda: camera.now(clock()),
+            name=self.address,
+            open_capture=camera.open_capture,
+            root=camera.root,
+        )
+
+    def scan(self, label: str, aim: str = "") -> None:
+        card = draw([("ean13", label)], Damage(module=2.0), 1, (480, 320))
+        self.simulated.show(*jittered(card, 3, 1))
+        self.simulated.show(self.simulated.table(), after_s=AWAY_S * 2)
+        self.simulated.show(self.simulated.table())
+
+    def unplug(self) -> None:
+        self.simulated.unplug()
+
+    def plug(self) -> None:
+        self.simulated.plug()
+
+    def close(self) -> None:
+        self.simulated.close()
+
+
+FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {
+    "tcp": OnTcp,
+    "listen": Calling,
+    "ssi on tcp": SsiOnTcp,
+    "camera": BeforeCamera,
+}
 if sys.platform != "win32":  # which has no pseudo-terminals
     FAR_ENDS |= {"serial": OnSerialLine, "ssi": SsiOnSerialLine, "hid-pos": OnHidPos}
