@@ -5,8 +5,9 @@ The keyboards are the kernel's own (uinput), and one of QEMU on real USB. python
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ CARD, OTHER = "2900000000018", "4006381333931"
 URL = "keyboard://05e0:1200"
 PAUSE_S = 0.6  # longer than what makes a claimed reader sure that no code is on its way
 LONG_S = 10.0
+KEY_S = 0.005
 QEMU_KEYBOARD = 0x0627, 0x0001
 
 
@@ -46,10 +48,21 @@ class Keyboard:
         wait_for(lambda: set(Path("/dev/input").glob("event*")) - before, "the kernel has the keyboard")
         self.path = str((set(Path("/dev/input").glob("event*")) - before).pop())
 
-    def type(self, text: str, layout: str = "us") -> None:
+    def type(self, text: str, layout: str = "us", key_s: float = 0.0) -> None:
         for held, key in strokes(text, LAYOUTS[layout]):
             self.press(*held, key)
             self.release(key, *held)
+            time.sleep(key_s)
+
+    @contextlib.contextmanager
+    def typing(self, text: str, layout: str = "us") -> Iterator[None]:
+        """At a reader's pace, beside what is done meanwhile: the kernel keeps no more than some sixteen keys."""
+        typing = threading.Thread(target=self.type, args=(text, layout, KEY_S))
+        typing.start()
+        try:
+            yield
+        finally:
+            typing.join()
 
     def press(self, *keys: int) -> None:
         for key in keys:
@@ -68,7 +81,9 @@ class Keyboard:
 
     def light(self) -> list[int]:
         """What it was told about Caps Lock since."""
-        return [event.value for event in self._made.read() if (event.type, event.code) == (ecodes.EV_LED, 1)]
+        with contextlib.suppress(BlockingIOError):
+            return [event.value for event in self._made.read() if (event.type, event.code) == (ecodes.EV_LED, 1)]
+        return []
 
     def unplug(self) -> None:
         self._made.close()
@@ -127,8 +142,8 @@ def test_what_a_reader_types_is_seen_here_alone_and_what_a_person_types_is_not(k
     others = InputDevice(wedge.path), InputDevice(ordinary.path)
     reader = scanner()
     ordinary.type("12\r")
-    wedge.type("]E0" + OTHER + "\r")
-    scan = reader.read(LONG_S)
+    with wedge.typing("]E0" + OTHER + "\r"):
+        scan = reader.read(LONG_S)
     assert scan is not None
     assert (scan.label, scan.symbology) == (OTHER, "ean13")
     ordinary.type("3")
@@ -146,9 +161,8 @@ def test_every_layout_passes_through_the_kernel(keyboard: Plug, scanner: Open, l
     wedge = keyboard()
     reader = scanner(f"{URL}?layout={layout}")
     text = "]Q3010290000000001817A-b\x1d21Z?=&"
-    for _ in range(3):
-        wedge.type(text + "\r", layout)
-        assert label(reader) == text.removeprefix("]Q3")
+    with wedge.typing(f"{text}\r{text}\r", layout):
+        assert [label(reader), label(reader)] == 2 * [text.removeprefix("]Q3")]
 
 
 def test_a_claimed_reader_is_busy_for_others_until_it_is_closed(keyboard: Plug, scanner: Open) -> None:
@@ -196,8 +210,8 @@ def test_pulled_out_it_is_absent_at_once_and_found_wherever_it_is_by_then(keyboa
     wedge = keyboard()
     assert wedge.path != before
     assert reader.read(PAUSE_S) is None
-    wedge.type(CARD[5:] + "\r" + CARD + "\r")
-    assert [label(reader), label(reader)] == [CARD[5:], CARD]  # the cable's end is the code's end
+    with wedge.typing(OTHER + "\r" + CARD + "\r"):
+        assert [label(reader), label(reader)] == [OTHER, CARD]
     assert reader.dropped == dropped
 
 
@@ -206,8 +220,8 @@ def test_what_began_before_the_claim_is_no_code(keyboard: Plug) -> None:
     wedge.type("12")
     reader = scanner_from_url(URL)
     reader.open()
-    wedge.type(CARD + "\r" + OTHER + "\r")
-    assert label(reader) == OTHER
+    with wedge.typing(CARD + "\r" + OTHER + "\r"):
+        assert label(reader) == OTHER
     assert reader.dropped == 1
     reader.close()
 
@@ -257,12 +271,9 @@ def test_a_code_waits_for_who_is_busy_and_of_too_many_none_is_torn(keyboard: Plu
     wedge.type(CARD + "\r")  # the kernel keeps that much
     assert label(reader) == CARD
     for count in range(2, 40):
-        time.sleep(0.02)
         wedge.type((CARD + "\r") * count)  # and no more
-        read = []
-        while scan := reader.read(PAUSE_S if count < 4 else 0.0):
-            read.append(scan.label)
-        assert set(read) <= {CARD}
+        while scan := reader.read(0.0):
+            assert scan.label == CARD
     assert reader.dropped > 0
     assert reader.read(PAUSE_S) is None
     wedge.type(OTHER + "\r")
@@ -276,14 +287,14 @@ def test_who_may_not_open_it_is_told_the_rule_for_that_reader(keyboard: Plug) ->
         try:
             scanner_from_url(URL).open()
         except DeviceError as error:
-            return [error.code, error.hint, [one.may_open for one in attached()]]
+            return [error.code, error.hint, [one.may_open for one in attached() if one.vendor == 0x05E0]]
         return []
 
     code, hint, may_open = as_nobody(refusal)
     assert code == "DEVICE_DENIED"
     assert 'ATTRS{id/vendor}=="05e0", ATTRS{id/product}=="1200"' in hint
     assert may_open == [False]
-    assert json.dumps([one.may_open for one in attached()]) == "[true]"
+    assert [one.may_open for one in attached() if one.vendor == 0x05E0] == [True]
 
 
 def qemu_keyboards() -> list[tuple[str, str]]:
