@@ -139,7 +139,8 @@ def _port(parts: SplitResult, options: dict[str, str]) -> str | UsbIdentity:
     if identity is not None:
         return identity
     where = parts.netloc or parts.path  # serial://COM3 on Windows
-    return where if where.strip("/") and len(options) == said else ""
+    names_one = bool(parts.netloc) != bool(parts.path.strip("/"))
+    return where if names_one and len(options) == said else ""
 
 
 def _settings(options: dict[str, str]) -> dict[str, Any]:
@@ -148,6 +149,13 @@ def _settings(options: dict[str, str]) -> dict[str, Any]:
         "parity": choice(options, "parity", {"none": "none", "even": "even", "odd": "odd"}),
         "bytesize": choice(options, "bytesize", {"8": 8, "7": 7}),
     }
+
+
+def _hid_pos(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.hid_pos import HidPosScanner
+
+    wanted = identity_from_url(parts, options)
+    return None if wanted is None else HidPosScanner(wanted, name=url, clock=clock)
 
 
 def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
@@ -167,10 +175,30 @@ def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Cloc
     )
 
 
+def _camera(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.camera import SIZES, CameraScanner
+    from drivers.scanners.codes import CARDS, wanted_codes
+
+    camera: int | str | UsbIdentity | None = identity_from_url(parts, options)
+    if camera is None:
+        camera = parts.path if not parts.netloc else int(parts.netloc)
+    if camera == "" or camera == "/":
+        return None
+    try:
+        wanted = wanted_codes(options.pop("codes", ",".join(CARDS)).split(","))
+    except ValueError as wrong:
+        raise WrongChoice(str(wrong)) from wrong
+    usual = SIZES[0] or (0, 0)
+    size = (number(options, "width", usual[0]), number(options, "height", usual[1]))
+    return CameraScanner(camera, wanted=wanted, size=size, clock=clock, name=url)
+
+
 FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | None]] = {
     "serial": _serial,
     "ssi": _ssi,
     "tcp": _tcp,
     "listen": _listen,
+    "hid-pos": _hid_pos,
     "keyboard": _keyboard,
+    "camera": _camera,
 }

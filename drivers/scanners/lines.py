@@ -15,6 +15,9 @@ from drivers.errors import DeviceError
 from drivers.scanners.framing import Framer
 from drivers.scanners.scan import ScanData, scan_from_bytes
 
+NUL = b"\0"
+"""What systems put in place of a byte that arrived damaged. No reader sends one in a line; the frame around it is lost."""
+
 SLICE_S = 0.05
 """How long a line is listened to at once; what a timeout is exact to."""
 
@@ -73,6 +76,7 @@ class LineScanner:
         self._clock = clock
         self._name = name
         self._frames: deque[bytes] = deque()
+        self._damaged = 0
 
     @property
     def name(self) -> str:
@@ -84,8 +88,8 @@ class LineScanner:
 
     @property
     def dropped(self) -> int:
-        """Frames lost on the wire since the start, see `Framer.dropped`."""
-        return self._framer.dropped
+        """Frames lost on the wire since the start, see `Framer.dropped`, and those with a damaged byte."""
+        return self._framer.dropped + self._damaged
 
     def open(self) -> None:
         """Claims the line for this program alone. What was scanned before is discarded. An open one stays as it is.
@@ -126,10 +130,12 @@ class LineScanner:
                 self._framer.reset()
                 raise
             now = self._clock()
-            frames = self._framer.feed(data, now) if data else self._framer.expire(now)
-            self._frames += frames
-            for _ in frames:
+            for frame in self._framer.feed(data, now) if data else self._framer.expire(now):
                 self._say(self._answers.arrived)
+                if NUL in frame:
+                    self._damaged += 1
+                else:
+                    self._frames.append(frame)
             # Silence lasted its slice, whatever the clock says: a clock that stands still must not make this wait for ever.
             left_s -= now - began_at if data else max(now - began_at, SLICE_S)
             if left_s <= 0 and not self._frames:

@@ -92,6 +92,7 @@ class SsiScanner:
         # The last packet with decoded data, to know it when it comes again.
         self._last: Packet | None = None
         self._last_at = 0.0
+        self._asked_again = False  # since then, for something damaged
         # What this side has said and waits to have acknowledged; the first is on its way.
         self._commands: deque[tuple[int, bytes]] = deque()
         self._tries = 0
@@ -176,6 +177,7 @@ class SsiScanner:
             self._hear(packet, now)
         if not data and self._cutter.expire(now):
             self._dropped += 1
+            self._asked_again = True
             self._line.send(built(NAK, bytes([RESEND])))
         self._say_again(now)
         return bool(data)
@@ -210,22 +212,26 @@ class SsiScanner:
     def _take(self, packet: Packet, now: float) -> None:
         since_s = now - self._last_at
         before, self._last, self._last_at = self._last, packet, now
-        if (
+        asked_again, self._asked_again = self._asked_again, False
+        is_the_same = (
             packet.is_resent
             and before is not None
             and packet.data == before.data
             and packet.is_continued == before.is_continued
             and since_s <= _CHAIN_S
-        ):
+        )
+        if is_the_same and not asked_again:
             self._line.send(built(ACK))  # the one that was sent has not arrived
             return
-        # Packets have no numbers. One that comes too late, or is of another kind of code, is not known to be the next part
-        # of the message; and half a label must never be taken for one. So what is left of the message is refused too.
+        # Packets have no numbers. One that comes too late, is of another kind of code, or may be the one before or its twin,
+        # is not known to be the next part of the message; and half a label must never be taken for one. So what is left of
+        # the message is refused too.
         longest_s = _CHAIN_S if packet.is_resent else ANSWER_S
         self._parts.append(packet.data)
         self._lost_a_part |= (
             not packet.data
-            or packet.data[0] != self._parts[0][0]
+            or (is_the_same and len(self._parts) > 1)
+            or packet.data[:1] != self._parts[0][:1]
             or (len(self._parts) > 1 and since_s > longest_s)
             or sum(map(len, self._parts)) > _MAX_LABEL_BYTES
         )

@@ -68,6 +68,12 @@ class SimulatedSsiReader:
         with self._changed:
             self._wire.send(raw)
 
+    def cut_off(self, label: str, kind: str = "ean13") -> None:
+        """Half of a packet goes out, and the rest never does."""
+        self.begin(label, kind)
+        with self._changed:
+            self._is_amid = False
+
     def begin(self, label: str, kind: str = "ean13") -> None:
         """The first half of a packet goes out."""
         self._begin(bytes([TYPES[kind]]), label.encode())

@@ -6,9 +6,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from hid_makers import MAKES
+
 from drivers.scanners import Scanner, scanner_from_url
+from drivers.scanners.hid_pos import HidPosScanner
 from drivers.scanners.identity import UsbIdentity
 from drivers.scanners.keyboard import KeyboardScanner
+from drivers.simulated.hid_scanner import SimulatedHidScanner
 from drivers.simulated.keyboard import SimulatedKeyboard
 from drivers.simulated.scanner import SimulatedScanner
 from drivers.simulated.scanner_wires import WireKind
@@ -140,6 +144,41 @@ class SsiOnTcp(OfSsi):
     claims = False
 
 
+class OnHidPos(FarEnd):
+    """Reports through a hidraw device. A code comes in as many reports as the test sees halves."""
+
+    def __init__(self, folder: Path) -> None:
+        make = self._make = MAKES["honeywell"]
+        self._root = folder
+        self.simulated = SimulatedHidScanner(folder, make.vendor, make.product, make.descriptor, serial="17")
+        self.address = f"hid-pos://{make.vendor:04x}:{make.product:04x}?serial=17"
+
+    def scanner(self, clock: Clock) -> Scanner:
+        return HidPosScanner(UsbIdentity(self._make.vendor, self._make.product, "17"), clock=clock, root=self._root)
+
+    def scan(self, label: str, aim: str = "") -> None:
+        for report in self._make.reports(label.encode(), aim.encode()):
+            self.simulated.send(report)
+
+    def begin(self, label: str, aim: str = "") -> None:
+        data, half = label.encode(), len(label) // 2
+        self.simulated.send(self._make.form(data[:half], aim.encode(), True))
+        self._rest = self._make.form(data[half:], aim.encode(), False)
+
+    def finish(self) -> None:
+        self.simulated.send(self._rest)
+
+    def noise(self, data: bytes) -> None:
+        """USB checks each report's bytes itself; what may come is a report of another kind."""
+        self.simulated.send(b"\x03" + data.ljust(63, b"\0"))
+
+    def unplug(self) -> None:
+        self.simulated.unplug()
+
+    def plug(self) -> None:
+        self.simulated.plug()
+
+
 class OfKeys(FarEnd):
     """A keyboard whose event devices are sockets."""
 
@@ -179,4 +218,4 @@ FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {
     "keyboard": OfKeys,
 }
 if sys.platform != "win32":  # which has no pseudo-terminals
-    FAR_ENDS |= {"serial": OnSerialLine, "ssi": SsiOnSerialLine}
+    FAR_ENDS |= {"serial": OnSerialLine, "ssi": SsiOnSerialLine, "hid-pos": OnHidPos}

@@ -20,13 +20,18 @@ class Qemu:
         self.do("qmp_capabilities")
 
     def do(self, command: str, **arguments: Any) -> None:
+        if refusal := self.ask(command, **arguments):
+            pytest.fail(f"{command}: {refusal}")
+
+    def ask(self, command: str, **arguments: Any) -> str:
+        """Why it does not do it; '' when it does."""
         os.write(self._port, json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
             line = self._said.readline()
             if b'"error"' in line:
-                pytest.fail(f"{command}: {line.decode()}")
+                return line.decode()
             if b'"return"' in line:
-                return  # what came before is its greeting, of which a part may be lost, and its news
+                return ""  # what came before is its greeting, of which a part may be lost, and its news
 
     def close(self) -> None:
         os.close(self._port)
