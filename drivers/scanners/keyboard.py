@@ -134,8 +134,7 @@ class KeyboardScanner:
     def _take_up(self, now: float) -> None:
         """What was typed until now, and what silence until now ends."""
         try:
-            for one in self._open:
-                self._texts += one.typed(now)
+            codes = [code for one in self._open for code in one.typed(now)]
         except OSError as error:
             self.close()
             hint = "Plug it in again; it is taken up again by itself."
@@ -144,6 +143,7 @@ class KeyboardScanner:
             self._typed_by_hand.add(self._plugged)
             self.close()
             raise self._by_hand()
+        self._texts += codes
 
     def _claim(self, found: AttachedKeyboard) -> None:
         claimed: list[_Claimed] = []

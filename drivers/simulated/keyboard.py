@@ -12,6 +12,8 @@ import errno
 import itertools
 import socket
 
+import msgspec
+
 from drivers.scanners import keystrokes as keys
 from drivers.scanners.event_devices import INPUT_EVENT, AttachedKeyboard
 from drivers.scanners.layouts import LAYOUTS, Layout
@@ -65,7 +67,9 @@ class SimulatedKeyboard:
         key_s: float = 0.01,
         now: float = 1000.0,
         devices: int = 1,
+        first: int = 0,
     ) -> None:
+        """`devices` event devices, numbered from `first`; `now` is the reader's own time."""
         self.layout = layout
         self.key_s = key_s
         self.now = now
@@ -77,7 +81,7 @@ class SimulatedKeyboard:
             serial=serial,
             port=port,
             says="a simulated reader",
-            paths=tuple(f"/dev/input/event{number}" for number in range(devices)),
+            paths=tuple(f"/dev/input/event{number}" for number in range(first, first + devices)),
             plugged="",
             may_open=True,
         )
@@ -101,8 +105,6 @@ class SimulatedKeyboard:
     def plug(self, *, port: str = "") -> None:
         """Where it was, or elsewhere."""
         if not self._is_plugged:
-            import msgspec
-
             self._is_plugged = True
             self._found = msgspec.structs.replace(
                 self._found, plugged=f"input{next(_PLUGGED)}", port=port or self._found.port
