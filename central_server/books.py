@@ -521,7 +521,7 @@ class Books:
         self.changed(old)
         self.changed(into)
         self.flush()
-        for table in (schema.lot, schema.person):
+        for table in (schema.lot, schema.person, schema.name_word):
             connection.execute(delete(table).where(table.c.member == old))
         for row in connection.execute(select(about.c.member, about.c.merge).where(about.c.merged_into == old)).all():
             # Who had become `old` has become `into`, and so it must be signed: a till may hear of it only now.

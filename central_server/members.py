@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, Row, Select, delete, select, update
 
-from central_server import cards, channels, profiles, schema, tokens
+from central_server import cards, channels, name_search, profiles, schema, tokens
 from central_server.books import Books, Origin
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
@@ -142,7 +142,7 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card.in_(theirs)))
     cards.forget(office, connection, theirs)
     tokens.revoke_all(office, connection, member)
-    for personal in (schema.person, schema.profile, schema.phone, schema.card):
+    for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card):
         connection.execute(delete(personal).where(personal.c.member == member))
     channels.announce_members(connection, [member])
 
@@ -205,6 +205,7 @@ def _has_cards(connection: Connection, member: str) -> bool:
 
 def _keep_person(connection: Connection, office: Office, member: str, personal: Personal) -> None:
     put(connection, schema.person, [{"member": member, "name": personal.name, "phone": personal.phone}])
+    name_search.keep_words(connection, member, personal.name)
     connection.execute(delete(schema.phone).where(schema.phone.c.member == member))
     if personal.phone:
         hashed = phone_hash(office.phone_key, personal.phone)

@@ -256,7 +256,10 @@ class MemberDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MemberLookup(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Asks for a member of another shop, by card, phone hash or reference; the member comes by the feed from then on."""
+    """Asks for a member of another shop, by card, by phone hash, or by the reference that a search answered or a token names.
+
+    The member comes by the feed from then on.
+    """
 
     card: str = ""
     phone_hash: str = ""
@@ -267,6 +270,29 @@ class MemberFound(msgspec.Struct, frozen=True):
     server_epoch: int
     server_time: str
     member: str
+
+
+class MemberSearch(msgspec.Struct, frozen=True):
+    """Asks for members by the beginnings of the words of their name, at least two letters each."""
+
+    name: str
+
+
+class NamedMember(msgspec.Struct, frozen=True):
+    """Somebody found by name; `card_end` are the last digits of one of their cards."""
+
+    member: str
+    name: str
+    card_end: str
+
+
+class MembersFound(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A few, in the order of their names; `more` says that there are others, and that more of the name is wanted."""
+
+    server_epoch: int
+    server_time: str
+    members: list[NamedMember]
+    more: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True):

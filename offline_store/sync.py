@@ -44,6 +44,8 @@ from ledger.wire import (
     MemberFound,
     MemberItem,
     MemberLookup,
+    MemberSearch,
+    MembersFound,
     ProgramItem,
     RecallItem,
     RenewItem,
@@ -97,6 +99,7 @@ class Link(Protocol):
     def grant(self, request: GrantRequest) -> GrantReply: ...
     def details(self, details: MemberDetails) -> None: ...
     def lookup(self, lookup: MemberLookup) -> MemberFound: ...
+    def search(self, search: MemberSearch) -> MembersFound: ...
 
 
 @dataclass
@@ -239,6 +242,15 @@ class Sync:
             if found.member:
                 self._read_feed(Progress())
             return found.member or None
+
+    def search(self, name: str) -> MembersFound:
+        """Members by name, whom only head office knows by name. Raises SyncError."""
+        with self._one_at_a_time:
+            with self._store.read() as db:
+                self._require_enrolled(db)
+            found = self._link.search(MemberSearch(name))
+            self._heard(found.server_epoch, found.server_time)
+            return found
 
     def _step(self, keeps: Callable[[str], bool]) -> Progress:
         progress = Progress()

@@ -22,6 +22,7 @@ LEADS_WITH = {
     "card_hash": {"blocked_card"},
     "serial": {"token"},
     "phone_hash": {"phone"},
+    "begins": {"name_word"},
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count"},
     "program": {"program"},
