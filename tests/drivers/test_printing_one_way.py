@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,12 +38,11 @@ def test_a_wire_that_never_answers_takes_each_receipt_once_and_says_that_nobody_
     strict=True, reason="on a wire that does not answer the next job does not flush out a cut-off command"
 )
 def test_a_reader_of_a_file_that_leaves_out_the_end_of_a_job_glues_nothing_to_the_next() -> None:
-    counter = Counter("file")
-    assert isinstance(counter.wire, HandedOnWire)
-    for at in range(0, size_of_job(), 7):
-        counter.wire.at, counter.wire.act = at, counter.wire.messenger.break_off
-        keep_the_contract(counter)
-    counter.close()
+    with contextlib.closing(Counter("file")) as counter:
+        assert isinstance(counter.wire, HandedOnWire)
+        for at in range(0, size_of_job(), 7):
+            counter.wire.at, counter.wire.act = at, counter.wire.messenger.break_off
+            keep_the_contract(counter)
 
 
 # A queue of a print server. What it hands on is on paper; it never says so, and may refuse.

@@ -127,6 +127,7 @@ class MeddledWire:
         self._traffic = Traffic(far)
         self.name = real.name
         self.answers, self.connects_per_job, self.resumes = real.answers, real.connects_per_job, real.resumes
+        self.drops_when_closed = isinstance(real, SerialWire)  # what the printer has not taken by then
         self.at = -1
         self.act: Callable[[], object] = lambda: None
         self.meddle: Callable[[bytes], bytes] = lambda data: data
@@ -204,8 +205,8 @@ class MeddledWire:
         if self._real.is_open:
             self._traffic.arrive()
         self._real.close()
-        if isinstance(self._real, SerialWire):
-            self._traffic.forget()  # it drops what the printer has not taken
+        if self.drops_when_closed:
+            self._traffic.forget()
 
     def is_kept_waiting(self, yes: bool) -> None:
         """Whether somebody else is connected to a printer that serves one at a time."""
