@@ -90,7 +90,12 @@ class Identifying:
             at = moment(db, self._clock())
             member = members.member_of_card(db, scan) if scan else None
             known = _identified(db, at, member, scan, can_redeem=True) if member else None
-        reading = member_card(at.program.cards.rules, scan, symbology)
+        rules = at.program.cards.rules
+        reading = member_card(rules, scan, symbology)
+        if member and not isinstance(reading, MemberCard) and isinstance(member_card(rules, scan), MemberCard):
+            member = (
+                None  # a number of this programme, in a kind of code that its cards do not have: misread, or not a card
+            )
         if isinstance(reading, DamagedMemberCode):
             return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
         if member is None and isinstance(reading, MemberCard):
