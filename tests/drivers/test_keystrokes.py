@@ -475,3 +475,48 @@ def test_random_keys_cost_no_memory_make_no_member_and_write_nothing_that_was_no
             assert all(0 < len(code) <= 2 * 64 + 1 for code in codes)
             kept = max(kept, len(keystrokes._text), len(keystrokes._gaps), len(keystrokes._held))
         assert kept <= 64
+
+
+@pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("suffix", ["enter", "tab", "none"])
+def test_whatever_goes_wrong_on_the_way_only_codes_that_were_read_are_delivered(suffix: Suffix, count: int) -> None:
+    """Every code is another, and the tail of any is a code that no reader read."""
+    source, typist, keystrokes = random.Random(count), Typist(), listening(suffix=suffix)
+    end = {"enter": "\r", "tab": "\t", "none": ""}[suffix]
+    delivered, sound = 0, 0
+    for number in range(count):
+        code = f"{number:06}{source.randrange(10**7):07}"
+        typist.rest(source.choice((0.6, 1.0, 2.0, 5.0)))  # between two presses of its trigger
+        events, codes = typist.text(code + end), []
+        faults = ["none", "none", "none", "stall", "overflow", "claim"] + ["cut off"] * bool(end)
+        fault = source.choice(
+            faults
+        )  # without a suffix, one that is cut off or stalls for long, is one that is shorter
+        at, later_s = source.randrange(1, len(events)), 0.0
+        if fault == "stall":
+            later_s = source.uniform(0.1, 1.9 if end else 0.4)
+        if fault == "cut off":
+            events = events[:at]
+            at = 0
+        typist.now += later_s
+        events = events[:at] + [event._replace(at=event.at + later_s) for event in events[at:]]
+        while events:
+            taken, left = events[: source.randrange(1, 30)], len(events)
+            done = 2 * (len(code) + len(end)) - left
+            if fault == "overflow" and done >= at:
+                codes += keystrokes.feed([KeyEvent(taken[-1].at, EV_SYN, SYN_DROPPED, 0)])
+                fault = "done"
+            else:
+                codes += keystrokes.feed(taken)
+            if fault == "claim" and done >= at:
+                keystrokes.reset(taken[-1].at)
+                fault = "done"
+            del events[: len(taken)]
+            if source.random() < 0.3:
+                codes += keystrokes.expire(taken[-1].at + 0.01)
+        if not end:
+            codes += keystrokes.expire(typist.now + 0.55)
+        assert codes in ([], [code]), (number, fault, at)
+        delivered += len(codes)
+        sound += fault == "none"
+    assert delivered > 0.9 * sound
