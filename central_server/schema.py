@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest migration: the only version of the tables that this program serves."""
 
 metadata = MetaData(
@@ -207,6 +207,26 @@ card = Table("card", metadata, _key("card"), _text("member"), Index(None, "membe
 phone = Table("phone", metadata, _key("phone_hash"), _key("member"), Index(None, "member"))
 name_word = Table("name_word", metadata, _key("begins"), _key("word"), _key("member"), Index(None, "member"))
 """The words of members' names, by their first letters; goes with `person`."""
+
+blocked_card = Table("blocked_card", metadata, _key("card_hash"), _text("card"), _text("why"), _text("changed_at"))
+"""Cards that are or were blocked; `why` is '' since it was lifted. `card` is '' where it was forgotten (erased, restored)."""
+
+token = Table(
+    "token",
+    metadata,
+    _key("serial"),
+    _text("member"),
+    _text("issued_on"),
+    _text("last_day"),
+    _text("revoked_at"),
+    Index(None, "member"),
+)
+"""Member tokens that were signed, and those that were only revoked here because a restore has forgotten them (no member)."""
+
+pass_key = Table(
+    "pass_key", metadata, _key("card"), _text("key"), _text("algorithm"), _number("period_s"), _text("made_at")
+)
+"""The secret of each card's pass on a phone."""
 
 posting = Table(
     "posting",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -13,6 +13,8 @@ from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
 from offline_store import members
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
+from pos_plugin.item_codes import Item, read_item
+from pos_plugin.scale_labels import ScalePattern
 
 IDENTIFIED_S = 900
 """For so long after a card was read, its member can redeem at this till."""
@@ -21,8 +23,9 @@ IDENTIFIED_S = 900
 class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a scan or typed code turned out to be.
 
-    `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "item" (the host's
-    business, `code` says which). `can_redeem`: the card itself was read, so points may be spent.
+    `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "item" and "coupon"
+    (the host's business: `code` is what was read, `item` what it says). `can_redeem`: the card itself was read, so points may
+    be spent.
     """
 
     kind: str
@@ -34,6 +37,7 @@ class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
     balance: int = 0
     as_of: str = ""
     message: str = ""
+    item: Item | None = None
 
     @property
     def is_of_use(self) -> bool:
@@ -51,12 +55,14 @@ class Identifying:
         look_up_card: Callable[[str], str | None],
         look_up_phone: Callable[[str], str | None],
         look_up_member: Callable[[str], str | None],
+        scale_patterns: Sequence[ScalePattern] = (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._look_up_card = look_up_card
         self._look_up_phone = look_up_phone
         self._look_up_member = look_up_member
+        self._scale_patterns = scale_patterns
         self._cards_read: dict[str, tuple[str, datetime]] = {}
         self._lock = threading.Lock()
 
@@ -86,7 +92,8 @@ class Identifying:
                 text = "Nobody has joined with this card at the shops known here. Join with it, or sell without."
                 return Identified("unknown card", code=reading.number, card=masked(reading.number), message=text)
         if member is None:
-            return Identified("item", code=scan)
+            said = read_item(scan, symbology, self._scale_patterns)
+            return Identified(said.kind, code=scan, message=said.message, item=said.item)
         with self._lock:
             self._forget_old()
             self._cards_read.pop(member, None)  # so that the book stays in the order of reading

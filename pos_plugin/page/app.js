@@ -52,7 +52,7 @@ function scanned(result) {
   if (view === "members") return members.scanned(result);
   if (view === "claim") return claim.scanned(result);
   show("sale");
-  return result.kind === "item" ? saleView.scannedItem(result.code) : panel.identified(result);
+  return result.kind === "item" || result.kind === "coupon" ? saleView.scannedItem(result) : panel.identified(result);
 }
 
 async function typedByScanner(code) {

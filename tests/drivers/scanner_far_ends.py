@@ -11,7 +11,9 @@ from hid_makers import MAKES
 from drivers.scanners import Scanner, scanner_from_url
 from drivers.scanners.hid_pos import HidPosScanner
 from drivers.scanners.identity import UsbIdentity
+from drivers.scanners.keyboard import KeyboardScanner
 from drivers.simulated.hid_scanner import SimulatedHidScanner
+from drivers.simulated.keyboard import SimulatedKeyboard
 from drivers.simulated.scanner import SimulatedScanner
 from drivers.simulated.scanner_wires import WireKind
 from drivers.simulated.ssi_reader import SimulatedSsiReader
@@ -177,6 +179,43 @@ class OnHidPos(FarEnd):
         self.simulated.plug()
 
 
-FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {"tcp": OnTcp, "listen": Calling, "ssi on tcp": SsiOnTcp}
+class OfKeys(FarEnd):
+    """A keyboard whose event devices are sockets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.simulated = SimulatedKeyboard()
+
+    def scanner(self, clock: Clock) -> Scanner:
+        identity = UsbIdentity(0x05E0, 0x1200)
+        plug = self.simulated
+        return KeyboardScanner(identity, clock=clock, attached=plug.attached, open_device=plug.open)
+
+    def begin(self, label: str, aim: str = "") -> None:
+        whole = aim + label + "\r"
+        half = len(whole) // 2
+        self._rest = whole[half:]
+        self.simulated.rest()
+        self.simulated.type(whole[:half])
+
+    def finish(self) -> None:
+        self.simulated.type(self._rest)
+
+    def noise(self, data: bytes) -> None:
+        self.simulated.rest()
+        self.simulated.type("".join(chr(byte) if byte < 0x7F else "?" for byte in data))
+
+    def unplug(self) -> None:
+        self.simulated.unplug()
+
+    def plug(self) -> None:
+        self.simulated.plug()
+
+
+FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {
+    "tcp": OnTcp,
+    "listen": Calling,
+    "ssi on tcp": SsiOnTcp,
+    "keyboard": OfKeys,
+}
 if sys.platform != "win32":  # which has no pseudo-terminals
     FAR_ENDS |= {"serial": OnSerialLine, "ssi": SsiOnSerialLine, "hid-pos": OnHidPos}
