@@ -42,7 +42,7 @@ from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, printer_profile, read_config, read_layout
+from pos_plugin.config import FILE, Config, ConfigError, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
@@ -53,6 +53,7 @@ from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.quotes import Connection
 from pos_plugin.readers import Reader
 from pos_plugin.sample_sheet import Sampled
+from pos_plugin.scale_labels import beside_cards
 from pos_plugin.server_link import HttpLink
 from pos_plugin.spooler import Device, Spooler
 
@@ -147,6 +148,7 @@ class Terminal:
             recorded=lambda: self.recorded("sale"),
             told=self._tell_customer,
             operators=config.operators.members,
+            scale_patterns=config.items.scale_patterns,
         )
 
     @classmethod
@@ -159,6 +161,7 @@ class Terminal:
         config = read_config(folder)
         store = Store.open(folder)
         try:
+            _require_beside_cards(store, config)
             terminal = cls(store, config)
             if start:
                 terminal.start()
@@ -634,3 +637,13 @@ class Terminal:
         """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""
         while not self._stop.wait(CHECKPOINT_EVERY_S):
             self.store.checkpoint()
+
+
+def _require_beside_cards(store: Store, config: Config) -> None:
+    """Raises ConfigError where a label of the shop's scales would be taken for a member's card."""
+    if not config.items.patterns:
+        return
+    with store.read() as db:
+        rules = settings.program_in_force(db, datetime.now(UTC)).cards.rules
+    if problems := beside_cards(config.items.scale_patterns, rules):
+        raise ConfigError(str(store.folder / FILE), problems)

@@ -6,7 +6,10 @@ from sqlalchemy import Connection
 
 
 def migrate(connection: Connection, to: str = "head") -> None:
-    """Brings the tables up to this version's, or to an earlier one, inside the caller's transaction. Raises OfficeError where they are newer."""
+    """Brings the tables up to this version's, or only to `to`, inside the caller's transaction.
+
+    Raises OfficeError where they are newer.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError

@@ -13,7 +13,8 @@ from drivers.scanners.scanner import Scanner
 
 _EXAMPLES = (
     "Write serial:///dev/ttyACM0 (Windows: serial://COM3), serial://0c2e:0901?baud=9600, ssi://05e0:1701, "
-    "tcp://192.168.1.60:4001 or listen://127.0.0.1:4001."
+    "hid-pos://0c2e:0b81?serial=17, keyboard://05e0:1200?layout=us&suffix=enter, camera://0, tcp://192.168.1.60:4001 "
+    "or listen://127.0.0.1:4001. pos-plugin doctor lists the scanners that are there."
 )
 
 Clock = Callable[[], float]
@@ -139,7 +140,8 @@ def _port(parts: SplitResult, options: dict[str, str]) -> str | UsbIdentity:
     if identity is not None:
         return identity
     where = parts.netloc or parts.path  # serial://COM3 on Windows
-    return where if where.strip("/") and len(options) == said else ""
+    names_one = bool(parts.netloc) != bool(parts.path.strip("/"))
+    return where if names_one and len(options) == said else ""
 
 
 def _settings(options: dict[str, str]) -> dict[str, Any]:
@@ -155,6 +157,23 @@ def _hid_pos(url: str, parts: SplitResult, options: dict[str, str], clock: Clock
 
     wanted = identity_from_url(parts, options)
     return None if wanted is None else HidPosScanner(wanted, name=url, clock=clock)
+
+
+def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.keyboard import KeyboardScanner
+    from drivers.scanners.layouts import LAYOUTS
+
+    identity = identity_from_url(parts, options)
+    if identity is None:
+        return None
+    return KeyboardScanner(
+        identity,
+        layout=choice(options, "layout", LAYOUTS),
+        suffix=choice(options, "suffix", {suffix: suffix for suffix in ("enter", "tab", "none")}),
+        pause_s=number(options, "pause_ms", 500) / 1000,
+        name=url,
+        clock=clock,
+    )
 
 
 def _camera(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
@@ -181,5 +200,6 @@ FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | N
     "tcp": _tcp,
     "listen": _listen,
     "hid-pos": _hid_pos,
+    "keyboard": _keyboard,
     "camera": _camera,
 }

@@ -286,9 +286,7 @@ class CameraScanner:
         raise self._absent()
 
     def _absent(self) -> DeviceAbsent:
-        hint = (
-            "Plug it in; it is taken up by itself. If it is, close other programs that use it, and check the address."
-        )
+        hint = "Plug it in; it is taken up by itself. If it is plugged in, close other programs that use it."
         return DeviceAbsent(f"There is no camera at {self._name}.", hint=hint)
 
     def _gone(self, why: str) -> DeviceAbsent:

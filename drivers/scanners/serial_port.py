@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -95,6 +96,8 @@ class SerialPort:
         self._there = there
         self._path = ""  # of the port that is open, or was
         self._port: Any = None  # a serial.Serial while open; pyserial has no types
+        self._has_written = False
+        self._closing: threading.Thread | None = None  # of a port that could not be closed at once
 
     @property
     def is_open(self) -> bool:
@@ -103,6 +106,9 @@ class SerialPort:
     def open(self) -> None:
         if self._port is not None:
             return
+        if self._closing is not None and self._closing.is_alive():
+            hint = "Unplug it and plug it in again, or wait for half a minute."
+            raise DeviceBusy(f"The port {self._path} still holds what the scanner did not take.", hint=hint)
         if isinstance(self._where, str):
             self._port = self._opened(self._where)
             return
@@ -134,16 +140,28 @@ class SerialPort:
     def send(self, data: bytes) -> None:
         with contextlib.suppress(*_WIRE_ERRORS):
             self._ask_to_send(True)
-            self._port.write(data)
+            self._has_written = True
+            if sys.platform == "win32":
+                self._port.write(data)
+            else:  # pyserial's own write never comes back from a line that takes nothing, for all that it may not wait
+                os.write(self._port.fileno(), data)
 
     def close(self) -> None:
         port, self._port = self._port, None
-        if port is not None:
+        if port is None:
+            return
+        if self._has_written:
             with contextlib.suppress(*_WIRE_ERRORS):  # an unplugged port may refuse even these
                 # Closing a port whose reader takes nothing waits for half a minute in the kernel, unless its queue is empty.
                 port.reset_output_buffer()
-            with contextlib.suppress(*_WIRE_ERRORS):
-                port.close()
+                if getattr(
+                    port, "out_waiting", 0
+                ):  # Linux's driver of CDC devices (cdc_acm) drops nothing, and would wait
+                    name = f"closes {self._path}"
+                    self._closing = threading.Thread(target=_close, args=(port,), name=name, daemon=True)
+                    self._closing.start()
+                    return
+        _close(port)
 
     def _opened(self, path: str) -> Any:
         import serial
@@ -163,6 +181,7 @@ class SerialPort:
         except _OPEN_ERRORS as error:
             raise _open_error(path, error) from error
         self._port = port
+        self._has_written = False
         self._ask_to_send(False)
         with contextlib.suppress(*_WIRE_ERRORS):  # some lines have no such settings
             _mark_damage(port)
@@ -176,6 +195,11 @@ class SerialPort:
     def _has_sent(self) -> None:
         if self._asks_to_send and self._port.rts and not self._port.out_waiting:
             self._ask_to_send(False)
+
+
+def _close(port: Any) -> None:
+    with contextlib.suppress(*_WIRE_ERRORS):
+        port.close()
 
 
 def _mark_damage(port: Any) -> None:

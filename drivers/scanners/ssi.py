@@ -231,7 +231,7 @@ class SsiScanner:
         self._lost_a_part |= (
             not packet.data
             or (is_the_same and len(self._parts) > 1)
-            or packet.data[0] != self._parts[0][0]
+            or packet.data[:1] != self._parts[0][:1]
             or (len(self._parts) > 1 and since_s > longest_s)
             or sum(map(len, self._parts)) > _MAX_LABEL_BYTES
         )

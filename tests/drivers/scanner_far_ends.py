@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hid_makers import MAKES
 
@@ -14,8 +15,10 @@ from drivers.scanners.agreement import AWAY_S
 from drivers.scanners.camera import CameraScanner
 from drivers.scanners.hid_pos import HidPosScanner
 from drivers.scanners.identity import UsbIdentity
+from drivers.scanners.keyboard import KeyboardScanner
 from drivers.simulated.camera import SimulatedCamera
 from drivers.simulated.hid_scanner import SimulatedHidScanner
+from drivers.simulated.keyboard import SimulatedKeyboard
 from drivers.simulated.scanner import SimulatedScanner
 from drivers.simulated.scanner_wires import WireKind
 from drivers.simulated.ssi_reader import SimulatedSsiReader
@@ -27,6 +30,7 @@ class FarEnd:
     """One reader, plugged in from the start. `address` stays the same, however often it is unplugged."""
 
     address: str
+    simulated: Any
     claims = True  # a second program that opens it is refused as busy
     names_symbology = True  # a scan with the identifier `]E0` arrives as ean13
     in_pieces = True  # a scan takes time on its way: `begin` and `finish` do something
@@ -55,13 +59,13 @@ class FarEnd:
 
     def unplug(self) -> None:
         """Gone, and whoever has it open finds out."""
-        raise NotImplementedError
+        self.simulated.unplug()
 
     def plug(self) -> None:
-        raise NotImplementedError
+        self.simulated.plug()
 
     def close(self) -> None:
-        self.unplug()
+        self.simulated.close()
 
 
 class OfLines(FarEnd):
@@ -84,12 +88,6 @@ class OfLines(FarEnd):
 
     def noise(self, data: bytes) -> None:
         self.simulated.send(data)
-
-    def unplug(self) -> None:
-        self.simulated.unplug()
-
-    def plug(self) -> None:
-        self.simulated.plug()
 
 
 class OnSerialLine(OfLines):
@@ -126,15 +124,6 @@ class OfSsi(FarEnd):
 
     def noise(self, data: bytes) -> None:
         self.simulated.send(data)
-
-    def unplug(self) -> None:
-        self.simulated.unplug()
-
-    def plug(self) -> None:
-        self.simulated.plug()
-
-    def close(self) -> None:
-        self.simulated.close()
 
 
 class SsiOnSerialLine(OfSsi):
@@ -174,11 +163,31 @@ class OnHidPos(FarEnd):
         """USB checks each report's bytes itself; what may come is a report of another kind."""
         self.simulated.send(b"\x03" + data.ljust(63, b"\0"))
 
-    def unplug(self) -> None:
-        self.simulated.unplug()
 
-    def plug(self) -> None:
-        self.simulated.plug()
+class OfKeys(FarEnd):
+    """A keyboard whose event devices are sockets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.simulated = SimulatedKeyboard()
+
+    def scanner(self, clock: Clock) -> Scanner:
+        identity = UsbIdentity(0x05E0, 0x1200)
+        plug = self.simulated
+        return KeyboardScanner(identity, clock=clock, attached=plug.attached, open_device=plug.open)
+
+    def begin(self, label: str, aim: str = "") -> None:
+        whole = aim + label + "\r"
+        half = len(whole) // 2
+        self._rest = whole[half:]
+        self.simulated.rest()
+        self.simulated.type(whole[:half])
+
+    def finish(self) -> None:
+        self.simulated.type(self._rest)
+
+    def noise(self, data: bytes) -> None:
+        self.simulated.rest()
+        self.simulated.type("".join(chr(byte) if byte < 0x7F else "?" for byte in data))
 
 
 class BeforeCamera(FarEnd):
@@ -207,20 +216,12 @@ class BeforeCamera(FarEnd):
         self.simulated.show(self.simulated.table(), after_s=AWAY_S * 2)
         self.simulated.show(self.simulated.table())
 
-    def unplug(self) -> None:
-        self.simulated.unplug()
-
-    def plug(self) -> None:
-        self.simulated.plug()
-
-    def close(self) -> None:
-        self.simulated.close()
-
 
 FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {
     "tcp": OnTcp,
     "listen": Calling,
     "ssi on tcp": SsiOnTcp,
+    "keyboard": OfKeys,
     "camera": BeforeCamera,
 }
 if sys.platform != "win32":  # which has no pseudo-terminals

@@ -270,6 +270,15 @@ def test_what_cannot_be_the_rest_of_a_long_code_is_not_taken_for_it(
     assert label(scanner) == OTHER
 
 
+def test_a_packet_without_a_kind_of_code_is_no_part_of_one(reader: SimulatedSsiReader, scanner: SsiScanner) -> None:
+    reader.send(packet(DECODE_DATA, b"", status=0x02))
+    reader.send(packet(DECODE_DATA, b"\x0b" + CARD.encode()))
+    assert label(scanner, SHORT_S) is None
+    assert scanner.dropped == 1
+    reader.scan(OTHER)
+    assert label(scanner) == OTHER
+
+
 def test_a_code_without_end_is_refused_and_costs_no_memory(reader: SimulatedSsiReader, scanner: SsiScanner) -> None:
     for _ in range(40):
         reader.send(packet(DECODE_DATA, b"\x1c" + b"9" * 250, status=0x02))
