@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from loyalty.toml_table import Table, TomlError, checked, read_toml
 from loyalty.words import Language
 from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
+from pos_plugin.scale_labels import ScalePattern, told_apart
 from pos_plugin.toml_file import text_of
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 # address = "serial:///dev/ttyACM0?baud=9600"  # "pos-plugin doctor" lists what is there; docs/add-a-scanner.md
 # name = "hand scanner"                        # what people call it
 # repeat_after_ms = 700                        # the same code read again sooner is one scan
+
+[items]
+# patterns = ["28IIIIIPPPPPC"]                 # labels of the shop's scales: I item, P price or W grams, C check digit
 
 [server]
 # url = "https://head-office.example"          # set by "pos-plugin enroll"
@@ -148,6 +153,27 @@ def _each_once(scanners: list[ScannerSettings]) -> list[ScannerSettings]:
     return scanners
 
 
+def _scale_pattern(text: str) -> str:
+    ScalePattern(text)
+    return text
+
+
+class ItemSettings(Table):
+    """`patterns`: what the shop's scales print, as `pos_plugin.scale_labels.ScalePattern` reads it."""
+
+    patterns: list[Annotated[str, AfterValidator(_scale_pattern)]] = Field(default=[], max_length=16)
+
+    @model_validator(mode="after")
+    def _possible(self) -> ItemSettings:
+        if problem := told_apart(self.scale_patterns):
+            raise ValueError(f"patterns: {problem}")
+        return self
+
+    @cached_property
+    def scale_patterns(self) -> tuple[ScalePattern, ...]:
+        return tuple(map(ScalePattern, self.patterns))
+
+
 class ServerSettings(Table):
     url: str = Field(default="", pattern=r"^(https?://\S+)?$")
 
@@ -168,6 +194,7 @@ class Config(Table):
     drawer: DrawerSettings = DrawerSettings()
     display: DisplaySettings = DisplaySettings()
     scanner: Annotated[list[ScannerSettings], AfterValidator(_each_once)] = Field(default=[], max_length=8)
+    items: ItemSettings = ItemSettings()
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
     operators: OperatorSettings = OperatorSettings()

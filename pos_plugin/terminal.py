@@ -32,26 +32,28 @@ from drivers.status import Level, StatusChange
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
-from ledger.wire import MemberLookup
+from ledger.wire import MemberLookup, MembersFound
 from loyalty.words import in_language
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.store import Store
+from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, printer_profile, read_config, read_layout
+from pos_plugin.config import FILE, Config, ConfigError, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
-from pos_plugin.errors import Conflict, Unknown
+from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
 from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.quotes import Connection
 from pos_plugin.readers import Reader
 from pos_plugin.sample_sheet import Sampled
+from pos_plugin.scale_labels import beside_cards
 from pos_plugin.server_link import HttpLink
 from pos_plugin.spooler import Device, Spooler
 
@@ -142,9 +144,11 @@ class Terminal:
             fetch_rights=self._fetch_rights,
             look_up_card=self._look_up_card,
             look_up_phone=self._look_up_phone,
+            look_up_member=self._look_up_member,
             recorded=lambda: self.recorded("sale"),
             told=self._tell_customer,
             operators=config.operators.members,
+            scale_patterns=config.items.scale_patterns,
         )
 
     @classmethod
@@ -157,6 +161,7 @@ class Terminal:
         config = read_config(folder)
         store = Store.open(folder)
         try:
+            _require_beside_cards(store, config)
             terminal = cls(store, config)
             if start:
                 terminal.start()
@@ -371,6 +376,27 @@ class Terminal:
             hashed = phone_hash(key, phone)
             known = members.member_of_phone(db, hashed)
         return known or self._look_up(MemberLookup(phone_hash=hashed))
+
+    def _look_up_member(self, member: str) -> str | None:
+        with self.store.read() as db:
+            current = members.current(db, member)
+            is_known = db.execute("SELECT 1 FROM member WHERE member = ?", (current,)).fetchone() is not None
+        return current if is_known else self._look_up(MemberLookup(member=member))
+
+    def search_by_name(self, name: str) -> MembersFound:
+        """Members by name, from head office: nobody else keeps names. Raises Conflict where it cannot be asked now."""
+        if self.sync is not None and self.connection().is_online:
+            try:
+                return self._asking.submit(self.sync.search, name).result(RIGHTS_WAIT_S)
+            except SyncRefused as refused:
+                raise BadRequest(refused.code, str(refused), hint=refused.hint) from refused
+            except (FutureTimeout, SyncError, StoreError):
+                pass
+        raise Conflict(
+            "NAMES_OFFLINE",
+            "Names are known at head office alone, which cannot be asked now.",
+            hint="Scan the card, or look the member up by phone number.",
+        )
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         if self.sync is None or not self.connection().is_online:
@@ -611,3 +637,13 @@ class Terminal:
         """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""
         while not self._stop.wait(CHECKPOINT_EVERY_S):
             self.store.checkpoint()
+
+
+def _require_beside_cards(store: Store, config: Config) -> None:
+    """Raises ConfigError where a label of the shop's scales would be taken for a member's card."""
+    if not config.items.patterns:
+        return
+    with store.read() as db:
+        rules = settings.program_in_force(db, datetime.now(UTC)).cards.rules
+    if problems := beside_cards(config.items.scale_patterns, rules):
+        raise ConfigError(str(store.folder / FILE), problems)

@@ -651,3 +651,23 @@ def test_the_cashier_sees_tier_and_rewards_and_takes_one_with_a_tap(till: Till) 
     till.see("#rewards", "2.00 off40 pointsA hamper10 points more")
     till.page.get_by_role("button", name="Complete").click()
     till.see("#receipt-title", "Sale completed")
+
+
+@pytest.fixture
+def scales(tmp_path: Path, browser: Browser) -> Iterator[Till]:
+    yield from make_till(tmp_path / "till", browser, WIDE, items={"patterns": ["28IIIIIPPPPPC", "27IIIIIWWWWWC"]})
+
+
+def test_codes_of_goods_add_what_they_say(scales: Till) -> None:
+    expect(scales.page.get_by_role("button", name="Counter cheese")).to_have_count(0)  # sold by its label alone
+    scales.terminal.scanned("2800471012346")
+    scales.see("#due", "€12.34")
+    scales.terminal.scanned("2700471002500")  # 250 g at 23.90 a kilogram
+    scales.see("#due", "€18.32")
+    scales.terminal.scanned(f"01{int(MILK):014}10A7", "gs1-datamatrix")  # milk, with its batch
+    scales.see("#due", "€19.71")
+    scales.terminal.scanned("9912345678909")
+    scales.see("#warned", "This is a coupon.")
+    scales.terminal.scanned("4012345001120")
+    scales.see("#warned", "The check digit of this code is wrong.")
+    scales.see("#due", "€19.71")
