@@ -13,6 +13,7 @@ NAMES = (
     "backfill",
     "checkout",
     "concurrent",
+    "decode",
     "members",
     "feed",
     "drain",

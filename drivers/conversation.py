@@ -29,6 +29,10 @@ CLEAR_ERROR = b"\x10\x05\x02"  # DLE ENQ 2: drops what is buffered and goes on
 CLEAR_BUFFERS = b"\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08"  # DLE DC4 8: drops what is buffered, also without an error
 ASK_PAPER = b"\x1dr\x01"  # GS r 1: answered in its turn, behind the data before it
 TELL_CHANGES = b"\x1da\x0f"  # GS a: tells at once, and from then on by itself, of drawer, cover, paper and errors
+_ASK_PROCESS_ID = b"\x1d(H\x06\x0000"  # GS ( H fn 48, followed by four characters
+END_MACRO = (
+    b"\x1d^\x00\x00\x00"  # GS ^, no times: ends a macro's definition that was cut off before its end, and clears it
+)
 _HEADER_BYTES = 16  # more than stand between the first byte of a command and the last of its length
 _AUTOMATIC = -1  # the open question is GS a, not a DLE EOT n
 
@@ -46,6 +50,7 @@ class Conversation:
         first_process_id: int | None,
     ) -> None:
         self.has_process_id = profile.has_process_id
+        self.has_macros = profile.has_macros
         self.profile = profile
         self.wire = wire
         self.clock = clock
@@ -56,6 +61,10 @@ class Conversation:
         self.question: int | None = None  # the n of a DLE EOT still to be answered; never two at a time
         self._answer = 0
         self._echoed = b""  # the last process id heard
+        self.keepsake = (
+            b""  # a process id that nothing but the printer's macro asks for; without process ids it asks GS a
+        )
+        self.is_remembered = False  # whether that has been answered; whoever asks sets it back before
         self.papers_asked = 0  # GS r commands whose answers are still to come, over all connections
         self._paper_sensor = 0  # what the last of them said
         self.paper_heard_at = -1e9
@@ -75,6 +84,7 @@ class Conversation:
         self.block: Block | None = None
         self.when_echoed: Callable[[bytes], None] = lambda ident: None
         self.when_told: Callable[[], None] = lambda: None
+        self.when_remembered: Callable[[], None] = lambda: None
         self.when_lost: Callable[[], None] = lambda: None
 
     @property
@@ -120,7 +130,7 @@ class Conversation:
         self.question = None
         self.is_fresh = self.may_send = True
         self.owes_header = self.owed_bytes > 0
-        self.tells_changes = False
+        self.tells_changes = self.is_remembered = False
         self.status = self.told = PrinterStatus()
 
     def is_echoed(self, ident: bytes) -> bool:
@@ -136,7 +146,7 @@ class Conversation:
             return b""
         self.tells_changes = False
         clear = (CLEAR_ERROR + CLEAR_BUFFERS) * self.must_clear
-        return self.rest_of_header() + clear + bytes(self.owed_bytes) + RESET
+        return self.rest_of_header() + clear + bytes(self.owed_bytes) + END_MACRO * bool(self.has_macros) + RESET
 
     def rest_of_header(self) -> bytes:
         """What goes before all else, questions as well, on a printer that may have been cut off within a command's length.
@@ -216,6 +226,8 @@ class Conversation:
             match event:
                 case RealTime(value) if self.question is not None and self.question != _AUTOMATIC:
                     self.question, self._answer = None, value
+                case ProcessId(ident) if ident == self.keepsake:
+                    self._remember()
                 case ProcessId(ident):
                     self._echoed = ident
                     self.has_news = True
@@ -240,11 +252,17 @@ class Conversation:
         self.has_news = self.has_news or status != self.status
         self.status = status
         self.tells_changes = True
+        if not self.keepsake:
+            self._remember()
         if self.question == _AUTOMATIC:
             self.question = None
             return
         self.told = status
         self.when_told()
+
+    def _remember(self) -> None:
+        self.is_remembered = True
+        self.when_remembered()
 
     def remaining_s(self, deadline: float) -> float:
         return max(0.0, deadline - self.clock())
@@ -257,3 +275,7 @@ class Conversation:
             rest, digit = divmod(rest, 95)
             characters.append(0x20 + digit)
         return bytes(characters)
+
+
+def process_id_request(ident: bytes) -> bytes:
+    return _ASK_PROCESS_ID + ident if ident else b""

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from drivers.conversation import ASK_PAPER, TELL_CHANGES, Conversation
+from drivers.conversation import ASK_PAPER, TELL_CHANGES, Conversation, process_id_request
 from drivers.errors import DeviceError
 from drivers.escpos import RESET
+from drivers.keepsake import Keepsake
 from drivers.status import PrinterStatus
 from drivers.verdict import PRINTED, Outcome, Verdict, code_of, not_printed, unknown
 from drivers.wires import WriteBroken, WriteStalled
 
-_ASK_PROCESS_ID = b"\x1d(H\x06\x0000"  # GS ( H fn 48, followed by four characters
 _PIECE_BYTES = 4096  # after each the printer is listened to: nothing more goes to one that says it cannot print
 _STALL_S = 0.05  # between two tries at a wire that took nothing
 _ASK_EVERY_S = 0.05
@@ -32,6 +32,9 @@ class Job:
     lead: int
     ident: bytes
     asks_paper: bool
+    has_keepsake: bool = False
+    is_answered: bool = False  # the printer has confirmed it, and is still to show that it remembers the keepsake
+    is_asked: bool = False  # about the keepsake, behind that
     sent: int = 0
     needs_word: bool = False  # see doubtful
     is_unprovable: bool = False
@@ -49,14 +52,16 @@ class Job:
 class Jobs:
     """The jobs of one printer: the one under way, the one that is held, and those in doubt."""
 
-    def __init__(self, talk: Conversation, *, poll_s: float) -> None:
+    def __init__(self, talk: Conversation, keepsake: Keepsake, *, poll_s: float) -> None:
         self._talk = talk
+        self._keepsake = keepsake
         self._poll_s = poll_s
         self.held: Job | None = None  # unknown, and the printer or this driver may still keep a part of it
         self.doubts: dict[bytes, Job] = {}
         self.proven: list[int] = []
         self._made = 0
         talk.when_echoed, talk.when_told, talk.when_lost = self._hear_echo, self._hear_change, self._lose
+        talk.when_remembered = self._hear_keepsake
 
     def keeps(self, doubt: int) -> bool:
         """Whether the rest of that unknown job can still come out: by itself, or by `go_on`."""
@@ -71,10 +76,27 @@ class Jobs:
             if is_worked_off and self.keeps(job.number):
                 job.is_unprovable = job.is_unprovable or bool(status.trouble)
                 if status.ready and self.is_believed(job):
-                    self.prove(job)
+                    self._confirm(job)
             if is_worked_off or not self.keeps(job.number) or self._talk.papers_asked:
                 break  # else the answer came in between, and the status is asked for once more
+        self.ask_keepsake(deadline)
+        if job.is_asked and self.keeps(job.number):
+            until = min(deadline, self._talk.clock() + self._talk.reply_timeout_s)
+            if not self._talk.listen(until, lambda: not self.keeps(job.number)):
+                status = self._talk.connected_status(deadline)
+                if self.keeps(job.number) and status.ready:
+                    self.held = None
         return status
+
+    def ask_keepsake(self, deadline: float) -> None:
+        """On behalf of those in doubt that the printer has confirmed meanwhile; within what is still to be sent it cannot."""
+        if self.held is not None and not self.held.is_sent:
+            return
+        confirmed = [job for job in (*self.doubts.values(), self.held) if job is not None and job.is_answered]
+        if not all(job.is_asked for job in confirmed):
+            self._keepsake.ask(deadline)
+            for job in confirmed:
+                job.is_asked = True
 
     def catch_up(self, job: Job, deadline: float) -> None:
         if self.work_on(job, deadline).outcome is Outcome.PRINTED and job.number not in self.proven:
@@ -84,6 +106,11 @@ class Jobs:
         ident = self._talk.next_process_id() if self._talk.answers and self._talk.has_process_id is not False else b""
         asks_paper = self._talk.answers and not self._talk.has_process_id
         lead = self._talk.lead()
+        has_keepsake = self._keepsake.is_usual
+        definition = b""
+        if has_keepsake:
+            definition = self._keepsake.made()  # takes the place of that of those in doubt, who can show no other
+            self.doubts = {one: job for one, job in self.doubts.items() if not job.has_keepsake}
         if self._talk.answers and self._talk.profile.has_asb:
             # ESC @ ends what GS a began.
             if data.startswith(RESET):
@@ -91,8 +118,9 @@ class Jobs:
             elif lead:
                 data = TELL_CHANGES + data
         data += process_id_request(ident) + (ASK_PAPER if asks_paper else b"")
+        lead += definition
         self._made += 1
-        return Job(self._made, lead + data, len(lead), ident, asks_paper)
+        return Job(self._made, lead + data, len(lead), ident, asks_paper, has_keepsake)
 
     def work_on(self, job: Job, deadline: float) -> Verdict:
         """Sends what is left of a job, waits for the printer's word, and gives the verdict."""
@@ -101,6 +129,8 @@ class Jobs:
                 self._talk.has_news = False
                 trouble = self._send_rest(job, deadline)
                 if trouble and not job.is_begun:
+                    if job.sent:  # a part of what goes before it
+                        self._talk.is_fresh = self._talk.owes_header = True
                     return not_printed(trouble, self._talk.status.sentence)
                 if trouble:
                     return self.doubtful(job, trouble, self._talk.status.sentence)
@@ -111,7 +141,7 @@ class Jobs:
             if isinstance(error, WriteStalled | WriteBroken) and not job.is_begun:
                 # Not one byte was taken: that, and only that, proves that nothing is on paper.
                 return not_printed(code_of(error), str(error))
-            verdict = PRINTED if is_confirmed else unknown(code_of(error), str(error))
+            verdict = PRINTED if is_confirmed and not job.has_keepsake else unknown(code_of(error), str(error))
         if verdict.outcome is Outcome.PRINTED:
             self._talk.owed_bytes = 0
             self.doubts.pop(job.ident, None)
@@ -169,6 +199,8 @@ class Jobs:
             self._talk.owed_bytes = 0  # it was taken whole, and more will never be known
             told = self._talk.wire.trouble(self._talk.remaining_s(deadline))
             return unknown("silent", told or "This printer cannot say whether it has printed.")
+        if job.is_answered:
+            return self._verdict_by_keepsake(job, deadline)
         status = PrinterStatus()
         ask_again_at = self._talk.clock()
         while True:
@@ -183,24 +215,61 @@ class Jobs:
                 ask_again_at = self._talk.clock() + _ASK_EVERY_S
             if self.is_confirmed(job):
                 self._talk.has_process_id = True
-                return PRINTED
+                return self._verdict_by_keepsake(job, deadline)
             if status.trouble not in ("", "offline"):  # offline alone may pass: a pressed feed button
                 # An answer from behind the job while it cannot print came from a printer that passes over lines.
                 job.is_unprovable = job.is_unprovable or is_worked_off
                 return self.doubtful(job, status.trouble, status.sentence)
             if is_worked_off and status.ready and self.is_believed(job):
-                return PRINTED
+                return self._verdict_by_keepsake(job, deadline)
             if is_worked_off and not (self._talk.profile.has_real_time_status or self._talk.profile.has_asb):
                 return unknown("unconfirmed", "The printer cannot say whether it has printed.")
             if self._talk.clock() >= deadline:
-                if self._talk.question is not None:
-                    # It may have been switched off: what it says from now on is about another life.
-                    self.held = None
-                    self.doubts.pop(job.ident, None)
-                    return unknown("silent", "The printer stopped answering.")
-                if status.trouble:
-                    return self.doubtful(job, status.trouble, status.sentence)
-                return self.doubtful(job, "unconfirmed", "The printer did not confirm that it has printed.")
+                return self._unconfirmed(job, status)
+
+    def _unconfirmed(self, job: Job, status: PrinterStatus) -> Verdict:
+        if self._talk.question is not None:
+            # It may have been switched off: what it says from now on is about another life.
+            self._forget(job)
+            return unknown("silent", "The printer stopped answering.")
+        if status.trouble:
+            return self.doubtful(job, status.trouble, status.sentence)
+        return self.doubtful(job, "unconfirmed", "The printer did not confirm that it has printed.")
+
+    def _verdict_by_keepsake(self, job: Job, deadline: float) -> Verdict:
+        """Of a job that the printer has confirmed: printed, if it has had power all the time."""
+        if not job.has_keepsake:
+            return PRINTED
+        job.is_answered = True
+        if not job.is_asked:
+            self._keepsake.ask(deadline)
+            job.is_asked = True
+        until = self._talk.clock() + self._talk.reply_timeout_s
+        if self._talk.listen(min(deadline, until), lambda: self._talk.is_remembered):
+            return PRINTED
+        is_past = self._keepsake.ask_behind(deadline)
+        status = PrinterStatus()
+        while True:
+            until = self._talk.clock() + self._poll_s
+            self._talk.listen(min(deadline, until), lambda: self._talk.is_remembered or is_past())
+            if self._talk.is_remembered:
+                return PRINTED
+            if is_past():
+                self._forget(job)
+                self._talk.is_fresh = True
+                if self._talk.has_process_id:
+                    self._talk.has_macros = None  # or it is another printer, which has none
+                return unknown("restarted", "The printer was switched off and on while it printed.")
+            if self._talk.question is None and self._talk.clock() < deadline:
+                status = self._talk.ask(deadline)
+            if status.trouble not in ("", "offline") or self._talk.clock() >= deadline:
+                return self._unconfirmed(job, status)
+
+    def _forget(self, job: Job) -> None:
+        """Nothing that the printer says from now on is about this job."""
+        self.doubts.pop(job.ident, None)
+        if self.held is job:
+            self.held = None
 
     def doubtful(self, job: Job, code: str, sentence: str) -> Verdict:
         """Unknown for now: the printer keeps the rest, and may yet prove the job.
@@ -218,10 +287,17 @@ class Jobs:
         return msgspec.structs.replace(unknown(code, sentence), doubt=job.number)
 
     def is_confirmed(self, job: Job) -> bool:
-        return self._talk.is_echoed(job.ident) and self.is_believed(job)
+        """By its echo; which without a keepsake proves nothing, unless the printer is known to have no macros."""
+        is_enough = job.has_keepsake or self._talk.has_macros is False
+        return is_enough and self._talk.is_echoed(job.ident) and self.is_believed(job)
 
     def is_believed(self, job: Job) -> bool:
         return not job.is_unprovable and not (job.needs_word and self._talk.told.trouble)
+
+    def _confirm(self, job: Job) -> None:
+        job.is_answered = True
+        if not job.has_keepsake:
+            self.prove(job)
 
     def prove(self, job: Job) -> None:
         self.doubts.pop(job.ident, None)
@@ -231,17 +307,18 @@ class Jobs:
         self._talk.owed_bytes = 0
 
     def _hear_echo(self, ident: bytes) -> None:
-        if (job := self.doubts.get(ident)) is not None and self.is_believed(job):
-            self.prove(job)
+        if (job := self.doubts.get(ident)) is not None and self.is_confirmed(job):
+            self._confirm(job)
 
     def _hear_change(self) -> None:
         if self.held is not None and self.held.is_sent and self.is_confirmed(self.held):
-            self.prove(self.held)
+            self._confirm(self.held)
+
+    def _hear_keepsake(self) -> None:
+        for job in (*self.doubts.values(), self.held):
+            if job is not None and job.is_asked and job.number not in self.proven:
+                self.prove(job)
 
     def _lose(self) -> None:
         self.held = None
         self.doubts.clear()
-
-
-def process_id_request(ident: bytes) -> bytes:
-    return _ASK_PROCESS_ID + ident if ident else b""

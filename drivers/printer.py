@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from drivers.conversation import ASK_PAPER, CLEAR_BUFFERS, CLEAR_ERROR, Conversation
+from drivers.conversation import ASK_PAPER, CLEAR_BUFFERS, CLEAR_ERROR, Conversation, process_id_request
 from drivers.errors import DeviceError
 from drivers.escpos import PULSE, Profile
-from drivers.jobs import Job, Jobs, process_id_request
+from drivers.jobs import Job, Jobs
+from drivers.keepsake import Keepsake
 from drivers.status import Block, Level, PrinterStatus
 from drivers.verdict import PRINTED, Outcome, Verdict, code_of, not_printed, unknown
 from drivers.wires import Wire
@@ -59,7 +60,8 @@ class Printer:
         self._talk = Conversation(
             wire, profile, clock, reply_timeout_s=reply_timeout_s, first_process_id=first_process_id
         )
-        self._jobs = Jobs(self._talk, poll_s=poll_s)
+        self._keepsake = Keepsake(self._talk)
+        self._jobs = Jobs(self._talk, self._keepsake, poll_s=poll_s)
 
     @property
     def has_process_id(self) -> bool | None:
@@ -69,6 +71,11 @@ class Printer:
     @has_process_id.setter
     def has_process_id(self, has: bool | None) -> None:
         self._talk.has_process_id = has
+
+    @property
+    def has_macros(self) -> bool | None:
+        """Whether it runs macros, which then show that it had power all through a job; None until that is known."""
+        return self._talk.has_macros
 
     @property
     def answers(self) -> bool:
@@ -132,6 +139,7 @@ class Printer:
                 self._talk.take(self._talk.wire.read(0))
                 if self._jobs.held is not None and not self._jobs.held.is_sent and not self._talk.status.trouble:
                     self._jobs.catch_up(self._jobs.held, self._talk.clock() + self._poll_s)
+                self._jobs.ask_keepsake(self._talk.clock() + self._poll_s)
             except DeviceError:
                 self._talk.lose()
                 raise
@@ -295,6 +303,8 @@ class Printer:
         must_settle = self.has_process_id is None or (self.has_process_id is False and self._talk.papers_asked > 0)
         if must_settle and not self._settled(deadline) and self._talk.answers_paper:
             return not_printed("catching_up", "The printer is still busy with what it was sent before.")
+        if self.has_process_id and self._talk.has_macros is None:
+            self._keepsake.learn(deadline)
         if not self.has_process_id:
             # An answer that a line doubles comes right behind the first: wait until none can be taken for the next job's.
             self._talk.listen(min(deadline, self._talk.paper_heard_at + self._settle_s), lambda: False)
@@ -308,6 +318,7 @@ class Printer:
             and self._talk.wire.resumes  # the others may not notice at once that their far end has gone
             and not self._talk.is_fresh
             and self.has_process_id
+            and self._talk.has_macros is not None
             and self._jobs.held is None
             and self._talk.question is None
             and self._talk.may_send
@@ -330,7 +341,10 @@ class Printer:
         if self.keeps(job.number) and not status.trouble:
             # Its echo might give way to the next one's.
             self._talk.listen(
-                wait_until, lambda: self._jobs.held is None or (job.asks_paper and self._talk.papers_asked == 0)
+                wait_until,
+                lambda: (
+                    job.is_answered or not self.keeps(job.number) or (job.asks_paper and not self._talk.papers_asked)
+                ),
             )
             if self.keeps(job.number):
                 status = self._jobs.status_of_held(job, deadline)

@@ -12,7 +12,7 @@ import msgspec
 
 from ledger.entry import Draft, Entry, JoinBody, MergeBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
-from offline_store import histories
+from offline_store import codes, histories
 from offline_store.journal import number_of, record
 from offline_store.moment import Moment
 
@@ -243,6 +243,7 @@ def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
         "ON CONFLICT (phone_hash) DO UPDATE SET member = excluded.member",
         sorted({phone_hash: item.member for item in items for phone_hash in item.phone_hashes}.items()),
     )
+    codes.put_passes(db, items, _those_in(db, "pass_key", names))
 
 
 def _those_in(db: sqlite3.Connection, table: str, names: Sequence[str]) -> set[str]:

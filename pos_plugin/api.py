@@ -122,6 +122,11 @@ def _add_members(app: FastAPI, terminal: Terminal) -> None:
         read = scan_from_bytes(asked.scan.encode(), "keyboard", 0.0)  # a scanner that types sends its identifier, too
         return answer(terminal.checkout.identify(read.label, asked.entry_mode, read.symbology))
 
+    @app.post("/v1/members/search")
+    def search(asked: requests.SearchAsked) -> Response:
+        found = terminal.search_by_name(asked.name)
+        return answer({"members": msgspec.to_builtins(found.members), "more": found.more})
+
     @app.post("/v1/members")
     def join(asked: requests.JoinAsked) -> Response:
         joined = joining.join(

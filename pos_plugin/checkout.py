@@ -82,6 +82,7 @@ class Checkout:
         fetch_rights: Callable[[str, int], str] = lambda member, points: "",
         look_up_card: Callable[[str], str | None] = lambda card: None,
         look_up_phone: Callable[[str], str | None] = lambda phone: None,
+        look_up_member: Callable[[str], str | None] = lambda member: None,
         recorded: Callable[[], None] = lambda: None,
         told: Callable[[Identified | Quote | Completed | None], None] = lambda what: None,
         operators: Mapping[str, str] | None = None,
@@ -96,7 +97,7 @@ class Checkout:
         self.connection = connection
         self._started_at = clock()
         self._fetch_rights = fetch_rights
-        self._cards = Identifying(store, clock, look_up_card, look_up_phone, scale_patterns)
+        self._cards = Identifying(store, clock, look_up_card, look_up_phone, look_up_member, scale_patterns)
         self.card_read = self._cards.card_read
         self._recorded = recorded
         self._told = told

@@ -54,25 +54,29 @@ class Identifying:
         clock: Callable[[], datetime],
         look_up_card: Callable[[str], str | None],
         look_up_phone: Callable[[str], str | None],
+        look_up_member: Callable[[str], str | None],
         scale_patterns: Sequence[ScalePattern] = (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._look_up_card = look_up_card
         self._look_up_phone = look_up_phone
+        self._look_up_member = look_up_member
         self._scale_patterns = scale_patterns
         self._cards_read: dict[str, tuple[str, datetime]] = {}
         self._lock = threading.Lock()
 
     def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
-        """Who or what a code is. `entry_mode` is "scanned", "typed" (the card's number by hand) or "phone".
+        """Who or what a code is.
 
-        Looked up by phone, a member can earn but not redeem.
+        `entry_mode` is "scanned", "typed" (the card's number by hand), "phone", or "name" (`scan` is then the member whom a
+        person chose among those of a name). Looked up by phone or name, a member can earn but not redeem.
         """
-        if entry_mode == "phone":
-            member = self._look_up_phone(scan)
+        if entry_mode in ("phone", "name"):
+            member = self._look_up_phone(scan) if entry_mode == "phone" else self._look_up_member(scan)
             if member is None:
-                return Identified("unknown card", message="Nobody has joined with this phone number.")
+                found_by = "with this phone number" if entry_mode == "phone" else "under this name any more"
+                return Identified("unknown card", message=f"Nobody has joined {found_by}.")
             with self._store.read() as db:
                 return _identified(db, moment(db, self._clock()), member, "", can_redeem=False)
         with self._store.read() as db:

@@ -32,12 +32,13 @@ from drivers.status import Level, StatusChange
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
-from ledger.wire import MemberLookup
+from ledger.wire import MemberLookup, MembersFound
 from loyalty.words import in_language
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.store import Store
+from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
@@ -45,7 +46,7 @@ from pos_plugin.config import FILE, Config, ConfigError, printer_profile, read_c
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
-from pos_plugin.errors import Conflict, Unknown
+from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
 from pos_plugin.kept_logo import KeptLogo
@@ -143,6 +144,7 @@ class Terminal:
             fetch_rights=self._fetch_rights,
             look_up_card=self._look_up_card,
             look_up_phone=self._look_up_phone,
+            look_up_member=self._look_up_member,
             recorded=lambda: self.recorded("sale"),
             told=self._tell_customer,
             operators=config.operators.members,
@@ -374,6 +376,27 @@ class Terminal:
             hashed = phone_hash(key, phone)
             known = members.member_of_phone(db, hashed)
         return known or self._look_up(MemberLookup(phone_hash=hashed))
+
+    def _look_up_member(self, member: str) -> str | None:
+        with self.store.read() as db:
+            current = members.current(db, member)
+            is_known = db.execute("SELECT 1 FROM member WHERE member = ?", (current,)).fetchone() is not None
+        return current if is_known else self._look_up(MemberLookup(member=member))
+
+    def search_by_name(self, name: str) -> MembersFound:
+        """Members by name, from head office: nobody else keeps names. Raises Conflict where it cannot be asked now."""
+        if self.sync is not None and self.connection().is_online:
+            try:
+                return self._asking.submit(self.sync.search, name).result(RIGHTS_WAIT_S)
+            except SyncRefused as refused:
+                raise BadRequest(refused.code, str(refused), hint=refused.hint) from refused
+            except (FutureTimeout, SyncError, StoreError):
+                pass
+        raise Conflict(
+            "NAMES_OFFLINE",
+            "Names are known at head office alone, which cannot be asked now.",
+            hint="Scan the card, or look the member up by phone number.",
+        )
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         if self.sync is None or not self.connection().is_online:

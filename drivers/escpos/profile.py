@@ -24,6 +24,7 @@ class Profile(msgspec.Struct, frozen=True):
     """What one model of printer can do.
 
     `code_pages` is Python's name of a code page → ESC t's number. `has_process_id` None means: ask the printer once.
+    `has_macros` None likewise, of a printer with process ids; one without is never asked (GS :, GS ^).
     `has_asb`, `has_real_time_status` and `has_real_time_pulse` False: GS a, DLE EOT or DLE DC4 1 upsets it and is never sent.
     `answers` False means a printer, or a cable, that never sends anything back: what becomes of its receipts stays unknown.
     `ideographs` is the double-byte set of the printer's own Chinese, Japanese or Korean font, if it has one. `cut` overrides
@@ -37,6 +38,7 @@ class Profile(msgspec.Struct, frozen=True):
     has_qr_code: bool = True
     has_barcode: bool = True
     has_process_id: bool | None = None
+    has_macros: bool | None = None
     has_asb: bool = True
     has_real_time_status: bool = True
     has_real_time_pulse: bool = True

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from drivers.simulated.drawing import png
 from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
+from drivers.simulated.macros import Macro, as_letters
 from drivers.simulated.mechanics import Mechanics, Pace
 from drivers.simulated.paper import LARGEST_PIECE_BYTES, Paper
 from drivers.simulated.pieces import Line, Page, Printed, advance_dots
@@ -69,6 +70,7 @@ class Electronics:
         two_byte: TwoByte,
         has_process_id: bool,
         has_asb: bool,
+        has_macros: bool,
         kept_receipts: int,
         serial: str,
     ) -> None:
@@ -88,6 +90,8 @@ class Electronics:
         self._serial = serial
         self._has_process_id = has_process_id
         self._has_asb = has_asb
+        self._has_macros = has_macros
+        self._macro = Macro()
         self._parser = Parser()
         self._real_time = RealTimeScanner()
         self._asb_items = 0
@@ -144,6 +148,10 @@ class Electronics:
         self.pace.rest()
 
     def _execute(self, item: Item, count: int) -> None:
+        if not self._has_macros:
+            item = as_letters(item)
+        elif to_do := self._macro.see(item):
+            self._parser.put_back(to_do)
         printed = len(self.paper.printed)
         lines = self.paper.execute(item)
         for answer in self.paper.answers:
@@ -169,6 +177,7 @@ class Electronics:
         self._real_time.clear()
         self.replies.clear()
         self.paper.reset()
+        self._macro.clear()
         self.pace.free_at_s = 0.0
         self.pace.rest()
         self._asb_items, self._asb_sent = 0, b""

@@ -286,6 +286,11 @@ class Parser:
             self._at = 0
         self._buffer += data
 
+    def put_back(self, data: bytes) -> None:
+        """Comes before all that was fed and not yielded; between two items only."""
+        self._buffer[self._at : self._at] = data
+        self._need = 1
+
     def clear(self) -> None:
         """Forgets all that was fed and not yielded, a command half received as well."""
         self._buffer.clear()

@@ -49,6 +49,7 @@ class SimulatedPrinter:
         two_byte: TwoByte = "",
         has_process_id: bool = True,
         has_asb: bool = True,
+        has_macros: bool = True,
         buffer_bytes: int = BUFFER_BYTES,
         xonxoff: bool = False,
         drawer_sensor: DrawerSensor = "high when open",
@@ -73,6 +74,7 @@ class SimulatedPrinter:
             two_byte=two_byte,
             has_process_id=has_process_id,
             has_asb=has_asb,
+            has_macros=has_macros,
             kept_receipts=kept_receipts,
             serial=serial,
         )

@@ -109,7 +109,11 @@ class Asked(BaseModel):
 
 class IdentifyAsked(Asked):
     scan: Scan
-    entry_mode: Literal["scanned", "typed", "phone"] = "scanned"
+    entry_mode: Literal["scanned", "typed", "phone", "name"] = "scanned"
+
+
+class SearchAsked(Asked):
+    name: Name
 
 
 class Line(Asked):

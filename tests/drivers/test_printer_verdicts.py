@@ -84,7 +84,7 @@ class Bench:
             real = SerialWire(self.far.serve_pty())
         self.wire = MeddledWire(real)
         self._skipped_s = 0.0
-        profile = Profile("test", 42, {}, has_process_id=believes)
+        profile = Profile("test", 42, {}, has_process_id=believes, has_macros=None if believes is None else False)
         self.printer = Printer(
             self.wire, profile, self.clock, reply_timeout_s=PATIENT_S, settle_s=0.02, poll_s=0.02, first_process_id=0
         )
@@ -453,7 +453,9 @@ class ScriptedWire:
         return b""
 
     def printer(self, *, has_process_id: bool | None = True, **profile: bool) -> Printer:
-        made = Profile("test", 42, {}, has_process_id=has_process_id, **{"has_asb": False, **profile})
+        made = Profile(
+            "test", 42, {}, has_process_id=has_process_id, **{"has_asb": False, "has_macros": False, **profile}
+        )
         return Printer(self, made, self.clock, first_process_id=0)
 
     @property

@@ -187,7 +187,7 @@ def test_telling_never_raises(far: FarEnd, scanner: Scanner) -> None:
 def test_noise_before_a_scan_makes_no_false_label(far: FarEnd, scanner: Scanner, clock: Clock) -> None:
     if far.is_noisy:
         source = random.Random(5)
-        for _ in range(5):
+        for _ in range(3):
             far.noise(bytes(source.choices(range(0x20, 0x100), k=source.randrange(1, 40))))
             assert scanner.read(SHORT_S) is None
             clock.now += 1  # a silence

@@ -54,7 +54,13 @@ class Gadget:
     """A USB device of one function, plugged in. `slot` chooses the bus, and with it the port's path on the host."""
 
     def __init__(
-        self, function: str, slot: int, serial: str, *, model: str = "TM-T20", settings: dict[str, str] | None = None
+        self,
+        function: str,
+        slot: int,
+        serial: str,
+        *,
+        model: str = "TM-T20",
+        settings: dict[str, str | bytes] | None = None,
     ):
         self.slot = slot
         self._folder = GADGETS / f"g{next(_numbers)}"
@@ -70,7 +76,7 @@ class Gadget:
         for name, value in (("serialnumber", serial), ("manufacturer", "EPSON"), ("product", model)):
             (strings / name).write_text(value)
         for name, value in (settings or {}).items():
-            (self._function / name).write_text(value)
+            (self._function / name).write_bytes(value if isinstance(value, bytes) else value.encode())
         self._link = self._folder / "configs" / "c.1" / self._function.name
         self._link.symlink_to(self._function)
         self.insert()
