@@ -105,13 +105,13 @@ class HidingLine:
 class Counter:
     """A printer with its paper behind a line that hides power cuts, and the driver, one receipt further than new."""
 
-    def __init__(self, *, echoes: bool, connects_per_job: bool = False) -> None:
+    def __init__(self, *, echoes: bool, connects_per_job: bool = False, has_asb: bool = True) -> None:
         self.far = SimulatedPrinter(
             has_process_id=echoes, clock=lambda: self.line.now_s if self.line else 0.0, kept_receipts=5000
         )
         self.line = HidingLine(self.far, connects_per_job=connects_per_job)
         # A printer without process ids is never asked whether it has macros: its profile says so.
-        profile = msgspec.structs.replace(PROFILE, has_macros=None if echoes else True)
+        profile = msgspec.structs.replace(PROFILE, has_asb=has_asb, has_macros=None if echoes else True)
         self.printer = Printer(
             self.line, profile, self.line.clock, reply_timeout_s=0.8, settle_s=0.02, poll_s=0.3, first_process_id=0
         )
@@ -281,8 +281,10 @@ def test_the_power_goes_while_the_printer_has_no_paper(counter: Counter) -> None
             counter.begin()
 
 
-def test_the_power_goes_without_paper_and_the_rest_comes_behind_the_new_roll(counter: Counter) -> None:
-    """The line keeps the end of the receipt, the id and the answer, until the printer takes them."""
+@pytest.mark.parametrize("has_asb", [True, False])
+def test_the_power_goes_without_paper_and_the_rest_comes_behind_the_new_roll(has_asb: bool) -> None:
+    """The line keeps the end of the receipt and the id behind it until the printer takes them."""
+    counter = Counter(echoes=True, has_asb=has_asb)
     counter.far.paper_out(after_lines=3)
     verdict = counter.print(RECEIPT)
     assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "paper_out")
@@ -293,6 +295,33 @@ def test_the_power_goes_without_paper_and_the_rest_comes_behind_the_new_roll(cou
     assert counter.look() == []
     assert counter.printed() != WHOLE
     see_to_the_next(counter)
+    assert counter.printer.proven() == []  # nor by what the printer remembers of the next one
+    counter.close()
+
+
+def test_a_connection_that_breaks_before_the_printer_is_asked_what_it_remembers_proves_nothing(
+    counter: Counter,
+) -> None:
+    def break_off() -> None:
+        raise WriteBroken("It is gone.", sent=0)
+
+    counter.far.slow_down(bytes_per_s=1000)
+    counter.line.cuts = {len(sent_as_receipt(counter)) // 2: counter.blink}
+    counter.line.when_run = break_off
+    verdict = counter.print(RECEIPT)
+    assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "absent")
+    see_to_the_next(counter)
+
+
+def test_a_line_that_brings_every_answer_twice_proves_no_more(counter: Counter) -> None:
+    size = len(sent_as_receipt(counter))
+    counter.far.duplicate_replies()
+    for at in range(0, size, 9):
+        counter.far.slow_down(bytes_per_s=1000)
+        counter.line.cuts = {at: counter.blink}
+        assert_true(counter.print(RECEIPT), counter)
+        see_to_the_next(counter)
+        counter.begin()
 
 
 def test_a_receipt_that_goes_on_with_a_new_roll_is_proven_by_itself(counter: Counter) -> None:
