@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (once; a minute or two) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --constraint constraints.txt --editable '.[server,parquet,plots,bench,test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --constraint constraints.txt --editable '.[camera,server,parquet,plots,bench,test]'
 	@touch $(READY)
 
 run: setup
@@ -64,7 +64,7 @@ mutants: setup
 
 # Each number of docs/performance.md beside its peer. Say where a real disk is: make bench BENCH_DIR=/var/tmp
 bench: setup
-	@for name in checkout concurrent members feed tamper drain ingest backfill program receipt first_byte; do $(BIN)/python -m bench $$name || exit 1; done
+	@for name in checkout concurrent decode members feed tamper drain ingest backfill program receipt first_byte scan; do $(BIN)/python -m bench $$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) .kernel mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -13,6 +13,7 @@ NAMES = (
     "backfill",
     "checkout",
     "concurrent",
+    "decode",
     "members",
     "feed",
     "drain",
@@ -21,6 +22,7 @@ NAMES = (
     "program",
     "first_byte",
     "receipt",
+    "scan",
 )
 SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""

@@ -162,7 +162,7 @@ class Shop:
         config = Config(
             printer=PrinterSettings(address=f"tcp://127.0.0.1:{self.printer.serve_tcp()}"),
             # Customers come faster here than in any shop, so the same card soon afterwards is another sale.
-            scanner=ScannerSettings(port=self.scanner.port, repeat_after_ms=0),
+            scanner=[ScannerSettings(address=f"serial://{self.scanner.port}", repeat_after_ms=0)],
             server=ServerSettings(url=f"http://127.0.0.1:{self.cable.port}"),
         )
         store = Store.create(folder / "till")
@@ -173,7 +173,7 @@ class Shop:
         )
         self.terminal = Terminal(store, config)
         self.terminal.start()
-        until(lambda: self.terminal.scanner_is_ready, "the scanner")
+        until(lambda: self.terminal.readers[0].state.ready, "the scanner")
         self._is_away = ""
 
     def close(self) -> None:
@@ -211,11 +211,10 @@ class Shop:
 
     def sell(self, card: str, sale: Sale, done: Replay) -> None:
         terminal = self.terminal
-        before = terminal.last_scan.number if terminal.last_scan else 0
+        before = terminal.scans[-1].number if terminal.scans else 0
         self.scanner.scan(card)
-        until(lambda: terminal.last_scan is not None and terminal.last_scan.number > before, "the scan")
-        assert terminal.last_scan is not None
-        found = terminal.last_scan.result
+        until(lambda: bool(terminal.scans) and terminal.scans[-1].number > before, "the scan")
+        found = terminal.scans[-1].result
         member = found.member
         if found.kind == "unknown card":
             member = join(terminal.checkout, card).member

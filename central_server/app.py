@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from central_server import apply, auth, enrolment, feed, grants, inbox, members
+from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
 from ledger.wire import (
@@ -29,6 +29,7 @@ from ledger.wire import (
     GrantRequest,
     MemberDetails,
     MemberLookup,
+    MemberSearch,
     Refusal,
     WireError,
     unpack,
@@ -116,6 +117,10 @@ def create_app(
     @app.post("/v1/members/lookup")
     async def member_lookup(request: Request) -> Response:
         return await signed(request, MemberLookup, members.look_up)
+
+    @app.post("/v1/members/search")
+    async def member_search(request: Request) -> Response:
+        return await signed(request, MemberSearch, name_search.search)
 
     @app.get("/v1/health")
     async def health() -> Response:

@@ -232,8 +232,10 @@ class Books:
         who = self.who(member)
         if who not in self._about:
             self._about[who] = _About(joined_at, shop)
-        self._shops.add((who, shop))
-        self.changed(who)
+        # Also under a reference of before, which a token may name: the shop is told who they are now.
+        for reference in {who, member}:
+            self._shops.add((reference, shop))
+            self.changed(reference)
         return who
 
     def is_known(self, member: str) -> bool:
@@ -521,7 +523,7 @@ class Books:
         self.changed(old)
         self.changed(into)
         self.flush()
-        for table in (schema.lot, schema.person):
+        for table in (schema.lot, schema.person, schema.name_word):
             connection.execute(delete(table).where(table.c.member == old))
         for row in connection.execute(select(about.c.member, about.c.merge).where(about.c.merged_into == old)).all():
             # Who had become `old` has become `into`, and so it must be signed: a till may hear of it only now.
@@ -534,7 +536,8 @@ class Books:
             .where(about.c.member == old)
             .values(merged_into=into, merge=merge_id, merge_signature=signature)
         )
-        connection.execute(update(schema.card).where(schema.card.c.member == old).values(member=into))
+        for table in (schema.card, schema.token):
+            connection.execute(update(table).where(table.c.member == old).values(member=into))
         connection.execute(delete(schema.phone).where(schema.phone.c.member == old))
         shops = connection.scalars(select(seen.c.shop).where(seen.c.member == old)).all()
         self._shops.update((into, shop) for shop in shops)

@@ -14,6 +14,11 @@ from central_server import schema
 from central_server.database import AT_ONCE, among, keep, put
 
 PROGRAM = "program"
+REVOCATIONS = "revocations"
+"""Of the whole programme: what nobody is to accept any more, at any shop."""
+
+BLOCK, REVOKE = "block/", "revoke/"
+"""How items of that channel begin: a card's hash, or a token's serial follows."""
 
 RECALL, RENEW, FORFEIT = "recall/", "renew/", "forfeit/"
 """How items of a terminal's channel begin that are no grants: a member, member/number/hash, or an epoch follows."""

@@ -11,9 +11,9 @@ from datetime import date
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
-from central_server import gives, members, profiles, report, schema
+from central_server import cards, gives, members, profiles, report, schema
 from central_server.books import Books, Origin
 from central_server.errors import OfficeError
 from central_server.office import Office
@@ -221,7 +221,7 @@ def merge(office: Office, member: str, into: str, who: Who) -> None:
 
 
 def replace_card(office: Office, card: str, new: str, who: Who) -> None:
-    """A card is lost, stolen or worn: from now on the new one is the member's, and nobody is known by the old one."""
+    """A card is lost, stolen or worn: from now on the new one is the member's, and the old one is blocked, its pass with it."""
     _require_reason(who)
 
     def work(books: Books) -> None:
@@ -231,8 +231,17 @@ def replace_card(office: Office, card: str, new: str, who: Who) -> None:
         holder = books.connection.scalar(select(table.c.member).where(table.c.card == new))
         if holder is not None:
             raise OfficeError(f"Somebody has the card {new} already.", hint="Take another one.", code="CARD_IN_USE")
+        if why := cards.why_blocked(office, books.connection, new):
+            raise OfficeError(
+                f"The card {new} is blocked ({why}).",
+                hint="Take another one, or lift that first: pos-central card unblock",
+                code="CARD_BLOCKED",
+            )
         member = books.who(members.of_card(office, card))
         books.connection.execute(update(table).where(table.c.card == card).values(card=new))
+        books.connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card == card))
+        if not cards.why_blocked(office, books.connection, card):
+            cards.change(office, books.connection, card, cards.REPLACED)
         _tell_journal(books, member, "card", masked(card), "", who)
         books.changed(member)
 

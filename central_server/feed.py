@@ -9,11 +9,13 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from central_server import profiles, schema, surprises, used_up
-from central_server.channels import FORFEIT, PROGRAM, RECALL, RENEW, grants_of, members_of
+from central_server.channels import BLOCK, FORFEIT, PROGRAM, RECALL, RENEW, REVOCATIONS, REVOKE, grants_of, members_of
 from central_server.histories import for_a_till, read_history
 from central_server.office import Office
 from ledger.entry import Slice
+from ledger.passes import PassKey
 from ledger.wire import (
+    BlockItem,
     ExpiringPoints,
     FeedChannel,
     FeedItem,
@@ -25,6 +27,7 @@ from ledger.wire import (
     ProgramItem,
     RecallItem,
     RenewItem,
+    RevokeItem,
 )
 from loyalty.standing import NO_HISTORY, NO_PROFILE
 from loyalty.surprise import terminal_key
@@ -36,7 +39,7 @@ slices = msgspec.json.Decoder(list[Slice])
 
 def read(office: Office, terminal: str, shop: str, request: FeedRequest) -> FeedReply:
     """A page of each channel asked for; channels that are not this terminal's are left out."""
-    own = (PROGRAM, members_of(shop), grants_of(terminal))
+    own = (PROGRAM, members_of(shop), grants_of(terminal), REVOCATIONS)
     limit = min(max(1, request.limit), MAX_ITEMS)
     channels: dict[str, FeedChannel] = {}
     with office.database.reading() as connection:
@@ -83,6 +86,8 @@ def _page(
         items = list(_programs(office, connection, terminal))
     elif channel == grants_of(terminal):
         items = list(_rights(connection, terminal, keys))
+    elif channel == REVOCATIONS:
+        items = list(_revocations(office, connection, keys))
     else:
         items = list(_members(office, connection, terminal, keys, included))
     return FeedChannel(int(rows[-1].position), items, more)
@@ -124,6 +129,18 @@ def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[
             )
 
 
+def _revocations(office: Office, connection: Connection, keys: list[str]) -> Iterable[FeedItem]:
+    """Cards that are blocked, or are not any more, and tokens that were revoked; one that is over by now need not be told."""
+    blocked, token, today = schema.blocked_card, schema.token, office.today(connection)
+    hashes = [key.removeprefix(BLOCK) for key in keys if key.startswith(BLOCK)]
+    for row in connection.execute(select(blocked).where(blocked.c.card_hash.in_(hashes)).order_by(blocked.c.card_hash)):
+        yield BlockItem(row.card_hash, row.changed_at, row.why)
+    serials = [key.removeprefix(REVOKE) for key in keys if key.startswith(REVOKE)]
+    for row in connection.execute(select(token).where(token.c.serial.in_(serials)).order_by(token.c.serial)):
+        if row.revoked_at and row.last_day >= today:
+            yield RevokeItem(row.serial, row.last_day)
+
+
 def _members(
     office: Office, connection: Connection, terminal: str, keys: list[str], included: int
 ) -> Iterable[MemberItem]:
@@ -139,6 +156,12 @@ def _members(
     holding, lot = schema.holding.c, schema.lot.c
     members = rows_of(select(schema.member).where(schema.member.c.member.in_(keys)))
     cards = rows_of(select(schema.card).where(schema.card.c.member.in_(keys)).order_by(schema.card.c.card))
+    passes = rows_of(
+        select(schema.card.c.member, schema.pass_key)
+        .join_from(schema.card, schema.pass_key, schema.card.c.card == schema.pass_key.c.card)
+        .where(schema.card.c.member.in_(keys))
+        .order_by(schema.pass_key.c.card)
+    )
     phones = rows_of(select(schema.phone).where(schema.phone.c.member.in_(keys)))
     people = rows_of(select(schema.person).where(schema.person.c.member.in_(keys)))
     held = rows_of(
@@ -175,4 +198,5 @@ def _members(
             if key in histories
             else NO_HISTORY,
             profile=profiles_of[key].profile if key in profiles_of else NO_PROFILE,
+            passes=[PassKey(row.card, row.key, row.algorithm, row.period_s) for row in passes.get(key, [])],
         )

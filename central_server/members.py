@@ -6,9 +6,9 @@ Nothing here is logged, and no name or number enters an entry.
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, Select, delete, select, update
 
-from central_server import channels, profiles, schema
+from central_server import cards, channels, name_search, profiles, schema, tokens
 from central_server.books import Books, Origin
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
@@ -47,7 +47,9 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
             return details.member  # and nothing of it is kept
         books = Books(connection, office)
         member = books.know(details.member, terminal.shop, details.joined_at)
-        others = _owners(connection, books, details.cards) - {member}
+        # A stolen card makes its finder nobody else: it says nothing of who they are.
+        unblocked = [card for card in details.cards if not cards.why_blocked(office, connection, card)]
+        others = _owners(connection, books, unblocked) - {member}
         if others and not _has_cards(connection, member):
             into = min(others)
             merge_id = f"{office.server_epoch}-{new_reference(office.random_bytes)}"
@@ -65,18 +67,33 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
 
 
 def look_up(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberLookup) -> MemberFound:
-    """The member of a card or phone, who is known in this terminal's shop from now on; '' where there is none."""
+    """The member of a card, phone or reference, who is known in this terminal's shop from now on; '' where there is none.
+
+    Raises Refused for a card that is blocked.
+    """
 
     def work(connection: Connection) -> str:
         if wanted.card:
-            query = select(schema.card.c.member).where(schema.card.c.card == wanted.card.replace("\x00", ""))
+            card = wanted.card.replace("\x00", "")
+            if why := cards.why_blocked(office, connection, card):
+                raise Refused(
+                    "CARD_BLOCKED",
+                    f"This card is blocked ({why}).",
+                    hint="Find the member by phone number, or sell without.",
+                    status=409,
+                )
+            query = select(schema.card.c.member).where(schema.card.c.card == card)
+        elif wanted.member:
+            query = _as_known_now(wanted.member.replace("\x00", ""))
         else:
             hashed = wanted.phone_hash.replace("\x00", "")
             query = select(schema.phone.c.member).where(schema.phone.c.phone_hash == hashed).limit(1)
         member: str | None = connection.scalar(query)
         if member is not None:
-            keep(connection, schema.member_shop, [{"member": member, "shop": terminal.shop}])
-            channels.announce(connection, channels.members_of(terminal.shop), [member])
+            # Who was asked for under a reference of before is told of under both: the till hears who has become whom.
+            told = [member] if wanted.member in ("", member) else [wanted.member, member]
+            keep(connection, schema.member_shop, [{"member": one, "shop": terminal.shop} for one in told])
+            channels.announce(connection, channels.members_of(terminal.shop), told)
         return member or ""
 
     return MemberFound(office.server_epoch, office.time(), office.database.write(work))
@@ -92,8 +109,9 @@ def of_card(office: Office, card: str) -> str:
 
 
 def erase(office: Office, member: str) -> None:
-    """Forgets the person: name, phone and cards, here and by the feed at the tills. Points and journals stay whole under a
-    reference that says nothing. A till that still has the details to send sends them in vain, also after a restore.
+    """Forgets the person: name, phone and cards, here and by the feed at the tills, and revokes their tokens. Points and journals
+    stay whole under a reference that says nothing. A till that still has the details to send sends them in vain, also after a
+    restore.
     """
 
     def work(connection: Connection) -> None:
@@ -122,9 +140,20 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     keep(connection, schema.member, [row])
     table = schema.member
     connection.execute(update(table).where(table.c.member == member).values(erased_at=office.time()))
-    for personal in (schema.person, schema.profile, schema.phone, schema.card):
+    theirs = connection.scalars(select(schema.card.c.card).where(schema.card.c.member == member)).all()
+    connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card.in_(theirs)))
+    cards.forget(office, connection, theirs)
+    tokens.revoke_all(office, connection, member)
+    for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card):
         connection.execute(delete(personal).where(personal.c.member == member))
     channels.announce_members(connection, [member])
+
+
+def _as_known_now(member: str) -> Select[tuple[str]]:
+    """Who a reference that a token names is now: nobody, where the person was forgotten."""
+    old, now = schema.member.alias(), schema.member
+    is_the_one = (now.c.member == old.c.member) & (old.c.merged_into == "") | (now.c.member == old.c.merged_into)
+    return select(now.c.member).join_from(old, now, is_the_one).where(old.c.member == member, now.c.erased_at == "")
 
 
 def _is_erased(connection: Connection, member: str) -> bool:
@@ -178,6 +207,7 @@ def _has_cards(connection: Connection, member: str) -> bool:
 
 def _keep_person(connection: Connection, office: Office, member: str, personal: Personal) -> None:
     put(connection, schema.person, [{"member": member, "name": personal.name, "phone": personal.phone}])
+    name_search.keep_words(connection, member, personal.name)
     connection.execute(delete(schema.phone).where(schema.phone.c.member == member))
     if personal.phone:
         hashed = phone_hash(office.phone_key, personal.phone)

@@ -18,7 +18,7 @@ from datetime import date
 import msgspec
 from sqlalchemy import Connection, select
 
-from central_server import gives, schema
+from central_server import gives, name_search, schema
 from central_server.books import Books
 from central_server.database import among, keep, put
 from central_server.desk import give_tier
@@ -167,6 +167,7 @@ def _take_over(books: Books, one: Opening, owners: dict[str, str], shops: Sequen
     keep(connection, schema.card, rows)
     if one.name and not owned:
         put(connection, schema.person, [{"member": member, "name": one.name, "phone": ""}])
+        name_search.keep_words(connection, member, one.name)
     if one.tier:
         # A document, too: a tier that a person has taken away since does not come back with the same file.
         body = GiveBody("tier", 0, about=f"{one.tier} until {one.tier_until}")

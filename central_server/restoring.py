@@ -2,7 +2,8 @@
 
 A restored head office has forgotten what happened since its backup. It takes a server epoch later than any before, from outside
 the database; by that the tills see it, send again what it lacks, and greet it. What must not be forgotten with the database
-(who was enrolled or revoked, who got rights, who was erased) stands in the roster, and is put right before anybody is served.
+(who was enrolled or revoked, who got rights, who was erased, which cards and tokens nobody takes) stands in the roster, and is
+put right before anybody is served.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 from sqlalchemy import Connection, inspect, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from central_server import forfeits, members, schema, witness
+from central_server import cards, forfeits, members, passes, schema, tokens, witness
 from central_server.database import Database, add, keep, put, sqlite_url
 from central_server.errors import OfficeError
 from central_server.files import alone, flush_names
@@ -376,5 +377,7 @@ def _put_right(office: Office, connection: Connection) -> None:
     of_database = connection.execute(select(lost.c.terminal, lost.c.epoch)).all()
     forfeited = {tuple(row) for row in of_database} | {(one.terminal, one.epoch) for one in roster.events("forfeited")}
     forfeits.give_up(office, connection, sorted(forfeited))
+    for put_codes_right in (cards.put_right, tokens.put_right, passes.put_right):
+        put_codes_right(office, connection)
     for one in roster.events("erased"):
         members.forget(office, connection, one.member)

@@ -21,7 +21,8 @@ FILE = "roster.jsonl"
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`kind` is enrolled, revoked, granted, forfeited, excused, erased; the other fields are those that it needs."""
+    """`kind` is enrolled, revoked, granted, forfeited, excused, erased; of member codes card, token, token revoked, pass. The
+    other fields are those that it needs; a card is named by its hash, so that a person can be forgotten."""
 
     kind: str
     terminal: str = ""
@@ -31,6 +32,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     at: str = ""
     member: str = ""
     server_epoch: int = 0
+    card_hash: str = ""
+    why: str = ""
+    serial: str = ""
+    issued_on: str = ""
+    last_day: str = ""
 
 
 class Roster:

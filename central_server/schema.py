@@ -2,7 +2,7 @@
 
 Laid out so that an existing engine can distribute them: what belongs to a member leads with the member in its key, documents
 lead with the shop, what a terminal sent leads with the terminal, and nothing in the hot path takes a number from a sequence.
-Cards and phones are directories: they lead with what is looked up, and name the member.
+Cards, phones and names are directories: they lead with what is looked up, and name the member.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "0003"
+VERSION = "0005"
 """The newest migration: the only version of the tables that this program serves."""
 
 metadata = MetaData(
@@ -205,6 +205,28 @@ person = Table("person", metadata, _key("member"), _text("name"), _text("phone")
 member_shop = Table("member_shop", metadata, _key("member"), _key("shop"))
 card = Table("card", metadata, _key("card"), _text("member"), Index(None, "member"))
 phone = Table("phone", metadata, _key("phone_hash"), _key("member"), Index(None, "member"))
+name_word = Table("name_word", metadata, _key("begins"), _key("word"), _key("member"), Index(None, "member"))
+"""The words of members' names, by their first letters; goes with `person`."""
+
+blocked_card = Table("blocked_card", metadata, _key("card_hash"), _text("card"), _text("why"), _text("changed_at"))
+"""Cards that are or were blocked; `why` is '' since it was lifted. `card` is '' where it was forgotten (erased, restored)."""
+
+token = Table(
+    "token",
+    metadata,
+    _key("serial"),
+    _text("member"),
+    _text("issued_on"),
+    _text("last_day"),
+    _text("revoked_at"),
+    Index(None, "member"),
+)
+"""Member tokens that were signed, and those that were only revoked here because a restore has forgotten them (no member)."""
+
+pass_key = Table(
+    "pass_key", metadata, _key("card"), _text("key"), _text("algorithm"), _number("period_s"), _text("made_at")
+)
+"""The secret of each card's pass on a phone."""
 
 posting = Table(
     "posting",

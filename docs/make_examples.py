@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from central_server import apply, auth, enrolment, feed, grants, inbox
+from central_server import apply, auth, enrolment, feed, grants, inbox, name_search
 from central_server import members as details
 from central_server.office import Office
 from drivers.document import decode_document
@@ -39,6 +39,8 @@ from ledger.wire import (
     MemberDetails,
     MemberFound,
     MemberLookup,
+    MemberSearch,
+    MembersFound,
     enrolment_message,
     unpack,
 )
@@ -190,6 +192,9 @@ class Wiretap:
 
     def lookup(self, lookup: MemberLookup) -> MemberFound:
         return self._both("lookup", lookup, details.look_up(self.office, self._terminal(), lookup))
+
+    def search(self, search: MemberSearch) -> MembersFound:
+        return self._both("search", search, name_search.search(self.office, self._terminal(), search))
 
 
 def wire_examples() -> dict[str, str]:

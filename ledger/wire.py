@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from ledger.entry import Slice
+from ledger.passes import PassKey
 from loyalty.standing import NO_HISTORY, NO_PROFILE, History, Profile
 
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -135,6 +136,7 @@ class MemberItem(msgspec.Struct, frozen=True, tag="member", omit_defaults=True, 
     merge_signature: str = ""
     history: History = NO_HISTORY
     profile: Profile = NO_PROFILE
+    passes: list[PassKey] = []
 
 
 class ProgramItem(msgspec.Struct, frozen=True, tag="program", omit_defaults=True):
@@ -184,7 +186,23 @@ class ForfeitItem(msgspec.Struct, frozen=True, tag="forfeit"):
     epoch: str
 
 
-FeedItem = MemberItem | ProgramItem | GrantItem | RecallItem | RenewItem | ForfeitItem
+class BlockItem(msgspec.Struct, frozen=True, tag="block", omit_defaults=True):
+    """Nobody is known any more by the card with this hash (`ledger.keys.card_hash`), since `since` (UTC), because it is `why`:
+    lost, stolen or replaced. Without a `why` it is as good as before."""
+
+    card_hash: str
+    since: str
+    why: str = ""
+
+
+class RevokeItem(msgspec.Struct, frozen=True, tag="revoke"):
+    """The member token of this serial is not accepted any more. After `last_day` it would not be anyway."""
+
+    serial: str
+    last_day: str
+
+
+FeedItem = MemberItem | ProgramItem | GrantItem | RecallItem | RenewItem | ForfeitItem | BlockItem | RevokeItem
 
 
 class FeedChannel(msgspec.Struct, frozen=True):
@@ -238,16 +256,43 @@ class MemberDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MemberLookup(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Asks for a member of another shop, by card or by phone hash; the member comes by the feed from then on."""
+    """Asks for a member of another shop, by card, by phone hash, or by the reference that a search answered or a token names.
+
+    The member comes by the feed from then on.
+    """
 
     card: str = ""
     phone_hash: str = ""
+    member: str = ""
 
 
 class MemberFound(msgspec.Struct, frozen=True):
     server_epoch: int
     server_time: str
     member: str
+
+
+class MemberSearch(msgspec.Struct, frozen=True):
+    """Asks for members by the beginnings of the words of their name, at least two letters each."""
+
+    name: str
+
+
+class NamedMember(msgspec.Struct, frozen=True):
+    """Somebody found by name; `card_end` are the last digits of one of their cards."""
+
+    member: str
+    name: str
+    card_end: str
+
+
+class MembersFound(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A few, in the order of their names; `more` says that there are others, and that more of the name is wanted."""
+
+    server_epoch: int
+    server_time: str
+    members: list[NamedMember]
+    more: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -276,7 +321,7 @@ class _Tagged(msgspec.Struct, frozen=True):
 
 _feeds = msgspec.json.Decoder(FeedReply)
 _items = msgspec.json.Decoder(FeedItem)
-_KNOWN_ITEMS = frozenset({"member", "program", "grant", "recall", "renew", "forfeit"})
+_KNOWN_ITEMS = frozenset({"member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke"})
 
 
 def read_feed(data: bytes) -> FeedReply:

@@ -7,19 +7,93 @@ Check digits: GS1 General Specifications 7.9 (EAN-13), ISO/IEC 7812-1 annex B (L
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import cached_property
+from itertools import combinations
+from typing import Literal
 
 import msgspec
 
+Check = Literal["luhn", "ean", "none"]
+Symbology = Literal[
+    "ean13", "code128", "code39", "code93", "codabar", "itf", "qr", "datamatrix", "pdf417", "aztec"
+]  # fmt: skip
+"""The kinds of code that a card may have."""
+
 _ITEM_LENGTHS = (8, 12, 13, 14)  # EAN-8 and UPC-E, UPC-A, EAN-13, ITF-14
-_ITEM_SYMBOLOGIES = ("ean8", "upca", "upce")
+_ITEM_SYMBOLOGIES = ("ean8", "upca", "upce", "ean13-addon", "gs1-128", "gs1-qr", "gs1-datamatrix", "gs1-databar")
+_PREFIX = re.compile(r"[A-Z]{0,4}-?[0-9]{0,11}")
+_NEVER_MIND = 1000
+"""So many numbers are drawn for one that is a card: of sixteen digits one in a thousand looks like an item's code."""
 
 
-class CardRules(msgspec.Struct, frozen=True):
-    """A card is an in-store EAN-13 that begins with `in_store_prefix`, or a plain number that ends in a Luhn check digit.
+class NumberForm(msgspec.Struct, frozen=True):
+    """One generation of cards: what their numbers begin with, how long they are, how they are checked, in which codes they stand.
+
+    `check` is of the last digit: "luhn", "ean" (that of retail codes, for any length), or "none". Capital letters and a dash
+    may stand at the front of `prefix`; they are no part of what is checked. No `symbologies` are any that cards may have.
+
+    >>> NumberForm("4", 9, "none")
+    Traceback (most recent call last):
+        ...
+    ValueError: check "none" needs a prefix of at least 2 characters: without both, a number misread is another member's
+    """
+
+    prefix: str
+    length: int
+    """With the prefix and the check digit."""
+    check: Check = "luhn"
+    symbologies: tuple[Symbology, ...] = ()
+
+    def __post_init__(self) -> None:
+        prefix, length = self.prefix, self.length
+        if not _PREFIX.fullmatch(prefix):
+            raise ValueError(
+                f"prefix {prefix!r} must be digits, at most 11, after at most four capital letters and a dash"
+            )
+        is_in_store = length == 13 and self.check == "ean" and "20" <= prefix[:2] <= "29"
+        if length in _ITEM_LENGTHS and not self.letters and not is_in_store:
+            raise ValueError(f"length {length} is that of item codes, one in ten of which would pass as a card")
+        if not max(6, len(prefix) + 2) <= length <= 32:
+            raise ValueError(f"length {length} must be 6 to 32, and leave room after the prefix")
+        if self.check == "none" and len(prefix) < 2:
+            raise ValueError(
+                'check "none" needs a prefix of at least 2 characters: without both, a number misread is another member\'s'
+            )
+
+    @property
+    def letters(self) -> str:
+        """What of the prefix is not checked."""
+        return self.prefix.rstrip("0123456789")
+
+    def is_alike(self, label: str) -> bool:
+        """Whether it begins like a number of this form and has its length; the check digit may be wrong."""
+        return (
+            len(label) == self.length
+            and label.startswith(self.prefix)
+            and _is_digits(label[len(self.letters) :])
+            and not (not self.prefix and _is_gs1(label))
+        )
+
+    def is_whole(self, label: str) -> bool:
+        digits = label[len(self.letters) :]
+        return self.check_digit(digits[:-1]) in ("", digits[-1])
+
+    def check_digit(self, digits: str) -> str:
+        """The last digit of a number with these before it; "" where none is asked for."""
+        if self.check == "none":
+            return ""
+        return luhn_check_digit(digits) if self.check == "luhn" else ean_check_digit(digits)
+
+
+class CardRules(msgspec.Struct, frozen=True, dict=True):
+    """A card is an in-store EAN-13 that begins with `in_store_prefix`, a plain number that ends in a Luhn check digit, or a
+    number of one of the forms in `numbers`.
 
     GS1 leaves EAN-13 numbers from 20 to 29 to each shop, so no item of the world has one; scales print some of them, so the
-    prefix must be one that the shop's scales do not use. An empty one means that no EAN-13 is a card.
+    prefix must be one that the shop's scales do not use. An empty one means that no EAN-13 is a card, and a `number_length`
+    of 0 that no plain number is.
 
     >>> CardRules(number_length=12)
     Traceback (most recent call last):
@@ -31,6 +105,7 @@ class CardRules(msgspec.Struct, frozen=True):
     number_prefix: str = ""
     number_length: int = 10
     """With the prefix and the check digit."""
+    numbers: tuple[NumberForm, ...] = ()
 
     def __post_init__(self) -> None:
         prefix = self.in_store_prefix
@@ -38,16 +113,42 @@ class CardRules(msgspec.Struct, frozen=True):
             raise ValueError(f"in_store_prefix {prefix!r} must be 2 to 11 digits and begin with 20 to 29")
         if self.number_prefix and not _is_digits(self.number_prefix):
             raise ValueError(f"number_prefix {self.number_prefix!r} must be digits")
-        if self.number_length in _ITEM_LENGTHS:
+        forms = self.forms
+        if not forms:
             raise ValueError(
-                f"number_length {self.number_length} is that of item codes, one in ten of which would pass as a card"
+                "no number is a card by these rules; give in_store_prefix, number_length or one of numbers"
             )
-        if not max(6, len(self.number_prefix) + 2) <= self.number_length <= 32:
-            raise ValueError(f"number_length {self.number_length} must be 6 to 32, and leave room after the prefix")
+        for one, other in combinations(forms, 2):
+            begin_alike = one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+            if one.length == other.length and begin_alike:
+                raise ValueError(
+                    f"two forms of numbers have {one.length} characters and begin alike ({_shown(one)} and {_shown(other)}): "
+                    "a card of the one, read wrong, would pass as one of the other"
+                )
+
+    @cached_property
+    def forms(self) -> tuple[NumberForm, ...]:
+        """All of them. No label is like two of them."""
+        return (*filter(None, (self.in_store,)), *self.plain)
+
+    @cached_property
+    def in_store(self) -> NumberForm | None:
+        """That of in-store EAN-13 numbers, if they are cards."""
+        return NumberForm(self.in_store_prefix, 13, "ean") if self.in_store_prefix else None
+
+    @cached_property
+    def plain(self) -> tuple[NumberForm, ...]:
+        """Those of other numbers."""
+        if not self.number_length:
+            return self.numbers
+        try:
+            return (NumberForm(self.number_prefix, self.number_length), *self.numbers)
+        except ValueError as problem:
+            raise ValueError(f"number_{problem}") from None
 
 
 class MemberCard(msgspec.Struct, frozen=True, tag="member_card"):
-    """The card's number as every part of the system writes it: its digits, all of them."""
+    """The card's number as every part of the system writes it: all of its characters."""
 
     number: str
 
@@ -87,15 +188,26 @@ def member_card(rules: CardRules, label: str, symbology: str = "") -> CardReadin
     >>> member_card(CardRules(number_prefix="12"), "1234567890")
     DamagedMemberCode()
     """
-    if symbology in _ITEM_SYMBOLOGIES or not _is_digits(label):
+    if symbology in _ITEM_SYMBOLOGIES:
         return NotMemberCode()
-    if len(label) == 13 and rules.in_store_prefix and label.startswith(rules.in_store_prefix):
-        return MemberCard(label) if label[-1] == ean13_check_digit(label[:-1]) else DamagedMemberCode()
-    if len(label) == rules.number_length and label.startswith(rules.number_prefix):
-        if label[-1] == luhn_check_digit(label[:-1]):
-            return MemberCard(label)
-        return DamagedMemberCode() if rules.number_prefix else NotMemberCode()
+    for form in rules.forms:
+        is_its_code = not symbology or not form.symbologies or symbology in form.symbologies
+        if is_its_code and form.is_alike(label):
+            if form.is_whole(label):
+                return MemberCard(label)
+            return DamagedMemberCode() if form.prefix else NotMemberCode()
     return NotMemberCode()
+
+
+def ean_check_digit(digits: str) -> str:
+    """That of every retail code: EAN-13, EAN-8, UPC-A, ITF-14.
+
+    >>> ean_check_digit("400638133393"), ean_check_digit("9638507"), ean_check_digit("03600029145")
+    ('1', '4', '2')
+    """
+    if not _is_digits(digits):
+        raise ValueError("a check digit needs digits before it")
+    return str(-(3 * sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2]))) % 10)
 
 
 def ean13_check_digit(first_twelve: str) -> str:
@@ -105,8 +217,7 @@ def ean13_check_digit(first_twelve: str) -> str:
     """
     if len(first_twelve) != 12 or not _is_digits(first_twelve):
         raise ValueError("an EAN-13 has twelve digits before its check digit")
-    digits = [int(digit) for digit in first_twelve]
-    return str(-(sum(digits[::2]) + 3 * sum(digits[1::2])) % 10)
+    return ean_check_digit(first_twelve)
 
 
 def luhn_check_digit(digits: str) -> str:
@@ -129,13 +240,32 @@ def masked(card: str) -> str:
     return "****" + card[-4:]
 
 
-def new_card_number(rules: CardRules, random_digits: Callable[[int], str]) -> str:
-    """A plain number that these rules accept. `random_digits(n)` gives n digits; whether the number is free is not known here."""
-    count = rules.number_length - len(rules.number_prefix) - 1
-    drawn = random_digits(count)
-    if len(drawn) != count or not _is_digits(drawn):
-        raise ValueError(f"random_digits must give {count} digits")
-    return rules.number_prefix + drawn + luhn_check_digit(rules.number_prefix + drawn)
+def new_card_number(rules: CardRules, random_digits: Callable[[int], str], form: NumberForm | None = None) -> str:
+    """A number that these rules accept: of `form`, else of the first that is no EAN-13, if there is one.
+
+    `random_digits(n)` gives n digits; whether the number is free is not known here.
+    """
+    form = form or (rules.plain or rules.forms)[0]
+    count = form.length - len(form.prefix) - (form.check != "none")
+    for _ in range(_NEVER_MIND):
+        drawn = random_digits(count)
+        if len(drawn) != count or not _is_digits(drawn):
+            raise ValueError(f"random_digits must give {count} digits")
+        number = form.prefix + drawn
+        number += form.check_digit(number[len(form.letters) :])
+        if isinstance(member_card(rules, number), MemberCard):
+            return number
+    raise ValueError("random_digits gives no digits that make a card")
+
+
+def _is_gs1(label: str) -> bool:
+    """Whether it is an item's or a parcel's number as GS1 codes write it, (01) or (00) in front of it. Those are read from goods
+    by readers that do not say what they read."""
+    return (len(label), label[:2]) in ((16, "01"), (20, "00")) and label[-1] == ean_check_digit(label[2:-1])
+
+
+def _shown(form: NumberForm) -> str:
+    return f'"{form.prefix}"' if form.prefix else "without a prefix"
 
 
 def _is_digits(text: str) -> bool:

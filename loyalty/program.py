@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from loyalty.accrual import EARN, REFERRAL, SURPRISE, Accrual, Earn
-from loyalty.card import CardRules
+from loyalty.card import CardRules, Check, NumberForm, Symbology
 from loyalty.conditions import BASE
 from loyalty.days import is_local_time
 from loyalty.expiry import Expire
@@ -68,12 +68,34 @@ class Claim(Table):
     within_days: int = Field(default=7, ge=0, le=366)
 
 
-class Cards(Table):
-    """Which codes are member cards; see `loyalty.card.CardRules`."""
+class Number(Table):
+    """A form of numbers that are cards; see `loyalty.card.NumberForm`."""
 
-    in_store_prefix: str = Field(default="29", pattern=r"^2\d$")
-    number_prefix: str = Field(default="", pattern=r"^\d{0,8}$")
+    prefix: str = Field(default="", pattern=r"^[A-Z]{0,4}-?[0-9]{0,8}$")
+    length: int = Field(ge=6, le=32)
+    check: Check = "luhn"
+    symbologies: list[Symbology] = []
+
+    @model_validator(mode="after")
+    def _possible(self) -> Number:
+        _ = self.form
+        return self
+
+    @cached_property
+    def form(self) -> NumberForm:
+        return NumberForm(self.prefix, self.length, self.check, tuple(self.symbologies))
+
+
+class Cards(Table):
+    """Which codes are member cards; see `loyalty.card.CardRules`.
+
+    Where `numbers` are written, there is no other plain number unless its length is written, too.
+    """
+
+    in_store_prefix: str = Field(default="29", pattern=r"^(2[0-9])?$")
+    number_prefix: str = Field(default="", pattern=r"^[0-9]{0,8}$")
     number_length: int = Field(default=10, ge=8, le=19)
+    numbers: list[Number] = Field(default=[], max_length=16)
 
     @field_validator("number_length")
     @classmethod
@@ -83,13 +105,19 @@ class Cards(Table):
 
     @model_validator(mode="after")
     def _possible(self) -> Cards:
+        if self.numbers and "number_prefix" in self.model_fields_set and "number_length" not in self.model_fields_set:
+            raise ValueError("beside numbers, number_prefix stands with its number_length, or is one of them")
         _ = self.rules
         return self
 
     @cached_property
     def rules(self) -> CardRules:
+        has_plain = not self.numbers or "number_length" in self.model_fields_set
         return CardRules(
-            in_store_prefix=self.in_store_prefix, number_prefix=self.number_prefix, number_length=self.number_length
+            in_store_prefix=self.in_store_prefix,
+            number_prefix=self.number_prefix if has_plain else "",
+            number_length=self.number_length if has_plain else 0,
+            numbers=tuple(number.form for number in self.numbers),
         )
 
 

@@ -15,8 +15,9 @@ from loyalty.toml_lines import Path
 PATTERNS = {
     r"^[a-z0-9][a-z0-9-]{0,39}$": "lower-case letters, digits and dashes, at most 40",
     r"^[A-Z]{3}$": "three capital letters, like EUR",
-    r"^2\d$": "two digits from 20 to 29",
-    r"^\d{0,8}$": "at most 8 digits",
+    r"^(2[0-9])?$": "two digits from 20 to 29, or empty",
+    r"^[0-9]{0,8}$": "at most 8 digits",
+    r"^[A-Z]{0,4}-?[0-9]{0,8}$": "at most 8 digits, after at most four capital letters and a dash",
     r"^([0-9a-f]{64})?$": "a SHA-256 as 64 digits and letters from a to f",
 }
 """What a pattern asks for, in words."""

@@ -12,7 +12,7 @@ import msgspec
 
 from ledger.entry import Draft, Entry, JoinBody, MergeBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails, MemberItem
-from offline_store import histories
+from offline_store import codes, histories
 from offline_store.journal import number_of, record
 from offline_store.moment import Moment
 
@@ -84,6 +84,19 @@ def current(db: sqlite3.Connection, member: str) -> str:
             break
         member = row[0]
     return member
+
+
+def known_as(db: sqlite3.Connection, member: str) -> str:
+    """The member that this one has become, or '' where this till knows neither."""
+    member = current(db, member)
+    row = db.execute("SELECT member FROM member WHERE member = ?", (member,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def meet(db: sqlite3.Connection, member: str) -> str:
+    """Somebody of whom only head office knows is known here, too, from now on; the figures come with the feed."""
+    db.execute("INSERT INTO member (member) VALUES (?) ON CONFLICT (member) DO NOTHING", (member,))
+    return current(db, member)
 
 
 def cards_of(db: sqlite3.Connection, member: str) -> list[str]:
@@ -243,6 +256,7 @@ def _apply_once(db: sqlite3.Connection, at: Moment, items: Sequence[MemberItem])
         "ON CONFLICT (phone_hash) DO UPDATE SET member = excluded.member",
         sorted({phone_hash: item.member for item in items for phone_hash in item.phone_hashes}.items()),
     )
+    codes.put_passes(db, items, _those_in(db, "pass_key", names))
 
 
 def _those_in(db: sqlite3.Connection, table: str, names: Sequence[str]) -> set[str]:

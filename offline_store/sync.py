@@ -25,9 +25,12 @@ from typing import Protocol
 from ledger.entry import GENESIS
 from ledger.identifiers import RandomBytes, new_reference
 from ledger.keys import SigningKey, batch_message
+from ledger.passes import LONGEST_PERIOD_S
+from ledger.tokens import read_serial
 from ledger.wire import (
     Batch,
     BatchReply,
+    BlockItem,
     Enrolled,
     Enrolment,
     FeedItem,
@@ -41,15 +44,18 @@ from ledger.wire import (
     MemberFound,
     MemberItem,
     MemberLookup,
+    MemberSearch,
+    MembersFound,
     ProgramItem,
     RecallItem,
     RenewItem,
+    RevokeItem,
     enrolment_message,
     pack,
 )
 from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
-from offline_store import journal, members, rights, settings
+from offline_store import codes, journal, members, rights, settings
 from offline_store.moment import moment
 from offline_store.store import Store
 
@@ -93,6 +99,7 @@ class Link(Protocol):
     def grant(self, request: GrantRequest) -> GrantReply: ...
     def details(self, details: MemberDetails) -> None: ...
     def lookup(self, lookup: MemberLookup) -> MemberFound: ...
+    def search(self, search: MemberSearch) -> MembersFound: ...
 
 
 @dataclass
@@ -224,11 +231,26 @@ class Sync:
         with self._one_at_a_time:
             with self._store.read() as db:
                 self._require_enrolled(db)
-            found = self._link.lookup(lookup)
+            try:
+                found = self._link.lookup(lookup)
+            except Refused as refused:
+                if refused.code == "CARD_BLOCKED":  # of which the feed tells, and what the cashier is told
+                    self._read_feed(Progress())
+                    return None
+                raise
             self._heard(found.server_epoch, found.server_time)
             if found.member:
                 self._read_feed(Progress())
             return found.member or None
+
+    def search(self, name: str) -> MembersFound:
+        """Members by name, whom only head office knows by name. Raises SyncError."""
+        with self._one_at_a_time:
+            with self._store.read() as db:
+                self._require_enrolled(db)
+            found = self._link.search(MemberSearch(name))
+            self._heard(found.server_epoch, found.server_time)
+            return found
 
     def _step(self, keeps: Callable[[str], bool]) -> Progress:
         progress = Progress()
@@ -339,7 +361,7 @@ class Sync:
         """One more page of each channel; whether there are more. Raises Nonsense; what was gathered before stays good."""
         with self._store.read() as db:
             who, shop = journal.identity(db), settings.get(db, "shop")
-            channels = ("program", f"members/{shop}", f"grants/{who.terminal}")
+            channels = ("program", f"members/{shop}", f"grants/{who.terminal}", "revocations")
             known = dict(db.execute("SELECT channel, position FROM feed_position").fetchall())
         known.update({channel: one.position for channel, one in gathered.items()})
         positions = {channel: known.get(channel, 0) for channel in channels}
@@ -404,10 +426,13 @@ class Sync:
             return
         at = moment(db, self._clock())
         told: list[MemberItem] = []
+        refused: list[BlockItem | RevokeItem] = []
         for item in items:
             match item:
                 case MemberItem():
                     told.append(item)
+                case BlockItem() | RevokeItem():
+                    refused.append(item)
                 case GrantItem():
                     rights.take(db, at, item)
                 case RecallItem():
@@ -428,6 +453,8 @@ class Sync:
                     except ProgramError as error:
                         progress.notes.append(f"The programme stays as it was: {error}")
         members.apply_items(db, at, told)
+        if refused:
+            codes.apply_items(db, refused)
         last, _ = journal.head(db)
         if any(item.includes > last for item in told):
             # Entries under this epoch that are not here: another disk goes on with it, and has spent from the same rights.
@@ -517,13 +544,24 @@ def _require_sound(item: FeedItem) -> None:
     """Raises Nonsense where an item would stand in a later sale's way."""
     days: list[str] = []
     are_above_0 = True
-    if isinstance(item, MemberItem):
+    if isinstance(item, BlockItem):
+        _moment(item.since)
+        if re.fullmatch("[0-9a-f]{64}", item.card_hash) is None:
+            raise Nonsense("Head office blocked a card that is none.", hint="It was not taken over.")
+    elif isinstance(item, RevokeItem):
+        days = [item.last_day]
+        if read_serial(item.serial) != item.serial:
+            raise Nonsense("Head office revoked a token that is none.", hint="It was not taken over.")
+    elif isinstance(item, MemberItem):
         _moment(item.as_of)
         days = [part.expires_on for part in item.points]
         days += [part.usable_from for part in item.points if part.usable_from]
         days += [*item.history.qualifying, *(day for of_tier in item.history.paid.values() for day in of_tier)]
         if item.profile.birthday and not is_month_day(item.profile.birthday):
             raise Nonsense("Head office sent a birthday that is none.", hint="It was not taken over.")
+        for one in item.passes:
+            if not 1 <= one.period_s <= LONGEST_PERIOD_S or re.fullmatch("([0-9a-f]{2})+", one.key) is None:
+                raise Nonsense("Head office sent the key of a pass that is none.", hint="It was not taken over.")
     elif isinstance(item, GrantItem):
         days = [part.expires_on for part in item.slices]
         are_above_0 = all(part.points > 0 for part in item.slices)

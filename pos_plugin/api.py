@@ -19,6 +19,7 @@ from pydantic import AfterValidator
 
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, profile
+from drivers.scanners.scan import scan_from_bytes
 from pos_plugin import activities, claims, joining, returns
 from pos_plugin.config import printer_profile
 from pos_plugin.errors import BadRequest, Conflict
@@ -116,7 +117,15 @@ def _add_sales(app: FastAPI, terminal: Terminal) -> None:
 def _add_members(app: FastAPI, terminal: Terminal) -> None:
     @app.post("/v1/identify")
     def identify(asked: requests.IdentifyAsked) -> Response:
-        return answer(terminal.checkout.identify(asked.scan, asked.entry_mode))
+        if asked.entry_mode != "scanned":
+            return answer(terminal.checkout.identify(asked.scan, asked.entry_mode))
+        read = scan_from_bytes(asked.scan.encode(), "keyboard", 0.0)  # a scanner that types sends its identifier, too
+        return answer(terminal.checkout.identify(read.label, asked.entry_mode, read.symbology))
+
+    @app.post("/v1/members/search")
+    def search(asked: requests.SearchAsked) -> Response:
+        found = terminal.search_by_name(asked.name)
+        return answer({"members": msgspec.to_builtins(found.members), "more": found.more})
 
     @app.post("/v1/members")
     def join(asked: requests.JoinAsked) -> Response:

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,7 @@ from pos_plugin.identifying import Identified, Identifying
 from pos_plugin.pricing import Priced
 from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
 from pos_plugin.receipts import Layout, PointsShown, explained, sale_receipt
+from pos_plugin.scale_labels import ScalePattern
 
 log = logging.getLogger("pos_plugin")
 
@@ -81,9 +82,11 @@ class Checkout:
         fetch_rights: Callable[[str, int], str] = lambda member, points: "",
         look_up_card: Callable[[str], str | None] = lambda card: None,
         look_up_phone: Callable[[str], str | None] = lambda phone: None,
+        look_up_member: Callable[[str], str | None] = lambda member: None,
         recorded: Callable[[], None] = lambda: None,
         told: Callable[[Identified | Quote | Completed | None], None] = lambda what: None,
         operators: Mapping[str, str] | None = None,
+        scale_patterns: Sequence[ScalePattern] = (),
     ) -> None:
         """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see."""
         self.store = store
@@ -94,7 +97,7 @@ class Checkout:
         self.connection = connection
         self._started_at = clock()
         self._fetch_rights = fetch_rights
-        self._cards = Identifying(store, clock, look_up_card, look_up_phone)
+        self._cards = Identifying(store, clock, look_up_card, look_up_phone, look_up_member, scale_patterns)
         self.card_read = self._cards.card_read
         self._recorded = recorded
         self._told = told

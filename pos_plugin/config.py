@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from loyalty.toml_table import Table, TomlError, checked, read_toml
 from loyalty.words import Language
 from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
+from pos_plugin.scale_labels import ScalePattern, told_apart
 from pos_plugin.toml_file import text_of
 
 if TYPE_CHECKING:
@@ -46,10 +48,13 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 # dialect = "escpos"                           # or "cd5220"
 # columns = 20
 
-[scanner]
-# port = "/dev/ttyACM0"                        # or COM3
-# baudrate = 9600
+[[scanner]]                        # one such part for each scanner
+# address = "serial:///dev/ttyACM0?baud=9600"  # "pos-plugin doctor" lists what is there; docs/add-a-scanner.md
+# name = "hand scanner"                        # what people call it
 # repeat_after_ms = 700                        # the same code read again sooner is one scan
+
+[items]
+# patterns = ["28IIIIIPPPPPC"]                 # labels of the shop's scales: I item, P price or W grams, C check digit
 
 [server]
 # url = "https://head-office.example"          # set by "pos-plugin enroll"
@@ -131,15 +136,42 @@ class DisplaySettings(Table):
 
 
 class ScannerSettings(Table):
-    """`port` is a serial device or `socket://host:port`; empty is no scanner. `prefix` as the reader is set up.
+    """`address` is a scanner as `drivers.scanners.scanner_from_url` reads it; empty is none. `name` is what people call it.
 
     The same code read again within `repeat_after_ms` is one scan.
     """
 
-    port: str = ""
-    baudrate: int = Field(default=9600, ge=300, le=921_600)
-    prefix: str = Field(default="", max_length=8)
+    address: str = ""
+    name: str = Field(default="", max_length=40)
     repeat_after_ms: int = Field(default=700, ge=0, le=10_000)
+
+
+def _each_once(scanners: list[ScannerSettings]) -> list[ScannerSettings]:
+    named = [one.address for one in scanners if one.address]
+    if twice := [address for address in dict.fromkeys(named) if named.count(address) > 1]:
+        raise ValueError(f"{twice[0]!r} stands twice; leave one of them out")
+    return scanners
+
+
+def _scale_pattern(text: str) -> str:
+    ScalePattern(text)
+    return text
+
+
+class ItemSettings(Table):
+    """`patterns`: what the shop's scales print, as `pos_plugin.scale_labels.ScalePattern` reads it."""
+
+    patterns: list[Annotated[str, AfterValidator(_scale_pattern)]] = Field(default=[], max_length=16)
+
+    @model_validator(mode="after")
+    def _possible(self) -> ItemSettings:
+        if problem := told_apart(self.scale_patterns):
+            raise ValueError(f"patterns: {problem}")
+        return self
+
+    @cached_property
+    def scale_patterns(self) -> tuple[ScalePattern, ...]:
+        return tuple(map(ScalePattern, self.patterns))
 
 
 class ServerSettings(Table):
@@ -161,7 +193,8 @@ class Config(Table):
     printer: PrinterSettings = PrinterSettings()
     drawer: DrawerSettings = DrawerSettings()
     display: DisplaySettings = DisplaySettings()
-    scanner: ScannerSettings = ScannerSettings()
+    scanner: Annotated[list[ScannerSettings], AfterValidator(_each_once)] = Field(default=[], max_length=8)
+    items: ItemSettings = ItemSettings()
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
     operators: OperatorSettings = OperatorSettings()

@@ -11,7 +11,7 @@ RING = 256
 
 
 class Event(msgspec.Struct, frozen=True):
-    """`about`: "scan", "sale", "print", "printer", "sync" or "members"."""
+    """`about`: "scan", "scanner", "sale", "print", "printer", "display", "sync" or "members"."""
 
     number: int
     about: str

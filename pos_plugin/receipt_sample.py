@@ -123,7 +123,7 @@ def _closing(program: Program, layout: Layout, at: str) -> Document:
 def _device_status(program: Program, layout: Layout, at: str) -> Document:
     found = [
         DeviceFound("Printer", True, "it answers, and has paper"),
-        DeviceFound("Scanner", False, "/dev/ttyACM0 is not there", "Plug it in, or correct scanner.port in till.toml."),
+        DeviceFound("Scanner", False, "/dev/ttyACM0 is not there", "Plug it in, or correct its address in till.toml."),
     ]
     return device_status_slip(layout, at=at, terminal=TERMINAL, found=found)
 

@@ -25,6 +25,8 @@ from ledger.wire import (
     MemberDetails,
     MemberFound,
     MemberLookup,
+    MemberSearch,
+    MembersFound,
     Nonce,
     Refusal,
     WireError,
@@ -90,6 +92,9 @@ class HttpLink:
 
     def lookup(self, lookup: MemberLookup) -> MemberFound:
         return self._signed("/v1/members/lookup", msgspec.json.encode(lookup), MemberFound)
+
+    def search(self, search: MemberSearch) -> MembersFound:
+        return self._signed("/v1/members/search", msgspec.json.encode(search), MembersFound)
 
     def _signed(self, path: str, body: bytes, answer: type[T]) -> T:
         """Signs a nonce of the server's; one that has run out is replaced once."""

@@ -16,40 +16,44 @@ import logging
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from drivers.errors import DeviceError
 from drivers.status import Level, StatusChange
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
-from ledger.wire import MemberLookup
+from ledger.wire import MemberLookup, MembersFound
 from loyalty.words import in_language
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.store import Store
+from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, printer_profile, read_config, read_layout
+from pos_plugin.config import FILE, Config, ConfigError, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
-from pos_plugin.errors import Conflict, Unknown
+from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
 from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.quotes import Connection
+from pos_plugin.readers import Reader
 from pos_plugin.sample_sheet import Sampled
+from pos_plugin.scale_labels import beside_cards
 from pos_plugin.server_link import HttpLink
 from pos_plugin.spooler import Device, Spooler
 
@@ -64,6 +68,7 @@ LOOK_EVERY_S = 2.0
 LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
+SCANS_KEPT = 16
 RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
 
@@ -73,7 +78,7 @@ class TillPrinter(Device, Kicks, sample_sheet.Prints, Protocol):
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """The last thing a reader read, and what it was. `number` counts scans since the start."""
+    """Something that a scanner read, and what it was. `number` counts scans since the start."""
 
     number: int
     device: str
@@ -105,10 +110,9 @@ class Terminal:
         self.config = config
         self.clock = clock
         self.events = Events()
-        self.last_scan: Scan | None = None
-        self.scanner_trouble = ""
-        self.scanner_is_ready = False
+        self._scans: deque[Scan] = deque(maxlen=SCANS_KEPT)
         self._scanning = threading.Lock()
+        self.readers: list[Reader] = []
         self._stop = threading.Event()
         self._to_print = threading.Event()
         self._to_sync = threading.Event()
@@ -140,9 +144,11 @@ class Terminal:
             fetch_rights=self._fetch_rights,
             look_up_card=self._look_up_card,
             look_up_phone=self._look_up_phone,
+            look_up_member=self._look_up_member,
             recorded=lambda: self.recorded("sale"),
             told=self._tell_customer,
             operators=config.operators.members,
+            scale_patterns=config.items.scale_patterns,
         )
 
     @classmethod
@@ -155,6 +161,7 @@ class Terminal:
         config = read_config(folder)
         store = Store.open(folder)
         try:
+            _require_beside_cards(store, config)
             terminal = cls(store, config)
             if start:
                 terminal.start()
@@ -173,8 +180,9 @@ class Terminal:
             self._run("customer display", self._show)
         if self.sync is not None:
             self._run("sync", self._exchange)
-        if self.config.scanner.port:
-            self._run("scanner", self._read_scanner)
+        for reader in self.open_readers():
+            self.readers.append(reader)
+            self._run(f"scanner {len(self.readers)}", partial(self._read, reader))
         self._run("checkpoints", self._checkpoint)
 
     def open_printer(self, device: TillPrinter | None = None) -> Spooler:
@@ -239,16 +247,37 @@ class Terminal:
         self._to_sync.set()
         self.events.happened(about)
 
+    def open_readers(self) -> list[Reader]:
+        """The scanners in the settings, none of them claimed yet. Raises DeviceError where an address names none."""
+        from drivers.scanners import scanner_from_url
+
+        return [
+            Reader(
+                scanner_from_url(set_up.address),
+                set_up.name,
+                repeat_after_s=set_up.repeat_after_ms / 1000,
+                scanned=lambda scan: self.scanned(scan.label, scan.symbology, scan.device).is_of_use,
+                changed=lambda: self.events.happened("scanner"),
+            )
+            for set_up in self.config.scanner
+            if set_up.address
+        ]
+
     def scanned(
         self, label: str, symbology: str = "", device: str = "typed", entry_mode: str = "scanned"
     ) -> Identified:
         """A code was read, by whatever reader: what it is, for the page and for the host."""
         result = self.checkout.identify(label, entry_mode, symbology)
         with self._scanning:
-            number = self.last_scan.number + 1 if self.last_scan else 1
-            self.last_scan = Scan(number, device, result)
+            self._scans.append(Scan(self._scans[-1].number + 1 if self._scans else 1, device, result))
         self.events.happened("scan")
         return result
+
+    @property
+    def scans(self) -> list[Scan]:
+        """The last scans, oldest first: more than one, so that a page that was busy misses none."""
+        with self._scanning:
+            return list(self._scans)
 
     # -- the drawer and the customer's display
 
@@ -347,6 +376,27 @@ class Terminal:
             hashed = phone_hash(key, phone)
             known = members.member_of_phone(db, hashed)
         return known or self._look_up(MemberLookup(phone_hash=hashed))
+
+    def _look_up_member(self, member: str) -> str | None:
+        with self.store.read() as db:
+            current = members.current(db, member)
+            is_known = db.execute("SELECT 1 FROM member WHERE member = ?", (current,)).fetchone() is not None
+        return current if is_known else self._look_up(MemberLookup(member=member))
+
+    def search_by_name(self, name: str) -> MembersFound:
+        """Members by name, from head office: nobody else keeps names. Raises Conflict where it cannot be asked now."""
+        if self.sync is not None and self.connection().is_online:
+            try:
+                return self._asking.submit(self.sync.search, name).result(RIGHTS_WAIT_S)
+            except SyncRefused as refused:
+                raise BadRequest(refused.code, str(refused), hint=refused.hint) from refused
+            except (FutureTimeout, SyncError, StoreError):
+                pass
+        raise Conflict(
+            "NAMES_OFFLINE",
+            "Names are known at head office alone, which cannot be asked now.",
+            hint="Scan the card, or look the member up by phone number.",
+        )
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         if self.sync is None or not self.connection().is_online:
@@ -486,12 +536,8 @@ class Terminal:
                 "configured": self.display is not None,
                 "trouble": self.display.trouble if self.display else "",
             },
-            "scanner": {
-                "configured": bool(self.config.scanner.port),
-                "ready": self.scanner_is_ready,
-                "trouble": self.scanner_trouble,
-            },
-            "last_scan": msgspec.to_builtins(self.last_scan) if self.last_scan else None,
+            "scanners": [msgspec.to_builtins(reader.state) for reader in self.readers],
+            "scans": msgspec.to_builtins(self.scans),
         }
 
     def _network_text(self, connection: Connection, since: datetime | None) -> str:
@@ -580,40 +626,24 @@ class Terminal:
                 # A sale wakes the exchange, but a head office that does not answer is not asked again at every sale.
                 self._stop.wait(0.05 if self.sync.problem is None else 2.0)
 
-    def _read_scanner(self) -> None:
-        from drivers.scanners.repeats import Repeats
-        from drivers.scanners.serial_line import SerialScanner
-
-        set_up = self.config.scanner
-        repeats = Repeats(set_up.repeat_after_ms / 1000)
-        scanner = SerialScanner(
-            set_up.port,
-            baudrate=set_up.baudrate,
-            prefix=set_up.prefix.encode(),
-        )
+    def _read(self, reader: Reader) -> None:
         try:
             while not self._stop.is_set():
-                trouble = ""
-                scan = None
-                try:
-                    if not scanner.is_open:
-                        scanner.open()
-                    self.scanner_is_ready = True
-                    scan = scanner.read(0.5)
-                except DeviceError as error:
-                    trouble = f"{error} {error.hint}".strip()
-                    self.scanner_is_ready = False
-                if trouble != self.scanner_trouble:
-                    self.scanner_trouble = trouble
-                    self.events.happened("scan")
-                if trouble:
-                    self._stop.wait(0.5)
-                if scan is not None and not repeats.has(scan):
-                    self.scanned(scan.label, scan.symbology, scan.device)
+                self._stop.wait(reader.step())
         finally:
-            scanner.close()
+            reader.close()
 
     def _checkpoint(self) -> None:
         """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""
         while not self._stop.wait(CHECKPOINT_EVERY_S):
             self.store.checkpoint()
+
+
+def _require_beside_cards(store: Store, config: Config) -> None:
+    """Raises ConfigError where a label of the shop's scales would be taken for a member's card."""
+    if not config.items.patterns:
+        return
+    with store.read() as db:
+        rules = settings.program_in_force(db, datetime.now(UTC)).cards.rules
+    if problems := beside_cards(config.items.scale_patterns, rules):
+        raise ConfigError(str(store.folder / FILE), problems)

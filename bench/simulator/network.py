@@ -26,6 +26,8 @@ from ledger.wire import (
     MemberDetails,
     MemberFound,
     MemberLookup,
+    MemberSearch,
+    MembersFound,
     pack,
     read_feed,
     unpack,
@@ -94,6 +96,9 @@ class Wire:
 
     def lookup(self, lookup: MemberLookup) -> MemberFound:
         return self._ask("members/lookup", msgspec.json.encode(lookup), MemberFound)
+
+    def search(self, search: MemberSearch) -> MembersFound:
+        return self._ask("members/search", msgspec.json.encode(search), MembersFound)
 
     def deliver_late(self) -> None:
         """What was delayed arrives now; nobody waits for the answer. A signed request is only good as long as its nonce."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 
-def migrate(connection: Connection) -> None:
-    """Brings the tables up to this version's, inside the caller's transaction. Raises OfficeError where they are newer."""
+def migrate(connection: Connection, to: str = "head") -> None:
+    """Brings the tables up to this version's, or only to `to`, inside the caller's transaction.
+
+    Raises OfficeError where they are newer.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -17,7 +20,7 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", "central_server:migrations")
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as error:
         raise OfficeError(
             "The database was written by a newer version of this program.",

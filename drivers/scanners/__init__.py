@@ -1,6 +1,7 @@
 """Readers of codes, one file for each way in which they are attached. Each yields `ScanData`; none knows what a code means.
 
-`serial_line` (RS-232, USB virtual COM port). `scanner` says what every one does, `identity` how a USB device is found again,
+`serial_line` (RS-232, USB virtual COM port), `ssi` (Zebra's packets on such a port), `tcp` (this program connects to the reader),
+`listening` (the reader connects to this program). `scanner` says what every one does, `identity` how a USB device is found again,
 `addresses` which driver a setting names.
 """
 

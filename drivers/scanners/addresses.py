@@ -8,9 +8,14 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from drivers.errors import DeviceError
+from drivers.scanners.identity import UsbIdentity, identity_from_url
 from drivers.scanners.scanner import Scanner
 
-_EXAMPLES = "Write serial:///dev/ttyACM0 or serial://0c2e:0901?baud=9600 (Windows: serial://COM3)."
+_EXAMPLES = (
+    "Write serial:///dev/ttyACM0 (Windows: serial://COM3), serial://0c2e:0901?baud=9600, ssi://05e0:1701, "
+    "hid-pos://0c2e:0b81?serial=17, keyboard://05e0:1200?layout=us&suffix=enter, camera://0, tcp://192.168.1.60:4001 "
+    "or listen://127.0.0.1:4001. pos-plugin doctor lists the scanners that are there."
+)
 
 Clock = Callable[[], float]
 
@@ -56,18 +61,145 @@ def number(options: dict[str, str], key: str, usual: int) -> int:
     return int(said)
 
 
+_CONTROLS = {
+    "none": b"",
+    "cr": b"\r",
+    "lf": b"\n",
+    "crlf": b"\r\n",
+    "tab": b"\t",
+    "stx": b"\x02",
+    "etx": b"\x03",
+}
+
+
+def framing(options: dict[str, str]) -> dict[str, Any]:
+    """What stands before and after each scan, by name or as percent-encoded characters; `suffix=none` is a silence.
+
+    >>> framing({"prefix": "stx", "suffix": "%#"})
+    {'prefix': b'\\x02', 'suffix': b'%#'}
+    """
+    said = {key: options.pop(key) for key in ("prefix", "suffix") if key in options}
+    return {key: _CONTROLS.get(value, value.encode()) for key, value in said.items()}
+
+
 # Each takes the options that it knows out of `options`; those that are left make the address wrong.
 
 
 def _serial(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.lines import ANSWERS
     from drivers.scanners.serial_line import SerialScanner
 
-    path = parts.netloc or parts.path  # serial://COM3 on Windows
-    if not path.strip("/"):
+    where = _port(parts, options)
+    if not where:
         return None
-    return SerialScanner(path, baudrate=number(options, "baud", 9600), name=url, clock=clock)
+    return SerialScanner(
+        where,
+        **_settings(options),
+        **framing(options),
+        answers=choice(options, "answers", ANSWERS),
+        name=url,
+        clock=clock,
+    )
+
+
+def _ssi(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.serial_port import SerialPort
+    from drivers.scanners.ssi import SsiScanner
+    from drivers.scanners.tcp import TcpLine
+
+    where = _port(parts, options)
+    if not where:
+        return None
+    if isinstance(where, str) and parts.port:  # behind a serial device server
+        return SsiScanner(TcpLine(parts.hostname or "", parts.port), name=url, clock=clock)
+    return SsiScanner(SerialPort(where, **_settings(options), asks_to_send=True), name=url, clock=clock)
+
+
+def _tcp(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.lines import ANSWERS
+    from drivers.scanners.tcp import TcpScanner
+
+    if not parts.hostname or not parts.port or parts.path:
+        return None
+    answers = choice(options, "answers", ANSWERS)
+    return TcpScanner(parts.hostname, parts.port, **framing(options), answers=answers, name=url, clock=clock)
+
+
+def _listen(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.listening import ListeningScanner
+
+    if not parts.hostname or not parts.port or parts.path:
+        return None
+    return ListeningScanner(parts.hostname, parts.port, **framing(options), name=url, clock=clock)
+
+
+def _port(parts: SplitResult, options: dict[str, str]) -> str | UsbIdentity:
+    """A port's name, or the USB device that has it; empty where the address names neither."""
+    said = len(options)
+    identity = identity_from_url(parts, options)
+    if identity is not None:
+        return identity
+    where = parts.netloc or parts.path  # serial://COM3 on Windows
+    names_one = bool(parts.netloc) != bool(parts.path.strip("/"))
+    return where if names_one and len(options) == said else ""
+
+
+def _settings(options: dict[str, str]) -> dict[str, Any]:
+    return {
+        "baudrate": number(options, "baud", 9600),
+        "parity": choice(options, "parity", {"none": "none", "even": "even", "odd": "odd"}),
+        "bytesize": choice(options, "bytesize", {"8": 8, "7": 7}),
+    }
+
+
+def _hid_pos(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.hid_pos import HidPosScanner
+
+    wanted = identity_from_url(parts, options)
+    return None if wanted is None else HidPosScanner(wanted, name=url, clock=clock)
+
+
+def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.keyboard import KeyboardScanner
+    from drivers.scanners.layouts import LAYOUTS
+
+    identity = identity_from_url(parts, options)
+    if identity is None:
+        return None
+    return KeyboardScanner(
+        identity,
+        layout=choice(options, "layout", LAYOUTS),
+        suffix=choice(options, "suffix", {suffix: suffix for suffix in ("enter", "tab", "none")}),
+        pause_s=number(options, "pause_ms", 500) / 1000,
+        name=url,
+        clock=clock,
+    )
+
+
+def _camera(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
+    from drivers.scanners.camera import SIZES, CameraScanner
+    from drivers.scanners.codes import CARDS, wanted_codes
+
+    camera: int | str | UsbIdentity | None = identity_from_url(parts, options)
+    if camera is None:
+        camera = parts.path if not parts.netloc else int(parts.netloc)
+    if camera == "" or camera == "/":
+        return None
+    try:
+        wanted = wanted_codes(options.pop("codes", ",".join(CARDS)).split(","))
+    except ValueError as wrong:
+        raise WrongChoice(str(wrong)) from wrong
+    usual = SIZES[0] or (0, 0)
+    size = (number(options, "width", usual[0]), number(options, "height", usual[1]))
+    return CameraScanner(camera, wanted=wanted, size=size, clock=clock, name=url)
 
 
 FORMS: dict[str, Callable[[str, SplitResult, dict[str, str], Clock], Scanner | None]] = {
     "serial": _serial,
+    "ssi": _ssi,
+    "tcp": _tcp,
+    "listen": _listen,
+    "hid-pos": _hid_pos,
+    "keyboard": _keyboard,
+    "camera": _camera,
 }

@@ -101,7 +101,7 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
     cable = Cable(ports.server)
     closing.callback(cable.cut)
     url = f"http://127.0.0.1:{cable.port}"
-    _write_settings(till, printer_port=ports.printer, scanner_port=scanner.port, url=url, page_port=ports.page)
+    _write_settings(till, printer_port=ports.printer, scanner=scanner.address, url=url, page_port=ports.page)
     _answers(f"http://127.0.0.1:{ports.server}/v1/health", server, "head office")
     if asking is not None:
         _enroll(till, url, json.loads(_finished(asking, "asking head office for a code"))["code"])
@@ -163,7 +163,7 @@ def _is_enrolled(till: Path) -> bool:
         return bool(settings.get(db, "server"))
 
 
-def _write_settings(till: Path, *, printer_port: int, scanner_port: str, url: str, page_port: int) -> None:
+def _write_settings(till: Path, *, printer_port: int, scanner: str, url: str, page_port: int) -> None:
     text = f"""\
 [shop]
 header = ["Corner Shop", "12 Market Street"]
@@ -173,8 +173,9 @@ footer = ["Thank you, come again"]
 address = "tcp://127.0.0.1:{printer_port}"
 width_columns = 48
 
-[scanner]
-port = {json.dumps(scanner_port)}
+[[scanner]]
+address = {json.dumps(scanner)}
+name = "scanner"
 
 [server]
 url = "{url}"

@@ -33,7 +33,7 @@ CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
     ("Found", candidates.candidates),
     ("Fonts", candidates.fonts),
     ("Display", devices.display),
-    ("Scanner", devices.scanner),
+    ("Scanner", devices.scanners),
     ("Head office", head_office.head_office),
 ]
 

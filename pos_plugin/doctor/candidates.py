@@ -19,7 +19,8 @@ def candidates(till: Till) -> Iterator[Finding]:
 
     if till.config is None or till.is_running or till.printer_is_well:
         return
-    taken = {till.config.scanner.port, port_of(till.config.display.address)} - {""}
+    others = [till.config.display.address, *(one.address for one in till.config.scanner)]
+    taken = {port_of(address) for address in others} - {""}
     found = [one for one in found_printers() if port_of(one.address) not in taken]
     for one in found:
         yield Finding("Found", True, told(one), what_to_do(one, till.config.printer.profile))

@@ -81,25 +81,24 @@ def _at_another_speed(address: str) -> str:
     )
 
 
-def scanner(till: Till) -> Iterator[Finding]:
+def scanners(till: Till) -> Iterator[Finding]:
     from drivers.errors import DeviceError
-    from drivers.scanners.serial_line import SerialScanner
+    from drivers.scanners import scanner_from_url
 
     if till.config is None or till.is_running:
         return
-    port = till.config.scanner.port
-    if not port:
-        yield Finding("Scanner", True, "none is set up (port under [scanner] in till.toml)")
-        return
-    try:
-        with closing(SerialScanner(port, baudrate=till.config.scanner.baudrate)) as opened:
-            opened.open()
-    except DeviceError as error:
-        yield Finding("Scanner", False, str(error), _with_ports(error, port))
-    else:
-        yield Finding(
-            "Scanner", True, f"{port} is there and opens; scan a card on the till's page to see that it reads"
-        )
+    set_up = [one for one in till.config.scanner if one.address]
+    if not set_up:
+        yield Finding("Scanner", True, "none is set up (address under [[scanner]] in till.toml)")
+    for one in set_up:
+        try:
+            with closing(scanner_from_url(one.address)) as opened:
+                opened.open()
+        except DeviceError as error:
+            yield Finding("Scanner", False, str(error), _with_ports(error, one.address))
+        else:
+            told = f"{one.name or one.address} is there and opens; scan a card on the till's page to see that it reads"
+            yield Finding("Scanner", True, told)
 
 
 def _with_ports(error: Any, port: str) -> str:

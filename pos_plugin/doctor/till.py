@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pos_plugin.doctor.finding import Finding, Till
+
+if TYPE_CHECKING:
+    from loyalty.program import Program
+    from pos_plugin.config import Config
 
 LATEST_ENTRIES = 1000
 REOPENED_SHOWN_DAYS = 30
@@ -100,6 +104,16 @@ def program(till: Till) -> Iterator[Finding]:
             if program.surprise and not settings.surprise_key(db, program):
                 found += "; it draws no surprises here: only head office gives a till what to draw with"
             yield Finding("Programme", True, found)
+            if till.config is not None:
+                yield from _scale_labels(till.config, program)
+
+
+def _scale_labels(config: Config, program: Program) -> Iterator[Finding]:
+    from pos_plugin.scale_labels import beside_cards
+
+    if problems := beside_cards(config.items.scale_patterns, program.cards.rules):
+        do = "A label of the scales would be taken for a card: correct till.toml, or the programme's [cards]."
+        yield Finding("Scales", False, "; ".join(problems), do)
 
 
 def journal(till: Till) -> Iterator[Finding]:

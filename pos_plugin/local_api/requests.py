@@ -36,6 +36,12 @@ def _no_control(text: str) -> str:
     return text
 
 
+def _no_control_but_gs(text: str) -> str:
+    """What was scanned: a GS1 code has GS between its elements."""
+    _no_control(text.replace("\x1d", ""))
+    return text
+
+
 def _quantity_milli(value: Any) -> int:
     """Thousandths of a quantity: a whole number, or text with up to 3 decimals.
 
@@ -90,7 +96,7 @@ def _upper_currency(text: str) -> str:
 Ref = Annotated[str, AfterValidator(reference)]
 Word = Annotated[str, Field(max_length=64), AfterValidator(_no_control)]
 Name = Annotated[str, Field(max_length=120), AfterValidator(_no_control)]
-Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_control)]
+Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_control_but_gs)]
 Minor = Annotated[int, Field(ge=-MOST_MINOR, le=MOST_MINOR)]
 Quantity = Annotated[int, BeforeValidator(_quantity_milli, json_schema_input_type=int | str)]
 
@@ -103,7 +109,11 @@ class Asked(BaseModel):
 
 class IdentifyAsked(Asked):
     scan: Scan
-    entry_mode: Literal["scanned", "typed", "phone"] = "scanned"
+    entry_mode: Literal["scanned", "typed", "phone", "name"] = "scanned"
+
+
+class SearchAsked(Asked):
+    name: Name
 
 
 class Line(Asked):

@@ -40,7 +40,7 @@ function complete() {
 }
 
 function scanned(result) {
-  if (result.kind === "damaged card") return warn(result.message);
+  if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message);
   if (join.isOpen()) return result.kind === "unknown card" ? join.scannedCard(result.code) : result.kind === "member" ? join.scannedMember(result) : warn("This is no member card.");
   if ($("#ask").open) return warn("Answer the question first, then scan again.");
   if (receipt.isOpen()) receipt.close();
@@ -52,7 +52,7 @@ function scanned(result) {
   if (view === "members") return members.scanned(result);
   if (view === "claim") return claim.scanned(result);
   show("sale");
-  return result.kind === "item" ? saleView.scannedItem(result.code) : panel.identified(result);
+  return result.kind === "item" || result.kind === "coupon" ? saleView.scannedItem(result) : panel.identified(result);
 }
 
 async function typedByScanner(code) {

@@ -35,10 +35,9 @@ async function read() {
       return;
     }
     watchers.forEach((watcher) => watcher(state));
-    const scan = state.last_scan;
-    const number = scan ? scan.number : 0;
-    if (seenScan !== null && number > seenScan) onScan(scan.result);
-    seenScan = number;
+    const seen = seenScan;
+    seenScan = state.scans.at(-1)?.number ?? 0;
+    if (seen !== null) state.scans.filter((scan) => scan.number > seen).forEach((scan) => onScan(scan.result));
   }
 }
 

@@ -41,7 +41,7 @@ export const label = (who) => [who.initials, who.card && `Card ${who.card}`].fil
 export async function lookUp(text, entryMode) {
   const scan = text.trim();
   if (!scan) return null;
-  return post("/v1/identify", { scan: entryMode === "phone" ? scan : scan.replace(/\s/g, ""), entry_mode: entryMode });
+  return post("/v1/identify", { scan: entryMode === "typed" ? scan.replace(/\s/g, "") : scan, entry_mode: entryMode });
 }
 
 export function drawMember(parent) {
@@ -62,12 +62,27 @@ function nobody() {
   ];
 }
 
-// Card number or phone, one field: the switch says which.
+const WAYS = { typed: ["Card", "Card number"], phone: ["Phone", "Phone number"], name: ["Name", "Name, or its beginning"] };
+
+// Card number, phone or name, one field: the switch says which. Of those with a name, a person chooses.
 export function lookUpForm(id, found) {
-  const input = h("input", { id, type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "64", "aria-label": "Card number" });
-  const by = (mode, text) => {
-    const radio = h("input", { type: "radio", name: `${id}-by`, value: mode, checked: mode === "typed", onchange: () => input.setAttribute("aria-label", mode === "phone" ? "Phone number" : "Card number") });
-    return h("label", {}, radio, h("span", {}, text));
+  const input = h("input", { id, type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "64", "aria-label": WAYS.typed[1] });
+  const named = h("div", { class: "named", "aria-live": "polite" });
+  const by = ([mode, [text, label]]) => {
+    const turn = () => {
+      input.setAttribute("aria-label", label);
+      input.inputMode = mode === "name" ? "text" : "numeric";
+      named.replaceChildren();
+    };
+    return h("label", {}, h("input", { type: "radio", name: `${id}-by`, value: mode, checked: mode === "typed", onchange: turn }), h("span", {}, text));
+  };
+  const choose = async (one) => {
+    try {
+      const who = await lookUp(one.member, "name");
+      input.value = "";
+      named.replaceChildren();
+      await found(who);
+    } catch (refusal) { warn(refusal); }
   };
   return h("form", {
     class: "lookup",
@@ -75,6 +90,7 @@ export function lookUpForm(id, found) {
       event.preventDefault();
       const mode = event.target.querySelector("input[type=radio]:checked").value;
       try {
+        if (mode === "name") return await showNamed(named, input.value, choose);
         const who = await lookUp(input.value, mode);
         if (!who) return;
         input.value = "";
@@ -82,8 +98,17 @@ export function lookUpForm(id, found) {
       } catch (refusal) { warn(refusal); }
     },
   },
-    h("div", { class: "segments", role: "radiogroup", "aria-label": "Look up by" }, by("typed", "Card"), by("phone", "Phone")),
-    input, h("button", { class: "secondary" }, "Find"));
+    h("div", { class: "segments", role: "radiogroup", "aria-label": "Look up by" }, Object.entries(WAYS).map(by)),
+    input, h("button", { class: "secondary" }, "Find"), named);
+}
+
+async function showNamed(place, name, choose) {
+  if (!name.trim()) return;
+  const { members, more } = await post("/v1/members/search", { name: name.trim() });
+  place.replaceChildren(
+    ...members.map((one) => h("button", { type: "button", class: "secondary", onclick: () => choose(one) }, h("span", {}, one.name), h("span", { class: "dim" }, one.card_end ? `Card ****${one.card_end}` : "no card"))),
+    h("p", { class: "dim" }, !members.length ? "Nobody has joined with this name." : more ? "There are more. Write more of the name." : "Whoever is found by name earns points; to use points, scan the card."));
+  place.querySelector("button")?.focus();
 }
 
 function attached() {

@@ -1,4 +1,4 @@
-// The printer as a person meets it: how it is and what to do, what waits, what is in doubt, the drawer, the test page.
+// The devices as a person meets them: how each is and what to do; receipts that wait or are in doubt, the drawer, the test page.
 
 import { post } from "./api.js";
 import { $, fill, h, keepsFocus } from "./dom.js";
@@ -53,7 +53,7 @@ async function test() {
 }
 
 function drawDialog() {
-  const { printer, display } = state;
+  const { printer, display, scanners } = state;
   const open = printer.jobs.filter((job) => job.state !== "printed" && job.state !== "dropped").reverse();
   const doubtful = open.filter((job) => job.state === "unknown");
   const waiting = open.filter((job) => job.state !== "unknown");
@@ -69,6 +69,11 @@ function drawDialog() {
       ? h("ol", { class: "movements", id: "queue" }, waiting.slice(0, 5).map((job) =>
         h("li", {}, h("span", {}, job.copy ? "Copy" : "Receipt"), h("span", {}, job.reference), h("span", { class: "dim" }, job.state === "started" ? "printing" : "waits"))))
       : null,
+    h("h2", {}, scanners.length > 1 ? "Scanners" : "Scanner"),
+    scanners.length
+      ? scanners.map((one) => told(...scannerWords(one)))
+      : told("○", "", "No scanner is set up. One that types like a keyboard works on this page; pos-plugin doctor lists the others that are there."),
+    display.configured ? h("h2", {}, "Customer's display") : null,
     display.configured ? h("p", { class: "queue" }, display.trouble ? `The customer's display does not answer. Check its cable. ${display.trouble}` : "The customer's display is connected.") : null,
     tested.length ? h("div", { id: "tested", role: "status" }, tested.map((line) => h("p", {}, line))) : null,
     h("div", { class: "buttons" },
@@ -86,8 +91,16 @@ function sentence(printer) {
       : printer.answers
         ? ["✓", "good", printer.notice || "The printer is ready."]
         : ["○", "", "The printer does not say how it is. Look at the paper after each receipt."];
-  return h("div", { class: `printing ${kind}`, role: "status" }, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text));
+  return told(sign, kind, text);
 }
+
+function scannerWords(one) {
+  const lost = one.lost ? ` ${one.lost === 1 ? "One code was" : `${one.lost} codes were`} lost on the way; if that goes on, check its cable and its settings.` : "";
+  if (one.trouble) return ["!", "bad", `${one.name}: ${one.trouble}${lost}`];
+  return one.ready ? ["✓", "good", `${one.name} is ready.${lost}`] : ["○", "", `${one.name} is being looked for.`];
+}
+
+const told = (sign, kind, text) => h("div", { class: `printing ${kind}`, role: "status" }, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text));
 
 function queue(printer, waiting) {
   if (!printer.configured) return "";

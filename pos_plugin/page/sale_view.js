@@ -13,7 +13,7 @@ let items = [];
 
 export async function start() {
   items = (await get("/page/items.json")).items;
-  fill($("#items"), items.map((item) =>
+  fill($("#items"), items.filter((item) => item.price_minor).map((item) =>
     h("button", { type: "button", class: "tile", ...keepsFocus, onclick: () => model.add(item) },
       h("span", { class: "name" }, item.name), h("span", { class: "price" }, money(item.price_minor)))));
   $("#clear").addEventListener("click", clear);
@@ -44,14 +44,15 @@ export async function complete() {
 }
 
 // What a scan means while a sale is on screen: an item adds itself, anything else concerns the member.
-export function scannedItem(code) {
-  const item = items.find((one) => one.sku === code || `0${one.sku}` === code || one.sku === `0${code}`);
-  if (!item) {
-    warn(`No item has the code ${code.slice(0, 40)}.`);
-    return;
-  }
-  model.add(item);
-  tone("tick");
+export function scannedItem(result) {
+  if (result.kind === "coupon") return warn(result.message ?? "This is a coupon. This page knows no coupons; the shop's own till does.");
+  const said = result.item ?? {};
+  const item = items.find((one) => one.sku === result.code || one.sku === said.number || one.sku.padStart(14, "0") === said.gtin);
+  if (!item) return warn(result.message ?? `No item has the code ${result.code.slice(0, 40)}.`);
+  const price = said.price_minor ?? item.price_minor ?? Math.round((item.price_per_kg_minor * said.weight_g) / 1000);
+  if (!price) return warn(result.message ?? "This code says no price or weight. Weigh it again.");
+  model.add({ ...item, price_minor: price });
+  return tone("tick");
 }
 
 function draw() {

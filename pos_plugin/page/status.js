@@ -25,21 +25,31 @@ function draw(state, refusal) {
     $("#try-now").hidden = true;
     return;
   }
-  const { network, printer, scanner, till } = state;
+  const { network, printer, scanners, till } = state;
   $("#till-name").textContent = `Till ${till.terminal}`;
   document.title = `Till ${till.terminal}`;
   chip("#network", network.online ? "good" : network.configured ? "bad" : "", network.online ? "Connected" : network.configured ? "Offline" : "On its own");
   $("#network").title = network.text;
   banner("#banner", network.configured && !network.online ? network.text : "");
   $("#try-now").hidden = network.online;
-  banner("#scanner-banner", scanner.trouble && "The scanner does not answer. Check its cable. Until then write the numbers by hand.");
-  $("#scanner-banner").title = scanner.trouble; // for whoever set it up
+  const silent = scanners.filter((one) => one.trouble);
+  banner("#scanner-banner", scannerTrouble(silent, scanners.length > silent.length));
+  $("#scanner-banner").title = silent.map((one) => one.trouble).join(" "); // for whoever set it up
   if (!printer.configured) chip("#printer", "", "No printer");
   else if (printer.trouble) chip("#printer", "bad", "No printing");
   else chip("#printer", printer.answers ? "good" : "", printer.answers ? "Printer ready" : "Printer silent");
   banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : printer.notice);
   drawQuestions(printer.jobs.filter((job) => job.state === "unknown"));
 }
+
+function scannerTrouble(silent, isAnotherWell) {
+  if (!silent.length) return "";
+  const which = silent.length > 1 ? `${silent.length} scanners do not answer. Check their cables.` : `${sayable(silent[0].name)} does not answer. Check its cable.`;
+  return `${which} ${isAnotherWell ? "Another scanner reads." : "Until then write the numbers by hand."}`;
+}
+
+// An address is nothing that a person says.
+const sayable = (name) => name.includes("://") ? "The scanner" : `The scanner “${name}”`;
 
 function chip(id, kind, text) {
   const place = $(id);

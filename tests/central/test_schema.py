@@ -18,8 +18,11 @@ LEADS_WITH = {
     "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
-    "card": {"card"},  # directories: they lead with what is looked up, and name the member
+    "card": {"card", "pass_key"},  # directories: they lead with what is looked up, and name the member
+    "card_hash": {"blocked_card"},
+    "serial": {"token"},
     "phone_hash": {"phone"},
+    "begins": {"name_word"},
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count"},
     "program": {"program"},

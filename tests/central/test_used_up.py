@@ -168,5 +168,5 @@ def test_a_database_from_before_is_summed_from_its_histories(office, limited):
     with office.database.writing() as connection:
         connection.execute(text("DROP TABLE rule_count"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
-        migrate(connection)
+        migrate(connection, "0003")
     assert sums(office) == known

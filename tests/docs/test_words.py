@@ -39,8 +39,9 @@ def page(name):
 def keys(model, before=""):
     """(dotted key, default as TOML shows it) of every key of a table."""
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Table):
-            yield from keys(field.annotation, f"{name}.")
+        table, *_ = (*get_args(field.annotation), field.annotation)  # the one in an array of tables, too
+        if isinstance(table, type) and issubclass(table, Table):
+            yield from keys(table, f"{name}.")
         else:
             yield before + (field.alias or name), NEEDED if field.is_required() else _toml(field)
 

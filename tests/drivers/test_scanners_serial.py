@@ -6,6 +6,7 @@ import errno
 import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,12 @@ import pytest
 import serial
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
+from drivers.scanners import scanner_from_url
+from drivers.scanners.identity import UsbIdentity
+from drivers.scanners.lines import ANSWERS
 from drivers.scanners.scan import ScanData
 from drivers.scanners.serial_line import SerialScanner
+from drivers.scanners.serial_port import AttachedPort, attached
 from drivers.simulated.scanner import SimulatedScanner
 
 Wire = Literal["pty", "tcp"]
@@ -329,6 +334,12 @@ class BreakingPort:
             raise self._count
         return 0
 
+    def fileno(self) -> int:
+        raise OSError(errno.ENOTTY, "Inappropriate ioctl for device")
+
+    def reset_output_buffer(self) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
     def close(self) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -354,6 +365,292 @@ def test_every_way_of_vanishing_is_absent(fault: Exception, where: str, monkeypa
     assert not reader.is_open
 
 
+# Found by which USB device it is.
+
+HONEYWELL = (0x0C2E, 0x0901)
+
+
+class Ports:
+    """What is plugged in, as the system lists it."""
+
+    def __init__(self) -> None:
+        self.there: list[AttachedPort] = []
+
+    def __call__(self) -> list[AttachedPort]:
+        return self.there
+
+
+def usb_port(path: str, serial: str = "", port: str = "", model: tuple[int, int] = HONEYWELL) -> AttachedPort:
+    return AttachedPort(path, *model, serial, port)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[list[SimulatedScanner]]:
+    readers = []
+    for name in ("left", "right"):
+        (tmp_path / name).mkdir()
+        readers.append(SimulatedScanner(tmp_path / name, wire="pty"))
+    yield readers
+    for reader in readers:
+        reader.close()
+
+
+def opened_at(identity: UsbIdentity, ports: Ports, clock: Clock) -> SerialScanner:
+    return SerialScanner(identity, there=ports, clock=clock)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_a_reader_is_found_by_its_number_then_its_port_then_its_model_at_each_opening(
+    two: list[SimulatedScanner], clock: Clock
+) -> None:
+    left, right = two
+    ports = Ports()
+    reader = opened_at(UsbIdentity(*HONEYWELL, serial="17", port="1-1"), ports, clock)
+    rounds: list[tuple[list[AttachedPort], SimulatedScanner]] = [
+        ([usb_port(left.port, "17", "1-1"), usb_port(right.port, "18", "1-2")], left),
+        (
+            [usb_port(left.port, "18", "1-1"), usb_port(right.port, "17", "1-2")],
+            right,
+        ),  # moved, and another in its place
+        (
+            [usb_port(left.port, "18", "1-2"), usb_port(right.port, "19", "1-1")],
+            right,
+        ),  # swapped for another of the model
+        ([usb_port(left.port, "18", "1-3")], left),  # of which nothing but the model is known
+    ]
+    for there, device in rounds:
+        ports.there = there
+        assert reader.read(0.0) is None
+        device.scan("A")
+        assert label_of(reader.read(LONG_S)) == "A"
+        reader.close()
+    ports.there = [usb_port(left.port, "17", "1-1", model=(0x0C2E, 0x0902))]
+    with pytest.raises(DeviceAbsent, match="0c2e:0901"):
+        reader.open()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_one_of_the_model_that_another_has_is_left_to_it(two: list[SimulatedScanner], clock: Clock) -> None:
+    left, right = two
+    ports = Ports()
+    ports.there = [usb_port("/dev/there/is/none"), usb_port(left.port), usb_port(right.port)]
+    first, second, third = (opened_at(UsbIdentity(*HONEYWELL), ports, clock) for _ in range(3))
+    first.open()
+    second.open()
+    ports.there = ports.there[1:]
+    with pytest.raises(DeviceBusy):
+        third.open()
+    left.scan("A")
+    right.scan("B")
+    assert (label_of(first.read(LONG_S)), label_of(second.read(LONG_S))) == ("A", "B")
+    first.close()
+    second.close()
+
+
+class ListedPort:
+    """As pyserial lists one: what it does not know is None."""
+
+    def __init__(self, device: str, **known: Any) -> None:
+        self.device = device
+        for name in ("vid", "pid", "serial_number", "location", "description"):
+            setattr(self, name, known.get(name))
+
+
+def test_ports_are_listed_in_the_order_of_their_names_with_what_is_known_of_them(tmp_path: Path) -> None:
+    (tmp_path / "ttyACM0").touch()
+    listed = [
+        ListedPort(
+            "/dev/ttyACM10", vid=0x0C2E, pid=0x0901, serial_number="17", location="1-1.4:1.0", description="CDC"
+        ),
+        ListedPort("/dev/ttyS1", description="n/a"),
+        ListedPort("/dev/ttyACM2", vid=0x0403, pid=0x6001, location="2-1"),
+        ListedPort(f"{tmp_path}/ttyACM0", description=f"{tmp_path}/ttyACM0"),
+    ]
+    assert attached(listed) == [
+        AttachedPort("/dev/ttyS1", may_open=False),
+        AttachedPort("/dev/ttyACM2", 0x0403, 0x6001, port="2-1", may_open=False),
+        AttachedPort("/dev/ttyACM10", 0x0C2E, 0x0901, "17", "1-1.4", "CDC", may_open=False),
+        AttachedPort(f"{tmp_path}/ttyACM0"),
+    ]
+
+
+def test_the_ports_of_this_machine_can_be_listed() -> None:
+    assert all(port.path for port in attached())
+
+
+# What a make wants to hear.
+
+
+@on_every_wire
+@pytest.mark.parametrize(
+    ("make", "at_opening", "after_a_scan", "good", "bad"),
+    [
+        ("none", b"", b"", b"", b""),
+        ("honeywell", b"", b"\x06", b"\x1b7,", b"\x1b8,\x1b8,"),
+        ("datalogic", b"E", b"", b"\x01", b"FE"),
+    ],
+)
+def test_a_make_is_told_what_its_manual_says(
+    make: str,
+    at_opening: bytes,
+    after_a_scan: bytes,
+    good: bytes,
+    bad: bytes,
+    simulated: SimulatedScanner,
+    opened: Opened,
+) -> None:
+    reader = opened(simulated.port, answers=ANSWERS[make])
+    assert told(simulated, len(at_opening)) == at_opening
+    simulated.scan("A")
+    simulated.send(b"\r")  # an empty line is no scan, and is not answered
+    assert label_of(reader.read(LONG_S)) == "A"
+    assert reader.read(SHORT_S) is None
+    assert told(simulated, len(after_a_scan)) == after_a_scan
+    reader.tell(good=True)
+    assert told(simulated, len(good)) == good
+    reader.tell(good=False)
+    assert told(simulated, len(bad)) == bad
+
+
+def told(simulated: SimulatedScanner, size: int) -> bytes:
+    """What the reader was told: at least so much, and all there is."""
+    data, give_up = b"", time.monotonic() + LONG_S
+    while len(data) < size and time.monotonic() < give_up:
+        data += simulated.told()
+    return data + simulated.told()
+
+
+def test_a_reader_is_never_asked_to_send_a_scan_again() -> None:
+    for answers in ANSWERS.values():
+        assert b"\x15" not in answers.opened + answers.arrived + answers.good + answers.bad
+
+
+def test_telling_a_reader_that_takes_nothing_blocks_nobody(simulated: SimulatedScanner, opened: Opened) -> None:
+    reader = opened(simulated.port, answers=ANSWERS["honeywell"])
+    began_at = time.monotonic()
+    for _ in range(2000):
+        reader.tell(good=False)
+    reader.close()
+    assert time.monotonic() - began_at < LONG_S
+    reader.open()
+    simulated.scan("A")
+    assert label_of(reader.read(LONG_S)) == "A"
+
+
+# Bytes that came damaged.
+
+
+def test_a_frame_with_a_damaged_byte_is_no_scan(simulated: SimulatedScanner, opened: Opened) -> None:
+    """Left out, the digit would be missing, and one number in ten that is a digit too short has a right check digit."""
+    reader = opened(simulated.port)
+    simulated.send(b"29000\x000000018\r\x00\r")
+    simulated.scan("2900000000018")
+    assert label_of(reader.read(LONG_S)) == "2900000000018"
+    assert reader.dropped == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_the_system_is_asked_to_mark_damaged_bytes_and_to_leave_out_breaks(
+    simulated: SimulatedScanner, opened: Opened
+) -> None:
+    import termios
+
+    reader = opened(simulated.port)
+    flags = termios.tcgetattr(reader._line._port.fileno())[0]  # type: ignore[attr-defined]
+    assert flags & termios.INPCK
+    assert flags & termios.IGNBRK
+    assert not flags & (termios.IGNPAR | termios.PARMRK | termios.ISTRIP)
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    ("options", "stream", "labels"),
+    [
+        ("", b"A\rB\nC\r\n", ["A", "B", "C"]),
+        ("suffix=cr", b"A\nA\rB\r", ["AA", "B"]),  # a line break inside a code is a control character like any other
+        ("suffix=lf", b"A\r\nB\n", ["A", "B"]),
+        ("suffix=crlf", b"A\rA\r\nB\r\n", ["AA", "B"]),
+        ("suffix=tab", b"A\tB\t", ["A", "B"]),
+        ("prefix=stx&suffix=etx", b"?\x02A\x03\r\n\x02B\x03", ["A", "B"]),
+        ("prefix=none&suffix=%03", b"A\x03B\x03", ["A", "B"]),
+        ("prefix=%5BC%5D", b"[C]A\r[C]B\r", ["A", "B"]),
+        ("parity=none&bytesize=8&baud=115200&answers=none", b"A\r", ["A"]),
+    ],
+)
+def test_an_address_says_how_a_scan_begins_and_ends(
+    options: str, stream: bytes, labels: list[str], simulated: SimulatedScanner, clock: Clock
+) -> None:
+    reader = scanner_from_url(f"{simulated.address}?{options}", clock=clock)
+    reader.open()
+    simulated.send(stream)
+    assert [label_of(reader.read(LONG_S)) for _ in labels] == labels
+    assert reader.name == f"{simulated.address}?{options}"
+    reader.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_a_reader_without_a_suffix_is_read_after_a_silence(simulated: SimulatedScanner) -> None:
+    reader = scanner_from_url(f"{simulated.address}?suffix=none")
+    reader.open()
+    simulated.send(b"2900000000018")
+    assert label_of(reader.read(LONG_S)) == "2900000000018"
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("serial:///dev/ttyACM0?baud=fast", "baud is a number"),
+        ("serial:///dev/ttyACM0?parity=mark", "parity is none or even or odd"),
+        ("serial:///dev/ttyACM0?bytesize=5", "bytesize is 8 or 7"),
+        ("serial:///dev/ttyACM0?answers=zebra", "answers is none or honeywell or datalogic"),
+        ("serial:///dev/ttyACM0?serial=17", "no option serial"),  # a port's name leaves nothing to find
+        ("serial://0c2e:0901?port=usb1", "not the address"),
+        ("serial://0c2e:0901/more", "not the address"),
+        ("serial://", "not the address"),
+        ("serial:///", "not the address"),
+        ("ssi://", "not the address"),
+        ("ssi://05e0:1701?suffix=cr", "no option suffix"),  # packets need none
+        ("tcp://192.168.1.60", "not the address"),
+        ("tcp://192.168.1.60:4001/x", "not the address"),
+        ("tcp://192.168.1.60:port", "not the address"),
+        ("tcp://192.168.1.60:4001?baud=9600", "no option baud"),
+        ("listen://:4001", "not the address"),  # on which network must be said
+        ("listen://127.0.0.1", "not the address"),
+        ("listen://127.0.0.1:4001?answers=honeywell", "no option answers"),
+    ],
+)
+def test_an_address_that_names_no_reader_says_why(address: str, says: str) -> None:
+    with pytest.raises(DeviceError, match=says) as wrong:
+        scanner_from_url(address)
+    assert "serial://" in wrong.value.hint
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "serial://COM3",
+        "serial://0c2e:0901?serial=17&port=1-1.4&baud=115200&parity=even&bytesize=7&answers=honeywell&prefix=stx&suffix=etx",
+        "ssi://05e0:1701?serial=17&baud=115200",
+        "ssi:///dev/ttyS0",
+        "ssi://192.168.1.60:4001",
+        "tcp://[::1]:4001?suffix=crlf&answers=datalogic",
+        "listen://192.168.1.10:4001?prefix=stx&suffix=etx",
+    ],
+)
+def test_an_address_names_a_reader_that_is_not_yet_open(address: str) -> None:
+    scanner = scanner_from_url(address)
+    assert (scanner.name, scanner.is_open, scanner.dropped) == (address, False, 0)
+    scanner.tell(good=True)
+    scanner.close()
+
+
 def test_importing_the_driver_imports_no_pyserial() -> None:
-    script = "import sys, drivers.scanners.serial_line, drivers.simulated.scanner; sys.exit('serial' in sys.modules)"
+    script = (
+        "import sys, drivers.scanners.serial_line, drivers.scanners.ssi, drivers.scanners.listening; "
+        "import drivers.simulated.ssi_reader; "
+        "sys.exit('serial' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

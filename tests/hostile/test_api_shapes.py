@@ -11,13 +11,14 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from ledger.wire import Enrolment, FeedRequest, GrantRequest, MemberDetails, MemberLookup, Refusal
+from ledger.wire import Enrolment, FeedRequest, GrantRequest, MemberDetails, MemberLookup, MemberSearch, Refusal
 
 SIGNED = {
     "/v1/feed": FeedRequest,
     "/v1/grants": GrantRequest,
     "/v1/members": MemberDetails,
     "/v1/members/lookup": MemberLookup,
+    "/v1/members/search": MemberSearch,
 }
 MESSAGES = {**SIGNED, "/v1/enroll": Enrolment}
 FEW, MANY = 6, 80

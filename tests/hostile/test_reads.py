@@ -4,13 +4,14 @@ import msgspec
 import pytest
 
 from ledger.keys import request_message
-from ledger.wire import FeedRequest, GrantRequest, MemberDetails, MemberLookup
+from ledger.wire import FeedRequest, GrantRequest, MemberDetails, MemberLookup, MemberSearch
 
 PATHS = {
     "/v1/feed": FeedRequest({"program": 0}),
     "/v1/grants": GrantRequest("wish", "HHHHHHe1", "anna", 5),
     "/v1/members": MemberDetails("mallory", ["666"], "2026-03-02"),
     "/v1/members/lookup": MemberLookup(card="1"),
+    "/v1/members/search": MemberSearch("anna"),
 }
 
 

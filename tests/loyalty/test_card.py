@@ -15,7 +15,9 @@ from loyalty.card import (
     DamagedMemberCode,
     MemberCard,
     NotMemberCode,
+    NumberForm,
     ean13_check_digit,
+    ean_check_digit,
     luhn_check_digit,
     masked,
     member_card,
@@ -91,6 +93,94 @@ def test_a_code_that_only_items_have_is_never_a_card(symbology: str) -> None:
     assert member_card(RULES, "2900000000018", symbology) == NOT_MEMBER
 
 
+@pytest.mark.parametrize("symbology", ["gs1-128", "gs1-qr", "gs1-datamatrix", "gs1-databar", "ean13-addon"])
+def test_a_code_that_carries_more_than_a_number_is_never_a_card(symbology: str) -> None:
+    assert member_card(RULES, "1234567897", symbology) == NOT_MEMBER
+
+
+GENERATIONS = CardRules(
+    in_store_prefix="28",
+    number_length=0,
+    numbers=(
+        NumberForm("77", 11),  # the first cards, with a Luhn check digit
+        NumberForm("5", 9, "ean"),
+        NumberForm("M-", 8, "none", ("code39", "qr")),
+        NumberForm("VIP4", 13),  # as long as an EAN-13, but no EAN-13 has letters
+        NumberForm("", 16),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("label", "symbology", "reading"),
+    [
+        ("2800000000011", "", MemberCard("2800000000011")),
+        ("77000000008", "", MemberCard("77000000008")),
+        ("77000000009", "", DAMAGED),
+        ("1234567897", "", NOT_MEMBER),  # the plain number that is a card where nothing else is said
+        ("512345675", "", MemberCard("512345675")),
+        ("512345679", "", DAMAGED),  # the Luhn check digit, where EAN's is asked for
+        ("M-123456", "", MemberCard("M-123456")),  # typed, or a reader that says nothing
+        ("M-123456", "code39", MemberCard("M-123456")),
+        ("M-123456", "code128", NOT_MEMBER),  # cards of this form have no such code
+        ("M-12345x", "", NOT_MEMBER),
+        ("M-12345", "", NOT_MEMBER),
+        ("m-123456", "", NOT_MEMBER),
+        ("VIP4123456784", "", MemberCard("VIP4123456784")),  # of 412345678
+        ("VIP4123456783", "", DAMAGED),
+        ("VIP1123456784", "", NOT_MEMBER),
+        ("0100000000000009", "", MemberCard("0100000000000009")),  # its fourteen digits are no GTIN
+        ("0104006381333931", "", NOT_MEMBER),  # (01) and a GTIN: an item, although its Luhn check digit is right
+    ],
+)
+def test_cards_of_several_generations_are_told_apart(label: str, symbology: str, reading: CardReading) -> None:
+    assert member_card(GENERATIONS, label, symbology) == reading
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"prefix": "", "length": 10, "check": "none"}, "at least 2 characters"),
+        ({"prefix": "7", "length": 10, "check": "none"}, "at least 2 characters"),
+        ({"prefix": "", "length": 13, "check": "ean"}, "item codes"),  # every item of the world
+        ({"prefix": "40", "length": 13, "check": "ean"}, "item codes"),
+        ({"prefix": "29", "length": 13}, "item codes"),  # in-store numbers have no Luhn check digit
+        ({"prefix": "2", "length": 12}, "item codes"),
+        ({"prefix": "m-", "length": 10}, "capital letters"),
+        ({"prefix": "M-٢", "length": 10}, "capital letters"),
+        ({"prefix": "M--", "length": 10}, "capital letters"),
+        ({"prefix": "M-1234567", "length": 10}, "room"),
+        ({"prefix": "77", "length": 33}, "6 to 32"),
+    ],
+)
+def test_a_form_that_would_take_other_codes_for_cards_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NumberForm(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (NumberForm("77", 11), NumberForm("77", 11, "ean")),
+        (
+            NumberForm("77", 11),
+            NumberForm("7712", 11, "none"),
+        ),  # a damaged card of the first would be one of the second
+        (NumberForm("77", 11, symbologies=("qr",)), NumberForm("", 11)),  # typed, they are alike
+        (NumberForm("2912", 13, "ean"), NumberForm("291", 13, "ean")),
+    ],
+)
+def test_two_forms_that_begin_alike_are_refused(one: NumberForm, other: NumberForm) -> None:
+    for numbers in ((one, other), (other, one)):
+        with pytest.raises(ValueError, match="begin alike"):
+            CardRules(number_length=0, in_store_prefix="", numbers=numbers)
+
+
+def test_rules_by_which_nothing_is_a_card_are_refused() -> None:
+    with pytest.raises(ValueError, match="no number is a card"):
+        CardRules(in_store_prefix="", number_length=0)
+
+
 def test_without_an_in_store_prefix_no_ean_is_a_card() -> None:
     rules = CardRules(in_store_prefix="")
     assert member_card(rules, "2900000000018") == NOT_MEMBER
@@ -129,6 +219,14 @@ def test_rules_that_would_take_items_for_members_are_refused(settings: dict[str,
 )
 def test_the_ean_13_check_digit_is_that_of_printed_codes(first_twelve: str, digit: str) -> None:
     assert ean13_check_digit(first_twelve) == digit
+
+
+@pytest.mark.parametrize(
+    ("digits", "digit"),
+    [("9638507", "4"), ("03600029145", "2"), ("1400638133393", "8"), ("400638133393", "1")],  # EAN-8, UPC-A, ITF-14
+)
+def test_the_check_digit_of_retail_codes_is_one_for_every_length(digits: str, digit: str) -> None:
+    assert ean_check_digit(digits) == digit
 
 
 @pytest.mark.parametrize(
@@ -173,6 +271,9 @@ rule_sets = st.sampled_from(
         CardRules(in_store_prefix="20", number_length=6),
         CardRules(in_store_prefix="", number_length=32),
         CardRules(in_store_prefix="2912345", number_prefix="9", number_length=7),
+        CardRules(number_length=16),
+        CardRules(in_store_prefix="21", number_length=0),
+        GENERATIONS,
     ]
 )
 
@@ -185,6 +286,24 @@ def digits_from(seed: int) -> str:
 def test_a_new_card_number_is_a_card(rules: CardRules, seed: int) -> None:
     number = new_card_number(rules, lambda count: digits_from(seed)[:count])
     assert member_card(rules, number) == MemberCard(number)
+
+
+@given(st.sampled_from([*GENERATIONS.forms, *RULES.forms]), seeds)
+def test_a_new_number_of_a_form_has_that_form(form: NumberForm, seed: int) -> None:
+    rules = GENERATIONS if form in GENERATIONS.forms else RULES
+    number = new_card_number(rules, lambda count: digits_from(seed)[:count], form)
+    assert form.is_alike(number)
+    assert member_card(rules, number) == MemberCard(number)
+
+
+def test_a_number_drawn_that_looks_like_an_items_is_drawn_again() -> None:
+    drawn = iter(["010400638133393", "123456789012345"])
+    assert new_card_number(CardRules(number_length=16), lambda _: next(drawn)) == "1234567890123452"
+
+
+def test_digits_of_which_none_make_a_card_are_not_drawn_for_ever() -> None:
+    with pytest.raises(ValueError, match="no digits"):
+        new_card_number(CardRules(number_length=16), lambda _: "010400638133393")
 
 
 @pytest.mark.parametrize("drawn", ["", "12345678", "1234567890", "12345678x", "١٢٣٤٥٦٧٨٩"])
@@ -224,6 +343,20 @@ def test_of_ten_last_digits_one_makes_a_card(prefix: str, seed: int) -> None:
 def test_any_text_has_a_reading_and_a_card_is_its_own_label(rules: CardRules, label: str, symbology: str) -> None:
     reading = member_card(rules, label, symbology)
     assert not isinstance(reading, MemberCard) or reading.number == label
+
+
+SYMBOLOGIES = ["", "ean13", "code128", "code39", "itf", "qr", "pdf417", "ean8", "upca", "gs1-128", "gs1-qr", "nonsense"]
+
+
+@given(rule_sets, digits, st.data())
+def test_what_the_reader_calls_a_code_never_makes_another_member_of_it(
+    rules: CardRules, label: str, data: st.DataObject
+) -> None:
+    if data.draw(st.booleans()):
+        label = new_card_number(rules, lambda count: (label + "7" * count)[:count])
+    silent = member_card(rules, label)
+    for symbology in SYMBOLOGIES:
+        assert member_card(rules, label, symbology) in (silent, NOT_MEMBER)
 
 
 @given(rule_sets, seeds, st.sampled_from([f"{n:03}" for n in range(1000) if not 200 <= n <= 299]))

@@ -82,6 +82,37 @@ def test_a_programmes_id_names_exactly_its_text() -> None:
             '[cards]\nin_store_prefix = "40"\n[earn]',
             "line 8: cards.in_store_prefix must be two digits from 20 to 29",
         ),
+        (
+            "[earn]",
+            '[cards]\nnumbers = [{ prefix = "77", length = 12 }]\n[earn]',
+            "line 8: cards.numbers 1: length 12 is that of item codes, one in ten of which would pass as a card",
+        ),
+        (
+            "[earn]",
+            '[[cards.numbers]]\nprefix = "7"\nlength = 11\ncheck = "none"\n[earn]',
+            'line 7: cards.numbers 1: check "none" needs a prefix of at least 2 characters',
+        ),
+        (
+            "[earn]",
+            '[[cards.numbers]]\nprefix = "m-"\nlength = 11\n[earn]',
+            "line 8: cards.numbers 1.prefix must be at most 8 digits, after at most four capital letters and a dash, not",
+        ),
+        (
+            "[earn]",
+            '[[cards.numbers]]\nlength = 11\nsymbologies = ["qrcode"]\n[earn]',
+            'not "qrcode"; did you mean "qr"?',
+        ),
+        ("[earn]", '[[cards.numbers]]\nprefix = "77"\n[earn]', "line 7: cards.numbers 1.length is missing"),
+        (
+            "[earn]",
+            '[cards]\nnumber_prefix = "5"\nnumbers = [{ prefix = "77", length = 11 }]\n[earn]',
+            "line 7: cards: beside numbers, number_prefix stands with its number_length, or is one of them",
+        ),
+        (
+            "[earn]",
+            '[cards]\nnumbers = [{ prefix = "77", length = 11 }, { prefix = "7", length = 11, check = "ean" }]\n[earn]',
+            'line 7: cards: two forms of numbers have 11 characters and begin alike ("77" and "7")',
+        ),
         ("version = 3", 'version = 3\ntext = "x"', "there is no key text"),  # the text is the file itself
     ],
 )
@@ -126,6 +157,17 @@ def test_what_is_not_toml_is_told_with_its_line(text: str, told: str) -> None:
 def test_what_stands_twice_is_told_in_plain_words(more: str, problem: str) -> None:
     (found,) = problems(GOOD + more)
     assert found.startswith(problem)
+
+
+def test_forms_of_numbers_stand_beside_the_plain_one_only_where_its_length_is_written() -> None:
+    numbers = (
+        '[[cards.numbers]]\nprefix = "77"\nlength = 11\n[[cards.numbers]]\nprefix = "M-"\nlength = 8\ncheck = "none"\n'
+    )
+    alone, beside = read_program(GOOD + numbers), read_program(GOOD + "[cards]\nnumber_length = 9\n" + numbers)
+    assert [form.prefix for form in alone.cards.rules.forms] == ["29", "77", "M-"]
+    assert [form.prefix for form in beside.cards.rules.forms] == ["29", "", "77", "M-"]
+    none = read_program(GOOD + '[cards]\nin_store_prefix = ""\n' + numbers)
+    assert [form.length for form in none.cards.rules.forms] == [11, 8]
 
 
 @pytest.mark.parametrize("currency", ["JPY", "KWD"])  # none, and three decimals
@@ -262,7 +304,7 @@ def test_a_wrong_value_hides_nothing_of_what_tables_do_to_each_other() -> None:
         'line 45: price "half".weekdays 1 must be one of "mon", "tue", "wed", "thu", "fri", "sat", "sun", not "Monday"; '
         'did you mean "mon"?',
         'line 46: price "half".stores must be a list of texts in brackets, like ["a", "b"], not "1"',
-        'line 49: cards.in_store_prefix must be two digits from 20 to 29, not "5"',
+        'line 49: cards.in_store_prefix must be two digits from 20 to 29, or empty, not "5"',
         "line 50: cards.number_length: number_length 13 is that of item codes, one in ten of which would pass as a card",
     ]
 

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
 from drivers.simulated.printer import SimulatedPrinter
+from drivers.simulated.scanner import SimulatedScanner
 from loyalty.program import preset, read_program
 from loyalty.sale import Sale
 from offline_store import histories, journal, members, settings
@@ -66,12 +67,12 @@ class Till:
         with self.terminal.store.read() as db:
             return journal.head(db)[0]
 
-    def type_fast(self, text: str) -> None:
-        """As a scanner that is a keyboard types: 5 ms a key by the system's clock, however busy this machine is."""
+    def type_fast(self, text: str, suffix: str = "Enter", gap_s: float = 0.005) -> None:
+        """As a scanner that is a keyboard types: `gap_s` a key by the system's clock, however busy this machine is."""
         keyboard = self.page.context.new_cdp_session(self.page)
-        at_s = time.time() - 1
-        for key in [*text, "Enter"]:
-            at_s += 0.005
+        at_s = time.time()  # what lay before the page was loaded would all be one moment
+        for key in [*text, suffix]:
+            at_s += gap_s
             down = {"key": key, "text": "\r" if key == "Enter" else key, "timestamp": at_s}
             keyboard.send("Input.dispatchKeyEvent", {"type": "keyDown", **down})
             keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": key, "timestamp": at_s})
@@ -142,7 +143,7 @@ def test_a_sale_from_scan_to_receipt(till: Till) -> None:
 
 def test_an_item_scan_adds_a_line_and_buttons_change_it(till: Till) -> None:
     for _ in range(2):
-        number = till.terminal.last_scan.number if till.terminal.last_scan else 0
+        number = till.terminal.scans[-1].number if till.terminal.scans else 0
         till.terminal.scanned(MILK)
         till.see("#due", f"€{1.39 * (number + 1):.2f}")
     till.tap("One more Whole milk")
@@ -167,6 +168,61 @@ def test_a_scan_is_for_the_sale_wherever_the_focus_is(till: Till) -> None:
     till.page.keyboard.press("F4")
     till.type_fast(MILK)
     till.see("#due", "€2.78")
+
+
+@pytest.mark.parametrize(
+    ("typed", "suffix", "gap_s"),
+    [
+        (CARD, "Enter", 0.08),  # the slowest scanners
+        (CARD, "Tab", 0.01),
+        (f"]E0{CARD}", "Enter", 0.01),  # with the identifier of its kind of code
+    ],
+)
+def test_scanners_that_type_in_their_own_ways_are_understood(till: Till, typed: str, suffix: str, gap_s: float) -> None:
+    till.type_fast(typed, suffix, gap_s)
+    till.see("#who", "****0018")
+
+
+@pytest.mark.parametrize("typed", [CARD, "Miller"])
+def test_what_a_quick_hand_types_before_a_tab_stays_in_its_field(till: Till, typed: str) -> None:
+    field = till.page.locator("#sale-lookup")
+    field.focus()
+    till.type_fast(typed, "Tab", 0.08)
+    expect(field).to_have_value(typed)
+    expect(till.page.locator("#who")).to_have_count(0)
+
+
+def test_digits_that_come_slowly_are_no_scan(till: Till) -> None:
+    till.type_fast(CARD, "Enter", 0.15)
+    expect(till.page.locator("#who")).to_have_count(0)
+
+
+def test_scans_that_come_together_all_count(till: Till) -> None:
+    for _ in range(10):
+        till.terminal.scanned(MILK)
+    till.see("#due", "€13.90")
+
+
+def test_the_devices_say_how_each_scanner_is(tmp_path: Path, browser: Browser) -> None:
+    simulated = SimulatedScanner(tmp_path)
+    scanners = [
+        {"address": simulated.address, "name": "hand scanner"},
+        {"address": "serial:///dev/no-such-port", "name": "second scanner"},
+    ]
+    for till in make_till(tmp_path / "till", browser, WIDE, scanner=scanners):
+        till.see(
+            "#scanner-banner", "The scanner “second scanner” does not answer. Check its cable. Another scanner reads."
+        )
+        till.page.click("#printer")
+        till.see("#printer-desk", "hand scanner is ready.")
+        till.see("#printer-desk", "second scanner: There is no scanner at /dev/no-such-port.")
+        simulated.unplug()
+        till.see(
+            "#scanner-banner", "2 scanners do not answer. Check their cables. Until then write the numbers by hand."
+        )
+        simulated.plug()
+        till.see("#printer-desk", "hand scanner is ready.")
+    simulated.close()
 
 
 def test_a_second_card_asks(till: Till) -> None:
@@ -229,7 +285,7 @@ def test_joining_with_a_birthday_a_charity_and_who_brought_them_from_the_keyboar
         assert till.page.locator(f"#join-{part}").bounding_box()["height"] >= 48
     keyboard = till.page.keyboard
     till.page.focus("#join-card")
-    keyboard.type(NEW_CARD)
+    keyboard.type(NEW_CARD, delay=60)  # by hand: what is faster is a scanner's
     keyboard.press("Tab")  # name and phone are not to be had, so the birthday is next
     keyboard.type("7")
     keyboard.press("Tab")
@@ -595,3 +651,23 @@ def test_the_cashier_sees_tier_and_rewards_and_takes_one_with_a_tap(till: Till) 
     till.see("#rewards", "2.00 off40 pointsA hamper10 points more")
     till.page.get_by_role("button", name="Complete").click()
     till.see("#receipt-title", "Sale completed")
+
+
+@pytest.fixture
+def scales(tmp_path: Path, browser: Browser) -> Iterator[Till]:
+    yield from make_till(tmp_path / "till", browser, WIDE, items={"patterns": ["28IIIIIPPPPPC", "27IIIIIWWWWWC"]})
+
+
+def test_codes_of_goods_add_what_they_say(scales: Till) -> None:
+    expect(scales.page.get_by_role("button", name="Counter cheese")).to_have_count(0)  # sold by its label alone
+    scales.terminal.scanned("2800471012346")
+    scales.see("#due", "€12.34")
+    scales.terminal.scanned("2700471002500")  # 250 g at 23.90 a kilogram
+    scales.see("#due", "€18.32")
+    scales.terminal.scanned(f"01{int(MILK):014}10A7", "gs1-datamatrix")  # milk, with its batch
+    scales.see("#due", "€19.71")
+    scales.terminal.scanned("9912345678909")
+    scales.see("#warned", "This is a coupon.")
+    scales.terminal.scanned("4012345001120")
+    scales.see("#warned", "The check digit of this code is wrong.")
+    scales.see("#due", "€19.71")

@@ -286,7 +286,7 @@ def test_the_display_is_written_to_and_said(till: Path) -> None:
 
 def test_a_scanner_that_is_there_opens(till: Path, tmp_path: Path) -> None:
     scanner = SimulatedScanner(tmp_path)
-    configure(till, f'[scanner]\nport = "{scanner.port}"\n')
+    configure(till, f'[[scanner]]\naddress = "{scanner.address}"\n')
     assert found(till, "Scanner").ok
     scanner.close()
 
@@ -296,7 +296,7 @@ def test_a_scanner_that_another_program_has_is_busy(till: Path, tmp_path: Path) 
     import serial
 
     scanner = SimulatedScanner(tmp_path)
-    configure(till, f'[scanner]\nport = "{scanner.port}"\n')
+    configure(till, f'[[scanner]]\naddress = "{scanner.address}"\n')
     with serial.Serial(scanner.port, exclusive=True):
         assert "Another program has" in found(till, "Scanner").found
     scanner.close()
@@ -310,7 +310,7 @@ def test_a_scanner_that_is_not_there_is_answered_with_the_ports_that_are(
 
     port = ListPortInfo("/dev/ttyACM7")
     port.description = "Honeywell 1450g"
-    configure(till, '[scanner]\nport = "/dev/no-such-port"\n')
+    configure(till, '[[scanner]]\naddress = "serial:///dev/no-such-port"\n')
     monkeypatch.setattr(list_ports, "comports", lambda: [port])
     one = found(till, "Scanner")
     assert not one.ok
@@ -329,7 +329,7 @@ def test_a_port_that_this_user_may_not_open_is_answered_with_a_command(
     def denied(*_: object, **__: object) -> None:
         raise serial.SerialException(13, "could not open port")
 
-    configure(till, '[scanner]\nport = "/dev/ttyACM0"\n')
+    configure(till, '[[scanner]]\naddress = "serial:///dev/ttyACM0"\n')
     monkeypatch.setattr(serial, "serial_for_url", denied)
     monkeypatch.setattr(Path, "group", lambda path: group)
     one = found(till, "Scanner")

@@ -62,7 +62,10 @@ def test_a_printer_that_is_well_needs_no_other(attached: list[FoundPrinter]) -> 
 
 def test_ports_that_scanner_and_display_have_are_no_printers(attached: list[FoundPrinter]) -> None:
     attached += [FoundPrinter(f"serial:///dev/ttyUSB{number}?baud=9600", "a serial port") for number in (0, 1, 2)]
-    set_up = {"scanner": {"port": "/dev/ttyUSB0"}, "display": {"address": "serial:///dev/ttyUSB1?baud=9600"}}
+    set_up = {
+        "scanner": [{"address": "serial:///dev/ttyUSB0"}],
+        "display": {"address": "serial:///dev/ttyUSB1?baud=9600"},
+    }
     assert ["ttyUSB2" in one.do for one in candidates(till_with(**set_up))] == [True]
 
 

@@ -30,6 +30,19 @@ def test_identify_says_member_item_damaged_or_unknown(served) -> None:
     served.refused(served.client.post("/v1/identify", json={"scan": ""}), 422, "INVALID", "scan must not be empty")
 
 
+def test_the_identifier_that_a_typing_scanner_sends_is_taken_off(served) -> None:
+    def kind(scan: str, entry_mode: str = "scanned") -> str:
+        return served.client.post("/v1/identify", json={"scan": scan, "entry_mode": entry_mode}).json()["kind"]
+
+    assert kind(f"]E0{CARD}") == "member"
+    assert kind(f"]E0{CARD}", "typed") == "item"  # nobody types that
+
+
+def test_names_are_asked_of_head_office_alone(served) -> None:
+    answer = served.client.post("/v1/members/search", json={"name": "Ada"})
+    served.refused(answer, 409, "NAMES_OFFLINE", "Names are known at head office alone")
+
+
 def test_a_quote_says_what_a_sale_earns_and_records_nothing(served) -> None:
     before = served.head()
     quote = served.quote(member=served.member())

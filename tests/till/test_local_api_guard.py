@@ -73,6 +73,7 @@ def test_unknown_paths_and_methods_are_refused(refusing) -> None:
 
 EVERY_ENDPOINT = [
     ("POST", "/v1/identify"),
+    ("POST", "/v1/members/search"),
     ("POST", "/v1/quotes"),
     ("POST", "/v1/quotes/q/commit"),
     ("DELETE", "/v1/quotes/q"),
