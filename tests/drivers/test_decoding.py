@@ -223,7 +223,7 @@ import sys, msgspec
 while size := sys.stdin.buffer.read(4):
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(int.from_bytes(size, "big")))
     {deed}
-    said = msgspec.msgpack.encode([asked[0], {symbols}])
+    said = msgspec.msgpack.encode({symbols})
     sys.stdout.buffer.write(len(said).to_bytes(4, "big") + said)
     sys.stdout.buffer.flush()
 """
@@ -284,6 +284,14 @@ def test_nobody_waits_for_zbar_longer_than_told_and_a_late_answer_is_not_that_of
     assert zbar.read(BLANK, ("EAN13",), 60) == []  # at once: it is still busy with the first
     times[0] = 1000.0
     assert zbar.read(BLANK, ("EAN13",), 60) == []  # it hangs, and is ended
+    zbar.close()
+
+
+def test_a_picture_that_zbar_does_not_take_blocks_nobody() -> None:
+    """More than a pipe holds, and a child that is still loading its libraries."""
+    zbar = Zbar([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert zbar.read(np.zeros((1000, 1000), np.uint8), ("EAN13",), 0.05) == []
+    assert zbar.read(BLANK, ("EAN13",), 60) == []
     zbar.close()
 
 
