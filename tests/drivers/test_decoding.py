@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import zxingcpp
 
 from bench.drawn_codes import DAMAGES, Damage, Drawn, cards, draw, jittered, nothing
 from drivers.scanners.agreement import Agreement
@@ -123,6 +124,12 @@ def test_each_kind_is_read_where_it_is_wanted_and_nowhere_else(kind: str, text: 
     assert [(code.text, code.kind) for code in Decoder(wanted).look(frame).codes] == [(read, kind)]
     others = tuple(other for other in KINDS if other != kind)
     assert not [code for code in Decoder(Wanted(others)).look(frame).codes if code.kind == kind or code.text == read]
+
+
+def test_the_elements_of_a_gs1_code_come_without_brackets() -> None:
+    made = zxingcpp.create_barcode("(01)00012345678905(10)A7", zxingcpp.BarcodeFormat.DataBarExp)
+    (code,) = Decoder(Wanted(("databar",))).look(np.array(made.to_image(scale=3))).codes
+    assert (code.text, code.identifier) == ("010001234567890510A7", "]e0")
 
 
 def test_an_itf_counts_at_its_own_length_only() -> None:

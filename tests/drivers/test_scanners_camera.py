@@ -18,7 +18,7 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import camera as camera_driver
 from drivers.scanners import scanner_from_url
 from drivers.scanners.agreement import AWAY_S
-from drivers.scanners.camera import FROZEN_S, SIZES, STALE_S, CameraScanner, attached
+from drivers.scanners.camera import FROZEN_S, SIZES, STALE_S, CameraScanner, _Frames, attached
 from drivers.scanners.codes import wanted_codes
 from drivers.scanners.identity import UsbIdentity
 from drivers.simulated.camera import SimulatedCamera
@@ -125,6 +125,18 @@ def test_frames_that_contradict_themselves_are_counted_as_lost(camera: Simulated
     camera.show(*jittered(both, 4, 1))
     nothing_comes_of_it(camera, scanner)
     assert scanner.dropped >= 3
+
+
+def test_a_frame_that_nobody_waited_for_is_too_old_to_be_seen_later(camera: SimulatedCamera, clock: Clock) -> None:
+    frames = _Frames(camera.open_capture, 0, SIZES, clock)
+    assert frames.wait_until_open(LONG_S)
+    for age_s, is_seen in ((0.0, True), (60.0, False)):
+        frames.newest(0.0, 0.0)
+        with frames._changed:
+            assert frames._changed.wait_for(lambda: frames._frame is not None, LONG_S)
+        clock.now += age_s
+        assert (frames.newest(0.0, 0.0) is not None) is is_seen
+    assert frames.end()
 
 
 def test_only_the_codes_in_the_setting_are_read(camera: SimulatedCamera, new: New) -> None:
