@@ -81,11 +81,11 @@ class Identifying:
                 return Identified("unknown card", message=f"Nobody has joined {found_by}.")
             with self._store.read() as db:
                 return _identified(db, moment(db, self._clock()), member, "", can_redeem=False)
-        said = self._blocked(scan) or self._token(scan) or self._pass(scan)
-        if isinstance(said, Declined):
-            return _declined(said)
-        if said is not None:
-            return self._accepted(said)
+        proof = self._blocked(scan) or self._token(scan) or self._pass(scan)
+        if isinstance(proof, Declined):
+            return _declined(proof)
+        if proof is not None:
+            return self._accepted(proof)
         with self._store.read() as db:
             at = moment(db, self._clock())
             member = members.member_of_card(db, scan) if scan else None

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import zxingcpp
 
 from bench.drawn_codes import DAMAGES, Damage, Drawn, cards, draw, jittered, nothing
 from drivers.scanners.agreement import Agreement
@@ -125,6 +126,12 @@ def test_each_kind_is_read_where_it_is_wanted_and_nowhere_else(kind: str, text: 
     assert not [code for code in Decoder(Wanted(others)).look(frame).codes if code.kind == kind or code.text == read]
 
 
+def test_the_elements_of_a_gs1_code_come_without_brackets() -> None:
+    made = zxingcpp.create_barcode("(01)00012345678905(10)A7", zxingcpp.BarcodeFormat.DataBarExp)
+    (code,) = Decoder(Wanted(("databar",))).look(np.array(made.to_image(scale=3))).codes
+    assert (code.text, code.identifier) == ("010001234567890510A7", "]e0")
+
+
 def test_an_itf_counts_at_its_own_length_only() -> None:
     frame = draw([("itf", "0042004200")], Damage(module=2.5), 1, SMALL)
     assert texts(Decoder(wanted_codes(["itf10"])).look(frame).codes) == ["0042004200"]
@@ -223,7 +230,7 @@ import sys, msgspec
 while size := sys.stdin.buffer.read(4):
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(int.from_bytes(size, "big")))
     {deed}
-    said = msgspec.msgpack.encode([asked[0], {symbols}])
+    said = msgspec.msgpack.encode({symbols})
     sys.stdout.buffer.write(len(said).to_bytes(4, "big") + said)
     sys.stdout.buffer.flush()
 """
@@ -284,6 +291,14 @@ def test_nobody_waits_for_zbar_longer_than_told_and_a_late_answer_is_not_that_of
     assert zbar.read(BLANK, ("EAN13",), 60) == []  # at once: it is still busy with the first
     times[0] = 1000.0
     assert zbar.read(BLANK, ("EAN13",), 60) == []  # it hangs, and is ended
+    zbar.close()
+
+
+def test_a_picture_that_zbar_does_not_take_blocks_nobody() -> None:
+    """More than a pipe holds, and a child that is still loading its libraries."""
+    zbar = Zbar([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert zbar.read(np.zeros((1000, 1000), np.uint8), ("EAN13",), 0.05) == []
+    assert zbar.read(BLANK, ("EAN13",), 60) == []
     zbar.close()
 
 

@@ -1,13 +1,13 @@
 """Blocked cards, member tokens, and the keys of passes.
 
-Revision ID: 0005
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
