@@ -232,8 +232,10 @@ class Books:
         who = self.who(member)
         if who not in self._about:
             self._about[who] = _About(joined_at, shop)
-        self._shops.add((who, shop))
-        self.changed(who)
+        # Also under a reference of before, which a token may name: the shop is told who they are now.
+        for reference in {who, member}:
+            self._shops.add((reference, shop))
+            self.changed(reference)
         return who
 
     def is_known(self, member: str) -> bool:

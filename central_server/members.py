@@ -90,8 +90,10 @@ def look_up(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberLookup
             query = select(schema.phone.c.member).where(schema.phone.c.phone_hash == hashed).limit(1)
         member: str | None = connection.scalar(query)
         if member is not None:
-            keep(connection, schema.member_shop, [{"member": member, "shop": terminal.shop}])
-            channels.announce(connection, channels.members_of(terminal.shop), [member])
+            # Who was asked for under a reference of before is told of under both: the till hears who has become whom.
+            told = [member] if wanted.member in ("", member) else [wanted.member, member]
+            keep(connection, schema.member_shop, [{"member": one, "shop": terminal.shop} for one in told])
+            channels.announce(connection, channels.members_of(terminal.shop), told)
         return member or ""
 
     return MemberFound(office.server_epoch, office.time(), office.database.write(work))

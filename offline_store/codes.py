@@ -83,8 +83,3 @@ def use_pass(db: sqlite3.Connection, card: str, begins_s: int) -> bool:
         (card, begins_s),
     )
     return changed.rowcount == 1
-
-
-def meet(db: sqlite3.Connection, member: str) -> None:
-    """A member whom a token names is known here from now on; the figures come with the feed."""
-    db.execute("INSERT INTO member (member) VALUES (?) ON CONFLICT (member) DO NOTHING", (member,))

@@ -86,6 +86,19 @@ def current(db: sqlite3.Connection, member: str) -> str:
     return member
 
 
+def known_as(db: sqlite3.Connection, member: str) -> str:
+    """The member that this one has become, or '' where this till knows neither."""
+    member = current(db, member)
+    row = db.execute("SELECT member FROM member WHERE member = ?", (member,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def meet(db: sqlite3.Connection, member: str) -> str:
+    """Somebody of whom only head office knows is known here, too, from now on; the figures come with the feed."""
+    db.execute("INSERT INTO member (member) VALUES (?) ON CONFLICT (member) DO NOTHING", (member,))
+    return current(db, member)
+
+
 def cards_of(db: sqlite3.Connection, member: str) -> list[str]:
     return [card for (card,) in db.execute("SELECT card FROM card WHERE member = ? ORDER BY card", (member,))]
 

@@ -1,4 +1,4 @@
-"""Who or what a code is: a member's card, an item, or a card that was not read whole."""
+"""Who or what a code is: a member by card, token or pass, an item, or a code of a member's that is not taken, and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
 from offline_store import members
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
+from pos_plugin import passes, tokens
 from pos_plugin.item_codes import Item, read_item
+from pos_plugin.member_codes import Accepted, Declined, blocked
 from pos_plugin.scale_labels import ScalePattern
 
 IDENTIFIED_S = 900
@@ -23,9 +25,9 @@ IDENTIFIED_S = 900
 class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a scan or typed code turned out to be.
 
-    `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "item" and "coupon"
-    (the host's business: `code` is what was read, `item` what it says). `can_redeem`: the card itself was read, so points may
-    be spent.
+    `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "blocked card" (lost,
+    stolen or replaced); "refused code" (a token or pass that is not taken: `message` says why); "item" and "coupon" (the host's
+    business: `code` is what was read, `item` what it says). `can_redeem`: the card itself was read, so points may be spent.
     """
 
     kind: str
@@ -79,40 +81,78 @@ class Identifying:
                 return Identified("unknown card", message=f"Nobody has joined {found_by}.")
             with self._store.read() as db:
                 return _identified(db, moment(db, self._clock()), member, "", can_redeem=False)
+        proof = self._blocked(scan) or self._token(scan) or self._pass(scan)
+        if isinstance(proof, Declined):
+            return _declined(proof)
+        if proof is not None:
+            return self._accepted(proof)
         with self._store.read() as db:
             at = moment(db, self._clock())
             member = members.member_of_card(db, scan) if scan else None
             known = _identified(db, at, member, scan, can_redeem=True) if member else None
-        reading = member_card(at.program.cards.rules, scan, symbology)
+        rules = at.program.cards.rules
+        reading = member_card(rules, scan, symbology)
+        if member and not isinstance(reading, MemberCard) and isinstance(member_card(rules, scan), MemberCard):
+            member = (
+                None  # a number of this programme, in a kind of code that its cards do not have: misread, or not a card
+            )
         if isinstance(reading, DamagedMemberCode):
             return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
         if member is None and isinstance(reading, MemberCard):
             member = self._look_up_card(reading.number)
+            if member is None and (refused := self._blocked(reading.number)):  # of which head office has just told
+                return _declined(refused)
             if member is None:
                 text = "Nobody has joined with this card at the shops known here. Join with it, or sell without."
                 return Identified("unknown card", code=reading.number, card=masked(reading.number), message=text)
         if member is None:
-            said = read_item(scan, symbology, self._scale_patterns)
-            return Identified(said.kind, code=scan, message=said.message, item=said.item)
-        with self._lock:
-            self._forget_old()
-            self._cards_read.pop(member, None)  # so that the book stays in the order of reading
-            self._cards_read[member] = (scan, self._clock())
+            read = read_item(scan, symbology, self._scale_patterns)
+            return Identified(read.kind, code=scan, message=read.message, item=read.item)
+        self._remember(member, scan)
         if known is None:  # head office has just told of them
             with self._store.read() as db:
                 known = _identified(db, moment(db, self._clock()), member, scan, can_redeem=True)
         return known
 
     def card_read(self, member: str) -> str:
-        """The card with which the member was identified here just now, or "" if none was."""
+        """The card with which the member was identified here just now, or "" if none was, or it has been blocked since."""
         with self._lock:
             card, at = self._cards_read.get(member, ("", self._clock()))
-        return card if (self._clock() - at).total_seconds() < IDENTIFIED_S else ""
+        if not card or (self._clock() - at).total_seconds() >= IDENTIFIED_S:
+            return ""
+        return "" if self._blocked(card) else card
+
+    def _blocked(self, card: str) -> Declined | None:
+        with self._store.read() as db:
+            return blocked(db, card)
+
+    def _token(self, scan: str) -> Accepted | Declined | None:
+        return tokens.read(self._store, self._clock, self._look_up_member, scan)
+
+    def _pass(self, scan: str) -> Accepted | Declined | None:
+        return passes.read(self._store, self._clock, self._look_up_card, scan)
+
+    def _accepted(self, said: Accepted) -> Identified:
+        if said.can_redeem:
+            self._remember(said.member, said.mark)
+        with self._store.read() as db:
+            at = moment(db, self._clock())
+            return _identified(db, at, said.member, said.mark, can_redeem=said.can_redeem)
+
+    def _remember(self, member: str, card: str) -> None:
+        with self._lock:
+            self._forget_old()
+            self._cards_read.pop(member, None)  # so that the book stays in the order of reading
+            self._cards_read[member] = (card, self._clock())
 
     def _forget_old(self) -> None:
         since = self._clock() - timedelta(seconds=IDENTIFIED_S)
         while self._cards_read and (oldest := next(iter(self._cards_read.items())))[1][1] <= since:
             del self._cards_read[oldest[0]]
+
+
+def _declined(said: Declined) -> Identified:
+    return Identified(said.kind, card=said.card, message=said.message)
 
 
 def _identified(db: sqlite3.Connection, at: Moment, member: str, card: str, *, can_redeem: bool) -> Identified:

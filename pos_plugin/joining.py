@@ -24,6 +24,7 @@ from offline_store.moment import Moment
 from pos_plugin.activities import give
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.member_codes import blocked
 from pos_plugin.slips import enrolment_slip
 
 
@@ -89,6 +90,8 @@ def join(
     def work(db: sqlite3.Connection) -> Joined:
         if members.member_of_card(db, card) is not None:
             raise Conflict("CARD_TAKEN", "Somebody has joined with this card already.", hint="Scan it to see.")
+        if refused := blocked(db, card):
+            raise Conflict("CARD_BLOCKED", refused.message, hint="Join with another card.")
         at = checkout.moment(db)
         brought_by = _referrer(db, referrer)
         details = MemberDetails(member, [card], at.recorded_at, sealed, birthday, charity)

@@ -13,7 +13,8 @@ from drivers.scanners.scanner import Scanner
 
 _EXAMPLES = (
     "Write serial:///dev/ttyACM0 (Windows: serial://COM3), serial://0c2e:0901?baud=9600, ssi://05e0:1701, "
-    "tcp://192.168.1.60:4001, listen://127.0.0.1:4001 or keyboard://05e0:1200?layout=us&suffix=enter."
+    "hid-pos://0c2e:0b81?serial=17, keyboard://05e0:1200?layout=us&suffix=enter, camera://0, tcp://192.168.1.60:4001 "
+    "or listen://127.0.0.1:4001. pos-plugin doctor lists the scanners that are there."
 )
 
 Clock = Callable[[], float]

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -34,6 +34,7 @@ _SLICE_S = 0.05
 # After opening: the pieces of one code follow each other within the reader's polling interval, in practice at most 16 ms. So
 # what comes this soon may be the end of a code whose beginning went before.
 _SETTLE_S = 0.04
+_BEEPS = 2  # how many may be on their way at once
 _RING = 63  # how many reports the kernel keeps for us, HIDRAW_BUFFER_SIZE less one; what comes on top is lost
 
 
@@ -75,12 +76,14 @@ class HidPosScanner:
         *,
         clock: Callable[[], float] = time.monotonic,
         root: Path = _SYSTEM,
+        usb: Any = None,
         name: str = "",
     ) -> None:
         self._wanted = wanted
         self._name = name or f"hid-pos://{wanted}"
         self._clock = clock
         self._root = root  # where /dev and /sys are
+        self._usb = usb  # a backend of pyusb, to use in place of hidraw
         self._line: Line | None = None
         self._joiner = Joiner(())
         self._beeps: dict[bool, bytes | None] = {}
@@ -108,14 +111,19 @@ class HidPosScanner:
         if self._line is not None:
             return
         refusal: DeviceError | None = None
-        for one in candidates(self._wanted, attached(self._root)):
+        for one in candidates(self._wanted, attached(self._root, self._usb)):
             try:
                 self._take(one)
                 return
-            except (DeviceAbsent, DeviceBusy) as error:
+            except DeviceDenied:
+                raise
+            except DeviceError as error:  # one device may have several interfaces, and one of them the codes
                 refusal = refusal or error
         if refusal is not None:
             raise refusal
+        if sys.platform == "win32":
+            hint = "Set the scanner to serial (USB virtual COM port), and choose it by serial://COM3."
+            raise DeviceError(f"Windows keeps scanners in HID POS mode such as {self._name} to itself.", hint=hint)
         hint = (
             "Plug it in; it is found again by itself. A reader in keyboard or serial mode does not show here: scan the code "
             '"USB HID POS" (also called "HID bar code scanner") in its manual.'
@@ -173,10 +181,10 @@ class HidPosScanner:
                 break
 
     def _opened(self, one: AttachedScanner, longest: int, writes: bool) -> Line:
-        if not _has_hidraw(self._root):
+        if self._usb is not None or not _has_hidraw(self._root):
             from drivers.scanners.hid_usb import UsbLine
 
-            return UsbLine(one, longest)
+            return UsbLine(one, longest, self._usb)
         line = _HidrawLine(one, longest, writes=writes)
         if one not in attached(self._root):  # another took its number between looking and opening
             line.close()
@@ -199,7 +207,8 @@ class _HidrawLine:
         flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
         self._longest = longest
         self._in_a_row = 0
-        self._writer: threading.Thread | None = None
+        self._beeps: list[threading.Thread] = []
+        self._is_deaf = False
         try:
             self._fd = os.open(one.path, flags)
         except OSError as error:
@@ -231,27 +240,29 @@ class _HidrawLine:
         return b""
 
     def write(self, report: bytes) -> None:
-        # The kernel waits up to five seconds for a reader that does not take its report, O_NONBLOCK or not.
-        if self._writer is not None and self._writer.is_alive():
+        # The kernel waits up to five seconds for a reader that does not take its report, O_NONBLOCK or not; opening and
+        # closing wait with it. So one that once did not take it is not asked again until it is opened anew.
+        self._beeps = [beep for beep in self._beeps if beep.is_alive()]
+        if self._is_deaf or len(self._beeps) >= _BEEPS:
             return
         with contextlib.suppress(OSError, RuntimeError):
             fd = os.dup(self._fd)
-            self._writer = threading.Thread(target=_write, args=(fd, report), name="scanner's beep", daemon=True)
-            self._writer.start()
+            self._beeps.append(threading.Thread(target=self._beep, args=(fd, report), name="beep", daemon=True))
+            self._beeps[-1].start()
+
+    def _beep(self, fd: int, report: bytes) -> None:
+        try:
+            os.write(fd, report)
+        except OSError:
+            self._is_deaf = True
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         self._selector.close()
         with contextlib.suppress(OSError):
             _unlock(self._fd)  # a beep that is still on its way must not keep it
         os.close(self._fd)
-
-
-def _write(fd: int, report: bytes) -> None:
-    try:
-        with contextlib.suppress(OSError):
-            os.write(fd, report)
-    finally:
-        os.close(fd)
 
 
 def _lock(fd: int) -> None:
@@ -295,12 +306,12 @@ def udev_rule(vendor: int, product: int) -> str:
 # Finding.
 
 
-def attached(root: Path = _SYSTEM) -> list[AttachedScanner]:
+def attached(root: Path = _SYSTEM, usb: Any = None) -> list[AttachedScanner]:
     """The readers in HID POS mode that are there now: those whose report descriptor says so. Opens nothing on Linux."""
-    if not _has_hidraw(root):
+    if usb is not None or not _has_hidraw(root):
         from drivers.scanners.hid_usb import attached_by_usb
 
-        return attached_by_usb()
+        return attached_by_usb(usb)
     nodes = sorted((root / "sys/class/hidraw").glob("hidraw*"), key=lambda node: (len(node.name), node.name))
     found = (_described(node, root) for node in nodes)
     return [one for one in found if one is not None]

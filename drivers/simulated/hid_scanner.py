@@ -29,6 +29,7 @@ class SimulatedHidScanner:
         self.port = port
         self._ends: tuple[int, int] | None = None
         self._places: list[Path] = []
+        self._name = ""
         self.plug()
 
     @property
@@ -87,7 +88,7 @@ class SimulatedHidScanner:
         if self._ends is None:
             return
         for place in self._places[:2]:
-            place.unlink()
+            place.unlink(missing_ok=True)
         shutil.rmtree(self._places[2])
         for end in self._ends:
             os.close(end)

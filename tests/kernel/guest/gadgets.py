@@ -54,7 +54,13 @@ class Gadget:
     """A USB device of one function, plugged in. `slot` chooses the bus, and with it the port's path on the host."""
 
     def __init__(
-        self, function: str, slot: int, serial: str, *, model: str = "TM-T20", settings: dict[str, str] | None = None
+        self,
+        function: str,
+        slot: int,
+        serial: str,
+        *,
+        model: str = "TM-T20",
+        settings: dict[str, str | bytes] | None = None,
     ):
         self.slot = slot
         self._folder = GADGETS / f"g{next(_numbers)}"
@@ -70,7 +76,7 @@ class Gadget:
         for name, value in (("serialnumber", serial), ("manufacturer", "EPSON"), ("product", model)):
             (strings / name).write_text(value)
         for name, value in (settings or {}).items():
-            (self._function / name).write_text(value)
+            (self._function / name).write_bytes(value if isinstance(value, bytes) else value.encode())
         self._link = self._folder / "configs" / "c.1" / self._function.name
         self._link.symlink_to(self._function)
         self.insert()
@@ -121,11 +127,11 @@ class Gadget:
 class PrinterGadget(Gadget):
     """A printer of the USB printer class, two-way. Its own end is `device`, to be read by whoever is the printer."""
 
-    def __init__(self, slot: int = 0, serial: str = "SN0001") -> None:
-        # The kernel cuts two characters off the id.
+    def __init__(self, slot: int = 0, serial: str = "SN0001", *, answers: int = 1) -> None:
+        # With more `answers` than that not yet read the next is lost. The kernel cuts two characters off the id.
         ident = f"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20;CLS:PRINTER;SN:{serial};  "
         before = set(Path("/dev").glob("g_printer*"))
-        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": "1"})
+        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": str(answers)})
         wait_for(lambda: set(Path("/dev").glob("g_printer*")) - before, "the device end of the printer")
         self.device = str((set(Path("/dev").glob("g_printer*")) - before).pop())
 
