@@ -82,7 +82,6 @@ class KeyboardScanner:
         if self._open:
             return
         there = candidates(self._identity, self._attached())
-        self._typed_by_hand &= {one.plugged for one in there}
         if not there:
             hint = "Plug it in, and see that it is set to keyboard (HID) and not to serial; it is taken up by itself."
             raise DeviceAbsent(f"There is no scanner {self._identity} that types.", hint=hint)
@@ -234,7 +233,7 @@ class _Claimed:
 
     def let_go(self) -> None:
         with contextlib.suppress(OSError):  # an unplugged device may refuse even this
-            if self._is_grabbed:
+            if self._is_grabbed:  # closing alone would not do where a child process has the file too
                 self.device.ungrab()
         with contextlib.suppress(OSError):
             self.device.close()
