@@ -2,8 +2,8 @@
 
 `serial_line` (RS-232, USB virtual COM port), `ssi` (Zebra's packets on such a port), `tcp` (this program connects to the reader),
 `listening` (the reader connects to this program). `scanner` says what every one does, `identity` how a USB device is found again,
-`addresses` which driver a setting names. `camera` has rooms behind it: `decoding` (pictures to codes), `agreement` (codes of successive
-frames to scans).
+`addresses` which driver a setting names. Behind `camera` stand `decoding` (pictures to codes) and `agreement` (codes of frames to
+scans).
 """
 
 from drivers.scanners.addresses import scanner_from_url
