@@ -424,15 +424,17 @@ def _need_libraries() -> None:
 def _opened_by_opencv(where: str | int, size: Size | None) -> Capture | None:
     import cv2
 
-    back_end = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
-    for form in ("MJPG", "YUYV") if size else ("",):  # USB 2 carries 1280 × 720 uncompressed at 10 frames a second only
-        settings = [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*form)] if form else []
-        if size:
-            settings += [cv2.CAP_PROP_FRAME_WIDTH, size[0], cv2.CAP_PROP_FRAME_HEIGHT, size[1]]
-        capture = cv2.VideoCapture(where, back_end, settings)
-        if capture.isOpened() and capture.grab():  # a camera that streams to another program opens, and gives nothing
-            return capture
-        capture.release()
+    back_end, settings = cv2.CAP_ANY, list[int]()
+    if sys.platform.startswith("linux"):
+        back_end = cv2.CAP_V4L2
+        # USB 2 carries 1280 × 720 uncompressed at 10 frames a second only. A camera without MJPG is opened with what it has.
+        settings = [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")] if size else []
+    if size:
+        settings += [cv2.CAP_PROP_FRAME_WIDTH, size[0], cv2.CAP_PROP_FRAME_HEIGHT, size[1]]
+    capture = cv2.VideoCapture(where, back_end, settings)
+    if capture.isOpened() and capture.grab():  # a camera that streams to another program opens, and gives nothing
+        return capture
+    capture.release()
     return None
 
 

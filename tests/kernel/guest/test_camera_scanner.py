@@ -32,7 +32,8 @@ VIDIOC_S_FMT, VIDIOC_S_CTRL, VIDIOC_QUERYCTRL = 0xC0D05605, 0xC008561C, 0xC04456
 VIDIOC_REQBUFS, VIDIOC_QUERYBUF, VIDIOC_QBUF, VIDIOC_DQBUF = 0xC0145608, 0xC0585609, 0xC058560F, 0xC0585611
 VIDIOC_STREAMON = 0x40045612
 VIDEO_OUTPUT, NO_FIELDS, MAPPED, NEXT_CONTROL = 2, 1, 1, 0x80000000
-YUYV = int.from_bytes(b"YUYV", "little")
+BGR = int.from_bytes(b"BGR3", "little")
+"""What OpenCV takes of a camera that has no MJPG but this. Both ends of the loop must have the same form, else there is noise."""
 
 
 class _Control(ctypes.Structure):
@@ -55,7 +56,7 @@ class Scene:
 
         self._output = os.open("/dev/video1", os.O_RDWR)
         width, height = FRAME
-        form = struct.pack("=I4xIIII", VIDEO_OUTPUT, width, height, YUYV, NO_FIELDS)
+        form = struct.pack("=I4xIIII", VIDEO_OUTPUT, width, height, BGR, NO_FIELDS)
         fcntl.ioctl(self._output, VIDIOC_S_FMT, bytearray(form.ljust(208, b"\0")))
         asked = bytearray(struct.pack("=III8x", len(pictures), VIDEO_OUTPUT, MAPPED))
         fcntl.ioctl(self._output, VIDIOC_REQBUFS, asked)
@@ -64,10 +65,8 @@ class Scene:
             buffer = self._buffer(number)
             fcntl.ioctl(self._output, VIDIOC_QUERYBUF, buffer)
             offset, length = struct.unpack_from("=Q", buffer, 64)[0], struct.unpack_from("=I", buffer, 72)[0]
-            frame = np.full((height, width, 2), 128, np.uint8)
-            frame[..., 0] = picture
             with mmap.mmap(self._output, length, offset=offset) as memory:
-                memory.write(frame.tobytes())
+                memory.write(np.repeat(picture[:, :, None], 3, 2).tobytes())
             self._queue(number)
         fcntl.ioctl(self._output, VIDIOC_STREAMON, struct.pack("=I", VIDEO_OUTPUT))
         self._is_over = threading.Event()
@@ -75,7 +74,7 @@ class Scene:
         self._thread.start()
 
     def _buffer(self, number: int) -> bytearray:
-        size = FRAME[0] * FRAME[1] * 2
+        size = FRAME[0] * FRAME[1] * 3
         start = struct.pack("=IIIII", number, VIDEO_OUTPUT, size, 0, NO_FIELDS)
         return bytearray(start.ljust(60, b"\0") + struct.pack("=I", MAPPED) + bytes(24))
 
