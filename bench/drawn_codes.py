@@ -116,7 +116,7 @@ def nothing(seed: int, size: tuple[int, int] = FRAME) -> Grey:
 
     draws = np.random.default_rng(seed)
     width, height = size
-    picture = cv2.resize(draws.uniform(40, 200, (9, 16)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    picture = cv2.resize(draws.integers(40, 200, (9, 16), np.uint8), size, interpolation=cv2.INTER_CUBIC)
     for _ in range(12):
         x, y = int(draws.integers(0, width - 200)), int(draws.integers(0, height - 120))
         if draws.random() < 0.5:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import codes_cli, desk_cli
+from central_server import cards_cli, codes_cli, desk_cli
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -444,6 +444,7 @@ def serve(
 
 desk_cli.add_to(app)
 codes_cli.add_to(app)
+cards_cli.add_to(app)
 
 
 def main() -> None:

@@ -40,8 +40,7 @@ class Keepsake:
 
     def ask(self, deadline: float) -> None:
         """Whether it is still there: `Conversation.is_remembered`, once the answer comes."""
-        self._talk.take(self._talk.wire.read(0))  # what it was answered with when it was defined
-        self._talk.is_remembered = False
+        self._talk.is_remembered = False  # by what it was answered with when it was defined
         self._talk.write(_RUN, deadline)
 
     def ask_behind(self, deadline: float) -> Callable[[], bool]:

@@ -256,7 +256,10 @@ class MemberDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MemberLookup(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Asks for a member of another shop, by card, phone hash or reference; the member comes by the feed from then on."""
+    """Asks for a member of another shop, by card, by phone hash, or by the reference that a search answered or a token names.
+
+    The member comes by the feed from then on.
+    """
 
     card: str = ""
     phone_hash: str = ""

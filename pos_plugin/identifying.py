@@ -26,9 +26,8 @@ class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a scan or typed code turned out to be.
 
     `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "blocked card" (lost,
-    stolen or replaced); "refused code" (a token or pass that is not taken: `message` says why); "item" and "coupon" (the
-    host's business: `code` is what was read, `item` what it says). `can_redeem`: the card itself was read, so points may be
-    spent.
+    stolen or replaced); "refused code" (a token or pass that is not taken: `message` says why); "item" and "coupon" (the host's
+    business: `code` is what was read, `item` what it says). `can_redeem`: the card itself was read, so points may be spent.
     """
 
     kind: str
@@ -91,7 +90,12 @@ class Identifying:
             at = moment(db, self._clock())
             member = members.member_of_card(db, scan) if scan else None
             known = _identified(db, at, member, scan, can_redeem=True) if member else None
-        reading = member_card(at.program.cards.rules, scan, symbology)
+        rules = at.program.cards.rules
+        reading = member_card(rules, scan, symbology)
+        if member and not isinstance(reading, MemberCard) and isinstance(member_card(rules, scan), MemberCard):
+            member = (
+                None  # a number of this programme, in a kind of code that its cards do not have: misread, or not a card
+            )
         if isinstance(reading, DamagedMemberCode):
             return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
         if member is None and isinstance(reading, MemberCard):
@@ -102,8 +106,8 @@ class Identifying:
                 text = "Nobody has joined with this card at the shops known here. Join with it, or sell without."
                 return Identified("unknown card", code=reading.number, card=masked(reading.number), message=text)
         if member is None:
-            said = read_item(scan, symbology, self._scale_patterns)
-            return Identified(said.kind, code=scan, message=said.message, item=said.item)
+            read = read_item(scan, symbology, self._scale_patterns)
+            return Identified(read.kind, code=scan, message=read.message, item=read.item)
         self._remember(member, scan)
         if known is None:  # head office has just told of them
             with self._store.read() as db:

@@ -134,8 +134,7 @@ class KeyboardScanner:
     def _take_up(self, now: float) -> None:
         """What was typed until now, and what silence until now ends."""
         try:
-            for one in self._open:
-                self._texts += one.typed(now)
+            codes = [code for one in self._open for code in one.typed(now)]
         except OSError as error:
             self.close()
             hint = "Plug it in again; it is taken up again by itself."
@@ -144,6 +143,7 @@ class KeyboardScanner:
             self._typed_by_hand.add(self._plugged)
             self.close()
             raise self._by_hand()
+        self._texts += codes
 
     def _claim(self, found: AttachedKeyboard) -> None:
         claimed: list[_Claimed] = []
@@ -205,7 +205,6 @@ class _Claimed:
         self.device = device
         self.keystrokes = keystrokes
         self._is_grabbed = False
-        self._had_caps_lock = False
 
     def claim(self) -> None:
         """Raises OSError, or _KeyIsDown: who saw a key go down would never see it come up, and would repeat it for ever."""
@@ -215,8 +214,7 @@ class _Claimed:
         self._see_that_no_key_is_down()  # one may have gone down just before
         with contextlib.suppress(OSError):  # readers that heed the light type the other case while it is lit
             if self.device.has_caps_lock_lit():
-                self.device.light_caps_lock(False)
-                self._had_caps_lock = True
+                self.device.put_caps_lock_out()  # the kernel lights it again for whoever has it next
         with contextlib.suppress(BlockingIOError):
             for _ in range(_READS):
                 self.device.read()  # of before
@@ -236,9 +234,6 @@ class _Claimed:
 
     def let_go(self) -> None:
         with contextlib.suppress(OSError):  # an unplugged device may refuse even this
-            if self._had_caps_lock:
-                self.device.light_caps_lock(True)
-        with contextlib.suppress(OSError):
             if self._is_grabbed:
                 self.device.ungrab()
         with contextlib.suppress(OSError):

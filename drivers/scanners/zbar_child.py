@@ -28,7 +28,6 @@ _HANGS_AFTER_S = 10.0
 
 
 class Question(msgspec.Struct, array_like=True):
-    number: int
     width: int
     height: int
     pixels: bytes
@@ -43,11 +42,6 @@ class Symbol(msgspec.Struct, array_like=True):
     corners: tuple[tuple[int, int], ...]
 
 
-class Answer(msgspec.Struct, array_like=True):
-    number: int
-    symbols: list[Symbol]
-
-
 class Zbar:
     """Used by one thread. Starts its child at the first picture, and a new one after it died, a few times in all.
 
@@ -58,9 +52,7 @@ class Zbar:
         # -P: the other files of this folder are nobody's modules there.
         self._program = list(program) or [sys.executable, "-P", __file__]
         self._clock = clock
-        self._child: subprocess.Popen[bytes] | None = None
-        self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._asked = 0
+        self._child: _Child | None = None
         self._asked_at: float | None = None  # when the picture was sent that has no answer yet
         self._starts_left = 1 + _RESTARTS
 
@@ -78,12 +70,15 @@ class Zbar:
             return []
         try:
             if self._child is None:
-                self._start()
+                self._starts_left -= 1
+                self._child, self._asked_at = _Child(self._program), None
             if self._asked_at is not None and self._answer(0.0) is None:
                 if self._clock() - self._asked_at > _HANGS_AFTER_S:
                     self._end()
                 return []
-            self._ask(picture, symbols)
+            height, width = picture.shape
+            self._child.questions.put(msgspec.msgpack.encode(Question(width, height, picture.tobytes(), symbols)))
+            self._asked_at = self._clock()
             return self._answer(timeout_s) or []
         except (OSError, EOFError, msgspec.MsgspecError):
             self._end()
@@ -95,61 +90,58 @@ class Zbar:
             self._starts_left += 1
             self._end()
 
-    def _ask(self, picture: Grey, symbols: tuple[str, ...]) -> None:
-        assert self._child is not None
-        assert self._child.stdin is not None
-        self._asked += 1
-        height, width = picture.shape
-        question = Question(self._asked, width, height, picture.tobytes(), symbols)
-        _send(self._child.stdin, msgspec.msgpack.encode(question))
-        self._asked_at = self._clock()
-
     def _answer(self, timeout_s: float) -> list[Symbol] | None:
-        """To the last question; None is not yet."""
+        """To the question that was put last; None is not yet."""
+        assert self._child is not None
         try:
-            message = self._answers.get(block=timeout_s > 0, timeout=timeout_s or None)
+            message = self._child.answers.get(block=timeout_s > 0, timeout=timeout_s or None)
         except queue.Empty:
             return None
         if message is None:
             raise EOFError
         self._asked_at = None
-        answer = msgspec.msgpack.decode(message, type=Answer)
-        return answer.symbols if answer.number == self._asked else None
-
-    def _start(self) -> None:
-        self._starts_left -= 1
-        # What a C library complains of goes to its standard error, where nobody can do anything about it.
-        child = subprocess.Popen(  # noqa: S603  this Python and this file
-            self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        assert child.stdout is not None
-        self._child, self._answers, self._asked_at = child, queue.SimpleQueue(), None
-        listener = threading.Thread(target=_listen, args=(child.stdout, self._answers.put), daemon=True)
-        listener.name = "zbar's answers"
-        listener.start()
+        return msgspec.msgpack.decode(message, type=list[Symbol])
 
     def _end(self) -> None:
         child, self._child = self._child, None
         self._asked_at = None
-        if child is None:
-            return
-        assert child.stdin is not None
-        with contextlib.suppress(OSError):
-            child.stdin.close()
-        try:
-            status = child.wait(0.2)  # one that has ended by itself says why
-        except subprocess.TimeoutExpired:
-            child.kill()
-            status = child.wait()
-        if status == MISSING:
+        if child is not None and child.end() == MISSING:
             self._starts_left = 0
 
 
-def _listen(stream: IO[bytes], heard: Callable[[bytes | None], None]) -> None:
-    with stream, contextlib.suppress(OSError, ValueError):
-        while (message := _received(stream)) is not None:
-            heard(message)
-    heard(None)
+class _Child:
+    """The process, and the thread that talks with it: a pipe takes no picture as long as nobody at its other end reads."""
+
+    def __init__(self, program: list[str]) -> None:
+        self.questions: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        """None is the end."""
+        # What a C library complains of goes to its standard error, where nobody can do anything about it.
+        self._process = subprocess.Popen(  # noqa: S603  this Python and this file
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        threading.Thread(target=self._talk, name="zbar", daemon=True).start()
+
+    def end(self) -> int:
+        """Its exit status; one that has ended by itself says why."""
+        self.questions.put(None)
+        try:
+            return self._process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _talk(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(OSError), self._process.stdout, self._process.stdin:
+            while (question := self.questions.get()) is not None:
+                _send(self._process.stdin, question)
+                answer = _received(self._process.stdout)
+                if answer is None:
+                    break
+                self.answers.put(answer)
+        self.answers.put(None)
 
 
 def _send(stream: IO[bytes], message: bytes) -> None:
@@ -177,7 +169,7 @@ def main() -> int:
         wanted = [pyzbar.ZBarSymbol[name] for name in asked.symbols]
         read = pyzbar.decode((asked.pixels, asked.width, asked.height), symbols=wanted)
         symbols = [Symbol(one.type, one.data, one.quality, tuple((p.x, p.y) for p in one.polygon)) for one in read]
-        _send(sys.stdout.buffer, msgspec.msgpack.encode(Answer(asked.number, symbols)))
+        _send(sys.stdout.buffer, msgspec.msgpack.encode(symbols))
     return 0
 
 

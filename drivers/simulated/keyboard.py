@@ -12,12 +12,14 @@ import errno
 import itertools
 import socket
 
+import msgspec
+
 from drivers.scanners import keystrokes as keys
 from drivers.scanners.event_devices import INPUT_EVENT, AttachedKeyboard
 from drivers.scanners.layouts import LAYOUTS, Layout
 
 _PLUGGED = itertools.count(1)
-_REST_S = 2.0  # before each code; longer than any pause that a driver may be set to
+_REST_S = 3.0  # before each code; longer than any silence that a driver waits for
 
 Stroke = tuple[tuple[int, ...], int]
 """The modifiers that are held, and the key."""
@@ -65,7 +67,9 @@ class SimulatedKeyboard:
         key_s: float = 0.01,
         now: float = 1000.0,
         devices: int = 1,
+        first: int = 0,
     ) -> None:
+        """`devices` event devices, numbered from `first`; `now` is the reader's own time."""
         self.layout = layout
         self.key_s = key_s
         self.now = now
@@ -77,7 +81,7 @@ class SimulatedKeyboard:
             serial=serial,
             port=port,
             says="a simulated reader",
-            paths=tuple(f"/dev/input/event{number}" for number in range(devices)),
+            paths=tuple(f"/dev/input/event{number}" for number in range(first, first + devices)),
             plugged="",
             may_open=True,
         )
@@ -101,8 +105,6 @@ class SimulatedKeyboard:
     def plug(self, *, port: str = "") -> None:
         """Where it was, or elsewhere."""
         if not self._is_plugged:
-            import msgspec
-
             self._is_plugged = True
             self._found = msgspec.structs.replace(
                 self._found, plugged=f"input{next(_PLUGGED)}", port=port or self._found.port
@@ -201,8 +203,8 @@ class _OpenDevice:
     def has_caps_lock_lit(self) -> bool:
         return self._keyboard.caps_lock_is_lit
 
-    def light_caps_lock(self, on: bool) -> None:
-        self._keyboard.caps_lock_is_lit = on
+    def put_caps_lock_out(self) -> None:
+        self._keyboard.caps_lock_is_lit = False
 
     def close(self) -> None:
         self._keyboard.forget(self)

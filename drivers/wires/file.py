@@ -11,9 +11,15 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.wires.polled import write_all
 from drivers.wires.protocol import broken, not_open
 
+_DEVICES = "/dev/"
+
 
 class FileWire:
-    """Appends to `path`, which is made where there is none. A device or a pipe there must be taken up by somebody."""
+    """Appends to `path`, which is made where there is none. A device or a pipe there must be taken up by somebody.
+
+    A device that is not there is never made: a printer that is unplugged takes its `/dev/lp0` with it, and a file in that
+    place would swallow the receipts and keep the device from coming back.
+    """
 
     answers = False
     connects_per_job = False
@@ -23,6 +29,7 @@ class FileWire:
         self._path = path
         self._fd: int | None = None
         self._is_regular = True
+        self._may_be_made = not path.startswith(_DEVICES)
 
     @property
     def name(self) -> str:
@@ -34,13 +41,16 @@ class FileWire:
 
     def open(self, timeout_s: float | None = None) -> None:
         self.close()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+        if self._may_be_made:
+            flags |= os.O_CREAT
         try:
             self._fd = os.open(self._path, flags, 0o660)
         except OSError as error:
             raise _open_error(self._path, error) from error
         self._is_regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self._may_be_made = self._may_be_made and self._is_regular
 
     def write(self, data: bytes, timeout_s: float) -> None:
         if self._fd is None:

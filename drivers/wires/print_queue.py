@@ -6,8 +6,9 @@ can say is that it did not take a job at all, or gave it up.
 
 from __future__ import annotations
 
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -53,7 +54,17 @@ class QueueWire:
     connects_per_job = False
     resumes = False
 
-    def __init__(self, host: str, port: int, path: str) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        path: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
         self._address = f"{f'[{host}]' if ':' in host else host}:{port}"
         self._path = path
         self._client: Any = None  # an httpx.Client
@@ -69,7 +80,7 @@ class QueueWire:
     def open(self, timeout_s: float | None = None) -> None:
         self.close()
         self._client = client()  # the first one loads httpx, which is no time of the server's
-        give_up = time.monotonic() + (_OPEN_S if timeout_s is None else min(timeout_s, _OPEN_S))
+        give_up = self._clock() + (_OPEN_S if timeout_s is None else min(timeout_s, _OPEN_S))
         try:
             state = self._state(give_up)
             if state.status == ipp.NOT_FOUND:
@@ -92,7 +103,7 @@ class QueueWire:
     def write(self, data: bytes, timeout_s: float) -> None:
         if self._client is None:
             raise not_open(self.name)
-        give_up = time.monotonic() + timeout_s
+        give_up = self._clock() + timeout_s
         about = {
             "printer-uri": self.name,
             "requesting-user-name": _USER,
@@ -117,14 +128,14 @@ class QueueWire:
     def read(self, timeout_s: float) -> bytes:
         if self._client is None:
             raise not_open(self.name)
-        time.sleep(max(timeout_s, 0))
+        self._sleep(max(timeout_s, 0))
         return b""
 
     def trouble(self, timeout_s: float) -> str:
         if self._client is None:
             return ""
         try:
-            return sentence(self._state(time.monotonic() + timeout_s))
+            return sentence(self._state(self._clock() + timeout_s))
         except DeviceError as error:
             return str(error)
 
@@ -137,9 +148,9 @@ class QueueWire:
         """Waits until the queue is done with a job. Raises when it gave it up, or was not done in time."""
         try:
             while (state := self._job(job, give_up)).number("job-state") not in _ENDED:
-                if time.monotonic() + _POLL_S >= until:
+                if self._clock() + _POLL_S >= until:
                     self._take_back(job, size, give_up)
-                time.sleep(_POLL_S)
+                self._sleep(_POLL_S)
         except WriteStalled:
             raise
         except DeviceError as error:
@@ -179,7 +190,8 @@ class QueueWire:
         return answer
 
     def _asked(self, head: bytes, give_up: float, document: bytes = b"") -> ipp.Answer:
-        return asked(self._client, f"http://{self._address}{quote(self._path)}", head, give_up, document)
+        url = f"http://{self._address}{quote(self._path)}"
+        return asked(self._client, url, head, give_up, document, clock=self._clock)
 
 
 class _NeverSent(DeviceAbsent):
@@ -189,22 +201,31 @@ class _NeverSent(DeviceAbsent):
 def client() -> Any:
     import httpx
 
-    return httpx.Client(trust_env=False)  # a print server is not behind a proxy
+    # A print server is not behind a proxy. What is spoken is never TLS, and to load certificates takes 15 ms at each opening.
+    return httpx.Client(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
-def asked(client: Any, url: str, head: bytes, give_up: float, document: bytes = b"") -> ipp.Answer:
+def asked(
+    client: Any,
+    url: str,
+    head: bytes,
+    give_up: float,
+    document: bytes = b"",
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> ipp.Answer:
     """One request to a print server and its answer. Raises DeviceAbsent, DeviceTimeout, or DeviceDenied."""
     import httpx
 
     def body() -> Iterator[bytes]:
         yield head
         for start in range(0, len(document), _PIECE_BYTES):
-            _remaining_s(give_up)
+            _remaining_s(give_up, clock)
             yield document[start : start + _PIECE_BYTES]
 
     where = httpx.URL(url).netloc.decode()
     try:
-        bound = httpx.Timeout(_remaining_s(give_up))
+        bound = httpx.Timeout(_remaining_s(give_up, clock))
         headers = {"content-type": "application/ipp", "content-length": str(len(head) + len(document))}
         with client.stream("POST", url, content=body(), headers=headers, timeout=bound) as reply:
             if reply.status_code in (401, 403, 426):
@@ -215,7 +236,7 @@ def asked(client: Any, url: str, head: bytes, give_up: float, document: bytes = 
                 raise kind(f"The print server at {where} answers {reply.status_code}.", hint="Check the address.")
             received = b""
             for piece in reply.iter_bytes():
-                _remaining_s(give_up)
+                _remaining_s(give_up, clock)
                 received += piece
                 if len(received) > _LONGEST_ANSWER:
                     raise ipp.IppUnreadable("it is too long")
@@ -247,8 +268,8 @@ def _was_begun(state: ipp.Answer) -> bool:
     return state.get("time-at-processing") != (None,)
 
 
-def _remaining_s(give_up: float) -> float:
-    remaining_s = give_up - time.monotonic()
+def _remaining_s(give_up: float, clock: Callable[[], float]) -> float:
+    remaining_s = give_up - clock()
     if remaining_s <= 0:
         raise TimeoutError
     return remaining_s

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from pos_plugin.cli import audits, printers, programs, receipts, reports, running, setting_up
+from pos_plugin.cli import audits, cards, printers, programs, receipts, reports, running, setting_up
 
 app = typer.Typer(
     name="pos-plugin",
@@ -26,6 +26,7 @@ running.add_to(app)
 printers.add_to(app)
 receipts.add_to(app)
 reports.add_to(app)
+cards.add_to(app)
 audits.add_to(app)
 
 

@@ -229,6 +229,18 @@ class PrintServer(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
+    def take(self, document: bytes) -> int:
+        """Print-Job: the job's number."""
+        self.jobs.append(document)
+        return 7
+
+    def look_at(self, job: int) -> tuple[int, bool]:
+        """Get-Job-Attributes: its state, and whether it was ever begun."""
+        return self.job_states.pop(0) if len(self.job_states) > 1 else self.job_states[0], self.began
+
+    def cancel(self, job: int) -> None:
+        self.job_states = [7]
+
     @property
     def url(self) -> str:
         return f"ipp://127.0.0.1:{self.server_address[1]}{self.NAME}"
@@ -250,6 +262,7 @@ class PrintServer(ThreadingHTTPServer):
 class _IppHandler(BaseHTTPRequestHandler):
     server: PrintServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer in two pieces would wait 40 ms for its second
 
     def log_message(self, *_: object) -> None:
         pass
@@ -270,7 +283,7 @@ class _IppHandler(BaseHTTPRequestHandler):
         operation, attributes, document = _parsed(head_and_job)
         server.asked.append((operation, attributes))
         known = self.path in (server.NAME, "/")
-        answer = self._answer(operation, document) if known else _ipp(0x0406)
+        answer = self._answer(operation, attributes, document) if known else _ipp(0x0406)
         if server.raw_answer is not None:
             answer = server.raw_answer
         self.send_response(server.http_status)
@@ -279,8 +292,9 @@ class _IppHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    def _answer(self, operation: int, document: bytes) -> bytes:
+    def _answer(self, operation: int, attributes: dict[str, bytes], document: bytes) -> bytes:
         server = self.server
+        job = int.from_bytes(attributes.get("job-id", b""), "big")
         if operation == 0x000B:
             return _ipp(
                 0,
@@ -293,13 +307,12 @@ class _IppHandler(BaseHTTPRequestHandler):
         if operation == 0x0002:
             if server.job_status >= 0x100:
                 return _ipp(server.job_status, message=b"Not today.")
-            server.jobs.append(document)
-            return _ipp(0, (0x02, b""), (0x21, b"job-id", (7).to_bytes(4, "big")))
+            return _ipp(0, (0x02, b""), (0x21, b"job-id", server.take(document).to_bytes(4, "big")))
         if operation == 0x0009:
-            state = server.job_states.pop(0) if len(server.job_states) > 1 else server.job_states[0]
+            state, has_begun = server.look_at(job)
             began = (
                 (0x21, b"time-at-processing", (9).to_bytes(4, "big"))
-                if server.began
+                if has_begun
                 else (0x13, b"time-at-processing", b"")
             )
             return _ipp(
@@ -307,7 +320,7 @@ class _IppHandler(BaseHTTPRequestHandler):
                 (0x41, b"job-printer-state-message", b"The backend stopped."),
             )  # fmt: skip
         if operation == 0x0008:
-            server.job_states = [7]
+            server.cancel(job)
             return _ipp(0)
         if operation == 0x4002:
             return _ipp(

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hid_makers import MAKES
 
+from bench.drawn_codes import Damage, draw, jittered
 from drivers.scanners import Scanner, scanner_from_url
+from drivers.scanners.agreement import AWAY_S
+from drivers.scanners.camera import CameraScanner
 from drivers.scanners.hid_pos import HidPosScanner
 from drivers.scanners.identity import UsbIdentity
 from drivers.scanners.keyboard import KeyboardScanner
+from drivers.simulated.camera import SimulatedCamera
 from drivers.simulated.hid_scanner import SimulatedHidScanner
 from drivers.simulated.keyboard import SimulatedKeyboard
 from drivers.simulated.scanner import SimulatedScanner
@@ -25,6 +30,7 @@ class FarEnd:
     """One reader, plugged in from the start. `address` stays the same, however often it is unplugged."""
 
     address: str
+    simulated: Any
     claims = True  # a second program that opens it is refused as busy
     names_symbology = True  # a scan with the identifier `]E0` arrives as ean13
     in_pieces = True  # a scan takes time on its way: `begin` and `finish` do something
@@ -53,13 +59,13 @@ class FarEnd:
 
     def unplug(self) -> None:
         """Gone, and whoever has it open finds out."""
-        raise NotImplementedError
+        self.simulated.unplug()
 
     def plug(self) -> None:
-        raise NotImplementedError
+        self.simulated.plug()
 
     def close(self) -> None:
-        self.unplug()
+        self.simulated.close()
 
 
 class OfLines(FarEnd):
@@ -82,12 +88,6 @@ class OfLines(FarEnd):
 
     def noise(self, data: bytes) -> None:
         self.simulated.send(data)
-
-    def unplug(self) -> None:
-        self.simulated.unplug()
-
-    def plug(self) -> None:
-        self.simulated.plug()
 
 
 class OnSerialLine(OfLines):
@@ -113,7 +113,9 @@ class OfSsi(FarEnd):
         self.address = self.simulated.address
 
     def scan(self, label: str, aim: str = "") -> None:
-        self.simulated.wait_until_enabled(0.3)  # a host that has just opened it enables it in a moment
+        self.simulated.wait_until(
+            lambda: self.simulated.enabled, 0.5
+        )  # a host that has just opened it enables it in a moment
         self.simulated.scan(label, "ean13" if aim == "]E0" else "qr")
 
     def begin(self, label: str, aim: str = "") -> None:
@@ -124,15 +126,6 @@ class OfSsi(FarEnd):
 
     def noise(self, data: bytes) -> None:
         self.simulated.send(data)
-
-    def unplug(self) -> None:
-        self.simulated.unplug()
-
-    def plug(self) -> None:
-        self.simulated.plug()
-
-    def close(self) -> None:
-        self.simulated.close()
 
 
 class SsiOnSerialLine(OfSsi):
@@ -172,12 +165,6 @@ class OnHidPos(FarEnd):
         """USB checks each report's bytes itself; what may come is a report of another kind."""
         self.simulated.send(b"\x03" + data.ljust(63, b"\0"))
 
-    def unplug(self) -> None:
-        self.simulated.unplug()
-
-    def plug(self) -> None:
-        self.simulated.plug()
-
 
 class OfKeys(FarEnd):
     """A keyboard whose event devices are sockets."""
@@ -204,11 +191,32 @@ class OfKeys(FarEnd):
         self.simulated.rest()
         self.simulated.type("".join(chr(byte) if byte < 0x7F else "?" for byte in data))
 
-    def unplug(self) -> None:
-        self.simulated.unplug()
 
-    def plug(self) -> None:
-        self.simulated.plug()
+class BeforeCamera(FarEnd):
+    """A card is held before a camera for three frames, and taken away again for longer than a card rests between two scans."""
+
+    in_pieces = False
+    is_noisy = False
+
+    def __init__(self, folder: Path) -> None:
+        self.simulated = SimulatedCamera(folder)
+        self.address = "camera://046d:0825?serial=ABC123"
+
+    def scanner(self, clock: Clock) -> Scanner:
+        camera = self.simulated
+        return CameraScanner(
+            UsbIdentity(camera.vendor, camera.product, camera.serial) if sys.platform == "linux" else 0,
+            clock=lambda: camera.now(clock()),
+            name=self.address,
+            open_capture=camera.open_capture,
+            root=camera.root,
+        )
+
+    def scan(self, label: str, aim: str = "") -> None:
+        card = draw([("ean13", label)], Damage(module=2.0), 1, (480, 320))
+        self.simulated.show(*jittered(card, 3, 1))
+        self.simulated.show(self.simulated.table(), after_s=AWAY_S * 2)
+        self.simulated.show(self.simulated.table())
 
 
 FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {
@@ -216,6 +224,7 @@ FAR_ENDS: dict[str, Callable[[Path], FarEnd]] = {
     "listen": Calling,
     "ssi on tcp": SsiOnTcp,
     "keyboard": OfKeys,
+    "camera": BeforeCamera,
 }
 if sys.platform != "win32":  # which has no pseudo-terminals
     FAR_ENDS |= {"serial": OnSerialLine, "ssi": SsiOnSerialLine, "hid-pos": OnHidPos}

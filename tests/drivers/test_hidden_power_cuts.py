@@ -19,7 +19,7 @@ from drivers.escpos import PULSE, RESET, Profile, encode
 from drivers.printer import Outcome, Printer, Verdict
 from drivers.simulated.pieces import Feed as Blank
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.wires import WriteBroken
+from drivers.wires import WriteBroken, WriteStalled
 
 PROFILE = Profile("test", 42, {})
 LINES = (Text("The shop in the high street", bold=True), *(Text(f"Line {number}") for number in range(5)))
@@ -49,7 +49,9 @@ class HidingLine:
         self.cuts: dict[int, Callable[[], object]] = {}
         self.loses = 0  # of the bytes that are on a serial line while the printer is off
         self.when_run: Callable[[], object] = lambda: None
+        self.when_broken: Callable[[], object] = lambda: None
         self.breaks_at = -1
+        self.breaks_with: type[WriteBroken] | type[WriteStalled] = WriteBroken
         self._end: Any = None
 
     def clock(self) -> float:
@@ -80,7 +82,8 @@ class HidingLine:
         if self.breaks_at >= 0:
             at, self.breaks_at = self.breaks_at, -1
             self._end.write(data[:at])
-            raise WriteBroken("It is gone.", sent=at)
+            self.when_broken()
+            raise self.breaks_with("It takes no more.", sent=at)
         done = 0
         for at in sorted(self.cuts):
             self._end.write(data[done:at])
@@ -105,13 +108,13 @@ class HidingLine:
 class Counter:
     """A printer with its paper behind a line that hides power cuts, and the driver, one receipt further than new."""
 
-    def __init__(self, *, echoes: bool, connects_per_job: bool = False) -> None:
+    def __init__(self, *, echoes: bool, connects_per_job: bool = False, has_asb: bool = True) -> None:
         self.far = SimulatedPrinter(
             has_process_id=echoes, clock=lambda: self.line.now_s if self.line else 0.0, kept_receipts=5000
         )
         self.line = HidingLine(self.far, connects_per_job=connects_per_job)
         # A printer without process ids is never asked whether it has macros: its profile says so.
-        profile = msgspec.structs.replace(PROFILE, has_macros=None if echoes else True)
+        profile = msgspec.structs.replace(PROFILE, has_asb=has_asb, has_macros=None if echoes else True)
         self.printer = Printer(
             self.line, profile, self.line.clock, reply_timeout_s=0.8, settle_s=0.02, poll_s=0.3, first_process_id=0
         )
@@ -281,8 +284,10 @@ def test_the_power_goes_while_the_printer_has_no_paper(counter: Counter) -> None
             counter.begin()
 
 
-def test_the_power_goes_without_paper_and_the_rest_comes_behind_the_new_roll(counter: Counter) -> None:
-    """The line keeps the end of the receipt, the id and the answer, until the printer takes them."""
+@pytest.mark.parametrize("has_asb", [True, False])
+def test_the_power_goes_without_paper_and_the_rest_comes_behind_the_new_roll(has_asb: bool) -> None:
+    """The line keeps the end of the receipt and the id behind it until the printer takes them."""
+    counter = Counter(echoes=True, has_asb=has_asb)
     counter.far.paper_out(after_lines=3)
     verdict = counter.print(RECEIPT)
     assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "paper_out")
@@ -293,6 +298,33 @@ def test_the_power_goes_without_paper_and_the_rest_comes_behind_the_new_roll(cou
     assert counter.look() == []
     assert counter.printed() != WHOLE
     see_to_the_next(counter)
+    assert counter.printer.proven() == []  # nor by what the printer remembers of the next one
+    counter.close()
+
+
+def test_a_connection_that_breaks_before_the_printer_is_asked_what_it_remembers_proves_nothing(
+    counter: Counter,
+) -> None:
+    def break_off() -> None:
+        raise WriteBroken("It is gone.", sent=0)
+
+    counter.far.slow_down(bytes_per_s=1000)
+    counter.line.cuts = {len(sent_as_receipt(counter)) // 2: counter.blink}
+    counter.line.when_run = break_off
+    verdict = counter.print(RECEIPT)
+    assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "absent")
+    see_to_the_next(counter)
+
+
+def test_a_line_that_brings_every_answer_twice_proves_no_more(counter: Counter) -> None:
+    size = len(sent_as_receipt(counter))
+    counter.far.duplicate_replies()
+    for at in range(0, size, 9):
+        counter.far.slow_down(bytes_per_s=1000)
+        counter.line.cuts = {at: counter.blink}
+        assert_true(counter.print(RECEIPT), counter)
+        see_to_the_next(counter)
+        counter.begin()
 
 
 def test_a_receipt_that_goes_on_with_a_new_roll_is_proven_by_itself(counter: Counter) -> None:
@@ -371,6 +403,21 @@ def test_a_definition_that_is_cut_off_does_not_swallow_the_next_receipt(counter:
         counter.begin()
 
 
+def test_a_definition_that_stops_half_way_because_the_paper_ends_is_made_good() -> None:
+    counter = Counter(echoes=True)
+    definition = re.match(MACRO, sent_as_receipt(counter), re.DOTALL)
+    assert definition
+    for at in range(len(definition[0]) + 1):
+        counter.line.breaks_with, counter.line.breaks_at = WriteStalled, at
+        counter.line.when_broken = counter.far.paper_out
+        verdict = counter.print(RECEIPT)
+        assert (verdict.outcome, verdict.code) == (Outcome.NOT_PRINTED, "paper_out")
+        counter.far.load_paper()
+        counter.printer.hear()
+        assert sent_as_receipt(counter)
+    counter.close()
+
+
 def test_another_tills_open_definition_costs_nothing(counter: Counter) -> None:
     """It went away in the middle of its own; our first bytes on a new connection end that."""
     counter.printer.close()
@@ -380,9 +427,12 @@ def test_another_tills_open_definition_costs_nothing(counter: Counter) -> None:
     assert counter.print(NEXT) == Verdict(Outcome.PRINTED)
 
 
-def test_a_receipt_costs_a_handful_of_bytes_more(echoes: bool) -> None:
+def test_a_receipt_costs_a_handful_of_bytes_and_one_question_more(echoes: bool) -> None:
     counter = Counter(echoes=echoes)
-    sent = sent_as_receipt(counter)
+    assert counter.print(RECEIPT) == Verdict(Outcome.PRINTED)
+    sent = next(data for data in counter.line.sent if TAIL in data)
+    if echoes:
+        assert counter.line.sent == [sent, b"\x1d^\x01\x00\x00"], "nothing before the first byte"
     asked = b"\x1d(H\x06\x0000...." if echoes else b"\x1dr\x01"
     definition = re.match(MACRO, sent, re.DOTALL)
     assert definition

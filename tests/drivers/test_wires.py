@@ -531,6 +531,31 @@ def test_a_full_disk_is_a_write_that_broke_and_the_bytes_that_went_are_known() -
     wire.close()
 
 
+def test_a_device_that_was_pulled_out_is_absent_and_no_file_takes_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "lp0"
+    ours, theirs = os.openpty()
+    path.symlink_to(os.ttyname(theirs))
+    wire = FileWire(str(path))
+    wire.open()
+    wire.close()
+    path.unlink()
+    with pytest.raises(DeviceAbsent, match="There is no"):
+        wire.open()
+    assert not path.exists()
+    for end in (ours, theirs):
+        os.close(end)
+
+
+def test_a_device_that_was_never_there_is_absent_and_not_made() -> None:
+    path = Path("/dev/there-is-no-such-printer")
+    try:
+        with pytest.raises(DeviceAbsent, match="There is no"):
+            FileWire(str(path)).open()
+        assert not path.exists()
+    finally:
+        path.unlink(missing_ok=True)
+
+
 REFUSED_FILES = [
     ("no-such-folder/receipts.bin", DeviceAbsent, "folder"),
     (".", DeviceError, "name of a file"),

@@ -51,6 +51,14 @@ def test_a_label_is_a_member_a_strange_card_a_damaged_one_or_an_item(till, label
     assert till.checkout.identify(label).kind == kind
 
 
+def test_a_members_number_in_a_code_that_its_cards_do_not_have_is_no_member(till) -> None:
+    till.member()
+    card = "2900000000018"
+    assert till.checkout.identify(card, symbology="ean13").kind == "member"
+    assert till.checkout.identify(card).kind == "member"  # a reader that does not say
+    assert till.checkout.identify(card, symbology="gs1-128").kind == "item"
+
+
 def test_a_card_is_shown_by_its_last_four_digits_only(till) -> None:
     till.member()
     known, strange = till.checkout.identify("2900000000018"), till.checkout.identify("2900000000025")

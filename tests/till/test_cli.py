@@ -39,6 +39,7 @@ COMMANDS = [
     "program presets",
     "program simulate",
     "api-key",
+    "cards",
 ]
 REPORTS = ["status", "members", "verify", "doctor", "program presets"]
 HEADER = "till,sale_ref,sold_at,member,sku,category,quantity,amount"

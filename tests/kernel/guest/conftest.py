@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gadgets import SLOTS, SOON_S, PluggedPrinter, load
+from qemu import Qemu
 
 from drivers.escpos import profile
 from drivers.printer import Printer
@@ -51,6 +52,14 @@ def kernel_has_nothing_to_complain_of(kernel_log: int) -> Iterator[None]:
         except BrokenPipeError:  # so much that the first of it is lost
             continue
     assert not [line for line in said if COMPLAINT.search(line)], "\n".join(said)
+
+
+@pytest.fixture(scope="session")
+def qemu() -> Iterator[Qemu]:
+    load("xhci_pci")
+    qemu = Qemu()
+    yield qemu
+    qemu.close()
 
 
 @pytest.fixture

@@ -127,11 +127,11 @@ class Gadget:
 class PrinterGadget(Gadget):
     """A printer of the USB printer class, two-way. Its own end is `device`, to be read by whoever is the printer."""
 
-    def __init__(self, slot: int = 0, serial: str = "SN0001") -> None:
-        # The kernel cuts two characters off the id.
+    def __init__(self, slot: int = 0, serial: str = "SN0001", *, answers: int = 1) -> None:
+        # With more `answers` than that not yet read the next is lost. The kernel cuts two characters off the id.
         ident = f"MFG:EPSON;CMD:ESC/POS;MDL:TM-T20;CLS:PRINTER;SN:{serial};  "
         before = set(Path("/dev").glob("g_printer*"))
-        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": "1"})
+        super().__init__(f"printer.usb{slot}", slot, serial, settings={"pnp_string": ident, "q_len": str(answers)})
         wait_for(lambda: set(Path("/dev").glob("g_printer*")) - before, "the device end of the printer")
         self.device = str((set(Path("/dev").glob("g_printer*")) - before).pop())
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from gadgets import SOON_S, DeviceEnd, SerialPrinter, load, receipt, wait_for
+from qemu import Qemu
 from serial.tools import list_ports
 
 from drivers.errors import DeviceAbsent
@@ -23,40 +20,9 @@ FTDI = 0x0403
 PORT = "/dev/ttyUSB0"
 
 
-class Qemu:
-    """The machine around this one, asked through a serial port (QMP)."""
-
-    def __init__(self) -> None:
-        self._port = os.open("/dev/ttyS2", os.O_RDWR | os.O_NOCTTY)
-        tty.setraw(self._port)
-        self._said = os.fdopen(self._port, "rb", buffering=0, closefd=False)
-        self.do("qmp_capabilities")
-
-    def do(self, command: str, **arguments: Any) -> None:
-        if refusal := self.ask(command, **arguments):
-            pytest.fail(f"{command}: {refusal}")
-
-    def ask(self, command: str, **arguments: Any) -> str:
-        """Why it does not do it; '' when it does."""
-        os.write(self._port, json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
-        while True:
-            line = self._said.readline()
-            if b'"error"' in line:
-                return line.decode()
-            if b'"return"' in line:
-                return ""  # what came before is its greeting, of which a part may be lost, and its news
-
-    def close(self) -> None:
-        os.close(self._port)
-
-
-@pytest.fixture(scope="module")
-def qemu() -> Iterator[Qemu]:
-    load("xhci_pci")
+@pytest.fixture(scope="module", autouse=True)
+def driver() -> None:
     load("ftdi_sio")
-    qemu = Qemu()
-    yield qemu
-    qemu.close()
 
 
 class LineEnd:

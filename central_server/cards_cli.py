@@ -1,0 +1,70 @@
+"""The command `pos-central cards`: a batch of member cards to print."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from central_server.cli_basics import AsJson, Folder, opened, print_json, stop
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(cards)
+
+
+def cards(
+    folder: Folder,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="So many cards; a sheet has ten.")] = 10,
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Sheets of A4 as a PDF.")] = None,
+    png: Annotated[Path | None, typer.Option(metavar="DIR", help="The sheets as pictures, in this folder.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="The numbers alone.")] = None,
+    form: Annotated[
+        Literal["", "ean13", "number"],
+        typer.Option(help="In-store EAN-13, or a plain number; without it EAN-13 where the programme has them."),
+    ] = "",
+    name: Annotated[str | None, typer.Option(help="What stands on them, if not the programme's title.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draws new card numbers that no member has, and cards with them to print."""
+    from sqlalchemy import select
+
+    from central_server import schema
+    from central_server.cards import why_blocked
+    from loyalty.card_batch import draw_numbers, form_of, problem_with, write_batch
+    from loyalty.words import in_language
+
+    def is_known(connection: Connection, number: str) -> bool:
+        """A member's, or one that was blocked or replaced."""
+        found = connection.scalar(select(schema.card.c.card).where(schema.card.c.card == number))
+        return found is not None or bool(why_blocked(office, connection, number))
+
+    with opened(folder) as office:
+        with office.database.reading() as connection:
+            program = office.program(connection)
+            assert program is not None, "init puts a programme in force"
+            on_card = name if name is not None else in_language(program.title, "en") if program.title else program.name
+            if problem := problem_with(on_card, (pdf, png, csv)):
+                stop(problem, status=2)
+            rules = program.cards.rules
+            try:
+                numbers = draw_numbers(
+                    rules,
+                    form_of(rules, form),
+                    count,
+                    lambda digits: f"{secrets.randbelow(10**digits):0{digits}}",
+                    lambda number: is_known(connection, number),
+                )
+            except ValueError as problem:
+                stop(str(problem), status=2)
+        files = write_batch(numbers, on_card, pdf=pdf, png=png, csv=csv)
+    if as_json:
+        print_json({"cards": count, "files": [str(file) for file in files]})
+        return
+    print(f"{count:,} cards: {', '.join(map(str, files))}")
+    print("They are nobody's until a member joins with one. Keep them like money: with a card points can be spent.")
