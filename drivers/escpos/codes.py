@@ -140,7 +140,7 @@ def _bars(block: Barcode) -> str:
 
     data = block.data
     drawn = {
-        "code128": lambda: Code128(data),
+        "code128": lambda: Code128(data),  # type: ignore[no-untyped-call]
         "code39": lambda: codex.Code39(data, add_checksum=False),
         "itf": lambda: itf.ITF(data, narrow=1, wide=3),
         "upca": lambda: upc.UPCA(data),
