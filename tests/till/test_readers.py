@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import DeviceError
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.store import Store
