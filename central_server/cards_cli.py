@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from central_server.cli_basics import AsJson, Folder, opened, print_json, stop
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,8 +35,14 @@ def cards(
     from sqlalchemy import select
 
     from central_server import schema
+    from central_server.cards import why_blocked
     from loyalty.card_batch import draw_numbers, form_of, problem_with, write_batch
     from loyalty.words import in_language
+
+    def is_known(connection: Connection, number: str) -> bool:
+        """A member's, or one that was blocked or replaced."""
+        found = connection.scalar(select(schema.card.c.card).where(schema.card.c.card == number))
+        return found is not None or bool(why_blocked(office, connection, number))
 
     with opened(folder) as office:
         with office.database.reading() as connection:
@@ -42,14 +51,14 @@ def cards(
             on_card = name if name is not None else in_language(program.title, "en") if program.title else program.name
             if problem := problem_with(on_card, (pdf, png, csv)):
                 stop(problem, status=2)
-            table, rules = schema.card.c, program.cards.rules
+            rules = program.cards.rules
             try:
                 numbers = draw_numbers(
                     rules,
                     form_of(rules, form),
                     count,
                     lambda digits: f"{secrets.randbelow(10**digits):0{digits}}",
-                    lambda number: connection.scalar(select(table.card).where(table.card == number)) is not None,
+                    lambda number: is_known(connection, number),
                 )
             except ValueError as problem:
                 stop(str(problem), status=2)

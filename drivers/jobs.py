@@ -196,7 +196,10 @@ class Jobs:
 
     def _confirmation(self, job: Job, deadline: float) -> Verdict:
         if not self._talk.answers:
-            self._talk.owed_bytes = 0  # it was taken whole, and more will never be known
+            # It was taken whole, and more will never be known: whoever hands it on may still leave out its end.
+            hands_on = not self._talk.wire.answers
+            self._talk.owed_bytes = len(job.data) - job.lead if hands_on else 0
+            self._talk.owes_header = self._talk.is_fresh = hands_on
             told = self._talk.wire.trouble(self._talk.remaining_s(deadline))
             return unknown("silent", told or "This printer cannot say whether it has printed.")
         if job.is_answered:

@@ -2,8 +2,9 @@
 
 The verdict is never a guess. Before the first byte the printer is asked, and a printer that cannot print, or does not
 answer, gets nothing: not printed. After it, only the printer's own word counts: the echo of a process id (GS ( H fn 48),
-or, on printers without, an answer from behind the job (GS r) and then a clean status. All else is unknown. That the
-bytes were accepted says nothing. Nothing is ever sent twice; printing again is the decision of a person.
+or, on printers without, an answer from behind the job (GS r) and then a clean status; and, where it has macros, that it has
+had power all the time (`keepsake`). All else is unknown. That the bytes were accepted says nothing. Nothing is ever sent
+twice; printing again is the decision of a person.
 
 An unknown job may still come out: a printer without paper keeps what it has not printed, and goes on with a new roll. Its
 late echo proves that job (`proven`). A person may also tell it to go on, or to drop the rest.

@@ -187,7 +187,7 @@ def _elements(label: str) -> ItemReading | None:
         if _ALL_WRITTEN_OUT.fullmatch(label):
             message = GS1Message.parse_hri(label, config=config)
         else:
-            message = GS1Message.parse(label.lstrip(GS), config=config)
+            message = GS1Message.parse(label, config=config)
     except (ParseError, ValueError):
         return None
     return _said("gs1", message.element_strings) if message.element_strings else None

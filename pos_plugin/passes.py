@@ -8,6 +8,7 @@ from datetime import datetime
 from ledger.passes import begins_s, is_current, is_right, read_pass
 from loyalty.card import MemberCard, masked, member_card
 from offline_store import codes, members
+from offline_store.errors import StoreError
 from offline_store.moment import moment
 from offline_store.store import Store
 from pos_plugin.member_codes import OTHERWISE, Accepted, Declined, blocked
@@ -58,6 +59,8 @@ def read(
     if not is_right(key, shown) or not is_current(key, shown, now_s):
         return Declined("refused code", LATE)
     begins = begins_s(key, shown)
-    if not store.write(lambda db: codes.use_pass(db, shown.card, begins)):
-        return Declined("refused code", USED)
-    return Accepted(member, shown.card)
+    try:
+        is_new = store.write(lambda db: codes.use_pass(db, shown.card, begins))
+    except StoreError:  # a code that cannot be remembered as used redeems nothing
+        return Accepted(member, shown.card, can_redeem=False)
+    return Accepted(member, shown.card) if is_new else Declined("refused code", USED)

@@ -42,7 +42,7 @@ from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
 from pos_plugin import sample_sheet
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import FILE, Config, ConfigError, printer_profile, read_config, read_layout
+from pos_plugin.config import Config, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
@@ -161,7 +161,7 @@ class Terminal:
         config = read_config(folder)
         store = Store.open(folder)
         try:
-            _require_beside_cards(store, config)
+            _see_beside_cards(store, config)
             terminal = cls(store, config)
             if start:
                 terminal.start()
@@ -639,11 +639,11 @@ class Terminal:
             self.store.checkpoint()
 
 
-def _require_beside_cards(store: Store, config: Config) -> None:
-    """Raises ConfigError where a label of the shop's scales would be taken for a member's card."""
+def _see_beside_cards(store: Store, config: Config) -> None:
+    """Says where a label of the shop's scales would be taken for a card. Head office may change its cards: the till sells on."""
     if not config.items.patterns:
         return
     with store.read() as db:
         rules = settings.program_in_force(db, datetime.now(UTC)).cards.rules
-    if problems := beside_cards(config.items.scale_patterns, rules):
-        raise ConfigError(str(store.folder / FILE), problems)
+    for problem in beside_cards(config.items.scale_patterns, rules):
+        log.warning("%s", problem)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ledger.tokens import TokenFlaw, is_like_a_token, read_token
 from offline_store import codes, members, settings
+from offline_store.errors import StoreError
 from offline_store.moment import moment
 from offline_store.store import Store
 from pos_plugin.member_codes import OTHERWISE, Accepted, Declined
@@ -30,7 +31,10 @@ def read(
         known = "" if isinstance(token, TokenFlaw) else members.known_as(db, token.member)
     if isinstance(token, TokenFlaw):
         return Declined("damaged card" if token.flaw == "damaged" else "refused code", _why(token))
-    member = known or look_up_member(token.member) or store.write(lambda db: members.meet(db, token.member))
+    try:
+        member = known or look_up_member(token.member) or store.write(lambda db: members.meet(db, token.member))
+    except StoreError as error:
+        return Declined("refused code", f"{error} {OTHERWISE}")
     return Accepted(member, token.serial)
 
 

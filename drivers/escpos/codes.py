@@ -131,9 +131,16 @@ def _drawn_bar_code(block: Barcode, module_dots: int) -> bytes:
 def _bars(block: Barcode) -> str:
     from barcode import codex, ean, itf, upc
 
+    class Code128(codex.Code128):  # type: ignore[misc]
+        """The library takes a first pair of digits 99 for a switch to pairs of digits, and leaves it out of the code."""
+
+        def _try_to_optimize(self, encoded: list[int]) -> list[int]:
+            better: list[int] = encoded if encoded[1] == 99 else super()._try_to_optimize(encoded)
+            return better
+
     data = block.data
     drawn = {
-        "code128": lambda: codex.Code128(data),
+        "code128": lambda: Code128(data),  # type: ignore[no-untyped-call]
         "code39": lambda: codex.Code39(data, add_checksum=False),
         "itf": lambda: itf.ITF(data, narrow=1, wide=3),
         "upca": lambda: upc.UPCA(data),

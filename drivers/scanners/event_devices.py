@@ -63,7 +63,7 @@ class EventDevice(Protocol):
     def ungrab(self) -> None: ...
     def has_keys_down(self) -> bool: ...
     def has_caps_lock_lit(self) -> bool: ...
-    def light_caps_lock(self, on: bool) -> None: ...
+    def put_caps_lock_out(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -141,8 +141,8 @@ class LinuxEventDevice:
         lit: bytes = self._ask(_EVIOCGLED_8, bytes(8))
         return bool(lit[0] >> LED_CAPS_LOCK & 1)
 
-    def light_caps_lock(self, on: bool) -> None:
-        os.write(self._fd, INPUT_EVENT.pack(0, 0, EV_LED, LED_CAPS_LOCK, on) + INPUT_EVENT.pack(0, 0, 0, 0, 0))
+    def put_caps_lock_out(self) -> None:
+        os.write(self._fd, INPUT_EVENT.pack(0, 0, EV_LED, LED_CAPS_LOCK, 0) + INPUT_EVENT.pack(0, 0, 0, 0, 0))
 
     def close(self) -> None:
         os.close(self._fd)

@@ -115,7 +115,9 @@ class HidPosScanner:
             try:
                 self._take(one)
                 return
-            except (DeviceAbsent, DeviceBusy) as error:
+            except DeviceDenied:
+                raise
+            except DeviceError as error:  # one device may have several interfaces, and one of them the codes
                 refusal = refusal or error
         if refusal is not None:
             raise refusal

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, quote
 
 import msgspec
 
@@ -22,7 +22,7 @@ class UsbIdentity(msgspec.Struct, frozen=True):
     port: str = ""
 
     def __str__(self) -> str:
-        options = [f"{key}={value}" for key, value in (("serial", self.serial), ("port", self.port)) if value]
+        options = [f"{key}={quote(value)}" for key, value in (("serial", self.serial), ("port", self.port)) if value]
         return f"{self.vendor:04x}:{self.product:04x}" + ("?" + "&".join(options) if options else "")
 
 

@@ -82,7 +82,6 @@ class KeyboardScanner:
         if self._open:
             return
         there = candidates(self._identity, self._attached())
-        self._typed_by_hand &= {one.plugged for one in there}
         if not there:
             hint = "Plug it in, and see that it is set to keyboard (HID) and not to serial; it is taken up by itself."
             raise DeviceAbsent(f"There is no scanner {self._identity} that types.", hint=hint)
@@ -205,7 +204,6 @@ class _Claimed:
         self.device = device
         self.keystrokes = keystrokes
         self._is_grabbed = False
-        self._had_caps_lock = False
 
     def claim(self) -> None:
         """Raises OSError, or _KeyIsDown: who saw a key go down would never see it come up, and would repeat it for ever."""
@@ -215,8 +213,7 @@ class _Claimed:
         self._see_that_no_key_is_down()  # one may have gone down just before
         with contextlib.suppress(OSError):  # readers that heed the light type the other case while it is lit
             if self.device.has_caps_lock_lit():
-                self.device.light_caps_lock(False)
-                self._had_caps_lock = True
+                self.device.put_caps_lock_out()  # the kernel lights it again for whoever has it next
         with contextlib.suppress(BlockingIOError):
             for _ in range(_READS):
                 self.device.read()  # of before
@@ -236,10 +233,7 @@ class _Claimed:
 
     def let_go(self) -> None:
         with contextlib.suppress(OSError):  # an unplugged device may refuse even this
-            if self._had_caps_lock:
-                self.device.light_caps_lock(True)
-        with contextlib.suppress(OSError):
-            if self._is_grabbed:
+            if self._is_grabbed:  # closing alone would not do where a child process has the file too
                 self.device.ungrab()
         with contextlib.suppress(OSError):
             self.device.close()

@@ -2,7 +2,7 @@
 
 A code counts only whole: a silence or a suffix came before its first key, nothing of it was lost, every key of it is known,
 and it ended with its suffix (or with silence, where a reader sends none). All else is dropped and counted, up to the next
-suffix or silence, because a number that lacks a digit may be another's.
+suffix or a long silence, because a number that lacks a digit may be another's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _ON_EVERY_LAYOUT = {ENTER: "\r", KEYPAD_ENTER: "\r", TAB: "\t", SPACE: " "} | KE
 _WRITES_NOTHING = {69, 70, 87, 88, *range(59, 69), *range(183, 195)}  # NumLock, ScrollLock, F1 to F24
 _FIRST_BUTTON = 0x100  # from here on mouse buttons, triggers and the like
 _CTRL_BY_PLACE = {26: "\x1b", 27: "\x1d", 43: "\x1c"}  # [ ] \ of a US keyboard: Windows has them there on every layout
+
+_LONG_SILENCE = 4  # pauses. After one alone, what comes may be the rest of the code that it broke off
 
 # A reader's events follow each other evenly, 5 to 100 ms apart, or as slowly as it was told to type. A person's do not.
 _SLOW_S = 0.12
@@ -119,12 +121,15 @@ class Keystrokes:
 
     def expire(self, now: float) -> list[str]:
         """What silence until `now` ends: a code where readers send no suffix, else one that broke off."""
-        if now - self._heard_at < self._pause_s:
+        silence_s = now - self._heard_at
+        if silence_s < self._pause_s:
             return []
         if self._digits or self._mark or (self._suffix and self._text):
             self._lose()
         self._digits = None  # the rest of them would be another character
         self._has_caps = False  # a reader that sends it sends it twice
+        if self._is_lost and silence_s < _LONG_SILENCE * self._pause_s:
+            return []
         return self._ended()
 
     # Keys.

@@ -35,7 +35,7 @@ _CHAIN_S = ANSWER_S * (RESENDS + 1) + 0.5
 """A packet that is the one before once more, sent again, comes within this time, or is another scan."""
 
 _MAX_LABEL_BYTES = 8192
-_PARTING_SLICES = 4
+_PARTING_SLICES = 10
 
 TWO_SHORT_HIGH, TWO_LONG_LOW = 0x01, 0x10  # BEEP's codes (MK1000 reference guide, table 5-8)
 
@@ -137,11 +137,14 @@ class SsiScanner:
         """Disables scanning, so that a code is refused aloud while nobody listens, and lets the line go."""
         if not self._line.is_open:
             return
+        to_come = 1 + bool(self._commands)  # acknowledgements, that of the command on its way first
         self._forget()
         self._line.send(built(SCAN_DISABLE))
         try:
             for _ in range(_PARTING_SLICES):
-                if any(packet.opcode == ACK for packet in self._cutter.feed(self._line.receive(), self._clock())):
+                packets = self._cutter.feed(self._line.receive(), self._clock())
+                to_come -= sum(packet.opcode == ACK for packet in packets)
+                if to_come <= 0:
                     break
         except DeviceError:
             pass

@@ -19,7 +19,7 @@ from drivers.scanners.event_devices import INPUT_EVENT, AttachedKeyboard
 from drivers.scanners.layouts import LAYOUTS, Layout
 
 _PLUGGED = itertools.count(1)
-_REST_S = 2.0  # before each code; longer than any pause that a driver may be set to
+_REST_S = 3.0  # before each code; longer than any silence that a driver waits for
 
 Stroke = tuple[tuple[int, ...], int]
 """The modifiers that are held, and the key."""
@@ -203,8 +203,8 @@ class _OpenDevice:
     def has_caps_lock_lit(self) -> bool:
         return self._keyboard.caps_lock_is_lit
 
-    def light_caps_lock(self, on: bool) -> None:
-        self._keyboard.caps_lock_is_lit = on
+    def put_caps_lock_out(self) -> None:
+        self._keyboard.caps_lock_is_lit = False
 
     def close(self) -> None:
         self._keyboard.forget(self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -47,6 +48,7 @@ class SimulatedSsiReader:
         self._to_send: list[tuple[bytes, int]] = []
         """What is left of the message on its way: data and status; the first waits to be acknowledged."""
         self._tries = 0
+        self.sent = 0  # packets with decoded data
         self._is_amid = False  # a packet: no other comes in between
         self.plug()
         self._thread = threading.Thread(target=self._serve, name="simulated SSI reader", daemon=True)
@@ -95,18 +97,17 @@ class SimulatedSsiReader:
         with self._changed:
             self._send_again()
 
-    def wait_until_taken(self, timeout_s: float = 5.0) -> bool:
+    def wait_until(self, claim: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+        """Whether it comes true: something that the host's words bring about."""
+        with self._changed:
+            return self._changed.wait_for(claim, timeout_s)
+
+    def wait_until_taken(self) -> bool:
         """Whether the host has acknowledged everything."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._to_send, timeout_s)
+        return self.wait_until(lambda: not self._to_send)
 
-    def wait_until_enabled(self, timeout_s: float = 5.0) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self.enabled, timeout_s)
-
-    def wait_until_told(self, opcode: int, timeout_s: float = 5.0) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: any(heard[0] == opcode for heard in self.heard), timeout_s)
+    def wait_until_told(self, opcode: int) -> bool:
+        return self.wait_until(lambda: any(heard[0] == opcode for heard in self.heard))
 
     def unplug(self) -> None:
         with self._changed:
@@ -154,6 +155,7 @@ class SimulatedSsiReader:
             self.damage -= 1
             message = message[:6] + bytes([message[6] ^ 0x04]) + message[7:]
         self._wire.send(message)
+        self.sent += 1
 
     def _send_again(self) -> None:
         if self._to_send and self._tries < 3:

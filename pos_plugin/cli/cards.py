@@ -31,7 +31,7 @@ def cards(
 ) -> None:
     """Draw new card numbers, and print cards with them. For a shop alone; where there is a head office, draw them there."""
     from loyalty.card_batch import draw_numbers, form_of, problem_with, write_batch
-    from offline_store import members, settings
+    from offline_store import codes, members, settings
     from offline_store.store import Store
     from pos_plugin.config import read_config
 
@@ -47,7 +47,7 @@ def cards(
                 form_of(rules, form),
                 count,
                 lambda digits: f"{secrets.randbelow(10**digits):0{digits}}",
-                lambda number: members.member_of_card(db, number) is not None,
+                lambda number: members.member_of_card(db, number) is not None or any(codes.why_blocked(db, number)),
             )
         except ValueError as problem:
             raise typer.BadParameter(str(problem)) from None

@@ -2,8 +2,9 @@
 
     machine       packages, versions, disk
     till          folder, key, settings, programme, journal, receipts
-    devices       printer, scanner, customer's display
+    devices       printer, customer's display
     candidates    printers that could be set up, and fonts for what they print
+    scanners      scanners, and those that could be set up
     head_office   its address, enrolment, clocks
 
 Each check is a function of the till that answers findings in plain words; one that fails is a finding, too, and stops no
@@ -18,7 +19,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pos_plugin.doctor import candidates, devices, head_office, machine, till
+from pos_plugin.doctor import candidates, devices, head_office, machine, scanners, till
 from pos_plugin.doctor.finding import Clock, Finding, Till
 
 CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
@@ -33,7 +34,8 @@ CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
     ("Found", candidates.candidates),
     ("Fonts", candidates.fonts),
     ("Display", devices.display),
-    ("Scanner", devices.scanners),
+    ("Scanner", scanners.scanners),
+    ("Found", scanners.candidates),
     ("Head office", head_office.head_office),
 ]
 

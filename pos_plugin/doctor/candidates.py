@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 def candidates(till: Till) -> Iterator[Finding]:
     """Every printer that can be found, with the line to write into till.toml; none where the printer set up is well."""
     from drivers.finding import found_printers
+    from drivers.scanners.finding import found_scanners
 
     if till.config is None or till.is_running or till.printer_is_well:
         return
     others = [till.config.display.address, *(one.address for one in till.config.scanner)]
-    taken = {port_of(address) for address in others} - {""}
+    taken = {port_of(address) for address in others} | {one.path for one in found_scanners() if one.is_sure}
     found = [one for one in found_printers() if port_of(one.address) not in taken]
     for one in found:
         yield Finding("Found", True, told(one), what_to_do(one, till.config.printer.profile))

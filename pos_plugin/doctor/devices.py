@@ -1,4 +1,4 @@
-"""The printer, the scanner and the customer's display: are they there, may this user open them, what do they say."""
+"""The printer and the customer's display: are they there, may this user open them, what do they say."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def printer(till: Till) -> Iterator[Finding]:
         with closing(Printer(wire, made)) as opened:
             status = opened.status(WAIT_S)
     except DeviceError as error:
-        yield Finding("Printer", False, str(error), _with_ports(error, set_up.address))
+        yield Finding("Printer", False, str(error), with_ports(error, set_up.address))
         return
     is_well = not status.trouble and status.online is not None
     till.printer_is_well = is_well
@@ -81,32 +81,12 @@ def _at_another_speed(address: str) -> str:
     )
 
 
-def scanners(till: Till) -> Iterator[Finding]:
-    from drivers.errors import DeviceError
-    from drivers.scanners import scanner_from_url
-
-    if till.config is None or till.is_running:
-        return
-    set_up = [one for one in till.config.scanner if one.address]
-    if not set_up:
-        yield Finding("Scanner", True, "none is set up (address under [[scanner]] in till.toml)")
-    for one in set_up:
-        try:
-            with closing(scanner_from_url(one.address)) as opened:
-                opened.open()
-        except DeviceError as error:
-            yield Finding("Scanner", False, str(error), _with_ports(error, one.address))
-        else:
-            told = f"{one.name or one.address} is there and opens; scan a card on the till's page to see that it reads"
-            yield Finding("Scanner", True, told)
-
-
-def _with_ports(error: Any, port: str) -> str:
+def with_ports(error: Any, port: str) -> str:
     """What to do about a device, with the command to type, or with the ports that this machine has."""
     from drivers.errors import DeviceAbsent, DeviceDenied
 
     path = port_of(port)
-    if isinstance(error, DeviceDenied) and sys.platform == "linux" and "://" not in path:
+    if isinstance(error, DeviceDenied) and sys.platform == "linux" and path.startswith("/dev/"):
         return permission(path)
     if isinstance(error, DeviceAbsent) and "://" not in path and not port.startswith("lp://"):
         ports = _serial_ports()
@@ -164,7 +144,7 @@ def display(till: Till) -> Iterator[Finding]:
         with closing(glass):
             glass.show("1234567890" * 4, "pos-plugin doctor")
     except DeviceError as error:
-        yield Finding("Display", False, str(error), _with_ports(error, set_up.address))
+        yield Finding("Display", False, str(error), with_ports(error, set_up.address))
         return
     told = f"it took two lines of {set_up.columns} columns; a display answers nothing"
     do = 'See that it shows 1234567890... and "pos-plugin doctor"; if it shows signs instead, set another dialect or speed.'

@@ -37,3 +37,4 @@ class Till:
     config: Config | None = None
     is_running: bool = False
     printer_is_well: bool = False
+    scanners_are_well: bool = True

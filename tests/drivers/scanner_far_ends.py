@@ -113,7 +113,9 @@ class OfSsi(FarEnd):
         self.address = self.simulated.address
 
     def scan(self, label: str, aim: str = "") -> None:
-        self.simulated.wait_until_enabled(0.3)  # a host that has just opened it enables it in a moment
+        self.simulated.wait_until(
+            lambda: self.simulated.enabled, 0.5
+        )  # a host that has just opened it enables it in a moment
         self.simulated.scan(label, "ean13" if aim == "]E0" else "qr")
 
     def begin(self, label: str, aim: str = "") -> None:

@@ -60,6 +60,7 @@ def _items(data: bytes) -> Parser:
 CODES = [
     Barcode("T1-{42}"),
     Barcode("SALE 17/4711"),
+    Barcode("9912345678"),  # the value of the pair 99 is also that of a switch
     Barcode("4006381333931", "ean13"),
     Barcode("96385074", "ean8"),
     Barcode("036000291452", "upca"),

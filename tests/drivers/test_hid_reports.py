@@ -136,6 +136,10 @@ def codes(joined: Joiner, reports: list[bytes], now: float = 0.0) -> list[bytes]
         (application(bytes_of(AIM_1, 1), bytes_of(DECODED, 7), bytes_of(AIM_2, 2)), Layout(0, 1, 7)),
         # In an application of another kind of device they are another's: a keyboard in the same descriptor.
         (KEYBOARD + application((ID, 2), bytes_of(DECODED, 7)), Layout(2, 1, 7)),
+        (
+            application((ID, 5), bytes_of(DECODED, 9), usage=1) + application((ID, 2), bytes_of(DECODED, 7)),
+            Layout(2, 1, 7),
+        ),
         # The same usages in a feature report are settings.
         (
             application((SIZE, 8), (COUNT, 5), (USAGE, DECODED), (FEATURE, DATA), bytes_of(DECODED, 7)),

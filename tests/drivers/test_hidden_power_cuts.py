@@ -19,7 +19,7 @@ from drivers.escpos import PULSE, RESET, Profile, encode
 from drivers.printer import Outcome, Printer, Verdict
 from drivers.simulated.pieces import Feed as Blank
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.wires import WriteBroken
+from drivers.wires import WriteBroken, WriteStalled
 
 PROFILE = Profile("test", 42, {})
 LINES = (Text("The shop in the high street", bold=True), *(Text(f"Line {number}") for number in range(5)))
@@ -49,7 +49,9 @@ class HidingLine:
         self.cuts: dict[int, Callable[[], object]] = {}
         self.loses = 0  # of the bytes that are on a serial line while the printer is off
         self.when_run: Callable[[], object] = lambda: None
+        self.when_broken: Callable[[], object] = lambda: None
         self.breaks_at = -1
+        self.breaks_with: type[WriteBroken] | type[WriteStalled] = WriteBroken
         self._end: Any = None
 
     def clock(self) -> float:
@@ -80,7 +82,8 @@ class HidingLine:
         if self.breaks_at >= 0:
             at, self.breaks_at = self.breaks_at, -1
             self._end.write(data[:at])
-            raise WriteBroken("It is gone.", sent=at)
+            self.when_broken()
+            raise self.breaks_with("It takes no more.", sent=at)
         done = 0
         for at in sorted(self.cuts):
             self._end.write(data[done:at])
@@ -400,6 +403,21 @@ def test_a_definition_that_is_cut_off_does_not_swallow_the_next_receipt(counter:
         counter.begin()
 
 
+def test_a_definition_that_stops_half_way_because_the_paper_ends_is_made_good() -> None:
+    counter = Counter(echoes=True)
+    definition = re.match(MACRO, sent_as_receipt(counter), re.DOTALL)
+    assert definition
+    for at in range(len(definition[0]) + 1):
+        counter.line.breaks_with, counter.line.breaks_at = WriteStalled, at
+        counter.line.when_broken = counter.far.paper_out
+        verdict = counter.print(RECEIPT)
+        assert (verdict.outcome, verdict.code) == (Outcome.NOT_PRINTED, "paper_out")
+        counter.far.load_paper()
+        counter.printer.hear()
+        assert sent_as_receipt(counter)
+    counter.close()
+
+
 def test_another_tills_open_definition_costs_nothing(counter: Counter) -> None:
     """It went away in the middle of its own; our first bytes on a new connection end that."""
     counter.printer.close()
@@ -409,9 +427,12 @@ def test_another_tills_open_definition_costs_nothing(counter: Counter) -> None:
     assert counter.print(NEXT) == Verdict(Outcome.PRINTED)
 
 
-def test_a_receipt_costs_a_handful_of_bytes_more(echoes: bool) -> None:
+def test_a_receipt_costs_a_handful_of_bytes_and_one_question_more(echoes: bool) -> None:
     counter = Counter(echoes=echoes)
-    sent = sent_as_receipt(counter)
+    assert counter.print(RECEIPT) == Verdict(Outcome.PRINTED)
+    sent = next(data for data in counter.line.sent if TAIL in data)
+    if echoes:
+        assert counter.line.sent == [sent, b"\x1d^\x01\x00\x00"], "nothing before the first byte"
     asked = b"\x1d(H\x06\x0000...." if echoes else b"\x1dr\x01"
     definition = re.match(MACRO, sent, re.DOTALL)
     assert definition

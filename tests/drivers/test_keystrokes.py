@@ -59,7 +59,7 @@ class Typist:
     def dropped(self) -> list[KeyEvent]:
         return [KeyEvent(self.now, EV_SYN, SYN_DROPPED, 0)]
 
-    def rest(self, seconds: float = 2.0) -> None:
+    def rest(self, seconds: float = 3.0) -> None:
         self.now += seconds
 
     def _event(self, name: str, value: int) -> KeyEvent:
@@ -261,6 +261,22 @@ def test_lost_events_drop_the_code_whole_and_the_next_one_is_read(suffix: Suffix
         assert codes + keystrokes.expire(typist.now + 1) == [OTHER]
 
 
+@pytest.mark.parametrize("suffix", ["enter", "none"])
+def test_lost_events_never_make_one_code_of_two(suffix: Suffix) -> None:
+    whole = Typist()
+    events = whole.text(CARD + ("\r" if suffix == "enter" else ""))
+    if suffix == "none":
+        whole.rest(0.6)
+    events += whole.text(OTHER + ("\r" if suffix == "enter" else ""))
+    for lost_from, lost_to in itertools.combinations(range(len(events) + 1), 2):
+        keystrokes = listening(suffix=suffix)
+        overflow = [KeyEvent(events[lost_to - 1].at, EV_SYN, SYN_DROPPED, 0)]
+        codes = keystrokes.feed(events[:lost_from] + overflow + events[lost_to:])
+        codes += keystrokes.expire(whole.now + 9)
+        assert set(codes) <= {CARD, OTHER}, (lost_from, lost_to)
+        assert keystrokes.dropped >= 1
+
+
 def test_a_modifier_that_came_up_unseen_is_up() -> None:
     typist, keystrokes = Typist(), listening()
     for held in ("+Shift", "+Ctrl", "+Alt", "+AltGr", "Caps"):
@@ -313,16 +329,20 @@ def test_half_a_character_is_none(suffix: Suffix, first: str) -> None:
     assert keystrokes.dropped >= 1
 
 
-def test_a_code_that_breaks_off_is_dropped_and_never_glued_to_the_next() -> None:
-    for pause_s in (0.5, 1.0):
-        typist, keystrokes = Typist(), listening(pause_s=pause_s)
-        codes = keystrokes.feed(typist.text(CARD[:5]))
-        typist.rest(pause_s)
-        codes += keystrokes.feed(typist.text(CARD[5:] + "\r"))  # the rest, or another code
-        assert keystrokes.dropped == 1
-        assert members(codes) == []
-        typist.rest()
-        assert keystrokes.feed(typist.text(CARD + "\r")) == [CARD]
+@pytest.mark.parametrize("pause_s", [0.5, 1.0])
+@pytest.mark.parametrize("keys", range(1, len(CARD) + 1))
+def test_neither_half_of_a_code_that_breaks_off_is_delivered_nor_glued_to_another(pause_s: float, keys: int) -> None:
+    typist, keystrokes = Typist(), listening(pause_s=pause_s)
+    assert keystrokes.feed(typist.text(CARD[:keys])) == []
+    typist.rest(3.9 * pause_s)
+    assert keystrokes.expire(typist.now) == []
+    assert keystrokes.dropped == 1
+    assert keystrokes.feed(typist.text(CARD[keys:] + "\r" + OTHER + "\r")) == [OTHER]  # the rest came after all
+    assert keystrokes.dropped == 1
+    keystrokes.feed(typist.text(CARD[:keys]))
+    typist.rest(4.1 * pause_s)
+    assert keystrokes.feed(typist.text(CARD + "\r")) == [CARD]  # it never came
+    assert keystrokes.dropped == 2
 
 
 def test_an_overlong_code_is_dropped_whole_up_to_its_end() -> None:
@@ -340,7 +360,7 @@ def test_a_key_that_is_held_writes_once() -> None:
     assert keystrokes.feed(events) == []
     assert keystrokes.expire(typist.now) == []  # held so long, it is no code
     assert keystrokes.dropped == 1
-    assert keystrokes.feed(typist.events("-9 1 Enter")) == ["1"]
+    assert keystrokes.feed(typist.events("-9 1 Enter 2 Enter")) == ["2"]
 
 
 def test_keys_may_overlap_as_fast_readers_have_them() -> None:
@@ -455,3 +475,48 @@ def test_random_keys_cost_no_memory_make_no_member_and_write_nothing_that_was_no
             assert all(0 < len(code) <= 2 * 64 + 1 for code in codes)
             kept = max(kept, len(keystrokes._text), len(keystrokes._gaps), len(keystrokes._held))
         assert kept <= 64
+
+
+@pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("suffix", ["enter", "tab", "none"])
+def test_whatever_goes_wrong_on_the_way_only_codes_that_were_read_are_delivered(suffix: Suffix, count: int) -> None:
+    """Every code is another, and the tail of any is a code that no reader read."""
+    source, typist, keystrokes = random.Random(count), Typist(), listening(suffix=suffix)
+    end = {"enter": "\r", "tab": "\t", "none": ""}[suffix]
+    delivered, sound = 0, 0
+    for number in range(count):
+        code = f"{number:06}{source.randrange(10**7):07}"
+        typist.rest(source.choice((0.6, 1.0, 2.0, 5.0)))  # between two presses of its trigger
+        events, codes = typist.text(code + end), []
+        faults = ["none", "none", "none", "stall", "overflow", "claim"] + ["cut off"] * bool(end)
+        fault = source.choice(
+            faults
+        )  # without a suffix, one that is cut off or stalls for long, is one that is shorter
+        at, later_s = source.randrange(1, len(events)), 0.0
+        if fault == "stall":
+            later_s = source.uniform(0.1, 1.9 if end else 0.4)
+        if fault == "cut off":
+            events = events[:at]
+            at = 0
+        typist.now += later_s
+        events = events[:at] + [event._replace(at=event.at + later_s) for event in events[at:]]
+        while events:
+            taken, left = events[: source.randrange(1, 30)], len(events)
+            done = 2 * (len(code) + len(end)) - left
+            if fault == "overflow" and done >= at:
+                codes += keystrokes.feed([KeyEvent(taken[-1].at, EV_SYN, SYN_DROPPED, 0)])
+                fault = "done"
+            else:
+                codes += keystrokes.feed(taken)
+            if fault == "claim" and done >= at:
+                keystrokes.reset(taken[-1].at)
+                fault = "done"
+            del events[: len(taken)]
+            if source.random() < 0.3:
+                codes += keystrokes.expire(taken[-1].at + 0.01)
+        if not end:
+            codes += keystrokes.expire(typist.now + 0.55)
+        assert codes in ([], [code]), (number, fault, at)
+        delivered += len(codes)
+        sound += fault == "none"
+    assert delivered > 0.9 * sound

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 
 import pytest
 from printing_contract.contract import assert_true, keep_the_contract
-from printing_contract.counter import ANSWERING_ROWS, BYTES_ALONE, Counter, on
+from printing_contract.counter import ANSWERING, ANSWERING_ROWS, BYTES_ALONE, Counter, on
 from printing_contract.faults import FAULTS
 from printing_contract.meddling import MeddledWire
 from printing_contract.paper import ORIGINAL, PROFILE, WARM_UP, size_of_job
@@ -81,6 +82,18 @@ def test_a_long_receipt_may_drain_slowly_as_long_as_it_drains(counter: Counter, 
     verdict = counter.printer.print(long, timeout_s=len(long) / bytes_per_s + 10)
     assert verdict.outcome is Outcome.PRINTED
     assert len(counter.far.receipts[-1].lines) == 300
+
+
+@pytest.mark.parametrize("wire", ANSWERING)
+def test_a_small_buffer_that_fills_again_and_again_loses_no_line_and_doubles_none(wire: str) -> None:
+    # More than the system keeps for a terminal by itself, so that this is stopped as well.
+    lines = [f"{number} " + "long " * 6 for number in range(3000 if wire in ("serial", "lp") else 300)]
+    with contextlib.closing(Counter(wire, buffer_bytes=1024)) as counter:
+        counter.print(WARM_UP)
+        counter.far.slow_down(bytes_per_s=len(lines) * 7)
+        long = encode(Document(42, (*map(Text, lines), Cut())), PROFILE)
+        assert counter.printer.print(long, timeout_s=60).outcome is Outcome.PRINTED
+        assert [line.strip() for line in counter.far.receipts[-1].lines] == [line.strip() for line in lines]
 
 
 def test_no_paper_in_a_long_receipt_is_told_while_it_drains_and_the_rest_goes_out_later() -> None:

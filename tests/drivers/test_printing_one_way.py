@@ -34,9 +34,6 @@ def test_a_wire_that_never_answers_takes_each_receipt_once_and_says_that_nobody_
     assert missing.print(ORIGINAL, timeout_s=TIMEOUT_S).outcome is Outcome.NOT_PRINTED
 
 
-@pytest.mark.xfail(
-    strict=True, reason="on a wire that does not answer the next job does not flush out a cut-off command"
-)
 def test_a_reader_of_a_file_that_leaves_out_the_end_of_a_job_glues_nothing_to_the_next() -> None:
     with contextlib.closing(Counter("file")) as counter:
         assert isinstance(counter.wire, HandedOnWire)

@@ -263,6 +263,25 @@ def test_a_reader_that_does_not_say_where_its_codes_are_is_refused_with_another_
     assert "serial" in error.value.hint
 
 
+def test_of_two_interfaces_of_one_reader_the_one_with_the_codes_is_read(plug_in: Any, reader: Any) -> None:
+    plug_in(application(padding(64)))
+    far, scanner = plug_in(), reader()
+    scanner.open()
+    send(far, "A")
+    assert label(scanner) == "A"
+
+
+def test_on_windows_a_person_is_told_what_to_set_it_to(
+    reader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sys/class/hidraw").mkdir(parents=True)  # nothing is there, as libusb has it
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(DeviceError) as error:
+        reader().open()
+    assert type(error.value) is DeviceError
+    assert "serial://COM3" in error.value.hint
+
+
 # Reading.
 
 

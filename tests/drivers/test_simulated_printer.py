@@ -554,3 +554,45 @@ def test_python_escpos_prints_text_a_qr_code_and_cuts(printer: SimulatedPrinter)
     [receipt] = printer.receipts
     assert receipt.lines[0] == "Café crème 5.00 €"
     assert codes_on(receipt) == [("Code128", "T1-42"), ("QRCode", "https://example.org/r/42")]
+
+
+# Macros.
+
+
+def said(*pieces: bytes, **options: bool) -> tuple[bytes, list[str]]:
+    with SimulatedPrinter(**options) as printer:
+        end = printer.attach()
+        for piece in pieces:
+            if piece == b"":
+                printer.power_cycle(drops_connection=False)
+            end.write(piece)
+        return end.read(), [line for line in printer.current.lines if line]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "answer", "lines"),
+    [
+        ([b"\x1d:Hello\n\x1d:"], b"", ["Hello"]),  # what is defined is obeyed meanwhile
+        ([b"\x1d:Hello\n\x1d:\x1d^\x02\x00\x00"], b"", ["Hello"] * 3),
+        ([b"\x1d:\x1dr\x01\x1d:", b"\x1d^\x01\x00\x00"], b"\x00\x00", []),
+        ([b"\x1d:Hello\n\x1d:\x1b@\x1d^\x01\x00\x00"], b"", ["Hello"] * 2),  # ESC @ clears nothing
+        ([b"\x1d:Hello\n\x1d:", b"", b"\x1d^\x01\x00\x00"], b"", ["Hello"]),  # the power switch does
+        ([b"\x1d:Hello\n\x1d^\x01\x00\x00", b"\x1d^\x01\x00\x00"], b"", ["Hello"]),  # GS ^ within a definition does
+        (
+            [b"\x1d:Hello\n\x1d^\x00\x00\x00Dear\n\x1d:Sir\n\x1d:\x1d^\x01\x00\x00"],
+            b"",
+            ["Hello", "Dear", "Sir", "Sir"],
+        ),
+        ([b"\x1d:Hello\n\x1d:\x1d:\x1d:\x1d^\x01\x00\x00"], b"", ["Hello"]),  # nothing between the two: no macro
+        ([b"\x1d:Hello\n\x1d:\x1d^\x00\x00\x00"], b"", ["Hello"]),
+        ([b"\x1d^\x01\x00\x00Hello\n"], b"", ["Hello"]),
+        ([b"\x1d:" + b"Row\n" * 600 + b"\x1d:\x1d^\x01\x00\x00"], b"", ["Row"] * (600 + 512)),  # 2048 bytes are kept
+        ([b"\x1d:Hello\n\x1d:\x1d^\x02", b"\x00", b"\x00Bye\n"], b"", ["Hello"] * 3 + ["Bye"]),
+    ],
+)
+def test_a_macro_is_kept_until_the_power_goes(pieces: list[bytes], answer: bytes, lines: list[str]) -> None:
+    assert said(*pieces) == (answer, lines)
+
+
+def test_a_printer_without_macros_takes_them_for_letters() -> None:
+    assert said(b"\x1d:Hello\n\x1d^\x01\x00\x00\n", has_macros=False) == (b"", [":Hello", "^"])

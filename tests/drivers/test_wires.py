@@ -548,9 +548,12 @@ def test_a_device_that_was_pulled_out_is_absent_and_no_file_takes_its_place(tmp_
 
 def test_a_device_that_was_never_there_is_absent_and_not_made() -> None:
     path = Path("/dev/there-is-no-such-printer")
-    with pytest.raises(DeviceAbsent, match="There is no"):
-        FileWire(str(path)).open()
-    assert not path.exists()
+    try:
+        with pytest.raises(DeviceAbsent, match="There is no"):
+            FileWire(str(path)).open()
+        assert not path.exists()
+    finally:
+        path.unlink(missing_ok=True)
 
 
 REFUSED_FILES = [

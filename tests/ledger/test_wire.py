@@ -11,14 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.passes import PassKey
 from ledger.wire import (
     MAX_BATCH_BYTES,
     MAX_BATCH_ENTRIES,
     Batch,
     BatchReply,
+    BlockItem,
     FeedChannel,
     FeedReply,
+    MemberItem,
     RecallItem,
+    RevokeItem,
     WireError,
     enrolment_message,
     pack,
@@ -113,6 +117,15 @@ def test_fields_of_a_later_version_are_ignored() -> None:
     assert msgspec.json.decode(answer, type=BatchReply) == BatchReply(1, "t", "", 0, [])
     page = b'{"server_epoch":1,"server_time":"t","channels":{"x":{"position":1,"items":[],"colour":"red"}}}'
     assert msgspec.json.decode(page, type=FeedReply).channels["x"].position == 1
+
+
+def test_what_is_told_of_codes_is_read_as_it_was_written() -> None:
+    items = [BlockItem("ab" * 32, "2026-11-21T09:00:00+00:00", "lost"), RevokeItem("4K7QF2M9XA", "2027-01-01")]
+    member = MemberItem("m1", ["1"], "2026-11-21T09:00:00+00:00", 3, passes=[PassKey("1", "ab" * 20)])
+    reply = FeedReply(1, "2026-11-21T09:00:00+00:00", {"revocations": FeedChannel(2, [*items, member])})
+    assert read_feed(msgspec.json.encode(reply)) == reply
+    assert "passes" not in msgspec.to_builtins(msgspec.structs.replace(member, passes=[]))
+    assert msgspec.to_builtins(member)["passes"] == [{"card": "1", "key": "ab" * 20}]
 
 
 def test_a_feed_of_a_newer_server_is_read_without_what_this_version_does_not_know() -> None:

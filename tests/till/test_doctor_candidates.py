@@ -10,8 +10,12 @@ import pytest
 
 from drivers import finding
 from drivers.finding import FoundPrinter
+from drivers.scanners import finding as scanner_finding
+from drivers.scanners.finding import FoundScanner
 from drivers.simulated.printer import SimulatedPrinter
+from drivers.simulated.scanner import SimulatedScanner
 from pos_plugin.config import Config
+from pos_plugin.doctor import scanners as doctor_scanners
 from pos_plugin.doctor.candidates import candidates, fonts, told, what_to_do
 from pos_plugin.doctor.devices import permission, printer
 from pos_plugin.doctor.finding import Finding, Till
@@ -114,3 +118,66 @@ def test_scripts_without_a_font_are_named_with_the_package_that_has_one() -> Non
 
 def test_without_a_printer_nobody_hears_of_fonts() -> None:
     assert list(fonts(till_with())) == []
+
+
+# Scanners.
+
+VOYAGER = FoundScanner("serial://0c2e:0901", "Honeywell Voyager (serial)", True, path="/dev/ttyACM0")
+CAMERA = FoundScanner("camera://046d:0825", "a camera (camera)", False)
+
+
+@pytest.fixture
+def scanners_there(monkeypatch: pytest.MonkeyPatch) -> list[FoundScanner]:
+    """What this machine has, instead of what it has."""
+    found: list[FoundScanner] = []
+    monkeypatch.setattr(scanner_finding, "found_scanners", lambda: found)
+    return found
+
+
+def test_a_scanner_that_is_there_comes_with_its_exact_lines(scanners_there: list[FoundScanner]) -> None:
+    scanners_there += [VOYAGER, CAMERA]
+    assert [(one.found, one.do) for one in doctor_scanners.candidates(till_with())] == [
+        (VOYAGER.says, 'Write [[scanner]] and below it address = "serial://0c2e:0901" in till.toml'),
+        (
+            CAMERA.says,
+            'If that is the scanner, write [[scanner]] and below it address = "camera://046d:0825" in till.toml',
+        ),
+    ]
+
+
+def test_without_any_a_network_scanner_is_thought_of(scanners_there: list[FoundScanner]) -> None:
+    [one] = doctor_scanners.candidates(till_with())
+    assert "One on the network is not looked for" in one.do
+
+
+def test_scanners_that_are_well_need_no_others(scanners_there: list[FoundScanner], tmp_path: Path) -> None:
+    scanners_there += [VOYAGER, CAMERA]
+    simulated = SimulatedScanner(tmp_path)
+    till = till_with(scanner=[{"address": simulated.address}])
+    assert [one.ok for one in doctor_scanners.scanners(till)] == [True]
+    assert list(doctor_scanners.candidates(till)) == []
+    simulated.close()
+    assert [one.ok for one in doctor_scanners.scanners(till)] == [False]
+    assert len(list(doctor_scanners.candidates(till))) == 2
+
+
+def test_a_scanner_that_is_set_up_is_not_offered_again_and_a_printers_port_is_no_scanner(
+    scanners_there: list[FoundScanner],
+) -> None:
+    scanners_there += [VOYAGER, FoundScanner("serial://1a86:7523", "USB Serial", False, path="/dev/ttyUSB0")]
+    set_up = {
+        "scanner": [{"address": "serial://0c2e:0901?baud=9600"}],
+        "printer": {"address": "serial:///dev/ttyUSB0?baud=19200"},
+    }
+    till = till_with(**set_up)
+    till.scanners_are_well = False
+    assert list(doctor_scanners.candidates(till)) == []
+
+
+def test_the_port_of_a_scanner_is_offered_to_no_printer(
+    attached: list[FoundPrinter], scanners_there: list[FoundScanner]
+) -> None:
+    scanners_there.append(VOYAGER)
+    attached.append(FoundPrinter("serial:///dev/ttyACM0?baud=9600", "a serial port"))
+    [one] = candidates(till_with())
+    assert one.found == "no printer on USB, no queue, no serial port"

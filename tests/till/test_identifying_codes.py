@@ -18,6 +18,7 @@ from ledger.tokens import Token, sign_token
 from ledger.wire import BlockItem, ExpiringPoints, FeedChannel, MemberItem, RevokeItem
 from offline_store import codes, journal, settings
 from offline_store import members as till_members
+from offline_store.errors import StoreFull
 from offline_store.sync import Nonsense
 from pos_plugin.errors import Conflict
 from pos_plugin.joining import join
@@ -468,6 +469,22 @@ def test_a_pass_of_a_kind_that_this_till_does_not_know_earns(till):
     at_s = int(till.now.timestamp())
     found = till.checkout.identify(f"{CARD}-{at_s}-00000000")
     assert (found.member, found.can_redeem) == ("m1", False)
+
+
+def test_on_a_full_disk_a_pass_earns_and_a_strangers_token_is_refused_in_words(
+    world, harbour, mill, anna, key, monkeypatch
+):
+    def full(work):
+        raise StoreFull("The disk is full; nothing was recorded.")
+
+    token = tokens.issue(world.office, anna)
+    offline(mill)
+    for one in (harbour, mill):
+        monkeypatch.setattr(one.store, "write", full)
+    assert harbour.checkout.identify(shown(key, harbour.clock())).can_redeem is False
+    assert harbour.checkout.identify(token.text).can_redeem
+    found = mill.checkout.identify(token.text)
+    assert (found.kind, found.message.startswith("The disk is full")) == ("refused code", True)
 
 
 def test_who_is_forgotten_leaves_no_key_at_the_tills(world, harbour, key):

@@ -71,8 +71,9 @@ class Traffic:
 
     @property
     def takes_none(self) -> bool:
-        state = self._far.state()
-        return self.is_kept_waiting or state["stalled"] or not state["plugged"]
+        """Until somebody does something, or the clock moves."""
+        with self._far._lock:
+            return self.is_kept_waiting or self._far._room <= 0
 
     def is_over(self) -> bool:
         with self._far._lock:

@@ -17,7 +17,10 @@ class Qemu:
         self._port = os.open("/dev/ttyS2", os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._port)
         self._said = os.fdopen(self._port, "rb", buffering=0, closefd=False)
-        self.do("qmp_capabilities")
+        # Its greeting may have been echoed to it before the port was raw: FF makes it forget the half of that.
+        os.write(self._port, b'\xff{"execute": "qmp_capabilities"}\n')
+        while b'"return"' not in self._said.readline():
+            pass
 
     def do(self, command: str, **arguments: Any) -> None:
         if refusal := self.ask(command, **arguments):
@@ -31,7 +34,7 @@ class Qemu:
             if b'"error"' in line:
                 return line.decode()
             if b'"return"' in line:
-                return ""  # what came before is its greeting, of which a part may be lost, and its news
+                return ""  # what came before is its news
 
     def close(self) -> None:
         os.close(self._port)

@@ -1,0 +1,118 @@
+"""What scanners this machine has, by every way that can tell: the address to write into till.toml, and what is in the way.
+
+Looking opens nothing. A keyboard is named only where its maker makes scanners or it says that it is one: whoever wrote an
+ordinary keyboard into the settings could not type on it any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from drivers.scanners.identity import UsbIdentity
+
+_SYSTEM = Path("/")
+
+MAKERS = {
+    0x05E0: "Zebra",  # Symbol Technologies
+    0x0C2E: "Honeywell",  # Metrologic
+    0x0536: "Honeywell",  # Hand Held Products
+    0x05F9: "Datalogic",  # PSC
+    0x1EAB: "Newland",
+    0x065A: "Opticon",
+    0x27DD: "Mindeo",
+}
+"""Who makes scanners and nothing that people type on, by USB vendor."""
+_WAYS = {"hid-pos": "HID POS", "serial": "serial", "keyboard": "types like a keyboard", "camera": "camera"}
+_SAYS_SO = re.compile(r"scan|bar ?code|reader|imager", re.IGNORECASE)
+
+
+class FoundScanner(msgspec.Struct, frozen=True):
+    """`says` is what it is; `is_sure` whether it is a scanner at all. `trouble` is '' unless this user cannot use it."""
+
+    address: str
+    says: str
+    is_sure: bool
+    serial: str = ""
+    port: str = ""
+    path: str = ""
+    trouble: str = ""
+    do: str = ""
+
+
+class Attached(Protocol):
+    """A device as each driver's `attached` tells of it."""
+
+    @property
+    def vendor(self) -> int: ...
+    @property
+    def product(self) -> int: ...
+    @property
+    def serial(self) -> str: ...
+    @property
+    def port(self) -> str: ...
+    @property
+    def says(self) -> str: ...
+    @property
+    def may_open(self) -> bool: ...
+
+
+def found_scanners(*, root: Path = _SYSTEM, serial_ports: Iterable[Any] | None = None) -> list[FoundScanner]:
+    """Those that are sure first. `root` is where /dev and /sys are; `serial_ports` as pyserial lists them.
+
+    Scanners on the network are not looked for, and what is not on USB has no name by which it could be found again.
+    """
+    from drivers.scanners import camera, event_devices, hid_pos, keyboard, serial_port
+
+    # In the order of preference: one that can be all of these says most in the first.
+    found = [
+        *_named("hid-pos", hid_pos.attached(root), lambda one: _rule(hid_pos.udev_rule(one.vendor, one.product))),
+        *_named("serial", serial_port.attached(serial_ports), lambda one: _group("dialout")),
+        *_named(
+            "keyboard", event_devices.attached(root), lambda one: _rule(keyboard.udev_rule(one.vendor, one.product))
+        ),
+        *_named("camera", camera.attached(root), lambda one: _group("video")),
+    ]
+    wanted = [one for one in found if one.is_sure or not one.address.startswith("keyboard:")]
+    return sorted(wanted, key=lambda one: not one.is_sure)
+
+
+def _named(scheme: str, attached: Iterable[Attached], permit: Callable[[Attached], str]) -> Iterator[FoundScanner]:
+    """Each by the shortest address that names it alone: vendor and product, else also its serial number, else its port."""
+    there = [one for one in attached if one.vendor]
+    alike = Counter((one.vendor, one.product) for one in there)
+    same = Counter((one.vendor, one.product, one.serial) for one in there)
+    for one in there:
+        serial = port = ""
+        if alike[one.vendor, one.product] > 1:
+            is_told_apart = one.serial and same[one.vendor, one.product, one.serial] == 1
+            serial, port = (one.serial, "") if is_told_apart else ("", one.port)
+        identity = UsbIdentity(one.vendor, one.product, serial, port)
+        maker = MAKERS.get(one.vendor, "")
+        name = one.says if maker.lower() in one.says.lower() else f"{maker} {one.says}"
+        yield FoundScanner(
+            address=f"{scheme}://{identity}",
+            says=f"{name.strip() or f'{one.vendor:04x}:{one.product:04x}'} ({_WAYS[scheme]})",
+            is_sure=scheme == "hid-pos" or (scheme != "camera" and bool(maker or _SAYS_SO.search(one.says))),
+            serial=one.serial,
+            port=one.port,
+            path=getattr(one, "path", ""),
+            trouble="" if one.may_open else "This user may not open it.",
+            do="" if one.may_open else permit(one),
+        )
+
+
+def _rule(line: str) -> str:
+    return (
+        f'Write this line into /etc/udev/rules.d/70-scanner.rules: {line} Then run "udevadm control --reload" and plug the '
+        "scanner in anew."
+    )
+
+
+def _group(usual: str) -> str:
+    return f"Add this user to the group that owns it ({usual} on most systems), and log in again."
