@@ -12,7 +12,7 @@ import unicodedata
 import msgspec
 
 GS = "\x1d"
-"""Separates the elements of a GS1 code; the one control character that belongs to the text."""
+"""Separates the elements of a GS1 code."""
 
 _IDENTIFIER = re.compile(r"\]([A-Za-z][0-9A-F])")
 
@@ -49,7 +49,8 @@ class ScanData(msgspec.Struct, frozen=True):
     raw: bytes
     """As received, without framing, with the identifier if there was one."""
     label: str
-    """The text, without identifier and control characters; may hold GS."""
+    """The text, without identifier, and without control characters at its ends. Those within are the code's own, as GS is, or
+    what has become of a damaged character: left out, they would make another code of it."""
     symbology: str
     """`ean13`, `upca`, `qr`, …; empty when the reader does not say, or says what the text cannot be."""
     device: str
@@ -73,13 +74,27 @@ def scan_from_bytes(raw: bytes, device: str, received_at: float) -> ScanData:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    text = "".join(c for c in text if c == GS or unicodedata.category(c) != "Cc")
+    text = _without_ends(text)
     found = _IDENTIFIER.match(text)
     if found is None:
         return ScanData(raw=raw, label=text, symbology="", device=device, received_at=received_at)
-    label = text[found.end() :]
+    label = _without_ends(text[found.end() :])
     symbology = _symbology(found.group(1), label)
     return ScanData(raw=raw, label=label, symbology=symbology, device=device, received_at=received_at)
+
+
+def _without_ends(text: str) -> str:
+    """Without what frames a code: line ends, STX and ETX."""
+
+    def frames(sign: str) -> bool:
+        return sign != GS and unicodedata.category(sign) == "Cc"
+
+    first, last = 0, len(text)
+    while first < last and frames(text[first]):
+        first += 1
+    while first < last and frames(text[last - 1]):
+        last -= 1
+    return text[first:last]
 
 
 def _symbology(identifier: str, label: str) -> str:

@@ -569,9 +569,9 @@ def test_the_system_is_asked_to_mark_damaged_bytes_and_to_leave_out_breaks(
     ("options", "stream", "labels"),
     [
         ("", b"A\rB\nC\r\n", ["A", "B", "C"]),
-        ("suffix=cr", b"A\nA\rB\r", ["AA", "B"]),  # a line break inside a code is a control character like any other
+        ("suffix=cr", b"A\nA\rB\r", ["A\nA", "B"]),  # a line break inside a code is a character like any other
         ("suffix=lf", b"A\r\nB\n", ["A", "B"]),
-        ("suffix=crlf", b"A\rA\r\nB\r\n", ["AA", "B"]),
+        ("suffix=crlf", b"A\rA\r\nB\r\n", ["A\rA", "B"]),
         ("suffix=tab", b"A\tB\t", ["A", "B"]),
         ("prefix=stx&suffix=etx", b"?\x02A\x03\r\n\x02B\x03", ["A", "B"]),
         ("prefix=none&suffix=%03", b"A\x03B\x03", ["A", "B"]),
