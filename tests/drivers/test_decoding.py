@@ -282,15 +282,17 @@ def test_zbar_that_died_once_is_started_anew(tmp_path: Any) -> None:
     zbar.close()
 
 
-def test_nobody_waits_for_zbar_longer_than_told_and_a_late_answer_is_not_that_of_another_picture() -> None:
-    times = [0.0]
-    zbar = Zbar(
-        [sys.executable, "-c", ANSWERS.format(symbols="[]", deed="import time; time.sleep(60)")], clock=lambda: times[0]
-    )
+def test_nobody_waits_for_zbar_longer_than_told_and_one_that_hangs_is_replaced(tmp_path: Any) -> None:
+    hung, times = tmp_path / "hung", [0.0]
+    deed = f"import time, pathlib; d = pathlib.Path({str(hung)!r}); d.exists() or (d.touch(), time.sleep(60))"
+    program = ANSWERS.format(symbols='[["EAN13", b"4006381333931", 8, []]]', deed=deed)
+    zbar = Zbar([sys.executable, "-c", program], clock=lambda: times[0])
     assert zbar.read(BLANK, ("EAN13",), 0.05) == []
-    assert zbar.read(BLANK, ("EAN13",), 60) == []  # at once: it is still busy with the first
+    while not hung.exists():
+        assert zbar.read(BLANK, ("EAN13",), 60) == []  # at once: it is still busy with the first
     times[0] = 1000.0
     assert zbar.read(BLANK, ("EAN13",), 60) == []  # it hangs, and is ended
+    assert [one.data for one in zbar.read(BLANK, ("EAN13",), 20)] == [b"4006381333931"]
     zbar.close()
 
 

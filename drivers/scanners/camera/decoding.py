@@ -109,9 +109,11 @@ class Decoder:
         bars = (views.bars, self._zxing_reads)
         if self._has_linear and bars != self._way:
             yield bars
+        if self._way is not None:
+            return  # a frame has time for one more way only, and that was the likeliest
         if self._misses % HARD_EVERY == 0:
             yield HARD[self._misses // HARD_EVERY % len(HARD)], self._zxing_reads
-        elif self._misses % ZBAR_EVERY == 0 and (views.as_it_is, self._zbar_reads) != self._way:
+        elif self._misses % ZBAR_EVERY == 0:
             yield views.as_it_is, self._zbar_reads
 
     def _still_ways(self) -> Iterator[tuple[Treatment, Read]]:

@@ -45,6 +45,8 @@ class SimulatedCamera:
         """Sizes in which it cannot be had."""
         self.is_frozen = False
         """Gives the last picture for ever, and says that all is well, also when it is unplugged."""
+        self.is_still = False
+        """What was shown last stays there, to the last bit, until something else is shown."""
         self.ahead_s = 0.0
         """How much later than the clock says the last frame was taken."""
         self.plug()
@@ -141,6 +143,8 @@ class _Capture:
             return True, self._last.copy()
         with camera._lock:
             shown = camera._shown.popleft() if camera._shown else None
+        if shown is None and camera.is_still:
+            return camera._is_plugged, self._last.copy()
         frame, camera.ahead_s = shown if shown is not None else (camera.table(), camera.ahead_s)
         self._last = np.repeat(frame[:, :, None], 3, 2)  # in colour, as OpenCV gives it
         return camera._is_plugged, self._last
