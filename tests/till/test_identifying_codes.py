@@ -177,6 +177,16 @@ def test_a_revoked_token_is_refused_offline_once_the_till_has_heard(world, mill,
     assert mill.checkout.identify(other.text).kind == "member"
 
 
+def test_a_token_that_was_revoked_after_it_was_read_redeems_nothing(world, mill, anna):
+    mill.fetch(30)
+    token = tokens.issue(world.office, anna)
+    member = mill.checkout.identify(token.text).member
+    assert quote(mill, member, redeem=10).redeem_points == 10
+    tokens.revoke(world.office, token.serial)
+    mill.step()
+    assert quote(mill, member, redeem=10).redeem_points == 0
+
+
 def test_revoked_tokens_that_are_over_drop_out_by_head_offices_time_alone(world, mill, anna):
     def known():
         with mill.store.read() as db:
