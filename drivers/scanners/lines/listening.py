@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners.lines.framing import LINE_ENDS, Framer
-from drivers.scanners.lines.scanner import SLICE_S
 from drivers.scanners.lines.tcp import host_and_port, keep_alive
 from drivers.scanners.scan import ScanData, scan_from_bytes
+from drivers.scanners.scanner import SLICE_S
 
 MOST_READERS = 8
 FIRST_CALL_S = 10.0

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent
 from drivers.scanners.lines.framing import LINE_ENDS, Framer
-from drivers.scanners.lines.scanner import ANSWERS, SLICE_S, Answers, LineScanner
+from drivers.scanners.lines.scanner import ANSWERS, Answers, LineScanner
+from drivers.scanners.scanner import SLICE_S
 
 CONNECT_S = 2.0
 _READ_BYTES = 4096
