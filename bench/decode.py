@@ -33,10 +33,10 @@ import zxingcpp
 
 from bench.beside import at_least, at_most
 from bench.drawn_codes import FRAME, cards, jittered, nothing
-from drivers.scanners.agreement import Agreement
-from drivers.scanners.codes import KINDS, Wanted
-from drivers.scanners.decoding import Decoder
-from drivers.scanners.zbar_child import Zbar
+from drivers.scanners.camera.agreement import Agreement
+from drivers.scanners.camera.codes import KINDS, Wanted
+from drivers.scanners.camera.decoding import Decoder
+from drivers.scanners.camera.zbar_child import Zbar
 
 if TYPE_CHECKING:
     from bench.drawn_codes import Grey
@@ -116,7 +116,7 @@ def normal(text: str, symbology: str) -> str:
 
 
 def _expanded(text: str) -> str:
-    from drivers.scanners.codes import retail
+    from drivers.scanners.camera.codes import retail
 
     return retail(text, "upce")[0]
 

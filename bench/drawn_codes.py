@@ -161,7 +161,7 @@ def _symbol(kind: str, text: str, module: float) -> Any:
     else:
         import zxingcpp
 
-        from drivers.scanners.codes import KINDS
+        from drivers.scanners.camera.codes import KINDS
 
         made = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, KINDS[kind].zxing))
         bars = np.asarray(made.to_image(scale=1))

@@ -31,7 +31,7 @@ from rich.table import Table
 
 from bench.journey import baskets
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 from loyalty.card import ean13_check_digit
 from loyalty.days import business_day
 from loyalty.program import preset, read_program

@@ -137,7 +137,7 @@ def _revocations(office: Office, connection: Connection, keys: list[str]) -> Ite
         yield BlockItem(row.card_hash, row.changed_at, row.why)
     serials = [key.removeprefix(REVOKE) for key in keys if key.startswith(REVOKE)]
     for row in connection.execute(select(token).where(token.c.serial.in_(serials)).order_by(token.c.serial)):
-        if row.revoked_at and row.last_day >= today:
+        if row.last_day >= today:
             yield RevokeItem(row.serial, row.last_day)
 
 

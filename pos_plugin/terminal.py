@@ -267,7 +267,11 @@ class Terminal:
         self, label: str, symbology: str = "", device: str = "typed", entry_mode: str = "scanned"
     ) -> Identified:
         """A code was read, by whatever reader: what it is, for the page and for the host."""
-        result = self.checkout.identify(label, entry_mode, symbology)
+        try:
+            result = self.checkout.identify(label, entry_mode, symbology)
+        except StoreError as error:  # the scanner reads on, and the cashier is told
+            log.error("scan: %s", error)
+            result = Identified("refused code", message=f"{error} Scan it again, or sell without the card.")
         with self._scanning:
             self._scans.append(Scan(self._scans[-1].number + 1 if self._scans else 1, device, result))
         self.events.happened("scan")

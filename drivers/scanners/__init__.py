@@ -1,12 +1,12 @@
-"""Readers of codes, one file for each way in which they are attached. Each yields `ScanData`; none knows what a code means.
+"""Readers of codes, a folder for each way in which they reach this program. Each yields `ScanData`; none knows what a code means.
 
-    serial_line   RS-232, USB virtual COM port         ssi         Zebra's packets, on the same ports
-    tcp           this program connects to the reader  listening   the reader connects to this program
-    keyboard      types like a keyboard                hid_pos     made for tills
-    camera        pictures; `decoding` turns them into codes, `agreement` the codes of successive frames into scans
+    lines     bytes that come in order: a serial port, a USB virtual COM port, TCP; text on lines, or Zebra's packets (ssi)
+    keyboard  types like a keyboard
+    hid_pos   made for tills
+    camera    pictures
 
-`scanner` says what every one does, `identity` how a USB device is found again, `addresses` which driver a setting names,
-`finding` which scanners are there.
+`scanner` says what every one does, `scan` what it yields, `identity` how a USB device is found again, `addresses` which driver a
+setting names, `finding` which scanners are there. `repeats` is for whoever reads.
 """
 
 from drivers.scanners.addresses import scanner_from_url

@@ -86,8 +86,8 @@ def framing(options: dict[str, str]) -> dict[str, Any]:
 
 
 def _serial(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
-    from drivers.scanners.lines import ANSWERS
-    from drivers.scanners.serial_line import SerialScanner
+    from drivers.scanners.lines.scanner import ANSWERS
+    from drivers.scanners.lines.serial_line import SerialScanner
 
     where = _port(parts, options)
     if not where:
@@ -103,9 +103,9 @@ def _serial(url: str, parts: SplitResult, options: dict[str, str], clock: Clock)
 
 
 def _ssi(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
-    from drivers.scanners.serial_port import SerialPort
-    from drivers.scanners.ssi import SsiScanner
-    from drivers.scanners.tcp import TcpLine
+    from drivers.scanners.lines.serial_port import SerialPort
+    from drivers.scanners.lines.ssi import SsiScanner
+    from drivers.scanners.lines.tcp import TcpLine
 
     where = _port(parts, options)
     if not where:
@@ -116,8 +116,8 @@ def _ssi(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) ->
 
 
 def _tcp(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
-    from drivers.scanners.lines import ANSWERS
-    from drivers.scanners.tcp import TcpScanner
+    from drivers.scanners.lines.scanner import ANSWERS
+    from drivers.scanners.lines.tcp import TcpScanner
 
     if not parts.hostname or not parts.port or parts.path:
         return None
@@ -126,7 +126,7 @@ def _tcp(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) ->
 
 
 def _listen(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
-    from drivers.scanners.listening import ListeningScanner
+    from drivers.scanners.lines.listening import ListeningScanner
 
     if not parts.hostname or not parts.port or parts.path:
         return None
@@ -153,15 +153,15 @@ def _settings(options: dict[str, str]) -> dict[str, Any]:
 
 
 def _hid_pos(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
-    from drivers.scanners.hid_pos import HidPosScanner
+    from drivers.scanners.hid_pos.scanner import HidPosScanner
 
     wanted = identity_from_url(parts, options)
     return None if wanted is None else HidPosScanner(wanted, name=url, clock=clock)
 
 
 def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
-    from drivers.scanners.keyboard import KeyboardScanner
-    from drivers.scanners.layouts import LAYOUTS
+    from drivers.scanners.keyboard.layouts import LAYOUTS
+    from drivers.scanners.keyboard.scanner import KeyboardScanner
 
     identity = identity_from_url(parts, options)
     if identity is None:
@@ -177,8 +177,8 @@ def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Cloc
 
 
 def _camera(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
-    from drivers.scanners.camera import SIZES, CameraScanner
-    from drivers.scanners.codes import CARDS, wanted_codes
+    from drivers.scanners.camera.codes import CARDS, wanted_codes
+    from drivers.scanners.camera.scanner import SIZES, CameraScanner
 
     camera: int | str | UsbIdentity | None = identity_from_url(parts, options)
     if camera is None:

@@ -67,7 +67,11 @@ def found_scanners(*, root: Path = _SYSTEM, serial_ports: Iterable[Any] | None =
 
     Scanners on the network are not looked for, and what is not on USB has no name by which it could be found again.
     """
-    from drivers.scanners import camera, event_devices, hid_pos, keyboard, serial_port
+    from drivers.scanners.camera import scanner as camera
+    from drivers.scanners.hid_pos import scanner as hid_pos
+    from drivers.scanners.keyboard import event_devices
+    from drivers.scanners.keyboard import scanner as keyboard
+    from drivers.scanners.lines import serial_port
 
     # In the order of preference: one that can be all of these says most in the first.
     found = [

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 from pos_plugin.demo.cable import Cable
 from pos_plugin.demo.people import Member
 

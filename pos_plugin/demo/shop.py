@@ -69,7 +69,7 @@ def demo(folder: Path | None, ports: Ports) -> None:
 
 def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.ExitStack) -> None:
     from drivers.simulated.printer import SimulatedPrinter
-    from drivers.simulated.scanner import SimulatedScanner
+    from drivers.simulated.scanners.lines import SimulatedScanner
     from pos_plugin.demo.control import ControlPage
 
     office, till = folder / "head-office", folder / "till"

@@ -10,7 +10,7 @@ import pytest
 from drivers.errors import DeviceError
 from drivers.scanners import scanner_from_url
 from drivers.scanners.addresses import FORMS
-from drivers.scanners.layouts import LAYOUTS
+from drivers.scanners.keyboard.layouts import LAYOUTS
 
 PAGE = (Path(__file__).parents[2] / "docs/add-a-scanner.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r'[`"]([a-z-]+://[^`"]+)[`"]', PAGE)
@@ -74,7 +74,7 @@ def test_every_option_on_the_page_can_be_added_to_what_it_is_said_to_be_of(optio
 
 
 def test_every_option_is_on_the_page() -> None:
-    source = (Path(__file__).parents[2] / "drivers/scanners").glob("*.py")
+    source = (Path(__file__).parents[2] / "drivers/scanners").rglob("*.py")
     taken = {name for file in source for name in re.findall(r'options(?:\.pop\(|, )"(\w+)"', file.read_text("utf-8"))}
     shown = {option for options, _ in OPTIONS for option in re.findall(r"`(\w+)`", options)}
     assert shown == taken | {"prefix", "suffix"}

@@ -11,17 +11,17 @@ from hid_makers import MAKES
 
 from bench.drawn_codes import Damage, draw, jittered
 from drivers.scanners import Scanner, scanner_from_url
-from drivers.scanners.agreement import AWAY_S
-from drivers.scanners.camera import CameraScanner
-from drivers.scanners.hid_pos import HidPosScanner
+from drivers.scanners.camera.agreement import AWAY_S
+from drivers.scanners.camera.scanner import CameraScanner
+from drivers.scanners.hid_pos.scanner import HidPosScanner
 from drivers.scanners.identity import UsbIdentity
-from drivers.scanners.keyboard import KeyboardScanner
-from drivers.simulated.camera import SimulatedCamera
-from drivers.simulated.hid_scanner import SimulatedHidScanner
-from drivers.simulated.keyboard import SimulatedKeyboard
-from drivers.simulated.scanner import SimulatedScanner
-from drivers.simulated.scanner_wires import WireKind
-from drivers.simulated.ssi_reader import SimulatedSsiReader
+from drivers.scanners.keyboard.scanner import KeyboardScanner
+from drivers.simulated.scanners.camera import SimulatedCamera
+from drivers.simulated.scanners.hid_pos import SimulatedHidScanner
+from drivers.simulated.scanners.keyboard import SimulatedKeyboard
+from drivers.simulated.scanners.lines import SimulatedScanner
+from drivers.simulated.scanners.ssi import SimulatedSsiReader
+from drivers.simulated.scanners.wires import WireKind
 
 Clock = Callable[[], float]
 

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from drivers.scanners.agreement import AWAY_S, LINEAR_FRAMES, MATRIX_FRAMES, MISSES_BETWEEN, Agreement
-from drivers.scanners.codes import Code, Sight, sight
+from drivers.scanners.camera.agreement import AWAY_S, LINEAR_FRAMES, MATRIX_FRAMES, MISSES_BETWEEN, Agreement
+from drivers.scanners.camera.codes import Code, Sight, sight
 
 FRAME_S = 0.05
 CODES = {

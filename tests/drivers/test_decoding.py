@@ -11,11 +11,11 @@ import pytest
 import zxingcpp
 
 from bench.drawn_codes import DAMAGES, Damage, Drawn, cards, draw, jittered, nothing
-from drivers.scanners.agreement import Agreement
-from drivers.scanners.codes import CARDS, KINDS, Code, Wanted, retail, sight, wanted_codes
-from drivers.scanners.decoding import Decoder
-from drivers.scanners.tally import Tally
-from drivers.scanners.zbar_child import MISSING, Zbar
+from drivers.scanners.camera.agreement import Agreement
+from drivers.scanners.camera.codes import CARDS, KINDS, Code, Wanted, retail, sight, wanted_codes
+from drivers.scanners.camera.decoding import Decoder
+from drivers.scanners.camera.tally import Tally
+from drivers.scanners.camera.zbar_child import MISSING, Zbar
 
 cv2.setNumThreads(1)  # as the driver does: the other processors run other tests
 

@@ -66,8 +66,8 @@ from hid_makers import (
     shifted,
 )
 
-from drivers.scanners.hid_descriptor import fields
-from drivers.scanners.hid_reports import Joiner, Layout, beep, is_scanner, layouts, report_bytes
+from drivers.scanners.hid_pos.descriptor import fields
+from drivers.scanners.hid_pos.reports import Joiner, Layout, beep, is_scanner, layouts, report_bytes
 from drivers.scanners.scan import scan_from_bytes
 
 EAN = b"4006381333931"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.scanners.keystrokes import DOWN, EV_KEY, EV_SYN, SYN_DROPPED, UP, KeyEvent, Keystrokes, Suffix
-from drivers.scanners.layouts import KEYS, LAYOUTS, together
+from drivers.scanners.keyboard.keystrokes import DOWN, EV_KEY, EV_SYN, SYN_DROPPED, UP, KeyEvent, Keystrokes, Suffix
+from drivers.scanners.keyboard.layouts import KEYS, LAYOUTS, together
 from drivers.scanners.scan import scan_from_bytes
-from drivers.simulated.keyboard import strokes
+from drivers.simulated.scanners.keyboard import strokes
 from loyalty.card import CardRules, MemberCard, member_card
 
 CARD, OTHER = "2900000000018", "4006381333931"

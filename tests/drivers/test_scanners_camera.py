@@ -15,13 +15,13 @@ import pytest
 
 from bench.drawn_codes import Damage, draw, jittered
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners import camera as camera_driver
 from drivers.scanners import scanner_from_url
-from drivers.scanners.agreement import AWAY_S
-from drivers.scanners.camera import FROZEN_S, SIZES, STALE_S, CameraScanner, _Frames, attached
-from drivers.scanners.codes import wanted_codes
+from drivers.scanners.camera import scanner as camera_driver
+from drivers.scanners.camera.agreement import AWAY_S
+from drivers.scanners.camera.codes import wanted_codes
+from drivers.scanners.camera.scanner import FROZEN_S, SIZES, STALE_S, CameraScanner, _Frames, attached
 from drivers.scanners.identity import UsbIdentity
-from drivers.simulated.camera import SimulatedCamera
+from drivers.simulated.scanners.camera import SimulatedCamera
 
 LONG_S, SHORT_S = 5.0, 0.1
 SIZE = (480, 320)

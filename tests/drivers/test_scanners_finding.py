@@ -13,8 +13,8 @@ from linux_keyboards import put_device
 
 from drivers.scanners import scanner_from_url
 from drivers.scanners.finding import FoundScanner, found_scanners
-from drivers.simulated.camera import SimulatedCamera
-from drivers.simulated.hid_scanner import SimulatedHidScanner
+from drivers.simulated.scanners.camera import SimulatedCamera
+from drivers.simulated.scanners.hid_pos import SimulatedHidScanner
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pseudo-terminals, as Linux has them")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.scanners.framing import LINE_ENDS, Framer
+from drivers.scanners.lines.framing import LINE_ENDS, Framer
 from drivers.scanners.scan import scan_from_bytes
 
 # prefix, suffix, what arrives, the frames in it, how many are counted as lost

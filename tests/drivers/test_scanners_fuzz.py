@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from drivers.errors import DeviceAbsent
-from drivers.scanners.framing import LINE_ENDS, Framer
-from drivers.scanners.lines import ANSWERS, LineScanner
+from drivers.scanners.lines.framing import LINE_ENDS, Framer
+from drivers.scanners.lines.scanner import ANSWERS, LineScanner
+from drivers.scanners.lines.ssi import SsiScanner
+from drivers.scanners.lines.ssi_packets import DECODE_DATA, PacketCutter
 from drivers.scanners.scan import ScanData, scan_from_bytes
-from drivers.scanners.ssi import SsiScanner
-from drivers.scanners.ssi_packets import DECODE_DATA, PacketCutter
-from drivers.simulated.ssi_reader import packet
+from drivers.simulated.scanners.ssi import packet
 from loyalty.card import CardRules, MemberCard, ean13_check_digit, member_card
 
 RULES = CardRules()

@@ -27,9 +27,9 @@ from hid_makers import (
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
-from drivers.scanners.hid_pos import AttachedScanner, HidPosScanner, attached
+from drivers.scanners.hid_pos.scanner import AttachedScanner, HidPosScanner, attached
 from drivers.scanners.identity import UsbIdentity
-from drivers.simulated.hid_scanner import SimulatedHidScanner
+from drivers.simulated.scanners.hid_pos import SimulatedHidScanner
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals", allow_module_level=True)
@@ -434,5 +434,5 @@ def test_a_reader_without_a_beep_is_not_even_opened_for_writing(
 def test_importing_the_driver_imports_no_library_for_usb() -> None:
     import subprocess
 
-    script = "import sys, drivers.scanners.hid_pos; sys.exit('usb' in sys.modules or 'fcntl' in sys.modules)"
+    script = "import sys, drivers.scanners.hid_pos.scanner; sys.exit('usb' in sys.modules or 'fcntl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

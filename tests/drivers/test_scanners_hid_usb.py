@@ -14,7 +14,7 @@ from hid_makers import HONEYWELL, KEYBOARD, MAKES
 from usb.backend import IBackend
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.hid_pos import HidPosScanner, attached
+from drivers.scanners.hid_pos.scanner import HidPosScanner, attached
 from drivers.scanners.identity import UsbIdentity
 
 MODEL = MAKES["honeywell"]

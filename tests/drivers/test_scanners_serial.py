@@ -17,11 +17,11 @@ import serial
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
 from drivers.scanners.identity import UsbIdentity
-from drivers.scanners.lines import ANSWERS
+from drivers.scanners.lines.scanner import ANSWERS
+from drivers.scanners.lines.serial_line import SerialScanner
+from drivers.scanners.lines.serial_port import AttachedPort, attached
 from drivers.scanners.scan import ScanData
-from drivers.scanners.serial_line import SerialScanner
-from drivers.scanners.serial_port import AttachedPort, attached
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 
 Wire = Literal["pty", "tcp"]
 WIRES: list[Wire] = ["tcp"] if sys.platform == "win32" else ["pty", "tcp"]
@@ -649,8 +649,8 @@ def test_an_address_names_a_reader_that_is_not_yet_open(address: str) -> None:
 
 def test_importing_the_driver_imports_no_pyserial() -> None:
     script = (
-        "import sys, drivers.scanners.serial_line, drivers.scanners.ssi, drivers.scanners.listening; "
-        "import drivers.simulated.ssi_reader; "
+        "import sys, drivers.scanners.lines.serial_line, drivers.scanners.lines.ssi, drivers.scanners.lines.listening; "
+        "import drivers.simulated.scanners.ssi; "
         "sys.exit('serial' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -10,8 +10,8 @@ import pytest
 
 from drivers.errors import DeviceAbsent
 from drivers.scanners import Scanner, scanner_from_url
-from drivers.scanners.ssi import ANSWER_S, SYMBOLOGIES, SsiScanner
-from drivers.scanners.ssi_packets import (
+from drivers.scanners.lines.ssi import ANSWER_S, SYMBOLOGIES, SsiScanner
+from drivers.scanners.lines.ssi_packets import (
     ACK,
     BEEP,
     DECODE_DATA,
@@ -26,7 +26,7 @@ from drivers.scanners.ssi_packets import (
     PacketCutter,
     built,
 )
-from drivers.simulated.ssi_reader import SimulatedSsiReader, packet
+from drivers.simulated.scanners.ssi import SimulatedSsiReader, packet
 
 SHORT_S = 0.1
 LONG_S = 5.0

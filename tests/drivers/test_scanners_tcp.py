@@ -10,9 +10,9 @@ import pytest
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
 from drivers.scanners import Scanner
-from drivers.scanners.framing import Framer
-from drivers.scanners.listening import FIRST_CALL_S, MOST_READERS, ListeningScanner
-from drivers.scanners.tcp import CONNECT_S, TcpScanner
+from drivers.scanners.lines.framing import Framer
+from drivers.scanners.lines.listening import FIRST_CALL_S, MOST_READERS, ListeningScanner
+from drivers.scanners.lines.tcp import CONNECT_S, TcpScanner
 
 LONG_S = 5.0
 SHORT_S = 0.1

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 from loyalty.program import preset, read_program
 from loyalty.sale import Sale
 from offline_store import histories, journal, members, settings

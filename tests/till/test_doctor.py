@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 from ledger.entry import Draft, JoinBody
 from loyalty.program import preset, read_program
 from offline_store import journal, receipts, settings

@@ -13,7 +13,7 @@ from drivers.finding import FoundPrinter
 from drivers.scanners import finding as scanner_finding
 from drivers.scanners.finding import FoundScanner
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 from pos_plugin.config import Config
 from pos_plugin.doctor import scanners as doctor_scanners
 from pos_plugin.doctor.candidates import candidates, fonts, told, what_to_do

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import DeviceError
-from drivers.simulated.scanner import SimulatedScanner
+from drivers.simulated.scanners.lines import SimulatedScanner
 from loyalty.program import preset, read_program
 from offline_store import settings
+from offline_store.errors import StoreError
 from offline_store.store import Store
 from pos_plugin.config import Config, ConfigError, ScannerSettings, read_config
 from pos_plugin.readers import ReaderState
@@ -138,3 +139,21 @@ def test_a_single_scanner_in_single_brackets_is_told_the_right_form(tmp_path: Pa
     (tmp_path / "till.toml").write_text('[scanner]\naddress = "serial://COM3"\n')
     with pytest.raises(ConfigError, match=r"\[\[scanner\]\]"):
         read_config(tmp_path)
+
+
+def test_a_scan_while_the_tills_file_cannot_be_read_is_told_and_the_scanner_reads_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise StoreError("The till's file cannot be read.")
+
+    with monkeypatch.context() as fault:
+        fault.setattr(shop.terminal.checkout, "identify", broken)
+        shop.left.scan(CARD)
+        shop.until(lambda: len(shop.terminal.scans) == 1)
+    assert (
+        shop.terminal.scans[0].result.message
+        == "The till's file cannot be read. Scan it again, or sell without the card."
+    )
+    shop.left.scan(OTHER_CARD)
+    shop.until(lambda: shop.codes() == ["", OTHER_CARD])

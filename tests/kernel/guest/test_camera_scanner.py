@@ -22,7 +22,7 @@ from gadgets import SOON_S, load, wait_for
 from bench.drawn_codes import FRAME, Damage, draw, jittered
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.scanners import scanner_from_url
-from drivers.scanners.camera import attached
+from drivers.scanners.camera.scanner import attached
 
 CARD = "2900000000018"
 DRIVER = Path("/sys/bus/platform/drivers/vivid")

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "drivers"))
 from hid_makers import HONEYWELL, KEYBOARD, MAKES, Make, honeywell
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
-from drivers.scanners.hid_pos import HidPosScanner, attached
-from drivers.scanners.hid_usb import UsbLine
+from drivers.scanners.hid_pos.scanner import HidPosScanner, attached
+from drivers.scanners.hid_pos.usb_line import UsbLine
 from drivers.scanners.identity import UsbIdentity
 from drivers.wires.usb import libusb
 

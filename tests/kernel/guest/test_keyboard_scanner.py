@@ -20,9 +20,9 @@ from test_rights import as_nobody
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
 from drivers.scanners import Scanner, scanner_from_url
-from drivers.scanners.keyboard import attached
-from drivers.scanners.layouts import LAYOUTS
-from drivers.simulated.keyboard import strokes
+from drivers.scanners.keyboard.layouts import LAYOUTS
+from drivers.scanners.keyboard.scanner import attached
+from drivers.simulated.scanners.keyboard import strokes
 
 CARD, OTHER = "2900000000018", "4006381333931"
 URL = "keyboard://05e0:1200"

@@ -14,7 +14,7 @@ from gadgets import SOON_S, DeviceEnd, SerialGadget, SerialPrinter, receipt, wai
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.printer import Outcome, Printer
-from drivers.scanners.serial_line import SerialScanner
+from drivers.scanners.lines.serial_line import SerialScanner
 from drivers.wires import Wire, WriteBroken, WriteStalled, wire_from_url
 
 PORT = "/dev/ttyACM0"

@@ -10,8 +10,8 @@ from gadgets import PRODUCT, SOON_S, VENDOR, DeviceEnd, SerialGadget, wait_for
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.scanners import Scanner, scanner_from_url
-from drivers.scanners.serial_port import AttachedPort, attached
-from drivers.simulated.ssi_reader import packet
+from drivers.scanners.lines.serial_port import AttachedPort, attached
+from drivers.simulated.scanners.ssi import packet
 
 MODEL = f"{VENDOR:04x}:{PRODUCT:04x}"
 CARD, OTHER = "2900000000018", "4006381333931"

@@ -1,7 +1,7 @@
 """A bar code reader in HID POS mode (usage page 0x8C of the USB HID Point of Sale Usage Tables), through Linux's hidraw.
 
-Knows where Linux keeps HID devices and how they fail; what their reports mean is `hid_reports`' business. Elsewhere, where
-there is no hidraw, `hid_usb` reads them. Nothing is ever written to a reader but the beep that `tell` asks for.
+Knows where Linux keeps HID devices and how they fail; what their reports mean is the business of reports.py. Elsewhere, where
+there is no hidraw, usb_line.py reads them. Nothing is ever written to a reader but the beep that `tell` asks for.
 
 The kernel gives every program that opens a hidraw device a copy of each report. Two of these drivers keep apart by a lock on
 it (flock); a program that does not ask for this lock may still read along, and takes nothing away by it.
@@ -24,8 +24,8 @@ from typing import Any, Protocol
 import msgspec
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.hid_descriptor import fields
-from drivers.scanners.hid_reports import Joiner, beep, is_scanner, layouts, report_bytes
+from drivers.scanners.hid_pos.descriptor import fields
+from drivers.scanners.hid_pos.reports import Joiner, beep, is_scanner, layouts, report_bytes
 from drivers.scanners.identity import UsbIdentity, candidates
 from drivers.scanners.scan import ScanData, scan_from_bytes
 
@@ -182,7 +182,7 @@ class HidPosScanner:
 
     def _opened(self, one: AttachedScanner, longest: int, writes: bool) -> Line:
         if self._usb is not None or not _has_hidraw(self._root):
-            from drivers.scanners.hid_usb import UsbLine
+            from drivers.scanners.hid_pos.usb_line import UsbLine
 
             return UsbLine(one, longest, self._usb)
         line = _HidrawLine(one, longest, writes=writes)
@@ -309,7 +309,7 @@ def udev_rule(vendor: int, product: int) -> str:
 def attached(root: Path = _SYSTEM, usb: Any = None) -> list[AttachedScanner]:
     """The readers in HID POS mode that are there now: those whose report descriptor says so. Opens nothing on Linux."""
     if usb is not None or not _has_hidraw(root):
-        from drivers.scanners.hid_usb import attached_by_usb
+        from drivers.scanners.hid_pos.usb_line import attached_by_usb
 
         return attached_by_usb(usb)
     nodes = sorted((root / "sys/class/hidraw").glob("hidraw*"), key=lambda node: (len(node.name), node.name))

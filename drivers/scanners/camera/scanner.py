@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.agreement import Agreement
-from drivers.scanners.codes import CARDS, Wanted
-from drivers.scanners.decoding import Decoder
+from drivers.scanners.camera.agreement import Agreement
+from drivers.scanners.camera.codes import CARDS, Wanted
+from drivers.scanners.camera.decoding import Decoder
+from drivers.scanners.camera.zbar_child import Zbar
 from drivers.scanners.identity import UsbIdentity, candidates
 from drivers.scanners.scan import ScanData, scan_from_bytes
-from drivers.scanners.zbar_child import Zbar
 
 if TYPE_CHECKING:
-    from drivers.scanners.views import Grey
+    from drivers.scanners.camera.views import Grey
 
 OPENS_WITHIN_S = 10.0
 """Some cameras take seconds until their first frame."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from drivers.scanners.framing import LINE_ENDS, Framer
 from drivers.scanners.identity import UsbIdentity
-from drivers.scanners.lines import ANSWERS, Answers, LineScanner
-from drivers.scanners.serial_port import AttachedPort, Parity, SerialPort, attached
+from drivers.scanners.lines.framing import LINE_ENDS, Framer
+from drivers.scanners.lines.scanner import ANSWERS, Answers, LineScanner
+from drivers.scanners.lines.serial_port import AttachedPort, Parity, SerialPort, attached
 
 
 class SerialScanner(LineScanner):

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from drivers.errors import DeviceError
-from drivers.scanners.framing import Framer
+from drivers.scanners.lines.framing import Framer
 from drivers.scanners.scan import ScanData, scan_from_bytes
 
 NUL = b"\0"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from drivers.simulated.scanner_wires import WireKind, wire_of
+from drivers.simulated.scanners.wires import WireKind, wire_of
 
 TYPES = {"ean13": 0x0B, "ean8": 0x0A, "upca": 0x08, "code128": 0x03, "qr": 0x1C, "code39": 0x01}
 _LONGEST_PART = 250

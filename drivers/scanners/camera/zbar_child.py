@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from drivers.scanners.views import Grey
+    from drivers.scanners.camera.views import Grey
 
 MISSING = 3
 """The child's exit status where pyzbar or the system's libzbar is not installed: nothing to try again."""

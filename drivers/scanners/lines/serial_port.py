@@ -18,7 +18,7 @@ import msgspec
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners.identity import UsbIdentity, candidates
-from drivers.scanners.lines import SLICE_S
+from drivers.scanners.lines.scanner import SLICE_S
 
 if sys.platform == "win32":
     _WIRE_ERRORS: tuple[type[Exception], ...] = (OSError,)

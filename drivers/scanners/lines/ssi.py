@@ -10,9 +10,8 @@ from collections import deque
 from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent, DeviceError
-from drivers.scanners.lines import SLICE_S, Line
-from drivers.scanners.scan import ScanData, scan_from_bytes
-from drivers.scanners.ssi_packets import (
+from drivers.scanners.lines.scanner import SLICE_S, Line
+from drivers.scanners.lines.ssi_packets import (
     ACK,
     BEEP,
     DECODE_DATA,
@@ -27,6 +26,7 @@ from drivers.scanners.ssi_packets import (
     PacketCutter,
     built,
 )
+from drivers.scanners.scan import ScanData, scan_from_bytes
 
 ANSWER_S = 2.0
 """How long either side waits for an answer before it sends again, which it does twice: the guide's own setting."""

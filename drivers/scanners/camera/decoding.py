@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from drivers.scanners import views
-from drivers.scanners.codes import CARDS, KINDS, Code, Sight, Wanted, retail, sight
-from drivers.scanners.tally import Tally
-from drivers.scanners.zbar_child import Zbar
+from drivers.scanners.camera import views
+from drivers.scanners.camera.codes import CARDS, KINDS, Code, Sight, Wanted, retail, sight
+from drivers.scanners.camera.tally import Tally
+from drivers.scanners.camera.zbar_child import Zbar
 
 if TYPE_CHECKING:
-    from drivers.scanners.views import Grey, Treatment, View
+    from drivers.scanners.camera.views import Grey, Treatment, View
 
 ZBAR_EVERY, HARD_EVERY = 3, 5
 """Of the frames in which nothing was found, every third goes to zbar, too (it takes as long as all the rest), and every fifth is

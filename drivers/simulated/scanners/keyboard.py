@@ -14,9 +14,9 @@ import socket
 
 import msgspec
 
-from drivers.scanners import keystrokes as keys
-from drivers.scanners.event_devices import INPUT_EVENT, AttachedKeyboard
-from drivers.scanners.layouts import LAYOUTS, Layout
+from drivers.scanners.keyboard import keystrokes as keys
+from drivers.scanners.keyboard.event_devices import INPUT_EVENT, AttachedKeyboard
+from drivers.scanners.keyboard.layouts import LAYOUTS, Layout
 
 _PLUGGED = itertools.count(1)
 _REST_S = 3.0  # before each code; longer than any silence that a driver waits for

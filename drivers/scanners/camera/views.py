@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from drivers.scanners.codes import Point
+from drivers.scanners.camera.codes import Point
 
 if TYPE_CHECKING:
     import numpy as np

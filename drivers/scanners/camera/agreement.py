@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drivers.scanners.codes import Code, Sight
+from drivers.scanners.camera.codes import Code, Sight
 
 LINEAR_FRAMES, MATRIX_FRAMES = 3, 2
 """Equal frames in a row that make a scan."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from drivers.simulated.scanner_wires import WireKind, wire_of
+from drivers.simulated.scanners.wires import WireKind, wire_of
 
 
 class SimulatedScanner:

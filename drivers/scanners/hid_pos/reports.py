@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from drivers.scanners.hid_descriptor import Field
+from drivers.scanners.hid_pos.descriptor import Field
 
 SCANNER = 0x8C0002  # a usage is its page and its number: Bar Code Scanner
 _BYTE_COUNT = 0x01003B

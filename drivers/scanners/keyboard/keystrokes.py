@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from drivers.scanners.layouts import KEYPAD, KEYPAD_SIGNS, Layout, together
+from drivers.scanners.keyboard.layouts import KEYPAD, KEYPAD_SIGNS, Layout, together
 
 Suffix = Literal["enter", "tab", "none"]
 _SUFFIXES: dict[Suffix, str] = {"enter": "\r\n", "tab": "\t", "none": ""}  # CR, LF or both, as on a serial line
@@ -50,7 +50,7 @@ class KeyEvent(NamedTuple):
 class Keystrokes:
     """`now` and the times of the events are of one clock. A code of more than `max_keys` is dropped.
 
-    >>> from drivers.scanners.layouts import LAYOUTS
+    >>> from drivers.scanners.keyboard.layouts import LAYOUTS
     >>> keystrokes = Keystrokes(LAYOUTS["us"], now=0.0)
     >>> keystrokes.feed(KeyEvent(2.0 + key / 1000, EV_KEY, key, DOWN) for key in (2, 3, ENTER))
     ['12']

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.hid_descriptor import fields
-from drivers.scanners.hid_pos import AttachedScanner
-from drivers.scanners.hid_reports import is_scanner
+from drivers.scanners.hid_pos.descriptor import fields
+from drivers.scanners.hid_pos.reports import is_scanner
+from drivers.scanners.hid_pos.scanner import AttachedScanner
 from drivers.wires.usb import libusb, port_path, serial_number
 
 _HID_CLASS = 3

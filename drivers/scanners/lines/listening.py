@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.framing import LINE_ENDS, Framer
-from drivers.scanners.lines import SLICE_S
+from drivers.scanners.lines.framing import LINE_ENDS, Framer
+from drivers.scanners.lines.scanner import SLICE_S
+from drivers.scanners.lines.tcp import host_and_port, keep_alive
 from drivers.scanners.scan import ScanData, scan_from_bytes
-from drivers.scanners.tcp import host_and_port, keep_alive
 
 MOST_READERS = 8
 FIRST_CALL_S = 10.0

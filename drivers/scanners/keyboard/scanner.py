@@ -1,7 +1,7 @@
 """A bar code reader that types (a keyboard wedge: a USB or Bluetooth keyboard), claimed so that it types for this program alone.
 
 Nothing else on the machine sees what it reads, and no cursor has to stand in the right field. Only a device that the setting
-names is claimed; one on which a person types is let go again. Which text the keys are is the business of `keystrokes`.
+names is claimed; one on which a person types is let go again. Which text the keys are is the business of keystrokes.py.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.event_devices import INPUT_EVENT, AttachedKeyboard, EventDevice, LinuxEventDevice, attached
 from drivers.scanners.identity import UsbIdentity, candidates
-from drivers.scanners.keystrokes import KeyEvent, Keystrokes, Suffix
-from drivers.scanners.layouts import LAYOUTS, Layout
+from drivers.scanners.keyboard.event_devices import (
+    INPUT_EVENT,
+    AttachedKeyboard,
+    EventDevice,
+    LinuxEventDevice,
+    attached,
+)
+from drivers.scanners.keyboard.keystrokes import KeyEvent, Keystrokes, Suffix
+from drivers.scanners.keyboard.layouts import LAYOUTS, Layout
 from drivers.scanners.scan import ScanData, scan_from_bytes
 
 __all__ = ["KeyboardScanner", "attached", "udev_rule"]

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent
-from drivers.scanners.framing import LINE_ENDS, Framer
-from drivers.scanners.lines import ANSWERS, SLICE_S, Answers, LineScanner
+from drivers.scanners.lines.framing import LINE_ENDS, Framer
+from drivers.scanners.lines.scanner import ANSWERS, SLICE_S, Answers, LineScanner
 
 CONNECT_S = 2.0
 _READ_BYTES = 4096

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from drivers.scanners.codes import KINDS, Code, is_same_place
+from drivers.scanners.camera.codes import KINDS, Code, is_same_place
 
 
 class Tally:
