@@ -316,6 +316,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     score, times = _measured(pictures)
+    if not times:
+        print(f"None of the {len(pictures)} pictures in the manifest can be read.", file=sys.stderr)
+        return 2
     ratios = _compared(score, times)
     _print_table(score)
     for one in ratios:
