@@ -189,7 +189,7 @@ def zxing_alone(picture: Grey) -> list[str]:
 
 
 def scores(pictures: Iterable[Picture], peer: ZbarAlone) -> dict[str, Score]:
-    """By reader, and `card`: what would have been awarded to whom. A camera's frame comes unpacked, so times are without the loading of the file."""
+    """By reader, and `card`: what would have been awarded to whom. Times are without loading: a frame comes unpacked."""
     zbar = Zbar()
     ours = Decoder(Wanted(tuple(KINDS)), zbar=zbar)
     readers: dict[str, Callable[[Grey], list[str]]] = {

@@ -29,7 +29,7 @@ ZBAR_PATIENCE_S = 0.1
 """Of a frame: the next one is as good."""
 _STILL_PATIENCE_S = 5.0
 STILL_BUDGET_S = 0.04
-"""What a frame may take at most, so that both ways can be compared; with ten times as much, three pictures in a hundred more are read."""
+"""About what a frame may take at most. With ten times as much, three pictures in a hundred more are read."""
 
 _TREATMENTS: tuple[Treatment, ...] = (
     views.as_it_is,
