@@ -474,6 +474,16 @@ def test_ports_are_listed_in_the_order_of_their_names_with_what_is_known_of_them
     ]
 
 
+def test_a_device_pulled_out_while_the_ports_are_listed_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def comports() -> list[ListedPort]:
+        return [ListedPort("/dev/ttyACM0", vid=int(None, 16))]  # type: ignore[call-overload]  # pyserial 3.5, SysFS
+
+    monkeypatch.setattr("serial.tools.list_ports.comports", comports)
+    assert attached() == []
+    with pytest.raises(DeviceAbsent):
+        SerialScanner(UsbIdentity(0x0C2E, 0x0901)).open()
+
+
 def test_the_ports_of_this_machine_can_be_listed() -> None:
     assert all(port.path for port in attached())
 

@@ -156,10 +156,13 @@ def _path(device: Any, interface: Any) -> str:
 def _found(one: AttachedScanner, backend: Any) -> tuple[Any, Any]:
     import usb.core
 
-    for device in usb.core.find(find_all=True, idVendor=one.vendor, idProduct=one.product, backend=backend or libusb()):
-        for interface in _hid_interfaces(device):
-            if _path(device, interface) == one.path:
-                return device, interface
+    with contextlib.suppress(usb.core.USBError):
+        for device in usb.core.find(
+            find_all=True, idVendor=one.vendor, idProduct=one.product, backend=backend or libusb()
+        ):
+            for interface in _hid_interfaces(device):
+                if _path(device, interface) == one.path:
+                    return device, interface
     raise DeviceAbsent(f"The scanner at {one.path} is gone.", hint="Plug it in again; it is found again by itself.")
 
 

@@ -53,7 +53,10 @@ def attached(ports: Iterable[Any] | None = None) -> list[AttachedPort]:
     if ports is None:
         from serial.tools import list_ports
 
-        ports = list_ports.comports()
+        try:
+            ports = list_ports.comports()
+        except TypeError:  # what pyserial makes of a device that was pulled out while it looked
+            ports = ()
     found = [_described(port) for port in ports]
     return sorted(found, key=lambda one: (len(one.path), one.path))  # ttyACM2 before ttyACM10
 

@@ -37,7 +37,7 @@ class TcpLine:
         try:
             # create_connection would allow that long for every address of a name.
             family, kind, protocol, _, address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a name that none can have, such as scanner..shop
             hint = "Check the spelling, or write the scanner's numeric address."
             raise DeviceAbsent(f"No such address: {self._host}.", hint=hint) from error
         connection = socket.socket(family, kind, protocol)
