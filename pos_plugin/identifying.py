@@ -92,10 +92,9 @@ class Identifying:
             known = _identified(db, at, member, scan, can_redeem=True) if member else None
         rules = at.program.cards.rules
         reading = member_card(rules, scan, symbology)
-        if member and not isinstance(reading, MemberCard) and isinstance(member_card(rules, scan), MemberCard):
-            member = (
-                None  # a number of this programme, in a kind of code that its cards do not have: misread, or not a card
-            )
+        is_out_of_place = not isinstance(reading, MemberCard) and isinstance(member_card(rules, scan), MemberCard)
+        if is_out_of_place:  # a number of this programme, in a kind of code that its cards do not have
+            member = None
         if isinstance(reading, DamagedMemberCode):
             return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
         if member is None and isinstance(reading, MemberCard):
