@@ -49,15 +49,18 @@ def block(office: Office, card: str, why: str) -> bool:
         if isinstance(member_card(program.cards.rules, card), DamagedMemberCode):
             raise OfficeError(f"The check digit of {card} is wrong.", hint="Read the card again.", code="CARD_DAMAGED")
         change(office, connection, card, why)
-        return connection.scalar(select(schema.card.c.member).where(schema.card.c.card == card)) is not None
+        return _is_somebodys(connection, card)
 
     return office.database.write(work)
 
 
-def unblock(office: Office, card: str) -> None:
-    """The card was found: it is as good as before. Raises OfficeError where it is not blocked."""
+def unblock(office: Office, card: str) -> bool:
+    """The card was found: it is as good as before; answers whether somebody has it. One that was replaced is nobody's.
 
-    def work(connection: Connection) -> None:
+    Raises OfficeError where it is not blocked.
+    """
+
+    def work(connection: Connection) -> bool:
         if not why_blocked(office, connection, card):
             raise OfficeError(
                 f"The card {card} is not blocked.",
@@ -65,8 +68,13 @@ def unblock(office: Office, card: str) -> None:
                 code="CARD_NOT_BLOCKED",
             )
         change(office, connection, card, "")
+        return _is_somebodys(connection, card)
 
-    office.database.write(work)
+    return office.database.write(work)
+
+
+def _is_somebodys(connection: Connection, card: str) -> bool:
+    return connection.scalar(select(schema.card.c.member).where(schema.card.c.card == card)) is not None
 
 
 def change(office: Office, connection: Connection, card: str, why: str) -> None:

@@ -25,9 +25,9 @@ def cards(
     png: Annotated[Path | None, typer.Option(metavar="DIR", help="The sheets as pictures, in this folder.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="The numbers alone.")] = None,
     form: Annotated[
-        Literal["", "ean13", "number"],
+        Literal["ean13", "number"] | None,
         typer.Option(help="In-store EAN-13, or a plain number; without it EAN-13 where the programme has them."),
-    ] = "",
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What stands on them, if not the programme's title.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,7 +36,7 @@ def cards(
 
     from central_server import schema
     from central_server.cards import why_blocked
-    from loyalty.card_batch import draw_numbers, form_of, problem_with, write_batch
+    from loyalty.card_batch import draw_numbers, form_of, problem_with, told, write_batch
     from loyalty.words import in_language
 
     def is_known(connection: Connection, number: str) -> bool:
@@ -55,7 +55,7 @@ def cards(
             try:
                 numbers = draw_numbers(
                     rules,
-                    form_of(rules, form),
+                    form_of(rules, form or ""),
                     count,
                     lambda digits: f"{secrets.randbelow(10**digits):0{digits}}",
                     lambda number: is_known(connection, number),
@@ -66,5 +66,4 @@ def cards(
     if as_json:
         print_json({"cards": count, "files": [str(file) for file in files]})
         return
-    print(f"{count:,} cards: {', '.join(map(str, files))}")
-    print("They are nobody's until a member joins with one. Keep them like money: with a card points can be spent.")
+    print("\n".join(told(count, files, on_card)))

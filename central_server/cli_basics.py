@@ -51,6 +51,9 @@ def refusals() -> Iterator[None]:
         stop("\n  ".join([f"{error.source} cannot be used:", *error.problems]), status=2)
     except SQLAlchemyError as error:
         stop(f"the database does not answer ({type(error).__name__}).", "Is it running, and its address right?")
+    except FileExistsError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        stop(f"{about}{error.strerror}.", "Choose another name, or put that file elsewhere.")
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
         stop(f"{about}{error.strerror or type(error).__name__}.", "May this user write there, and has the disk room?")

@@ -74,11 +74,13 @@ def unblock(folder: Folder, card: Card, as_json: AsJson = False) -> None:
     from central_server.cards import unblock
 
     with opened(folder) as office:
-        unblock(office, card)
+        is_somebodys = unblock(office, card)
     if as_json:
-        print_json({"card": card})
-    else:
-        print(f"{card} is not blocked any more. Tills take it again with their next exchange.")
+        print_json({"card": card, "known": is_somebodys})
+        return
+    print(f"{card} is not blocked any more. Tills take it again with their next exchange.")
+    if not is_somebodys:
+        print("Nobody is known by it here: who joins with it is a new member.")
 
 
 def list_cards(folder: Folder, as_json: AsJson = False) -> None:
@@ -113,8 +115,10 @@ def issue(
     from central_server import members
     from central_server.tokens import issue
 
-    if bool(card) == bool(member):
-        stop("name the member by a card or by --member, not by both.", status=2)
+    if not card and not member:
+        stop("Whose token? Name the member by a card, or by --member.", status=2)
+    if card and member:
+        stop("Name the member by a card or by --member, not by both.", status=2)
     for file in (png, svg):
         if file is not None and file.exists():
             stop(f"{file} is there already.", "Choose another name.", status=2)

@@ -95,6 +95,15 @@ def _saved(pages: Iterable[Image.Image], files: list[Path]) -> Iterator[Image.Im
         yield page
 
 
+def told(count: int, files: Iterable[Path], name: str) -> list[str]:
+    """What a person should know of a batch that was written."""
+    lines = [
+        f"{count:,} {'card' if count == 1 else 'cards'}: {', '.join(map(str, files))}",
+        "They are nobody's until a member joins with one. Keep them like money: with a card points can be spent.",
+    ]
+    return lines if name else [*lines, "No name stands on them: --name gives one."]
+
+
 def problem_with(name: str, files: Iterable[Path | None]) -> str:
     """Why a batch cannot be drawn as it was asked for, in a sentence; "" where it can."""
     if not any(files):

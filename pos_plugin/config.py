@@ -147,10 +147,20 @@ class ScannerSettings(Table):
 
 
 def _each_once(scanners: list[ScannerSettings]) -> list[ScannerSettings]:
-    named = [one.address for one in scanners if one.address]
-    if twice := [address for address in dict.fromkeys(named) if named.count(address) > 1]:
-        raise ValueError(f"{twice[0]!r} stands twice; leave one of them out")
+    first: dict[object, str] = {}
+    for address in (one.address for one in scanners if one.address):
+        other = first.setdefault(_which(address), address)
+        if other is not address:
+            twice = f"{address!r} stands twice" if other == address else f"{other!r} and {address!r} are one scanner"
+            raise ValueError(f"{twice}; leave one of them out")
     return scanners
+
+
+def _which(address: str) -> object:
+    """Which device it is, apart from how it is spoken to: two that read from one port would share its bytes."""
+    place, _, options = address.partition("?")
+    which = [one for one in options.split("&") if one.startswith(("serial=", "port="))]
+    return place.replace("ssi://", "serial://", 1), *sorted(which)
 
 
 def _scale_pattern(text: str) -> str:

@@ -52,6 +52,8 @@ def _told(error: Exception) -> list[str]:
         return [*said, hint] if hint else said
     if isinstance(error, OSError) and error.strerror:
         about = f"{error.filename}: " if error.filename else ""
+        if isinstance(error, FileExistsError):
+            return [f"{about}{error.strerror}.", "Choose another name, or put that file elsewhere."]
         return [
             f"{about}{error.strerror}.",
             "See that it is there, that this user may use it, and that the disk has room.",

@@ -22,20 +22,22 @@ def cards(
     png: Annotated[Path | None, typer.Option(metavar="DIR", help="The sheets as pictures, in this folder.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="The numbers alone.")] = None,
     form: Annotated[
-        Literal["", "ean13", "number"],
+        Literal["ean13", "number"] | None,
         typer.Option(help="In-store EAN-13, or a plain number; without it EAN-13 where the programme has them."),
-    ] = "",
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What stands on them, if not the shop's name.")] = None,
     store: StoreDir = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """Draw new card numbers, and print cards with them. For a shop alone; where there is a head office, draw them there."""
-    from loyalty.card_batch import draw_numbers, form_of, problem_with, write_batch
+    from loyalty.card_batch import draw_numbers, form_of, problem_with, told, write_batch
     from offline_store import codes, members, settings
     from offline_store.store import Store
-    from pos_plugin.config import read_config
+    from pos_plugin.config import Shop, read_config
 
     header = read_config(store).shop.header
+    if header[:1] == Shop().header:
+        header = []  # "Your shop", as init wrote it
     on_card = (header[0] if header else "") if name is None else name
     if problem := problem_with(on_card, (pdf, png, csv)):
         raise typer.BadParameter(problem)
@@ -44,7 +46,7 @@ def cards(
         try:
             numbers = draw_numbers(
                 rules,
-                form_of(rules, form),
+                form_of(rules, form or ""),
                 count,
                 lambda digits: f"{secrets.randbelow(10**digits):0{digits}}",
                 lambda number: members.member_of_card(db, number) is not None or any(codes.why_blocked(db, number)),
@@ -55,7 +57,4 @@ def cards(
     if as_json:
         print_json({"cards": count, "files": [str(file) for file in files]})
         return
-    typer.echo(f"{count:,} cards: {', '.join(map(str, files))}")
-    typer.echo(
-        "They are nobody's until a member joins with one. Keep them like money: with a card points can be spent."
-    )
+    typer.echo("\n".join(told(count, files, on_card)))

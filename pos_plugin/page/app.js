@@ -41,7 +41,7 @@ function complete() {
 
 function scanned(result) {
   if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message);
-  if (join.isOpen()) return result.kind === "unknown card" ? join.scannedCard(result.code) : result.kind === "member" ? join.scannedMember(result) : warn("This is no member card.");
+  if (join.isOpen()) return join.scanned(result);
   if ($("#ask").open) return warn("Answer the question first, then scan again.");
   if (receipt.isOpen()) receipt.close();
   if (result.kind === "item" && REFERENCE.test(result.code)) {

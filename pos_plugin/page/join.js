@@ -14,11 +14,17 @@ const MONTHS = ["January", "February", "March", "April", "May", "June", "July", 
 const two = (number) => String(number).padStart(2, "0");
 
 // A card scanned while the form is open goes into it: a new one is the member's, a known one that of whoever brought them.
-export function scannedCard(code) { $("#join-card").value = code; }
+export function scanned(result) {
+  if ($("#joined-card")) return warn("This number is shown once. Tap Done first, then scan again.");
+  if (result.kind === "member") return scannedMember(result);
+  if (result.kind !== "unknown card") return warn("This is no member card.");
+  $("#join-card").value = result.code;
+  return undefined;
+}
 
-export function scannedMember(who) {
+function scannedMember(who) {
   const into = $("#join-referrer");
-  if (!into || document.activeElement !== into) return warn("Somebody has joined with this card already.");
+  if (document.activeElement !== into) return warn("Somebody has joined with this card already.");
   into.value = who.card;  // masked, as everywhere; the till is told the reference
   brought = who;
   return undefined;
@@ -64,7 +70,8 @@ export function openJoin(card, attach) {
 function birthday() {
   const [day, month] = [$("#join-day").value.trim(), $("#join-month").value];
   if (!day && !month) return "";
-  return month && /^\d{1,2}$/.test(day) ? `${month}-${two(day)}` : null;
+  const isDay = /^\d{1,2}$/.test(day) && new Date(Date.UTC(2000, month - 1, day)).getUTCMonth() === month - 1; // 2000 has a 29 February
+  return month && isDay ? `${month}-${two(day)}` : null;
 }
 
 const asked = (born) => ({
@@ -94,11 +101,12 @@ async function submit(event) {
 
 function done(card) {
   const dialog = $("#join");
-  say("Joined.");
   fill(dialog,
     h("form", { method: "dialog" },
       h("h2", { id: "join-title" }, "Welcome"),
       h("p", {}, "The card's number, shown this once:"),
       h("p", { class: "card-number", id: "joined-card" }, card.replace(/(.{4})/g, "$1 ").trim()),
-      h("div", { class: "buttons" }, h("button", { class: "primary", autofocus: true }, "Done"))));
+      h("div", { class: "buttons" }, h("button", { class: "primary", id: "joined-done" }, "Done"))));
+  $("#joined-done").focus();
+  say("Joined.");
 }

@@ -10,30 +10,29 @@ import { tone } from "./tones.js";
 
 const { sale } = model;
 let shownFor = null;
-let pendingCard = "";
+let pendingCard = ""; // nobody's yet, and only this sale's: the next customer is somebody else
+let pendingFor = "";
 
 // A member was identified: attach them, or ask first where the sale has another.
 export async function identified(who) {
   if (who.kind === "unknown card") {
+    if (sale.member) return warn(`Nobody has joined with this card. ${label(sale.member)} stays on this sale.`);
     pendingCard = /^\d+$/.test(who.code ?? "") ? who.code : "";
+    pendingFor = sale.ref;
     shownFor = null;
     drawMember($("#member"));
-    warn(who.message);
-    return;
+    return warn(who.message);
   }
-  if (who.kind !== "member") {
-    warn(who.message || "This is no member card.");
-    return;
-  }
+  if (who.kind !== "member") return warn(who.message || "This is no member card.");
   const other = sale.member && sale.member.member !== who.member;
-  if (other && !(await question("Another card", `This sale has ${label(sale.member)}. Use ${label(who)} instead?`, "Use this card", "Keep the first"))) return;
+  if (other && !(await question("Another card", `This sale has ${label(sale.member)}. Use ${label(who)} instead?`, "Use this card", "Keep the first"))) return undefined;
   pendingCard = "";
   // A card that was read stays read, also when the same member is then looked up by phone.
   const wasRead = sale.member?.member === who.member && sale.member.can_redeem;
-  if (wasRead && !who.can_redeem) return;
+  if (wasRead && !who.can_redeem) return undefined;
   model.attach(who);
   say(`${label(who)} is on this sale.`, null);
-  tone("tick");
+  return tone("tick");
 }
 
 export const label = (who) => [who.initials, who.card && `Card ${who.card}`].filter(Boolean).join(" · ") || "the member";
@@ -45,6 +44,10 @@ export async function lookUp(text, entryMode) {
 }
 
 export function drawMember(parent) {
+  if (pendingCard && pendingFor !== sale.ref) {
+    pendingCard = "";
+    shownFor = null;
+  }
   const now = sale.member ? sale.member.member : "";
   if (shownFor !== now) {
     shownFor = now;

@@ -34,6 +34,7 @@ function show(place, sign, text) {
 // Resolves to true or false; Escape is false.
 export function question(title, text, yes, no = "Cancel") {
   const dialog = $("#ask");
+  hush(); // what was said before lies under the question, and is no part of it
   return new Promise((answered) => {
     fill(dialog,
       h("form", { method: "dialog" },

@@ -45,7 +45,7 @@ function draw(state, refusal) {
 function scannerTrouble(silent, isAnotherWell) {
   if (!silent.length) return "";
   const which = silent.length > 1 ? `${silent.length} scanners do not answer. Check their cables.` : `${sayable(silent[0].name)} does not answer. Check its cable.`;
-  return `${which} ${isAnotherWell ? "Another scanner reads." : "Until then write the numbers by hand."}`;
+  return `${which} ${isAnotherWell ? "Another scanner reads." : "Until then type the cards' numbers."}`;
 }
 
 // An address is nothing that a person says.

@@ -61,4 +61,5 @@ def test_wrong_use_is_told_and_a_list_is_never_written_over(office, tmp_path):
     (tmp_path / "a.csv").write_text("card\n")
     refused = office("cards", "--csv", tmp_path / "a.csv")
     assert (refused.exit_code, "already" in refused.stderr) == (1, True)
+    assert "Choose another name" in refused.stderr
     assert (tmp_path / "a.csv").read_text() == "card\n"

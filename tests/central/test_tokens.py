@@ -176,8 +176,8 @@ def test_tokens_are_issued_listed_and_revoked_as_people_type_it(typed):
     assert "is revoked" in typed("token", "revoke", listed["serial"])
     assert "revoked 2026-03-02" in typed("token", "list")
     assert "does not know of it" in typed("token", "revoke", "4K7Q-F2M9-XA")
-    typed("token", "issue", CARD, "--member", ANNA, status=2)
-    typed("token", "issue", status=2)
+    assert "not by both" in typed("token", "issue", CARD, "--member", ANNA, status=2)
+    assert "Whose token?" in typed("token", "issue", status=2)
     assert "Nobody has the card" in typed("token", "2900000000025", status=2)
 
 
@@ -188,7 +188,10 @@ def test_cards_are_blocked_listed_and_lifted_as_people_type_it(typed):
     listed = {one["card"]: one["why"] for one in typed("card", "list", "--json")}
     assert listed == {CARD: "lost", "2900000000025": "stolen"}
     assert "lost      since 2026-03-02 09:00 UTC" in typed("card", "list")
-    assert "not blocked any more" in typed("card", "unblock", CARD)
+    lifted = typed("card", "unblock", CARD)
+    assert "not blocked any more" in lifted
+    assert "Nobody is known by it" not in lifted
+    assert "Nobody is known by it here: who joins" in typed("card", "unblock", "2900000000025")
     assert "is not blocked" in typed("card", "unblock", CARD, status=2)
     assert "takes the place" in typed("card", "replace", CARD, "2900000000032", "--reason", "worn", "--by", "Ada")
 

@@ -460,7 +460,7 @@ def test_cards_and_the_scanner_that_reads_them(demo: Demo) -> None:
     assert demo.agrees_with_head_office()["2900000047112"] == 4
 
     demo.do("Unplug the scanner")
-    demo.see("#scanner-banner", "Until then write the numbers by hand.")
+    demo.see("#scanner-banner", "Until then type the cards' numbers.")
     demo.scan("Grace")
     expect(demo.control.locator("#message")).to_contain_text("the till hears nothing")
     demo.do("Plug in the scanner")

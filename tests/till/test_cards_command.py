@@ -35,6 +35,14 @@ def test_a_batch_is_drawn_beside_a_till_that_runs(till: Any, tmp_path: Path) -> 
     assert (tmp_path / "cards.pdf").read_bytes().startswith(b"%PDF-")
 
 
+def test_a_name_that_nobody_wrote_does_not_stand_on_the_cards(till: Any, tmp_path: Path) -> None:
+    told = typed(till, "--pdf", tmp_path / "a.pdf", "--count", 1)
+    assert told.stdout.startswith("1 card: ")
+    assert "No name stands on them: --name gives one." in told.stdout
+    nameless = typed(till, "--pdf", tmp_path / "b.pdf", "--count", 1, "--name", "Mill")
+    assert "No name" not in nameless.stdout
+
+
 def test_plain_numbers_and_another_name(till: Any, tmp_path: Path) -> None:
     told = typed(till, "--form", "number", "--png", tmp_path / "sheets", "--name", "Café", "--count", 3)
     assert told.exit_code == 0

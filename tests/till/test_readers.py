@@ -157,6 +157,27 @@ def test_a_scanner_that_stands_twice_in_the_settings_is_refused(tmp_path: Path) 
         read_config(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        ("serial:///dev/ttyS0", "ssi:///dev/ttyS0?baud=9600", True),
+        ("listen://127.0.0.1:4001", "listen://127.0.0.1:4001?suffix=cr", True),
+        ("serial://0c2e:0901?serial=17&baud=9600", "serial://0c2e:0901?baud=19200&serial=17", True),
+        ("serial://0c2e:0901?serial=17", "serial://0c2e:0901?serial=18", False),
+        ("serial://0c2e:0901?port=1-1", "serial://0c2e:0901?port=1-2", False),
+        ("tcp://127.0.0.1:4001", "listen://127.0.0.1:4001", False),
+        ("", "", False),  # both are still to be written
+    ],
+)
+def test_one_scanner_with_other_options_is_refused_as_well(tmp_path: Path, one: str, other: str, is_one: bool) -> None:
+    (tmp_path / "till.toml").write_text(f'[[scanner]]\naddress = "{one}"\n[[scanner]]\naddress = "{other}"\n')
+    if is_one:
+        with pytest.raises(ConfigError, match="are one scanner; leave one of them out"):
+            read_config(tmp_path)
+    else:
+        assert len(read_config(tmp_path).scanner) == 2
+
+
 def test_a_single_scanner_in_single_brackets_is_told_the_right_form(tmp_path: Path) -> None:
     (tmp_path / "till.toml").write_text('[scanner]\naddress = "serial://COM3"\n')
     with pytest.raises(ConfigError, match=r"\[\[scanner\]\]"):
