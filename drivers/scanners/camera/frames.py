@@ -16,6 +16,7 @@ STALE_S = 3.0
 """Without a new frame for so long, a camera hangs or is gone."""
 _FAILURES, _FAILURE_PAUSE_S = 10, 0.02  # grabs in a row; a camera may fail at one and go on
 _FRESH_S = 0.5
+
 Size = tuple[int, int]
 SIZES: tuple[Size | None, ...] = ((1280, 720), (640, 480), None)
 """Asked for one after the other; the last is whatever the camera gives by itself."""
