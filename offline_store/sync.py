@@ -239,7 +239,7 @@ class Sync:
                     return None
                 raise
             self._heard(found.server_epoch, found.server_time)
-            if found.member:
+            if found.member or lookup.member:  # of a reference that is nobody's any more, the feed tells why
                 self._read_feed(Progress())
             return found.member or None
 

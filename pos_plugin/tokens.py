@@ -32,7 +32,11 @@ def read(
     if isinstance(token, TokenFlaw):
         return Declined("damaged card" if token.flaw == "damaged" else "refused code", _why(token))
     try:
-        member = known or look_up_member(token.member) or store.write(lambda db: members.meet(db, token.member))
+        member = known or look_up_member(token.member)
+        with store.read() as db:
+            if codes.is_revoked(db, token.serial):  # of which head office has just told
+                return Declined("refused code", _why(TokenFlaw("revoked")))
+        member = member or store.write(lambda db: members.meet(db, token.member))
     except StoreError as error:
         return Declined("refused code", f"{error} {OTHERWISE}")
     return Accepted(member, token.serial)

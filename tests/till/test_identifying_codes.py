@@ -177,6 +177,18 @@ def test_a_revoked_token_is_refused_offline_once_the_till_has_heard(world, mill,
     assert mill.checkout.identify(other.text).kind == "member"
 
 
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_token_that_was_revoked_just_now_is_refused_by_the_head_office_that_is_asked(world, mill, anna, is_forgotten):
+    mill.checkout._cards._look_up_member = lambda member: mill.sync.look_up(chain.MemberLookup(member=member))
+    mill.step()
+    token = tokens.issue(world.office, anna)
+    if is_forgotten:
+        office_members.erase(world.office, anna)
+    else:
+        tokens.revoke(world.office, token.serial)
+    refused(mill, token.text, "taken this member code back")
+
+
 def test_a_token_that_was_revoked_after_it_was_read_redeems_nothing(world, mill, anna):
     mill.fetch(30)
     token = tokens.issue(world.office, anna)
