@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
-from offline_store import members
+from offline_store import codes, members
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
 from pos_plugin import passes, tokens
@@ -92,10 +92,9 @@ class Identifying:
             known = _identified(db, at, member, scan, can_redeem=True) if member else None
         rules = at.program.cards.rules
         reading = member_card(rules, scan, symbology)
-        if member and not isinstance(reading, MemberCard) and isinstance(member_card(rules, scan), MemberCard):
-            member = (
-                None  # a number of this programme, in a kind of code that its cards do not have: misread, or not a card
-            )
+        is_out_of_place = not isinstance(reading, MemberCard) and isinstance(member_card(rules, scan), MemberCard)
+        if is_out_of_place:  # a number of this programme, in a kind of code that its cards do not have
+            member = None
         if isinstance(reading, DamagedMemberCode):
             return Identified("damaged card", code=scan, message="The card was not read whole. Scan it again.")
         if member is None and isinstance(reading, MemberCard):
@@ -115,12 +114,13 @@ class Identifying:
         return known
 
     def card_read(self, member: str) -> str:
-        """The card with which the member was identified here just now, or "" if none was, or it has been blocked since."""
+        """The card or token by which the member was identified here just now; "" if none was, or it has been blocked since."""
         with self._lock:
             card, at = self._cards_read.get(member, ("", self._clock()))
         if not card or (self._clock() - at).total_seconds() >= IDENTIFIED_S:
             return ""
-        return "" if self._blocked(card) else card
+        with self._store.read() as db:
+            return "" if blocked(db, card) or codes.is_revoked(db, card) else card
 
     def _blocked(self, card: str) -> Declined | None:
         with self._store.read() as db:

@@ -64,6 +64,11 @@ class Reader:
         except DeviceError as error:
             self._show(f"{error} {error.hint}".strip())
             return TRY_AGAIN_S
+        except Exception as error:  # of ours, or of a library: whoever runs this starts it again after a while
+            self._show(
+                f"Reading stopped ({type(error).__name__}) and starts again by itself. Plug the scanner in anew."
+            )
+            raise
         if scan is not None and not self._repeats.has(scan):
             self._scanner.tell(good=self._scanned(scan))
         return 0.0

@@ -5,8 +5,8 @@
     hid_pos   made for tills
     camera    pictures
 
-`scanner` says what every one does, `scan` what it yields, `identity` how a USB device is found again, `addresses` which driver a
-setting names, `finding` which scanners are there. `repeats` is for whoever reads.
+`scanner` says what every one does, `scan` what it yields, `identity` how a USB device is found again, `linux` what that system
+tells of devices, `addresses` which driver a setting names, `finding` which scanners are there. `repeats` is for whoever reads.
 """
 
 from drivers.scanners.addresses import scanner_from_url

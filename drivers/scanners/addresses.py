@@ -178,7 +178,8 @@ def _keyboard(url: str, parts: SplitResult, options: dict[str, str], clock: Cloc
 
 def _camera(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
     from drivers.scanners.camera.codes import CARDS, wanted_codes
-    from drivers.scanners.camera.scanner import SIZES, CameraScanner
+    from drivers.scanners.camera.frames import SIZES
+    from drivers.scanners.camera.scanner import CameraScanner
 
     camera: int | str | UsbIdentity | None = identity_from_url(parts, options)
     if camera is None:

@@ -10,13 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from drivers.scanners.identity import UsbIdentity
-
-_SYSTEM = Path("/")
+from drivers.scanners.identity import Attached, UsbIdentity
+from drivers.scanners.linux import SYSTEM, let_in
 
 MAKERS = {
     0x05E0: "Zebra",  # Symbol Technologies
@@ -45,42 +44,30 @@ class FoundScanner(msgspec.Struct, frozen=True):
     do: str = ""
 
 
-class Attached(Protocol):
-    """A device as each driver's `attached` tells of it."""
-
-    @property
-    def vendor(self) -> int: ...
-    @property
-    def product(self) -> int: ...
-    @property
-    def serial(self) -> str: ...
-    @property
-    def port(self) -> str: ...
-    @property
-    def says(self) -> str: ...
-    @property
-    def may_open(self) -> bool: ...
-
-
-def found_scanners(*, root: Path = _SYSTEM, serial_ports: Iterable[Any] | None = None) -> list[FoundScanner]:
+def found_scanners(*, root: Path = SYSTEM, serial_ports: Iterable[Any] | None = None) -> list[FoundScanner]:
     """Those that are sure first. `root` is where /dev and /sys are; `serial_ports` as pyserial lists them.
 
     Scanners on the network are not looked for, and what is not on USB has no name by which it could be found again.
     """
     from drivers.scanners.camera import scanner as camera
+    from drivers.scanners.hid_pos import hidraw_line
     from drivers.scanners.hid_pos import scanner as hid_pos
     from drivers.scanners.keyboard import event_devices
     from drivers.scanners.keyboard import scanner as keyboard
     from drivers.scanners.lines import serial_port
 
+    def let_in_hid_pos(one: Attached) -> str:
+        return let_in(hidraw_line.udev_rule(one.vendor, one.product), hidraw_line.GROUP)
+
+    def let_in_keyboard(one: Attached) -> str:
+        return let_in(keyboard.udev_rule(one.vendor, one.product), keyboard.GROUP)
+
     # In the order of preference: one that can be all of these says most in the first.
     found = [
-        *_named("hid-pos", hid_pos.attached(root), lambda one: _rule(hid_pos.udev_rule(one.vendor, one.product))),
-        *_named("serial", serial_port.attached(serial_ports), lambda one: _group("dialout")),
-        *_named(
-            "keyboard", event_devices.attached(root), lambda one: _rule(keyboard.udev_rule(one.vendor, one.product))
-        ),
-        *_named("camera", camera.attached(root), lambda one: _group("video")),
+        *_named("hid-pos", hid_pos.attached(root), let_in_hid_pos),
+        *_named("serial", serial_port.attached(serial_ports), lambda _: _group("dialout")),
+        *_named("keyboard", event_devices.attached(root), let_in_keyboard),
+        *_named("camera", camera.attached(root), lambda _: _group("video")),
     ]
     wanted = [one for one in found if one.is_sure or not one.address.startswith("keyboard:")]
     return sorted(wanted, key=lambda one: not one.is_sure)
@@ -105,17 +92,10 @@ def _named(scheme: str, attached: Iterable[Attached], permit: Callable[[Attached
             is_sure=scheme == "hid-pos" or (scheme != "camera" and bool(maker or _SAYS_SO.search(one.says))),
             serial=one.serial,
             port=one.port,
-            path=getattr(one, "path", ""),
+            path=one.path,
             trouble="" if one.may_open else "This user may not open it.",
             do="" if one.may_open else permit(one),
         )
-
-
-def _rule(line: str) -> str:
-    return (
-        f'Write this line into /etc/udev/rules.d/70-scanner.rules: {line} Then run "udevadm control --reload" and plug the '
-        "scanner in anew."
-    )
 
 
 def _group(usual: str) -> str:

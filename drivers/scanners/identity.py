@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import SplitResult, quote
 
 import msgspec
@@ -26,17 +26,20 @@ class UsbIdentity(msgspec.Struct, frozen=True):
         return f"{self.vendor:04x}:{self.product:04x}" + ("?" + "&".join(options) if options else "")
 
 
-class Attached(Protocol):
-    """A device that is there now. What is not known of it is 0 or empty."""
+class Attached(msgspec.Struct, frozen=True):
+    """A device that is there now, whatever it is. What is not known of it is 0 or empty."""
 
-    @property
-    def vendor(self) -> int: ...
-    @property
-    def product(self) -> int: ...
-    @property
-    def serial(self) -> str: ...
-    @property
-    def port(self) -> str: ...
+    path: str
+    """What to open."""
+    vendor: int = 0
+    product: int = 0
+    serial: str = ""
+    port: str = ""
+    """Where it is plugged in on USB, as in `1-1.4`."""
+    says: str = ""
+    """What it calls itself."""
+    may_open: bool = True
+    """Whether this user may."""
 
 
 Found = TypeVar("Found", bound=Attached)

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from drivers.scanners.scan import ScanData
 
+SLICE_S = 0.05
+"""How long a driver waits for its device at once; what a timeout is exact to."""
+
 
 class Scanner(Protocol):
     """One reader, used by one thread, which reads it in a loop: what nobody reads in time is lost.
@@ -32,7 +35,7 @@ class Scanner(Protocol):
         """
 
     def read(self, timeout_s: float) -> ScanData | None:
-        """The next scan; None is silence for `timeout_s` (give or take a twentieth of a second).
+        """The next scan; None is silence for `timeout_s` (give or take a slice).
 
         Opens the device if it is not open, and raises what `open` raises. An unplugged one raises DeviceAbsent at once: wait
         a little, then read again.

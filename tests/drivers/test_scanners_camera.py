@@ -19,7 +19,8 @@ from drivers.scanners import scanner_from_url
 from drivers.scanners.camera import scanner as camera_driver
 from drivers.scanners.camera.agreement import AWAY_S
 from drivers.scanners.camera.codes import wanted_codes
-from drivers.scanners.camera.scanner import FROZEN_S, SIZES, STALE_S, CameraScanner, _Frames, attached
+from drivers.scanners.camera.frames import SIZES, STALE_S, Frames
+from drivers.scanners.camera.scanner import FROZEN_S, CameraScanner, attached
 from drivers.scanners.identity import UsbIdentity
 from drivers.simulated.scanners.camera import SimulatedCamera
 
@@ -128,7 +129,7 @@ def test_frames_that_contradict_themselves_are_counted_as_lost(camera: Simulated
 
 
 def test_a_frame_that_nobody_waited_for_is_too_old_to_be_seen_later(camera: SimulatedCamera, clock: Clock) -> None:
-    frames = _Frames(camera.open_capture, 0, SIZES, clock)
+    frames = Frames(camera.open_capture, 0, SIZES, clock)
     assert frames.wait_until_open(LONG_S)
     for age_s, is_seen in ((0.0, True), (60.0, False)):
         frames.newest(0.0, 0.0)

@@ -27,7 +27,8 @@ from hid_makers import (
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
-from drivers.scanners.hid_pos.scanner import AttachedScanner, HidPosScanner, attached
+from drivers.scanners.hid_pos.line import AttachedScanner
+from drivers.scanners.hid_pos.scanner import HidPosScanner, attached
 from drivers.scanners.identity import UsbIdentity
 from drivers.simulated.scanners.hid_pos import SimulatedHidScanner
 
@@ -102,7 +103,7 @@ def test_the_readers_that_are_there_are_named_with_all_that_the_system_knows(
     plug_in(NEWLAND, 0x0B82)
     first, second = attached(tmp_path)
     assert first == AttachedScanner(
-        VENDOR, PRODUCT, "S 17", "3-1.4", str(far.node), "Simulated scanner", may_open=True, descriptor=HONEYWELL
+        str(far.node), VENDOR, PRODUCT, "S 17", "3-1.4", "Simulated scanner", may_open=True, descriptor=HONEYWELL
     )
     assert (second.product, second.serial, second.port) == (0x0B82, "", "1-1")
     monkeypatch.setattr(os, "access", lambda *_: False)

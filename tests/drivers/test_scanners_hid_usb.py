@@ -198,6 +198,20 @@ def test_what_the_system_refuses_is_said_with_a_way_out(
     assert bus.driver_is_on
 
 
+def test_a_bus_that_fails_after_the_reader_was_found_makes_it_absent() -> None:
+    class Failing(Bus):
+        looks = 0
+
+        def enumerate_devices(self) -> Any:
+            self.looks += 1
+            if self.looks > 1:
+                raise failure(errno.EIO)
+            return super().enumerate_devices()
+
+    with pytest.raises(DeviceAbsent):
+        scanner(Failing()).open()
+
+
 def test_a_system_without_drivers_to_take_off_needs_none_taken_off() -> None:
     bus = Bus()
     bus.faults["is_kernel_driver_active"] = NotImplementedError()

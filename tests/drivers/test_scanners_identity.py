@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
-from drivers.scanners.identity import UsbIdentity, candidates, identity_from_url
+from drivers.scanners.identity import Attached, UsbIdentity, candidates, identity_from_url
 
-
-class Device(msgspec.Struct, frozen=True):
-    vendor: int
-    product: int
-    serial: str = ""
-    port: str = ""
-
-
-LEFT = Device(0x0C2E, 0x0901, "17", "1-1")
-RIGHT = Device(0x0C2E, 0x0901, "18", "1-2")
-OTHER = Device(0x05E0, 0x1200, "17", "1-3")
+LEFT = Attached("/dev/ttyACM0", 0x0C2E, 0x0901, "17", "1-1")
+RIGHT = Attached("/dev/ttyACM1", 0x0C2E, 0x0901, "18", "1-2")
+OTHER = Attached("/dev/ttyACM2", 0x05E0, 0x1200, "17", "1-3")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +23,7 @@ OTHER = Device(0x05E0, 0x1200, "17", "1-3")
     ],
 )
 def test_the_device_with_the_number_comes_first_then_the_one_at_the_port(
-    wanted: UsbIdentity, found: list[Device]
+    wanted: UsbIdentity, found: list[Attached]
 ) -> None:
     assert candidates(wanted, [LEFT, RIGHT, OTHER]) == found
 

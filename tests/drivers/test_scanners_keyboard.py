@@ -17,10 +17,10 @@ from linux_keyboards import VOLUME, put_device
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
 from drivers.scanners.identity import UsbIdentity
-from drivers.scanners.keyboard.event_devices import INPUT_EVENT, AttachedKeyboard, EventDevice
+from drivers.scanners.keyboard.event_devices import INPUT_EVENT, AttachedKeyboard, EventDevice, attached
 from drivers.scanners.keyboard.keystrokes import EV_KEY, EV_SYN, SYN_DROPPED
 from drivers.scanners.keyboard.layouts import LAYOUTS
-from drivers.scanners.keyboard.scanner import KeyboardScanner, attached, udev_rule
+from drivers.scanners.keyboard.scanner import KeyboardScanner, udev_rule
 from drivers.simulated.scanners.keyboard import SimulatedKeyboard
 
 CARD, OTHER = "2900000000018", "4006381333931"

@@ -16,10 +16,10 @@ import serial
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
-from drivers.scanners.identity import UsbIdentity
+from drivers.scanners.identity import Attached, UsbIdentity
 from drivers.scanners.lines.scanner import ANSWERS
 from drivers.scanners.lines.serial_line import SerialScanner
-from drivers.scanners.lines.serial_port import AttachedPort, attached
+from drivers.scanners.lines.serial_port import attached
 from drivers.scanners.scan import ScanData
 from drivers.simulated.scanners.lines import SimulatedScanner
 
@@ -374,14 +374,14 @@ class Ports:
     """What is plugged in, as the system lists it."""
 
     def __init__(self) -> None:
-        self.there: list[AttachedPort] = []
+        self.there: list[Attached] = []
 
-    def __call__(self) -> list[AttachedPort]:
+    def __call__(self) -> list[Attached]:
         return self.there
 
 
-def usb_port(path: str, serial: str = "", port: str = "", model: tuple[int, int] = HONEYWELL) -> AttachedPort:
-    return AttachedPort(path, *model, serial, port)
+def usb_port(path: str, serial: str = "", port: str = "", model: tuple[int, int] = HONEYWELL) -> Attached:
+    return Attached(path, *model, serial, port)
 
 
 @pytest.fixture
@@ -406,7 +406,7 @@ def test_a_reader_is_found_by_its_number_then_its_port_then_its_model_at_each_op
     left, right = two
     ports = Ports()
     reader = opened_at(UsbIdentity(*HONEYWELL, serial="17", port="1-1"), ports, clock)
-    rounds: list[tuple[list[AttachedPort], SimulatedScanner]] = [
+    rounds: list[tuple[list[Attached], SimulatedScanner]] = [
         ([usb_port(left.port, "17", "1-1"), usb_port(right.port, "18", "1-2")], left),
         (
             [usb_port(left.port, "18", "1-1"), usb_port(right.port, "17", "1-2")],
@@ -467,11 +467,21 @@ def test_ports_are_listed_in_the_order_of_their_names_with_what_is_known_of_them
         ListedPort(f"{tmp_path}/ttyACM0", description=f"{tmp_path}/ttyACM0"),
     ]
     assert attached(listed) == [
-        AttachedPort("/dev/ttyS1", may_open=False),
-        AttachedPort("/dev/ttyACM2", 0x0403, 0x6001, port="2-1", may_open=False),
-        AttachedPort("/dev/ttyACM10", 0x0C2E, 0x0901, "17", "1-1.4", "CDC", may_open=False),
-        AttachedPort(f"{tmp_path}/ttyACM0"),
+        Attached("/dev/ttyS1", may_open=False),
+        Attached("/dev/ttyACM2", 0x0403, 0x6001, port="2-1", may_open=False),
+        Attached("/dev/ttyACM10", 0x0C2E, 0x0901, "17", "1-1.4", "CDC", may_open=False),
+        Attached(f"{tmp_path}/ttyACM0"),
     ]
+
+
+def test_a_device_pulled_out_while_the_ports_are_listed_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def comports() -> list[ListedPort]:
+        return [ListedPort("/dev/ttyACM0", vid=int(None, 16))]  # type: ignore[call-overload]  # pyserial 3.5, SysFS
+
+    monkeypatch.setattr("serial.tools.list_ports.comports", comports)
+    assert attached() == []
+    with pytest.raises(DeviceAbsent):
+        SerialScanner(UsbIdentity(0x0C2E, 0x0901)).open()
 
 
 def test_the_ports_of_this_machine_can_be_listed() -> None:

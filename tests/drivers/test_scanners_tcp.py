@@ -110,7 +110,11 @@ def test_an_address_at_which_nobody_answers_costs_no_more_than_its_bound(clock: 
 
 @pytest.mark.parametrize(
     ("host", "says", "hint"),
-    [("127.0.0.1", "refused", "port"), ("no.such.name.invalid", "No such address", "spelling")],
+    [
+        ("127.0.0.1", "refused", "port"),
+        ("no.such.name.invalid", "No such address", "spelling"),
+        ("scanner..shop", "No such address", "spelling"),  # for which Python raises no OSError
+    ],
 )
 def test_where_no_reader_is_the_hint_says_what_to_look_at(host: str, says: str, hint: str) -> None:
     scanner = TcpScanner(host, 1)
@@ -118,6 +122,12 @@ def test_where_no_reader_is_the_hint_says_what_to_look_at(host: str, says: str, 
         scanner.open()
     assert hint in absent.value.hint
     assert not scanner.is_open
+
+
+def test_nobody_listens_on_a_name_that_none_can_have() -> None:
+    with pytest.raises(DeviceError, match="no such name") as wrong:
+        ListeningScanner("till..shop", 4001).open()
+    assert "listen://127.0.0.1" in wrong.value.hint
 
 
 # That connect to this program.

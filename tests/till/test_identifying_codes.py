@@ -177,6 +177,19 @@ def test_a_revoked_token_is_refused_offline_once_the_till_has_heard(world, mill,
     assert mill.checkout.identify(other.text).kind == "member"
 
 
+def test_a_token_that_was_revoked_after_it_was_read_redeems_nothing(world, mill, anna):
+    mill.fetch(30)
+    token = tokens.issue(world.office, anna)
+    member = mill.checkout.identify(token.text).member
+    before = quote(mill, member, redeem=10)
+    assert before.redeem_points == 10
+    mill.checkout.drop(before.quote_id)
+    tokens.revoke(world.office, token.serial)
+    mill.step()
+    after = quote(mill, member, redeem=10)
+    assert (after.redeem_points, [one.code for one in after.rejected]) == (0, ["CARD_NOT_READ"])
+
+
 def test_revoked_tokens_that_are_over_drop_out_by_head_offices_time_alone(world, mill, anna):
     def known():
         with mill.store.read() as db:

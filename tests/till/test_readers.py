@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import DeviceError
+from drivers.scanners import ScanData
 from drivers.simulated.scanners.lines import SimulatedScanner
 from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.errors import StoreError
 from offline_store.store import Store
 from pos_plugin.config import Config, ConfigError, ScannerSettings, read_config
-from pos_plugin.readers import ReaderState
+from pos_plugin.readers import Reader, ReaderState
 from pos_plugin.terminal import Terminal
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
@@ -110,6 +111,27 @@ def test_a_code_that_did_not_arrive_whole_is_counted(shop: Shop) -> None:
     shop.left.scan(CARD)
     shop.until(lambda: shop.codes() == [CARD])
     assert [state.lost for state in shop.states()] == [1, 0]
+
+
+def test_a_scanner_whose_driver_breaks_is_not_shown_as_ready() -> None:
+    class Broken:
+        name, is_open, dropped = "serial:///dev/ttyACM0", True, 0
+
+        def open(self) -> None: ...
+        def read(self, timeout_s: float) -> ScanData | None:
+            raise ZeroDivisionError
+
+        def tell(self, *, good: bool) -> None: ...
+        def close(self) -> None: ...
+
+    shown: list[str] = []
+    reader = Reader(
+        Broken(), "left", repeat_after_s=1.0, scanned=lambda _: True, changed=lambda: shown.append(reader.state.trouble)
+    )
+    with pytest.raises(ZeroDivisionError):
+        reader.step()
+    assert not reader.state.ready
+    assert shown[-1].startswith("Reading stopped")
 
 
 def test_the_last_scans_are_kept_and_no_more(shop: Shop) -> None:

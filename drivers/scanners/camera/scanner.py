@@ -10,21 +10,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners.camera.agreement import Agreement
 from drivers.scanners.camera.codes import CARDS, Wanted
 from drivers.scanners.camera.decoding import Decoder
+from drivers.scanners.camera.frames import SIZES, Frames, OpenCapture, Size, opened_by_opencv
 from drivers.scanners.camera.zbar_child import Zbar
-from drivers.scanners.identity import UsbIdentity, candidates
+from drivers.scanners.identity import Attached, UsbIdentity, candidates
+from drivers.scanners.linux import SYSTEM, first_line
 from drivers.scanners.scan import ScanData, scan_from_bytes
 
 if TYPE_CHECKING:
@@ -32,62 +31,29 @@ if TYPE_CHECKING:
 
 OPENS_WITHIN_S = 10.0
 """Some cameras take seconds until their first frame."""
-STALE_S = 3.0
-"""Without a new frame for so long, a camera hangs or is gone."""
 FROZEN_S = 3.0
 """The same picture, to the last bit, for so long: a sensor's noise never does that."""
-_FAILURES, _FAILURE_PAUSE_S = 10, 0.02  # grabs in a row; a camera may fail at one and go on
-_FRESH_S = 0.5
-_SYSTEM = Path("/")
-
-Size = tuple[int, int]
-SIZES: tuple[Size | None, ...] = ((1280, 720), (640, 480), None)
-"""Asked for one after the other; the last is whatever the camera gives by itself."""
 
 
-class Capture(Protocol):
-    """What is used of OpenCV's VideoCapture."""
-
-    def grab(self) -> bool: ...
-    def retrieve(self) -> tuple[bool, Any]: ...
-    def release(self) -> None: ...
-
-
-OpenCapture = Callable[[str | int, Size | None], Capture | None]
-"""A path or a number, and the size to ask for; None where it cannot be had like this."""
-
-
-class AttachedCamera(msgspec.Struct, frozen=True):
-    """A camera that is there now. `vendor` and `product` are 0 where it is not on USB."""
-
-    path: str
-    says: str
-    vendor: int = 0
-    product: int = 0
-    serial: str = ""
-    port: str = ""
-    may_open: bool = True
-
-
-def attached(root: Path = _SYSTEM) -> list[AttachedCamera]:
+def attached(root: Path = SYSTEM) -> list[Attached]:
     """The cameras that Linux has, by number; none on other systems, which do not tell.
 
     Of the device files of one camera only the first gives pictures: a USB camera has a second one for what it says about them.
     """
     found = []
     for node in sorted((root / "sys/class/video4linux").glob("video*"), key=lambda node: int(node.name[5:] or 0)):
-        if _first_line(node / "index") not in ("", "0"):
+        if first_line(node / "index") not in ("", "0"):
             continue
         usb = (node / "device").resolve().parent  # the device of whose interfaces this is one
-        vendor, product = (_first_line(usb / name) for name in ("idVendor", "idProduct"))
+        vendor, product = (first_line(usb / name) for name in ("idVendor", "idProduct"))
         device = root / "dev" / node.name
         found.append(
-            AttachedCamera(
+            Attached(
                 path=str(device),
-                says=_first_line(node / "name") or "a camera",
+                says=first_line(node / "name") or "a camera",
                 vendor=int(vendor or "0", 16),
                 product=int(product or "0", 16),
-                serial=_first_line(usb / "serial") if vendor else "",
+                serial=first_line(usb / "serial") if vendor else "",
                 port=usb.name if vendor else "",
                 may_open=os.access(device, os.R_OK | os.W_OK),
             )
@@ -113,18 +79,18 @@ class CameraScanner:
         name: str = "",
         open_capture: OpenCapture | None = None,
         zbar: Zbar | None = None,
-        root: Path = _SYSTEM,
+        root: Path = SYSTEM,
     ) -> None:
         self._camera = camera
         self._sizes = tuple(dict.fromkeys(([size] if size else []) + list(SIZES)))
         self._clock = clock
         self._name = name or f"camera://{camera}"
-        self._open_capture = open_capture or _opened_by_opencv
+        self._open_capture = open_capture or opened_by_opencv
         self._decoder = Decoder(wanted, zbar=zbar or Zbar())
         self._agreement = Agreement()
         self._root = root
-        self._frames: _Frames | None = None
-        self._abandoned: list[_Frames] = []
+        self._frames: Frames | None = None
+        self._abandoned: list[Frames] = []
         self._scans: deque[ScanData] = deque()
         self._last: Grey | None = None
         self._changed_at = 0.0
@@ -152,7 +118,7 @@ class CameraScanner:
         """
         if self._frames is not None:
             return
-        if self._open_capture is _opened_by_opencv:
+        if self._open_capture is opened_by_opencv:
             _need_libraries()
         self._abandoned = [frames for frames in self._abandoned if frames.is_running]
         if self._abandoned:
@@ -245,7 +211,7 @@ class CameraScanner:
         self._agreement.forget()
         self._last, self._is_known_to_stand_still = None, False
 
-    def _abandon(self, frames: _Frames) -> None:
+    def _abandon(self, frames: Frames) -> None:
         if not frames.end():
             self._abandoned.append(frames)
 
@@ -264,7 +230,7 @@ class CameraScanner:
             raise self._absent()
         return places
 
-    def _opened(self, where: str | int) -> _Frames:
+    def _opened(self, where: str | int) -> Frames:
         device = _device_file(where, self._root)
         if device is not None:
             if not device.exists():
@@ -272,7 +238,7 @@ class CameraScanner:
             if not os.access(device, os.R_OK | os.W_OK):
                 hint = "Add this user to the group that owns it (video on most systems), and log in again."
                 raise DeviceDenied(f"This user may not open the camera {device}.", hint=hint)
-        frames = _Frames(self._open_capture, where, self._sizes, self._clock)
+        frames = Frames(self._open_capture, where, self._sizes, self._clock)
         if frames.wait_until_open(OPENS_WITHIN_S):
             return frames
         if not frames.end():
@@ -295,120 +261,6 @@ class CameraScanner:
         )
 
 
-class _Frames:
-    """A thread that opens a capture and takes frames from it until it is told to end; only it ever touches the capture.
-
-    It takes every frame, so that none grows old in a queue of the driver, and unpacks only those that are asked for.
-    """
-
-    def __init__(
-        self,
-        open_capture: OpenCapture,
-        where: str | int,
-        sizes: Iterable[Size | None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._open_capture, self._where, self._sizes = open_capture, where, sizes
-        self._clock = clock
-        self._changed = threading.Condition()
-        self._is_open = self._is_asked = self._is_ending = self._has_failed = False
-        self._why = ""
-        self._frame: Grey | None = None
-        self._grabbed_at = self._frame_at = clock()
-        self._thread = threading.Thread(target=self._run, name=f"camera {where}", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_running(self) -> bool:
-        return self._thread.is_alive()
-
-    def wait_until_open(self, timeout_s: float) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_open or self._has_failed, timeout_s)
-            return self._is_open
-
-    def newest(self, rest_s: float, timeout_s: float) -> Grey | None:
-        """The next frame that is taken after `rest_s`; None where there is none until `timeout_s` have passed.
-
-        One that nobody waited for any longer is too old by the time that somebody asks again.
-        """
-        give_up = time.monotonic() + timeout_s
-        with self._changed:
-            if rest_s > 0:
-                self._changed.wait_for(lambda: self._has_failed, rest_s)
-            if self._frame is not None and self._clock() - self._frame_at > _FRESH_S:
-                self._frame = None
-            self._is_asked = True
-            self._changed.wait_for(
-                lambda: self._frame is not None or self._has_failed, max(0.0, give_up - time.monotonic())
-            )
-            frame, self._frame = self._frame, None
-            return frame
-
-    def trouble(self, now: float) -> str | None:
-        """Why there will be no more frames; None while there may be."""
-        with self._changed:
-            if self._has_failed:
-                return f"it gives no pictures any more{self._why and f' ({self._why})'}"
-            return "it hangs" if now - self._grabbed_at > STALE_S else None
-
-    def end(self) -> bool:
-        """Whether the camera is let go; if not, it hangs, and is let go whenever it stops hanging."""
-        with self._changed:
-            self._is_ending = True
-        self._thread.join(1.0)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        capture: Capture | None = None
-        try:
-            for size in self._sizes:
-                # The format is a matter of opening: some drivers give noise when it is changed later.
-                capture = self._open_capture(self._where, size)
-                if capture is not None or self._is_ending:
-                    break
-            if capture is not None:
-                self._take_frames(capture)
-        except Exception as error:  # OpenCV raises what its back ends raise; whatever it is, there are no more frames
-            self._why = str(error)
-        finally:
-            if capture is not None:
-                with contextlib.suppress(Exception):
-                    capture.release()
-            with self._changed:
-                self._has_failed = True
-                self._changed.notify_all()
-
-    def _take_frames(self, capture: Capture) -> None:
-        failures = 0
-        while not self._is_ending and failures < _FAILURES:
-            if not capture.grab():
-                failures += 1
-                with self._changed:
-                    self._changed.wait(_FAILURE_PAUSE_S)  # an unplugged one fails at once
-                continue
-            taken = capture.retrieve() if self._is_asked or not self._is_open else None
-            with self._changed:
-                self._grabbed_at = self._clock()
-                if taken is None or taken[0]:
-                    failures = 0
-                    self._is_open = True
-                    if taken is not None:
-                        self._frame, self._frame_at, self._is_asked = _grey(taken[1]), self._grabbed_at, False
-                    self._changed.notify_all()
-                else:
-                    failures += 1
-
-
-def _grey(picture: Any) -> Grey:
-    if picture.ndim == 2:
-        return picture  # type: ignore[no-any-return]
-    import cv2
-
-    grey: Any = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    return grey  # type: ignore[no-any-return]
-
-
 def _need_libraries() -> None:
     try:
         import cv2
@@ -421,32 +273,8 @@ def _need_libraries() -> None:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def _opened_by_opencv(where: str | int, size: Size | None) -> Capture | None:
-    import cv2
-
-    back_end, settings = cv2.CAP_ANY, list[int]()
-    if sys.platform.startswith("linux"):
-        back_end = cv2.CAP_V4L2
-        # USB 2 carries 1280 × 720 uncompressed at 10 frames a second only. A camera without MJPG is opened with what it has.
-        settings = [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")] if size else []
-    if size:
-        settings += [cv2.CAP_PROP_FRAME_WIDTH, size[0], cv2.CAP_PROP_FRAME_HEIGHT, size[1]]
-    capture = cv2.VideoCapture(where, back_end, settings)
-    if capture.isOpened() and capture.grab():  # a camera that streams to another program opens, and gives nothing
-        return capture
-    capture.release()
-    return None
-
-
 def _device_file(where: str | int, root: Path) -> Path | None:
     """None where cameras have no files."""
     if not sys.platform.startswith("linux"):
         return None
     return root / "dev" / f"video{where}" if isinstance(where, int) else Path(where)
-
-
-def _first_line(file: Path) -> str:
-    try:
-        return file.read_text(encoding="latin-1").partition("\n")[0].strip()
-    except OSError:
-        return ""

@@ -16,8 +16,8 @@ from typing import Any
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners.hid_pos.descriptor import fields
+from drivers.scanners.hid_pos.line import AttachedScanner
 from drivers.scanners.hid_pos.reports import is_scanner
-from drivers.scanners.hid_pos.scanner import AttachedScanner
 from drivers.wires.usb import libusb, port_path, serial_number
 
 _HID_CLASS = 3
@@ -34,13 +34,12 @@ def attached_by_usb(backend: Any = None) -> list[AttachedScanner]:
         return []
     return [
         AttachedScanner(
-            device.idVendor,
-            device.idProduct,
-            serial_number(device) or "",
-            port_path(device),
-            _path(device, interface),
-            "a scanner in HID POS mode",
-            may_open=True,
+            path=_path(device, interface),
+            vendor=device.idVendor,
+            product=device.idProduct,
+            serial=serial_number(device) or "",
+            port=port_path(device),
+            says="a scanner in HID POS mode",
             descriptor=descriptor,
         )
         for device in devices
@@ -156,10 +155,13 @@ def _path(device: Any, interface: Any) -> str:
 def _found(one: AttachedScanner, backend: Any) -> tuple[Any, Any]:
     import usb.core
 
-    for device in usb.core.find(find_all=True, idVendor=one.vendor, idProduct=one.product, backend=backend or libusb()):
-        for interface in _hid_interfaces(device):
-            if _path(device, interface) == one.path:
-                return device, interface
+    with contextlib.suppress(usb.core.USBError):
+        for device in usb.core.find(
+            find_all=True, idVendor=one.vendor, idProduct=one.product, backend=backend or libusb()
+        ):
+            for interface in _hid_interfaces(device):
+                if _path(device, interface) == one.path:
+                    return device, interface
     raise DeviceAbsent(f"The scanner at {one.path} is gone.", hint="Plug it in again; it is found again by itself.")
 
 

@@ -10,13 +10,15 @@ import array
 import contextlib
 import errno
 import os
-import re
 import struct
 import sys
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
+
+from drivers.scanners.identity import Attached
+from drivers.scanners.linux import SYSTEM, first_line, usb_port
 
 INPUT_EVENT = struct.Struct("@llHHi")  # struct input_event: seconds, microseconds, type, code, value
 EV_LED, LED_CAPS_LOCK = 0x11, 1
@@ -30,28 +32,17 @@ _EVIOCGLED_8 = 0x80084519
 _CLOCK_MONOTONIC = 1
 
 _READ_EVENTS = 256
-_SYSTEM = Path("/")
 
 
-class AttachedKeyboard(msgspec.Struct, frozen=True):
-    """A keyboard that is there now, be it a reader or one that people type on. `says` is what it calls itself.
+class AttachedKeyboard(Attached, frozen=True, kw_only=True):
+    """A keyboard that is there now, be it a reader or one that people type on.
 
     `paths` are the event devices of it that have letters; a reader may have others, of a mouse or for volume keys.
     `plugged` is the kernel's name for this time that it is plugged in, which never comes again.
     """
 
-    vendor: int
-    product: int
-    serial: str
-    port: str
-    says: str
     paths: tuple[str, ...]
     plugged: str
-    may_open: bool
-
-    @property
-    def path(self) -> str:
-        return self.paths[0]
 
 
 class EventDevice(Protocol):
@@ -67,24 +58,24 @@ class EventDevice(Protocol):
     def close(self) -> None: ...
 
 
-def attached(root: Path = _SYSTEM) -> list[AttachedKeyboard]:
+def attached(root: Path = SYSTEM) -> list[AttachedKeyboard]:
     """Every keyboard of this machine, without opening any; none on Windows and macOS. `root` is where /dev and /sys are."""
     whole: dict[str, AttachedKeyboard] = {}
     events = (root / "sys/class/input").glob("event*")
     for event in sorted(events, key=lambda path: int(path.name.removeprefix("event"))):
         device = event / "device"
-        if not _has_letters(_line(device / "capabilities/key")):
+        if not _has_letters(first_line(device / "capabilities/key")):
             continue
         place = event.resolve()
         path = f"/dev/input/{event.name}"
-        ports = [part for part in place.parts if re.fullmatch(r"\d+-\d+(\.\d+)*", part)]
-        port = ports[-1] if ports else ""
+        port = usb_port(place)
         found = AttachedKeyboard(
-            vendor=int(_line(device / "id/vendor") or "0", 16),
-            product=int(_line(device / "id/product") or "0", 16),
-            serial=_line(device / "uniq"),
+            vendor=int(first_line(device / "id/vendor") or "0", 16),
+            product=int(first_line(device / "id/product") or "0", 16),
+            serial=first_line(device / "uniq"),
             port=port,
-            says=_line(device / "name"),
+            says=first_line(device / "name"),
+            path=path,
             paths=(path,),
             plugged=place.parent.name,
             may_open=os.access(root / path.lstrip("/"), os.R_OK),
@@ -163,10 +154,3 @@ def _has_letters(bits: str) -> bool:
         keys = keys << struct.calcsize("@l") * 8 | int(word, 16)
     letters_and_digits: int = sum(1 << key for key in (*range(2, 12), *range(16, 26)))  # 1 to 0, and Q to P
     return not letters_and_digits & ~keys
-
-
-def _line(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

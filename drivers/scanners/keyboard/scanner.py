@@ -25,11 +25,12 @@ from drivers.scanners.keyboard.event_devices import (
 )
 from drivers.scanners.keyboard.keystrokes import KeyEvent, Keystrokes, Suffix
 from drivers.scanners.keyboard.layouts import LAYOUTS, Layout
+from drivers.scanners.linux import let_in
 from drivers.scanners.scan import ScanData, scan_from_bytes
+from drivers.scanners.scanner import SLICE_S
 
-__all__ = ["KeyboardScanner", "attached", "udev_rule"]
-
-_SLICE_S = 0.05
+GROUP = "plugdev"
+"""The group input would do as well, but whoever is in it may read every keyboard."""
 _READS = 16  # at a time; a device that says more than that is read again after a look at the clock
 
 
@@ -128,7 +129,7 @@ class KeyboardScanner:
                     return scan
             self.open()
             began_at = self._clock()
-            slice_s = min(max(left_s, 0.0), _SLICE_S)
+            slice_s = min(max(left_s, 0.0), SLICE_S)
             is_silent = not select.select([one.device for one in self._open], [], [], slice_s)[0]
             self._take_up(began_at)
             # Silence lasted its slice, whatever the clock says: a clock that stands still must not make this wait for ever.
@@ -173,11 +174,7 @@ class KeyboardScanner:
             message = f"Another program has the scanner {self._name} to itself."
             return DeviceBusy(message, hint="Close that program: only one may have a scanner that types.")
         if number in (errno.EACCES, errno.EPERM):
-            hint = (
-                "Write this line into /etc/udev/rules.d/70-scanner.rules, which opens this scanner and no other keyboard: "
-                f'{udev_rule(found.vendor, found.product)} Then run "udevadm control --reload", add this user to the '
-                "group plugdev, log in again, and plug the scanner in anew."
-            )
+            hint = let_in(udev_rule(found.vendor, found.product), GROUP)
             return DeviceDenied(f"This user may not open the scanner {self._name}.", hint=hint)
         return DeviceAbsent(f"The scanner {self._name} went while it was opened: {error}.", hint="Plug it in again.")
 
@@ -191,12 +188,9 @@ class KeyboardScanner:
 
 
 def udev_rule(vendor: int, product: int) -> str:
-    """The line that lets the group plugdev, and whoever sits at the machine, open that reader.
-
-    The group input would do as well, but whoever is in it may read every keyboard.
-    """
+    """The line that lets the group, and whoever sits at the machine, open that reader and no other keyboard."""
     device = f'ATTRS{{id/vendor}}=="{vendor:04x}", ATTRS{{id/product}}=="{product:04x}"'
-    return f'SUBSYSTEM=="input", KERNEL=="event*", {device}, MODE="0660", GROUP="plugdev", TAG+="uaccess"'
+    return f'SUBSYSTEM=="input", KERNEL=="event*", {device}, MODE="0660", GROUP="{GROUP}", TAG+="uaccess"'
 
 
 class _KeyIsDown(Exception):

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners.lines.framing import LINE_ENDS, Framer
-from drivers.scanners.lines.scanner import SLICE_S
 from drivers.scanners.lines.tcp import host_and_port, keep_alive
 from drivers.scanners.scan import ScanData, scan_from_bytes
+from drivers.scanners.scanner import SLICE_S
 
 MOST_READERS = 8
 FIRST_CALL_S = 10.0
@@ -67,7 +67,8 @@ class ListeningScanner:
 
     @property
     def dropped(self) -> int:
-        return self._dropped + sum(framer.dropped for framer in self._readers.values())
+        # A copy: others ask while the thread that reads takes up a call or hangs up.
+        return self._dropped + sum(framer.dropped for framer in list(self._readers.values()))
 
     def open(self) -> None:
         if self._listener is None:
@@ -82,7 +83,7 @@ class ListeningScanner:
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
             listener = socket.socket(family, kind, protocol)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a name that none can have, such as till..shop
             raise self._refused(error) from error
         try:
             # Elsewhere the option lets a program listen again at once; on Windows another would take away the connections.
@@ -188,12 +189,14 @@ class ListeningScanner:
         self._selector.unregister(reader)
         reader.close()
 
-    def _refused(self, error: OSError) -> DeviceError:
-        if error.errno == errno.EADDRINUSE or (sys.platform == "win32" and error.errno == errno.EACCES):
+    def _refused(self, error: OSError | UnicodeError) -> DeviceError:
+        number = error.errno if isinstance(error, OSError) else None
+        if number == errno.EADDRINUSE or (sys.platform == "win32" and number == errno.EACCES):
             hint = "Close that program, or choose another port, here and in the scanner's settings."
             return DeviceBusy(f"Another program listens on {self._name}.", hint=hint)
-        if error.errno in (errno.EACCES, errno.EPERM):
+        if number in (errno.EACCES, errno.EPERM):
             hint = "Choose a port above 1023, here and in the scanner's settings."
             return DeviceDenied(f"This user may not listen on {self._name}.", hint=hint)
         hint = "Write an address that this machine has, such as listen://127.0.0.1:4001."
-        return DeviceError(f"Nobody can listen on {self._name}: {error.strerror}.", hint=hint)
+        why = error.strerror if isinstance(error, OSError) else "there is no such name"
+        return DeviceError(f"Nobody can listen on {self._name}: {why}.", hint=hint)

@@ -14,12 +14,10 @@ import msgspec
 from drivers.errors import DeviceError
 from drivers.scanners.lines.framing import Framer
 from drivers.scanners.scan import ScanData, scan_from_bytes
+from drivers.scanners.scanner import SLICE_S
 
 NUL = b"\0"
 """What systems put in place of a byte that arrived damaged. No reader sends one in a line; the frame around it is lost."""
-
-SLICE_S = 0.05
-"""How long a line is listened to at once; what a timeout is exact to."""
 
 
 class Line(Protocol):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from drivers.scanners.identity import UsbIdentity
+from drivers.scanners.identity import Attached, UsbIdentity
 from drivers.scanners.lines.framing import LINE_ENDS, Framer
 from drivers.scanners.lines.scanner import ANSWERS, Answers, LineScanner
-from drivers.scanners.lines.serial_port import AttachedPort, Parity, SerialPort, attached
+from drivers.scanners.lines.serial_port import Parity, SerialPort, attached
 
 
 class SerialScanner(LineScanner):
@@ -28,7 +28,7 @@ class SerialScanner(LineScanner):
         answers: Answers = ANSWERS["none"],
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
-        there: Callable[[], list[AttachedPort]] = attached,
+        there: Callable[[], list[Attached]] = attached,
     ) -> None:
         super().__init__(
             SerialPort(port, baudrate, parity=parity, bytesize=bytesize, there=there),

@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
-from drivers.scanners.identity import UsbIdentity, candidates
-from drivers.scanners.lines.scanner import SLICE_S
+from drivers.scanners.identity import Attached, UsbIdentity, candidates
+from drivers.scanners.scanner import SLICE_S
 
 if sys.platform == "win32":
     _WIRE_ERRORS: tuple[type[Exception], ...] = (OSError,)
@@ -35,33 +33,23 @@ _READ_BYTES = 4096
 Parity = Literal["none", "even", "odd"]
 
 
-class AttachedPort(msgspec.Struct, frozen=True):
-    """A serial port that is there now. What it is not known to be is 0 or empty: a built-in one has neither maker nor number."""
-
-    path: str
-    vendor: int = 0
-    product: int = 0
-    serial: str = ""
-    port: str = ""
-    """Where its USB device is plugged in, as in `1-1.4`."""
-    says: str = ""
-    may_open: bool = True
-
-
-def attached(ports: Iterable[Any] | None = None) -> list[AttachedPort]:
+def attached(ports: Iterable[Any] | None = None) -> list[Attached]:
     """The serial ports that are there now, in the order of their names; `ports` as pyserial lists them."""
     if ports is None:
         from serial.tools import list_ports
 
-        ports = list_ports.comports()
+        try:
+            ports = list_ports.comports()
+        except TypeError:  # what pyserial makes of a device that was pulled out while it looked
+            ports = ()
     found = [_described(port) for port in ports]
     return sorted(found, key=lambda one: (len(one.path), one.path))  # ttyACM2 before ttyACM10
 
 
-def _described(port: Any) -> AttachedPort:
+def _described(port: Any) -> Attached:
     path = str(port.device)
     known = port.description not in (None, "n/a", port.device)
-    return AttachedPort(
+    return Attached(
         path,
         port.vid or 0,
         port.pid or 0,
@@ -86,7 +74,7 @@ class SerialPort:
         parity: Parity = "none",
         bytesize: int = 8,
         asks_to_send: bool = False,
-        there: Callable[[], list[AttachedPort]] = attached,
+        there: Callable[[], list[Attached]] = attached,
     ) -> None:
         self._where = where
         self._baudrate = baudrate

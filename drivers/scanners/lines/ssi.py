@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent, DeviceError
-from drivers.scanners.lines.scanner import SLICE_S, Line
+from drivers.scanners.lines.scanner import Line
 from drivers.scanners.lines.ssi_packets import (
     ACK,
     BEEP,
@@ -27,6 +27,7 @@ from drivers.scanners.lines.ssi_packets import (
     built,
 )
 from drivers.scanners.scan import ScanData, scan_from_bytes
+from drivers.scanners.scanner import SLICE_S
 
 ANSWER_S = 2.0
 """How long either side waits for an answer before it sends again, which it does twice: the guide's own setting."""

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from drivers.errors import DeviceAbsent
 from drivers.scanners.lines.framing import LINE_ENDS, Framer
-from drivers.scanners.lines.scanner import ANSWERS, SLICE_S, Answers, LineScanner
+from drivers.scanners.lines.scanner import ANSWERS, Answers, LineScanner
+from drivers.scanners.scanner import SLICE_S
 
 CONNECT_S = 2.0
 _READ_BYTES = 4096
@@ -37,7 +38,7 @@ class TcpLine:
         try:
             # create_connection would allow that long for every address of a name.
             family, kind, protocol, _, address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a name that none can have, such as scanner..shop
             hint = "Check the spelling, or write the scanner's numeric address."
             raise DeviceAbsent(f"No such address: {self._host}.", hint=hint) from error
         connection = socket.socket(family, kind, protocol)

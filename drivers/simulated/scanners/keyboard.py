@@ -75,15 +75,16 @@ class SimulatedKeyboard:
         self.now = now
         self.caps_lock_is_lit = False
         self.held: set[int] = set()
+        paths = tuple(f"/dev/input/event{number}" for number in range(first, first + devices))
         self._found = AttachedKeyboard(
+            path=paths[0],
             vendor=vendor,
             product=product,
             serial=serial,
             port=port,
             says="a simulated reader",
-            paths=tuple(f"/dev/input/event{number}" for number in range(first, first + devices)),
+            paths=paths,
             plugged="",
-            may_open=True,
         )
         self._is_plugged = False
         self._opened: list[_OpenDevice] = []

@@ -20,8 +20,8 @@ from test_rights import as_nobody
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
 from drivers.scanners import Scanner, scanner_from_url
+from drivers.scanners.keyboard.event_devices import attached
 from drivers.scanners.keyboard.layouts import LAYOUTS
-from drivers.scanners.keyboard.scanner import attached
 from drivers.simulated.scanners.keyboard import strokes
 
 CARD, OTHER = "2900000000018", "4006381333931"

@@ -10,7 +10,8 @@ from gadgets import PRODUCT, SOON_S, VENDOR, DeviceEnd, SerialGadget, wait_for
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.scanners import Scanner, scanner_from_url
-from drivers.scanners.lines.serial_port import AttachedPort, attached
+from drivers.scanners.identity import Attached
+from drivers.scanners.lines.serial_port import attached
 from drivers.simulated.scanners.ssi import packet
 
 MODEL = f"{VENDOR:04x}:{PRODUCT:04x}"
@@ -29,7 +30,7 @@ class PluggedReader:
     def is_there(self) -> bool:
         return bool(self.ports())
 
-    def ports(self) -> list[AttachedPort]:
+    def ports(self) -> list[Attached]:
         return [port for port in attached() if port.serial == self.serial]
 
     def sends(self, data: bytes) -> None:
