@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -126,15 +127,15 @@ def test_a_running_till_says_how_its_scanners_are(till: Path, tmp_path: Path) ->
         ScannerSettings(address=scanner.address, name="hand"),
         ScannerSettings(address="serial:///dev/no-such-port", name="door"),
     ]
-    come = threading.Event()
     with Terminal(Store.open(till), Config(scanner=set_up)) as terminal, Server(terminal, 0) as server:
         terminal.start()
         with running.announced(till, server.url):
-            for _ in range(100):
-                told = {one.found: one.ok for one in examine(till) if one.what == "Scanner"}
-                if len(told) == 2:
-                    break
-                come.wait(0.05)
+            give_up, seen = time.monotonic() + 20, terminal.events.number
+            while not all(reader.state.ready or reader.state.trouble for reader in terminal.readers):
+                assert time.monotonic() < give_up, "waited in vain"
+                terminal.events.after(seen, 0.05)
+                seen = terminal.events.number
+            told = {one.found: one.ok for one in examine(till) if one.what == "Scanner"}
     scanner.close()
     hand, door = sorted(told, reverse=True)
     assert (hand, told[hand]) == ("hand is read by the running till", True)
