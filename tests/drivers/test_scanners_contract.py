@@ -111,7 +111,7 @@ def test_silence_is_none_after_as_long_as_told(scanner: Scanner) -> None:
     for timeout_s in (0.0, 0.2):
         began_at = time.monotonic()
         assert scanner.read(timeout_s) is None
-        assert timeout_s * 0.9 <= time.monotonic() - began_at < timeout_s + 1  # on a machine that is busy
+        assert timeout_s * 0.9 <= time.monotonic() - began_at < timeout_s + LONG_S  # on a machine that is busy
     assert scanner.is_open
 
 
@@ -123,8 +123,8 @@ def test_unplugged_it_is_absent_and_plugged_in_it_goes_on(far: FarEnd, scanner: 
         far.scan(CARD)  # which nobody gets
         began_at = time.monotonic()
         with pytest.raises(DeviceAbsent) as gone:
-            scanner.read(LONG_S)
-        assert time.monotonic() - began_at < LONG_S / 2
+            scanner.read(10 * LONG_S)
+        assert time.monotonic() - began_at < 5 * LONG_S
         assert gone.value.hint
         with pytest.raises(DeviceAbsent) as still:
             scanner.read(SHORT_S)

@@ -152,7 +152,7 @@ def test_a_scan_with_one_fault_is_nobody_else_s_card(framing: str, total: int) -
 @pytest.mark.parametrize("total", AMOUNTS)
 def test_of_random_bytes_only_packets_with_their_check_sum_pass(total: int) -> None:
     source = random.Random(f"packets {total}")
-    cutter = PacketCutter(silence_s=0.2)
+    cutter = PacketCutter()
     heard, now, passed, members = b"", 0.0, 0, 0
     for chunk in random_chunks(source, total):
         now += 0.01
@@ -178,7 +178,7 @@ def test_of_random_bytes_only_packets_with_their_check_sum_pass(total: int) -> N
 def test_a_packet_with_one_fault_never_passes(total: int) -> None:
     """Whatever becomes of one byte. Of whole ones none is lost, and what is between two silences is never mixed."""
     source = random.Random(f"packet, one fault {total}")
-    cutter = PacketCutter(silence_s=0.2)
+    cutter = PacketCutter()
     damages: list[Damage] = [one_byte_wrong, one_byte_lost, one_byte_more, cut_off]
     now, passed, refused = 0.0, 0, 0
     for number in numbers(source):

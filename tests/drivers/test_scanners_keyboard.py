@@ -381,6 +381,25 @@ def test_the_keyboards_of_a_machine_are_found_with_number_and_port(tmp_path: Pat
     assert not attached(tmp_path)[0].may_open
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links, as /sys has them")
+@pytest.mark.skipif(struct.calcsize("@l") != 8, reason="the words above are of 64 bits")
+def test_two_bluetooth_readers_behind_one_usb_adapter_are_two(tmp_path: Path) -> None:
+    adapter = "pci0000:00/0000:00:14.0/usb1/1-3/1-3:1.0/bluetooth/hci0"
+    put_device(tmp_path, 5, f"{adapter}/hci0:12/0005:0C2E:0200.0004", model="0c2e:0200", uniq="aa:bb")
+    put_device(tmp_path, 6, f"{adapter}/hci0:13/0005:0C2E:0200.0005", model="0c2e:0200", uniq="aa:cc")
+    assert [(one.serial, one.paths) for one in attached(tmp_path)] == [
+        ("aa:bb", ("/dev/input/event5",)),
+        ("aa:cc", ("/dev/input/event6",)),
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links, as /sys has them")
+@pytest.mark.skipif(struct.calcsize("@l") != 8, reason="the words above are of 64 bits")
+def test_a_device_of_another_bus_is_at_no_usb_port(tmp_path: Path) -> None:
+    put_device(tmp_path, 5, "pci0000:00/i2c_designware.0/i2c-0/0-0018/0018:05E0:1200.0001")
+    assert [one.port for one in attached(tmp_path)] == [""]
+
+
 def test_a_machine_without_such_files_has_no_keyboards(tmp_path: Path) -> None:
     assert attached(tmp_path) == []
 

@@ -282,6 +282,14 @@ def test_a_port_that_cannot_be_opened_says_what_to_do(
     assert not reader.is_open
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_a_speed_beyond_all_numbers_is_a_wrong_setting(simulated: SimulatedScanner) -> None:
+    with pytest.raises(DeviceError, match="can be opened like this") as wrong:
+        SerialScanner(simulated.port, baudrate=2**32).open()
+    assert type(wrong.value) is DeviceError
+    assert "9600" in wrong.value.hint
+
+
 def windows_error(text: str) -> Exception:
     return serial.SerialException(f"could not open port 'COM3': {text}")
 

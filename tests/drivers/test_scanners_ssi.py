@@ -91,7 +91,7 @@ STREAMS: list[tuple[str, bytes, list[str], bool]] = [
 def test_a_stream_gives_the_same_packets_however_it_is_cut(
     stream: bytes, labels: list[str], damaged: bool, chunk_bytes: int
 ) -> None:
-    cutter = PacketCutter(silence_s=0.2)
+    cutter = PacketCutter()
     packets: list[Packet] = []
     for start in range(0, len(stream), chunk_bytes):
         packets += cutter.feed(stream[start : start + chunk_bytes], now=start / 1000)

@@ -23,6 +23,7 @@ _ERROR_BEEP, _GOOD_BEEP, _NOT_ON_FILE_BEEP = 0x8C0085, 0x8C0086, 0x8C0087
 # What may stand in one report with a beep, as 0 asks for none of it: Prevent Read of Barcodes, Initiate Barcode Read.
 _HARMLESS = {0x8C005F, 0x8C0060, _ERROR_BEEP, _GOOD_BEEP, _NOT_ON_FILE_BEEP}
 
+_SILENCE_S = 1.0  # after which no more of a code comes; its reports follow each other within milliseconds
 _AIM = re.compile(rb"\][A-Za-z][0-9A-F]")
 
 
@@ -201,18 +202,16 @@ class Joiner:
 
     A long code comes in several reports, all but its last marked as continued. Nothing in them says which is the first, so
     a code of which a piece may be missing is lost, and so is what comes after it up to a report that ends a code, or to
-    `silence_s` of silence.
+    a silence.
     """
 
     def __init__(
         self,
         layouts: Sequence[Layout],
         *,
-        silence_s: float = 1.0,
         max_bytes: int = 8192,  # the largest QR code holds 7089 digits
     ) -> None:
         self._layouts = layouts
-        self._silence_s = silence_s
         self._max_bytes = max_bytes
         self._first: Piece | None = None
         self._data = bytearray()
@@ -235,7 +234,7 @@ class Joiner:
         if not fitting:
             return None
         pieces = {piece for one in fitting if (piece := one.piece(report))}
-        is_late = self.is_inside and not 0 <= now - self._heard_at <= self._silence_s
+        is_late = self.is_inside and not 0 <= now - self._heard_at <= _SILENCE_S
         self._heard_at = now
         if len(pieces) != 1:
             self.lose()
@@ -257,7 +256,7 @@ class Joiner:
 
     def expire(self, now: float) -> None:
         """Call it after listening in vain: drops the code whose rest does not come."""
-        if now - self._heard_at >= self._silence_s:
+        if now - self._heard_at >= _SILENCE_S:
             self.reset()
 
     def lose(self) -> None:

@@ -80,8 +80,9 @@ def attached(root: Path = SYSTEM) -> list[AttachedKeyboard]:
             plugged=place.parent.name,
             may_open=os.access(root / path.lstrip("/"), os.R_OK),
         )
-        # The interfaces of one USB device are input devices of their own, at the same port.
-        key = f"{port} {found.vendor} {found.product}" if port else found.plugged
+        # The interfaces of one USB device are input devices of their own, at the same port. So are the Bluetooth readers of one
+        # USB adapter, but each has a number of its own.
+        key = f"{port} {found.vendor} {found.product} {found.serial}" if port else found.plugged
         if before := whole.get(key):
             found = msgspec.structs.replace(
                 before, paths=(*before.paths, path), may_open=before.may_open and found.may_open

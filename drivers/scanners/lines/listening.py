@@ -38,7 +38,6 @@ class ListeningScanner:
         *,
         prefix: bytes = b"",
         suffix: bytes | tuple[bytes, ...] = LINE_ENDS,
-        idle_timeout_s: float = 0.2,
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
     ) -> None:
@@ -47,7 +46,6 @@ class ListeningScanner:
         self._name = name or f"listen://{host_and_port(host, port)}"
         self._prefix = prefix
         self._suffix = suffix
-        self._idle_timeout_s = idle_timeout_s
         self._clock = clock
         self._listener: socket.socket | None = None
         self._selector: selectors.BaseSelector | None = None
@@ -162,7 +160,7 @@ class ListeningScanner:
         reader.setblocking(False)
         keep_alive(reader)
         self._selector.register(reader, selectors.EVENT_READ)
-        self._readers[reader] = Framer(self._prefix, self._suffix, idle_timeout_s=self._idle_timeout_s)
+        self._readers[reader] = Framer(self._prefix, self._suffix)
 
     def _hear(self, reader: socket.socket) -> None:
         try:

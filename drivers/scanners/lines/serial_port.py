@@ -26,7 +26,8 @@ else:
     # pyserial lets the system's own errors through in places: in_waiting raises a bare OSError, tcflush a termios.error.
     _WIRE_ERRORS = (OSError, termios.error)
 
-_OPEN_ERRORS: tuple[type[Exception], ...] = (*_WIRE_ERRORS, ValueError)  # an unknown scheme, an impossible speed
+# Of an unknown scheme, or an impossible speed.
+_OPEN_ERRORS: tuple[type[Exception], ...] = (*_WIRE_ERRORS, ValueError, OverflowError)
 
 _READ_BYTES = 4096
 
@@ -210,7 +211,7 @@ def _open_error(port: str, error: Exception) -> DeviceError:
     if codes & {errno.EACCES, errno.EPERM}:
         hint = f"Add this user to the group that owns the port ({_group(port)}), and log in again."
         return DeviceDenied(f"This user may not open the scanner port {port}.", hint=hint)
-    if isinstance(error, ValueError) or codes & {errno.ENOTTY, errno.EISDIR}:
+    if isinstance(error, (ValueError, OverflowError)) or codes & {errno.ENOTTY, errno.EISDIR}:
         hint = "Write a port such as /dev/ttyACM0, COM3 or socket://192.168.1.60:4000, and a usual speed such as 9600."
         return DeviceError(f"{port} is not a serial port that can be opened like this: {error}.", hint=hint)
     hint = "Plug it in, see that it is set to serial (virtual COM port) and not to keyboard, and check the port's name."

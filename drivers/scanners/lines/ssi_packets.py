@@ -22,6 +22,8 @@ RESEND, DENIED = 1, 6  # why a packet was refused
 
 _HEAD_BYTES = 4
 MAX_DATA_BYTES = 0xFF - _HEAD_BYTES
+SILENCE_S = 0.2
+"""What ends bytes that are no packet."""
 
 
 class Packet(msgspec.Struct, frozen=True):
@@ -67,8 +69,7 @@ class PacketCutter:
     sends again what was not acknowledged.
     """
 
-    def __init__(self, *, silence_s: float = 0.2) -> None:
-        self._silence_s = silence_s
+    def __init__(self) -> None:
         self._buffer = bytearray()
         self._deaf = False
         self._heard_at = 0.0
@@ -102,7 +103,7 @@ class PacketCutter:
 
     def expire(self, now: float) -> Damaged | None:
         """Call it after listening in vain: after a silence, whether something damaged came before it."""
-        if not self.is_amid or now - self._heard_at < self._silence_s:
+        if not self.is_amid or now - self._heard_at < SILENCE_S:
             return None
         self.reset()
         return Damaged()

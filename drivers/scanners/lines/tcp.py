@@ -93,14 +93,12 @@ class TcpScanner(LineScanner):
         *,
         prefix: bytes = b"",
         suffix: bytes | tuple[bytes, ...] = LINE_ENDS,
-        idle_timeout_s: float = 0.2,
         answers: Answers = ANSWERS["none"],
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
     ) -> None:
         line = TcpLine(host, port)
-        framer = Framer(prefix, suffix, idle_timeout_s=idle_timeout_s)
-        super().__init__(line, framer, answers, clock=clock, name=name or line.name)
+        super().__init__(line, Framer(prefix, suffix), answers, clock=clock, name=name or line.name)
 
 
 def host_and_port(host: str, port: int) -> str:

@@ -1,7 +1,7 @@
 """A reader that speaks Zebra's Simple Serial Interface, in software: the reader's part of the guide (72E-40451), with faults.
 
-Written from the guide and not from the driver, so that one tests the other. It keeps no time of its own: that a time-out has
-passed is for whoever holds it to say.
+Written from the guide and not from the driver, so that one tests the other. It keeps no time: it sends again what the host
+refused, or what it was told not to hear the answer to.
 """
 
 from __future__ import annotations
@@ -91,11 +91,6 @@ class SimulatedSsiReader:
             if self._to_send:
                 self._wire.send(self._first()[len(self._first()) // 2 :])
             self._is_amid = False
-
-    def time_out(self) -> None:
-        """The time in which the host must answer has passed."""
-        with self._changed:
-            self._send_again()
 
     def wait_until(self, claim: Callable[[], bool], timeout_s: float = 10.0) -> bool:
         """Whether it comes true: something that the host's words bring about."""
