@@ -59,3 +59,18 @@ def ask(folder: Path, path: str, locked: StoreLocked, body: dict[str, Any] | Non
     if answer.status_code != 200:
         raise TillError(str(said.get("code")), str(said.get("message")), hint=str(said.get("hint", "")))
     return said
+
+
+def state(folder: Path) -> dict[str, Any] | None:
+    """How the till that runs in this folder is, as its page shows it; None where none answers."""
+    import httpx
+
+    try:
+        at = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        answer = httpx.get(
+            f"{at['url']}/v1/state", headers={"Authorization": f"Bearer {at['key']}"}, timeout=10, trust_env=False
+        )
+        said: dict[str, Any] = answer.json()
+    except (OSError, ValueError, KeyError, httpx.HTTPError):
+        return None
+    return said if answer.status_code == 200 else None

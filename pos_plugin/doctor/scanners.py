@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from pos_plugin import running
 from pos_plugin.doctor.devices import port_of, with_ports
 from pos_plugin.doctor.finding import Finding, Till
 
@@ -17,7 +18,10 @@ def scanners(till: Till) -> Iterator[Finding]:
     from drivers.errors import DeviceError
     from drivers.scanners import scanner_from_url
 
-    if till.config is None or till.is_running:
+    if till.is_running:
+        yield from _as_the_till_says(till)
+        return
+    if till.config is None:
         return
     set_up = [one for one in till.config.scanner if one.address]
     if not set_up:
@@ -32,6 +36,16 @@ def scanners(till: Till) -> Iterator[Finding]:
         else:
             told = f"{one.name or one.address} is there and opens; scan a card on the till's page to see that it reads"
             yield Finding("Scanner", True, told)
+
+
+def _as_the_till_says(till: Till) -> Iterator[Finding]:
+    """A scanner is read by the running till alone; what it makes of it is told."""
+    said = running.state(till.folder)
+    for one in said["scanners"] if said else []:
+        if one["trouble"]:
+            yield Finding("Scanner", False, f"{one['name']}: {one['trouble']}")
+        elif one["ready"]:
+            yield Finding("Scanner", True, f"{one['name']} is read by the running till")
 
 
 def candidates(till: Till) -> Iterator[Finding]:

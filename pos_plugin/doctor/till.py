@@ -40,7 +40,8 @@ def folder(till: Till, opened: ExitStack) -> Iterator[Finding]:
         return
     yield Finding("Folder", True, f"{till.folder} opens; {entries:,} entries")
     running = "a till is running here; its printer and scanner are its own, and were not opened"
-    yield Finding("Till", True, running if till.is_running else "no till is running here")
+    do = "To have all looked at, and to see which others there are, stop it first." if till.is_running else ""
+    yield Finding("Till", True, running if till.is_running else "no till is running here", do)
 
 
 def key(till: Till) -> Iterator[Finding]:

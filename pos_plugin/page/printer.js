@@ -72,7 +72,7 @@ function drawDialog() {
     h("h2", {}, scanners.length > 1 ? "Scanners" : "Scanner"),
     scanners.length
       ? scanners.map((one) => told(...scannerWords(one)))
-      : told("○", "", "No scanner is set up. One that types like a keyboard works on this page; pos-plugin doctor lists the others that are there."),
+      : told("○", "", "No scanner is set up. One that types like a keyboard works on this page; pos-plugin doctor lists the others that are there, while no till runs."),
     display.configured ? h("h2", {}, "Customer's display") : null,
     display.configured ? h("p", { class: "queue" }, display.trouble ? `The customer's display does not answer. Check its cable. ${display.trouble}` : "The customer's display is connected.") : null,
     tested.length ? h("div", { id: "tested", role: "status" }, tested.map((line) => h("p", {}, line))) : null,
@@ -85,7 +85,7 @@ function drawDialog() {
 
 function sentence(printer) {
   const [sign, kind, text] = !printer.configured
-    ? ["○", "", "No printer is set up. Receipts are kept and can be shown; pos-plugin doctor lists the printers that are there."]
+    ? ["○", "", "No printer is set up. Receipts are kept and can be shown; pos-plugin doctor lists the printers that are there, while no till runs."]
     : printer.trouble
       ? ["!", "bad", printer.trouble]
       : printer.answers

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,8 +23,11 @@ from ledger.entry import Draft, JoinBody
 from loyalty.program import preset, read_program
 from offline_store import journal, receipts, settings
 from offline_store.store import KEY, Store
-from pos_plugin import doctor
+from pos_plugin import doctor, running
+from pos_plugin.config import Config, ScannerSettings
 from pos_plugin.doctor import Finding, examine
+from pos_plugin.serve import Server
+from pos_plugin.terminal import Terminal
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and pseudo-terminals")
@@ -115,6 +119,28 @@ def test_a_running_till_keeps_its_devices(till: Path, printer: SimulatedPrinter)
         assert "a till is running" in findings["Till"].found
         assert all(one.ok for one in findings.values())
         assert "Printer" not in findings
+
+
+def test_a_running_till_says_how_its_scanners_are(till: Path, tmp_path: Path) -> None:
+    scanner = SimulatedScanner(tmp_path)
+    set_up = [
+        ScannerSettings(address=scanner.address, name="hand"),
+        ScannerSettings(address="serial:///dev/no-such-port", name="door"),
+    ]
+    with Terminal(Store.open(till), Config(scanner=set_up)) as terminal, Server(terminal, 0) as server:
+        terminal.start()
+        with running.announced(till, server.url):
+            give_up, seen = time.monotonic() + 20, terminal.events.number
+            while not all(reader.state.ready or reader.state.trouble for reader in terminal.readers):
+                assert time.monotonic() < give_up, "waited in vain"
+                terminal.events.after(seen, 0.05)
+                seen = terminal.events.number
+            told = {one.found: one.ok for one in examine(till) if one.what == "Scanner"}
+    scanner.close()
+    hand, door = sorted(told, reverse=True)
+    assert (hand, told[hand]) == ("hand is read by the running till", True)
+    assert door.startswith("door: There is no scanner at /dev/no-such-port.")
+    assert not told[door]
 
 
 def test_the_folder_is_let_go_again(till: Path) -> None:
