@@ -129,7 +129,7 @@ class Electronics:
         """How long until something is due; None when nothing is."""
         now_s = self._clock()
         due = [self.replies.due_s] if self.replies.due_s is not None else []
-        if self.mechanics.is_online and self.pace.is_busy(now_s):
+        if self.mechanics.is_online and self.pace.is_at_work:
             due.append(self.pace.free_at_s)
         return max(0.0, min(due) - now_s) if due else None
 

@@ -96,8 +96,13 @@ class Pace:
     def takes_time(self) -> bool:
         return bool(self.mm_per_s or self.bytes_per_s)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether somebody has to look at `free_at_s`, even if it is over by now: what waits is printed on then."""
+        return self.takes_time and not self._is_resting
+
     def is_busy(self, now_s: float) -> bool:
-        return self.takes_time and not self._is_resting and now_s < self.free_at_s
+        return self.is_at_work and now_s < self.free_at_s
 
     def rest(self) -> None:
         """There is nothing to print, or nothing can be: time that passes now does not count towards the next line."""

@@ -100,6 +100,13 @@ def test_time_in_which_nothing_could_be_printed_prints_nothing_later(bench: Benc
     assert bench.printer.current.lines == ["one", "two", "three"]
 
 
+def test_a_line_that_ends_before_anybody_looks_at_the_time_does_not_stop_the_rest(bench: Bench) -> None:
+    bench.printer.slow_down(mm_per_s=LINE_MM)
+    bench.ask(b"one\ntwo\n")
+    bench.clock.now_s += 1
+    assert bench.printer._inside.next_event_s() == 0  # the wires' thread asks; it would wait for ever
+
+
 def test_bytes_may_be_slow_as_well(bench: Bench) -> None:
     bench.printer.slow_down(bytes_per_s=10)
     assert bench.ask(b"nine byte\n" + PROCESS_ID) == b""
