@@ -31,6 +31,9 @@ class PassKey(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     algorithm: str = "sha1"
     period_s: int = PERIOD_S
 
+    def __repr__(self) -> str:
+        return f"PassKey(algorithm={self.algorithm!r}, period_s={self.period_s})"
+
 
 class ShownPass(msgspec.Struct, frozen=True):
     """What a pass says: nothing of it is proved yet."""

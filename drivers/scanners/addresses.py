@@ -34,12 +34,14 @@ def scanner_from_url(url: str, *, clock: Clock = time.monotonic) -> Scanner:
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        if parts.scheme and parts.scheme not in FORMS:
+            raise WrongChoice(f"Nothing is attached by {parts.scheme}://.")
         made = FORMS[parts.scheme](url, parts, options, clock)
         if made is not None and options:
             why = f" {parts.scheme}:// has no option {', '.join(options)}."
     except WrongChoice as wrong:
         made, why = None, f" {wrong}"
-    except (KeyError, ValueError):  # an unknown scheme, a number that is none
+    except (KeyError, ValueError):  # no scheme, a number that is none
         made = None
     if made is None or options:
         raise DeviceError(f"{url!r} is not the address of a scanner.{why}", hint=_EXAMPLES)
@@ -119,18 +121,29 @@ def _tcp(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) ->
     from drivers.scanners.lines.scanner import ANSWERS
     from drivers.scanners.lines.tcp import TcpScanner
 
-    if not parts.hostname or not parts.port or parts.path:
+    if not _is_place(parts):
         return None
     answers = choice(options, "answers", ANSWERS)
-    return TcpScanner(parts.hostname, parts.port, **framing(options), answers=answers, name=url, clock=clock)
+    return TcpScanner(parts.hostname or "", parts.port or 0, **framing(options), answers=answers, name=url, clock=clock)
 
 
 def _listen(url: str, parts: SplitResult, options: dict[str, str], clock: Clock) -> Scanner | None:
     from drivers.scanners.lines.listening import ListeningScanner
 
-    if not parts.hostname or not parts.port or parts.path:
+    if not _is_place(parts):
         return None
-    return ListeningScanner(parts.hostname, parts.port, **framing(options), name=url, clock=clock)
+    return ListeningScanner(parts.hostname or "", parts.port or 0, **framing(options), name=url, clock=clock)
+
+
+def _is_place(parts: SplitResult) -> bool:
+    """Whether it names a machine and one of its ports."""
+    try:
+        has_port = bool(parts.port)
+    except ValueError:
+        has_port = False
+    if parts.hostname and not parts.path and not has_port:
+        raise WrongChoice("It ends in a port, a number from 1 to 65535, such as :4001.")
+    return bool(parts.hostname) and not parts.path
 
 
 def _port(parts: SplitResult, options: dict[str, str]) -> str | UsbIdentity:

@@ -85,3 +85,21 @@ def test_every_layout_named_on_the_page_is_one() -> None:
     named = re.findall(r"`([a-z]{2})`", row)
     assert set(named) <= set(LAYOUTS)
     assert len(named) >= 6
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("listn://127.0.0.1:4001", "Nothing is attached by listn://."),
+        ("listen://127.0.0.1", "It ends in a port, a number from 1 to 65535, such as :4001."),
+        ("listen://127.0.0.1:99999", "It ends in a port, a number from 1 to 65535, such as :4001."),
+        ("tcp://192.168.1.60:", "It ends in a port, a number from 1 to 65535, such as :4001."),
+        ("serial:///dev/ttyS0?bawd=9600", "serial:// has no option bawd."),
+        ("serial:///dev/ttyS0?baud=fast", "baud is a number like 9600, not 'fast'."),
+        ("keyboard://05e0:1200?layout=xx", "layout is us or"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said(address: str, told: str) -> None:
+    with pytest.raises(DeviceError) as refused:
+        scanner_from_url(address)
+    assert told in str(refused.value)

@@ -84,3 +84,8 @@ def test_what_is_no_pass_is_not_read_as_one(label):
 
 def test_a_card_may_have_dashes_of_its_own():
     assert read_pass("CLUB-17-1111111109-07081804") == ShownPass("CLUB-17", 1111111109, "07081804")
+
+
+def test_a_key_shows_itself_to_nobody() -> None:
+    assert "a1b2c3" not in repr(PassKey("2900000000018", "a1b2c3"))
+    assert "2900000000018" not in repr(PassKey("2900000000018", "a1b2c3"))
