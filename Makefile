@@ -28,7 +28,7 @@ words: setup
 
 # What every change must pass, on a bare machine: under five minutes.
 test: setup lint
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not postgres"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not postgres and (not browser or main_path)"
 
 # The drivers against the devices of a real kernel, in a virtual machine (docs/testing-in-a-real-kernel.md): under four minutes.
 # One case: make test-kernel CASES="-k unplug"

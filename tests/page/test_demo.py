@@ -253,6 +253,7 @@ def whole(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("demo").put_right()
 
 
+@pytest.mark.main_path
 def test_a_sale_from_scan_to_paper_and_back(demo: Demo) -> None:
     """One member online: earn, redeem what only head office holds, return a line, void. Every figure is checked."""
     demo.attach("Ada", "0018")

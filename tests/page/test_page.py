@@ -110,6 +110,7 @@ def till(tmp_path: Path, browser: Browser) -> Iterator[Till]:
     yield from make_till(tmp_path / "till", browser, WIDE)
 
 
+@pytest.mark.main_path
 def test_a_sale_from_scan_to_receipt(till: Till) -> None:
     till.earn(50)
     before = till.number()
