@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from printing_contract.counter import Counter
 from printing_contract.paper import WARM_UP
+from standing_clock import Clock
 
 
 @pytest.fixture
@@ -22,3 +23,8 @@ def counter(request: pytest.FixtureRequest) -> Iterator[Counter]:
     assert counter.print(WARM_UP).outcome is counter.best
     yield counter
     counter.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standing_clock import Clock
 
 from bench.drawn_codes import Damage, draw, jittered
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
@@ -29,21 +30,6 @@ SIZE = (480, 320)
 CARD, OTHER = "2900000000018", "2900000000025"
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has files of cameras")
-
-
-class Clock:
-    """Stands still unless told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

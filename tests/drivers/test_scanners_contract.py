@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from scanner_far_ends import FAR_ENDS, FarEnd
+from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.scanners import ScanData, Scanner
@@ -16,21 +17,6 @@ from drivers.scanners import ScanData, Scanner
 LONG_S = 5.0  # a bound on waiting for what must come
 SHORT_S = 0.1  # how long to listen for what must not come
 CARD, OTHER = "2900000000018", "4006381333931"
-
-
-class Clock:
-    """Stands still unless told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(params=FAR_ENDS)

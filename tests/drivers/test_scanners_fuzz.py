@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent
 from drivers.scanners.lines.framing import LINE_ENDS, Framer
@@ -221,14 +222,6 @@ class ScriptedLine:
 
     def close(self) -> None:
         self.is_open = False
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.mark.parametrize(

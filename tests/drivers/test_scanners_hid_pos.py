@@ -24,6 +24,7 @@ from hid_makers import (
     honeywell,
     padding,
 )
+from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
@@ -39,21 +40,6 @@ LONG_S = 5.0
 SHORT_S = 0.1
 MODEL = MAKES["honeywell"]
 VENDOR, PRODUCT = MODEL.vendor, MODEL.product
-
-
-class Clock:
-    """Stands still unless told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from linux_keyboards import VOLUME, put_device
+from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
@@ -29,16 +30,6 @@ LONG_S = 5.0
 SHORT_S = 0.1
 
 
-class Clock:
-    """Stands still unless told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Machine:
     """Several keyboards at once; opening a path opens whichever has it."""
 
@@ -50,11 +41,6 @@ class Machine:
 
     def open(self, path: str) -> EventDevice:
         return next(one for one in self.keyboards if path in one.attached()[0].paths).open(path)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import pytest
 import serial
+from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners import scanner_from_url
@@ -28,21 +29,6 @@ WIRES: list[Wire] = ["tcp"] if sys.platform == "win32" else ["pty", "tcp"]
 
 LONG_S = 5.0  # a bound on waiting for what must come
 SHORT_S = 0.1  # how long to listen for what must not come
-
-
-class Clock:
-    """Stands still unless told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent
 from drivers.scanners import Scanner, scanner_from_url
@@ -100,21 +101,6 @@ def test_a_stream_gives_the_same_packets_however_it_is_cut(
     assert cutter.expire(now=9.0) == (Damaged() if damaged else None)
     assert not cutter.is_amid
     assert cutter.feed(NEXT, now=9.0) == [Packet(DECODE_DATA, READER, 0, b"\x0b" + OTHER.encode())]
-
-
-class Clock:
-    """Stands still unless told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
 from drivers.scanners import Scanner
@@ -17,21 +18,6 @@ from drivers.scanners.lines.tcp import CONNECT_S, TcpScanner
 LONG_S = 5.0
 SHORT_S = 0.1
 CARD, OTHER = "2900000000018", "4006381333931"
-
-
-class Clock:
-    """Stands still unless told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def label(scanner: Scanner, timeout_s: float = LONG_S) -> str | None:
