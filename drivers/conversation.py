@@ -252,7 +252,7 @@ class Conversation:
         self.has_news = self.has_news or status != self.status
         self.status = status
         self.tells_changes = True
-        if not self.keepsake:
+        if not self.keepsake and not status.trouble:  # a printer that cannot print runs no macro
             self._remember()
         if self.question == _AUTOMATIC:
             self.question = None

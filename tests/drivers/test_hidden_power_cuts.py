@@ -39,7 +39,7 @@ MACRO = rb"\x1d:.*?\x1d:"
 class HidingLine:
     """Brings bytes to the printer and back over every power cut; `cuts` are done at those bytes of the receipt's write."""
 
-    name, answers, resumes = "hiding line", True, True
+    name, answers, resumes, hides_power_cuts = "hiding line", True, True, True
 
     def __init__(self, far: SimulatedPrinter, *, connects_per_job: bool) -> None:
         self._far = far

@@ -37,7 +37,7 @@ class AttachedWire:
     """The wire of a host's own object: bytes are handed over by calls, and nothing lies between."""
 
     name = "attached"
-    answers, connects_per_job, resumes = True, False, True
+    answers, connects_per_job, resumes, hides_power_cuts = True, False, True, True
 
     def __init__(self, far: SimulatedPrinter) -> None:
         self._far = far

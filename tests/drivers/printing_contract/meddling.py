@@ -128,6 +128,7 @@ class MeddledWire:
         self._traffic = Traffic(far)
         self.name = real.name
         self.answers, self.connects_per_job, self.resumes = real.answers, real.connects_per_job, real.resumes
+        self.hides_power_cuts = real.hides_power_cuts
         self.drops_when_closed = isinstance(real, SerialWire)  # what the printer has not taken by then
         self.at = -1
         self.act: Callable[[], object] = lambda: None
