@@ -119,6 +119,7 @@ class Jobs:
                 data = RESET + TELL_CHANGES + data[len(RESET) :]
             elif lead:
                 data = TELL_CHANGES + data
+        data += self._keepsake.end() if has_keepsake else b""
         data += process_id_request(ident) + (ASK_PAPER if asks_paper else b"")
         lead += definition
         self._made += 1
@@ -289,12 +290,12 @@ class Jobs:
     def doubtful(self, job: Job, code: str, sentence: str) -> Verdict:
         """Unknown for now: the printer keeps the rest, and may yet prove the job.
 
-        Where it tells of changes by itself, it must have told that it can print again before an echo counts: a print server
-        or a serial line keeps the end of a job over a power cut, and an echo from after that would speak for lines that are
-        lost. But a power cut ends the telling as well.
+        Where it tells of changes by itself, and has no keepsake, it must have told that it can print again before an echo
+        counts: a print server or a serial line keeps the end of a job over a power cut, and an echo from after that would speak
+        for lines that are lost. But a power cut ends the telling as well.
         """
         self.held = job
-        job.needs_word = job.needs_word or self._talk.tells_changes
+        job.needs_word = job.needs_word or (self._talk.tells_changes and not job.has_keepsake)
         if job.ident:
             self.doubts[job.ident] = job
             while len(self.doubts) > _DOUBTS:

@@ -7,8 +7,8 @@ GS : begins and ends the definition, and what is defined is obeyed meanwhile too
 
 So each job stands behind the definition of a macro, whose content is a question. Once the job is confirmed, the macro is run:
 only a printer that has had power all the time answers. The question is a process id that is never used again; on printers
-without process ids it is GS a, whose answer is unlike that of GS r, and the ESC @ in front of the run ends what GS a began: from
-there on nothing but the macro can bring such an answer.
+without process ids it is GS a, whose answer is unlike that of GS r. There ESC @ stands behind the job, ahead of the GS r that
+confirms it: it ends what GS a began, so that from there on nothing but the macro can bring such an answer.
 """
 
 from __future__ import annotations
@@ -52,10 +52,14 @@ class Keepsake:
         self._talk.keepsake = self._talk.next_process_id() if self._talk.has_process_id else b""
         return _BEGIN_OR_END + (process_id_request(self._talk.keepsake) or TELL_CHANGES) + _BEGIN_OR_END
 
+    def end(self) -> bytes:
+        """What goes behind a job that stands behind one, ahead of the question that confirms it."""
+        return b"" if self._talk.has_process_id else RESET
+
     def ask(self, deadline: float) -> None:
         """Whether it is still there: `Conversation.is_remembered`, once the answer comes."""
         self._talk.is_remembered = False  # by what it was answered with when it was defined
-        self._talk.write((b"" if self._talk.has_process_id else RESET) + _RUN, deadline)
+        self._talk.write(_RUN, deadline)
 
     def ask_behind(self, deadline: float) -> Callable[[], bool]:
         """Asks what a printer answers that has forgotten, too; whether it has: it is past that question.
@@ -89,7 +93,6 @@ class Keepsake:
         talk = self._talk
         definition = END_MACRO + self.made() + RESET
         behind = talk.next_process_id() if talk.has_process_id else b""
-        talk.owed_bytes = max(talk.owed_bytes, len(definition))  # should the connection break within it
         talk.papers_asked += not behind
         talk.send(definition + (process_id_request(behind) or ASK_PAPER), deadline)
         if not self._is_heard(lambda: talk.is_echoed(behind) if behind else talk.papers_asked == 0, deadline):

@@ -372,6 +372,7 @@ class Printer:
         reply_by = min(deadline, self._talk.clock() + self._talk.reply_timeout_s)
         if not self._talk.listen(reply_by, lambda: self._talk.papers_asked < asked or self._talk.is_echoed(ident)):
             return False
+        self._talk.owed_bytes = 0
         rest_by = min(deadline, self._talk.clock() + self._settle_s)
         self._talk.listen(rest_by, lambda: self._talk.papers_asked == 0 and (not ident or self._talk.is_echoed(ident)))
         if ident:
