@@ -29,6 +29,7 @@ from typing import Any, Protocol
 import msgspec
 
 from drivers.status import Level, StatusChange
+from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
@@ -40,7 +41,7 @@ from offline_store.members import Balance
 from offline_store.store import Store
 from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
-from pos_plugin import sample_sheet
+from pos_plugin import host_prints, sample_sheet
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Told
@@ -73,7 +74,7 @@ RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
 
 
-class TillPrinter(Device, Kicks, sample_sheet.Prints, Protocol):
+class TillPrinter(Device, Kicks, sample_sheet.Prints, host_prints.Prints, Protocol):
     """What a terminal needs of `drivers.printer.Printer`."""
 
 
@@ -316,6 +317,16 @@ class Terminal:
                 "The printer is busy with a receipt; the test page was not printed.",
                 hint="Look at the printer: its cover, its paper. Then print the page again.",
             ) from None
+
+    def print_for_host(self, data: bytes) -> Verdict:
+        """Prints another program's bytes between two receipts. Never raises because of a device; nothing is sent twice."""
+        device = self._device
+        if self.spooler is None or device is None:
+            return host_prints.no_printer()
+        try:
+            return self._errands.ask(lambda: host_prints.printed(device, data), begins_within_s=DRAWER_WAIT_S)
+        except TooBusy:
+            return host_prints.too_busy()
 
     def _tell_customer(self, what: Told | None) -> None:
         if self.display is not None:
