@@ -27,9 +27,9 @@ from PIL import Image, ImageDraw
 from bench.beside import at_most, timed
 from drivers.document import Cut, Document, Picture, Qr, Text
 from drivers.escpos import encode, picture_key, profile
+from drivers.escpos.parser import Parser
 from drivers.escpos.raster import raster
 from drivers.simulated.drawing import MARGIN_DOTS, draw
-from drivers.simulated.escpos_parser import Parser
 from drivers.simulated.paper import Paper
 
 MODEL = "TM-T20II"  # 48 columns, keeps pictures, in the databases of all

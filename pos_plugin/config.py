@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -62,6 +64,10 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 [page]
 # port = 8350
 
+# [intercept]                      # the till prints to here, and its receipts end with the rewards: docs/intercept.md
+# listen = "tcp://127.0.0.1:9100"              # or serial:///dev/ttyS1?baud=19200
+# till = "1"                                   # what that till is called
+
 [operators]
 # members = { "1" = "2900000000018" }          # an operator's own card does not count on sales that they ring
 """
@@ -101,6 +107,20 @@ class PrinterSettings(Table):
     cut: Literal["", "full", "partial", "none"] = ""
     ideographs: Literal["", "none", "gb18030", "shift_jis", "big5", "euc_kr"] = ""
     answers: bool = True
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("must be an address or network, like 192.168.1.20 or 192.168.1.0/24") from None
+    return text
+
+
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]{1,200}", text):
+        raise ValueError("must be a web page's address up to its first slash, like https://shop.odoo.com")
+    return text
 
 
 class DrawerSettings(Table):
@@ -192,6 +212,39 @@ class PageSettings(Table):
     port: int = Field(default=8350, ge=0, le=65_535)
 
 
+class InterceptSettings(Table):
+    """`listen`: where the shop's till prints to, a TCP address of this machine or a serial port; empty is nowhere.
+
+    `till` is what that till is called in the journal. What it prints goes on to the printer of the settings.
+    """
+
+    listen: str = Field(default="", max_length=200)
+    till: str = Field(default="1", min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f]+$")
+
+
+class DoorSettings(Table):
+    """A door for programs that speak the protocol of other makers' devices; `port` 0 keeps it shut.
+
+    `origins` are the web pages that may use it, like "https://shop.odoo.com". Off this machine (`host`) only the addresses in
+    `clients` come in. `names` are further names under which it is reached; with `tls_cert` and `tls_key` it speaks https.
+    """
+
+    port: int = Field(default=0, ge=0, le=65_535)
+    host: str = Field(default="127.0.0.1", max_length=64)
+    origins: list[Annotated[str, AfterValidator(_origin)]] = Field(default=[], max_length=32)
+    clients: list[Annotated[str, AfterValidator(_network)]] = Field(default=[], max_length=64)
+    names: list[Annotated[str, Field(max_length=200)]] = Field(default=[], max_length=16)
+    tls_cert: str = Field(default="", max_length=400)
+    tls_key: str = Field(default="", max_length=400)
+
+
+class CloudQueueSettings(Table):
+    """A cloud till that keeps print jobs for a Star CloudPRNT printer: `url` is what such a printer polls, each `every_s`."""
+
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$", max_length=400)
+    every_s: int = Field(default=5, ge=1, le=300)
+
+
 class OperatorSettings(Table):
     """`members`: for each operator who is a member, their card or member reference."""
 
@@ -207,6 +260,11 @@ class Config(Table):
     items: ItemSettings = ItemSettings()
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
+    intercept: InterceptSettings = InterceptSettings()
+    odoo: DoorSettings = DoorSettings()
+    epos: DoorSettings = DoorSettings()
+    qz: DoorSettings = DoorSettings()
+    cloudprnt: list[CloudQueueSettings] = Field(default=[], max_length=4)
     operators: OperatorSettings = OperatorSettings()
 
 

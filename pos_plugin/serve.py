@@ -1,4 +1,7 @@
-"""Serves the local API and the page on loopback, and stops when asked. Knows sockets and signals, and nothing of sales."""
+"""Serves the local API and the page on loopback, and other ways in where the shop wants them; stops when asked.
+
+Knows sockets and signals, and nothing of sales.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
+from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from pos_plugin import api_keys
 from pos_plugin.api import create_app
@@ -28,20 +33,28 @@ def serve(terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
     Server(terminal, port, host).run()
 
 
-class Server:
-    """The local API of one terminal. The port is taken at once: `port` 0 takes a free one, and `.port` says which.
+class WebServer:
+    """An application on a port of this machine. The port is taken at once: `port` 0 takes a free one, and `.port` says which.
 
-    Raises PortInUse. Use `run()` in the calling thread, or `start()` and `stop()` around other work.
+    Raises PortInUse; OSError for a certificate (`tls`: the files of it and of its key) that cannot be read. Use `run()` in the
+    calling thread, or `start()` and `stop()` around other work. `let_go` is called when it is told to stop.
     """
 
-    def __init__(self, terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
-        if host not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError(f"{host} is not this machine; the till's page is for this machine only")
+    def __init__(
+        self,
+        app: ASGIApp,
+        port: int,
+        host: str,
+        *,
+        name: str = "page",
+        tls: tuple[str, str] | None = None,
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._name = name
+        self._let_go = let_go
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{'[::1]' if host == '::1' else host}:{self.port}"
-        app = create_app(terminal, keys=partial(api_keys.check, terminal.store.folder))
-        self._listeners = app.state.listeners
+        self.url = f"http{'s' if tls else ''}://{'[::1]' if host == '::1' else host}:{self.port}"
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -52,7 +65,14 @@ class Server:
             ws="none",
             http="h11",
             timeout_graceful_shutdown=GRACE_S,
+            ssl_certfile=tls[0] if tls else None,
+            ssl_keyfile=tls[1] if tls else None,
         )
+        try:
+            config.load()
+        except OSError:  # of the certificate
+            self._socket.close()
+            raise
         self._server = _Uvicorn(config, self._let_go)
         self._thread: threading.Thread | None = None
 
@@ -63,12 +83,12 @@ class Server:
         finally:
             self._socket.close()
 
-    def start(self) -> Server:
+    def start(self) -> Self:
         """Serves in a thread of its own; requests are answered once this returns."""
-        self._thread = threading.Thread(target=self.run, name="page", daemon=True)
+        self._thread = threading.Thread(target=self.run, name=self._name, daemon=True)
         self._thread.start()
         if not self._server.is_up.wait(STARTS_WITHIN_S):
-            raise RuntimeError("the page's server did not start")
+            raise RuntimeError("the server did not start")
         return self
 
     def stop(self) -> None:
@@ -80,14 +100,21 @@ class Server:
         else:
             self._thread.join(GRACE_S + 5)
 
-    def _let_go(self) -> None:
-        self._listeners.stopping.set()
-
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class Server(WebServer):
+    """The local API of one terminal, and its page; for this machine only."""
+
+    def __init__(self, terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError(f"{host} is not this machine; the till's page is for this machine only")
+        app = create_app(terminal, keys=partial(api_keys.check, terminal.store.folder))
+        super().__init__(app, port, host, let_go=app.state.listeners.stopping.set)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -120,7 +147,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol must be named: asyncio turns Nagle's algorithm (40 ms an answer) off only where it sees TCP.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform == "win32":

@@ -5,6 +5,7 @@
     text       lines of Unicode: code pages, double-byte sets, and what has to be drawn
     code_pages which characters a byte prints; stand_ins for what nobody has
     scripts    drawing what a printer has no letters for; fonts, the machine's own
+    parser     bytes in, commands out: what other programs print, and what the simulated printer gets
     codes      QR, PDF417 and bar codes, by the printer or as a picture
     pictures   PNG files, and those that a printer keeps
 

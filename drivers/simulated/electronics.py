@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner
 from drivers.simulated.drawing import png
-from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
 from drivers.simulated.macros import Macro
 from drivers.simulated.mechanics import Mechanics, Pace
 from drivers.simulated.paper import LARGEST_PIECE_BYTES, Paper

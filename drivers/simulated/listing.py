@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from drivers.escpos.parser import OPCODES, Command, Incomplete, Item, Oversized, Parser, Text, Unknown
 from drivers.simulated.bar_codes import NAMES as BAR_CODE_NAMES
 from drivers.simulated.bar_codes import readable_text
-from drivers.simulated.escpos_parser import OPCODES, Command, Incomplete, Item, Oversized, Parser, Text, Unknown
 from drivers.simulated.modes import u16
 from drivers.simulated.symbols import NAMES as SYMBOL_NAMES
 from drivers.simulated.text import COMMANDS as TEXT_COMMANDS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from drivers.simulated.escpos_parser import Command, Item, Text
+from drivers.escpos.parser import Command, Item, Text
 
 MACRO_BYTES: Final = 2048
 

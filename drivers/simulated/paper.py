@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from drivers.escpos.parser import Command, Item, Text
 from drivers.simulated.bar_codes import NAMES as BAR_CODE_NAMES
 from drivers.simulated.bar_codes import bar_widths
-from drivers.simulated.escpos_parser import Command, Item, Text
 from drivers.simulated.graphics import Graphics, Outcome, bit_image, by_columns, raster_image
 from drivers.simulated.modes import AT_LINE_START, COMMANDS, Modes, u16
 from drivers.simulated.page import PageMode

@@ -34,6 +34,7 @@ def run(
     from pos_plugin.running import announced
     from pos_plugin.serve import Server
     from pos_plugin.terminal import Terminal
+    from pos_plugin.ways_in.doors import open_doors
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -42,7 +43,12 @@ def run(
         server = Server(terminal, chosen)
         with announced(store, server.url):
             typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
-            server.run()
+            doors = open_doors(terminal)
+            try:
+                server.run()
+            finally:
+                for door in doors:
+                    door.stop()
     typer.echo("The till is closed.")
 
 
@@ -104,9 +110,8 @@ def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    typer.echo(
-        f"Sent {progress.uploaded:,} entries, received {progress.received:,} items; {progress.unsent:,} still to send."
-    )
+    sent, received, unsent = progress.uploaded, progress.received, progress.unsent
+    typer.echo(f"Sent to head office: {sent:,} entries; received: {received:,} items; still to send: {unsent:,}.")
     for note in progress.notes:
         typer.echo(note, err=True)
 

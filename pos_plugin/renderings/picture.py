@@ -61,8 +61,8 @@ BETWEEN_PAPERS_DOTS = 24
 
 def _sheets(document: Document, profile: Profile, *, copy: bool, pictures: Pictures | None) -> Iterator[Image.Image]:
     """Each of the document's papers, drawn as the simulated printer draws it; one that is empty where there is none."""
+    from drivers.escpos.parser import Parser
     from drivers.simulated.drawing import draw
-    from drivers.simulated.escpos_parser import Parser
     from drivers.simulated.paper import Paper
     from drivers.simulated.pieces import FONT_A
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from drivers.document import Barcode, Block, Buzz, Cut, Document, Feed, OpenDrawer, Qr, Text, display_columns
 from drivers.errors import DeviceError
 from drivers.escpos import Profile, encode, profile, profile_names
-from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
+from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner
 
 PLAIN = Profile("plain", 42, {})
 EUROPE = Profile("europe", 42, {"cp437": 0, "cp857": 13, "cp1252": 16, "cp866": 17, "cp1254": 48})

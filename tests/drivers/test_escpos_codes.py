@@ -21,10 +21,10 @@ from drivers.escpos import (
     profile,
     stored_picture_keys,
 )
+from drivers.escpos.parser import Command, Parser
 from drivers.escpos.pictures import dots_of
 from drivers.escpos.raster import begins_real_time, column_image, raster
 from drivers.simulated.drawing import draw
-from drivers.simulated.escpos_parser import Command, Parser
 from drivers.simulated.paper import Paper
 from drivers.simulated.pieces import Dots, Line
 from drivers.simulated.pieces import Picture as PrintedPicture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.simulated.escpos_parser import COMMAND_BYTES, OPCODES
+from drivers.escpos.parser import COMMAND_BYTES, OPCODES
 from drivers.simulated.listing import Entry, entries, listing, main
 
 # A few lines in the manner of each library, and how they read.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.simulated.escpos_parser import (
+from drivers.escpos.parser import (
     COMMAND_BYTES,
     OPCODES,
     TEXT_RUN_BYTES,

@@ -16,9 +16,9 @@ from PIL import Image
 
 from drivers.document import Document, Text, cells, display_columns
 from drivers.escpos import Profile, encode, profile
+from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner
 from drivers.escpos.scripts import SCRIPTS, draw, scripts_without_font
 from drivers.escpos.text import use_fonts
-from drivers.simulated.escpos_parser import Command, Item, Parser, RealTimeScanner
 from drivers.simulated.paper import Paper
 from drivers.simulated.pieces import Dots, Line, Picture
 

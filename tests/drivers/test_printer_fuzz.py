@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from drivers.simulated.escpos_parser import (
+from drivers.escpos.parser import (
     COMMAND_BYTES,
     OPCODES,
     Incomplete,

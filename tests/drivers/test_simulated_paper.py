@@ -9,8 +9,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from drivers.escpos.parser import Parser
 from drivers.simulated.drawing import MARGIN_DOTS
-from drivers.simulated.escpos_parser import Parser
 from drivers.simulated.graphics import DOWNLOAD_BYTES, NV_BYTES
 from drivers.simulated.paper import Paper
 from drivers.simulated.pieces import BarCode, Characters, Dots, Feed, Frame, Line, Page, Picture, Printed, advance_dots

@@ -19,9 +19,9 @@ import zxingcpp
 from PIL import Image, ImageFont
 
 from drivers.errors import DeviceBusy
+from drivers.escpos.parser import OPCODES, Parser
 from drivers.simulated import drawing, glyphs
 from drivers.simulated.code_pages import numbers
-from drivers.simulated.escpos_parser import OPCODES, Parser
 from drivers.simulated.paper import Paper
 from drivers.simulated.printer import BUFFER_BYTES, KEPT_RECEIPTS, LONGEST_PIECE, PrintedReceipt, SimulatedPrinter
 

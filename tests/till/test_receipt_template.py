@@ -15,8 +15,8 @@ from PIL import Image
 
 from drivers.document import Barcode, Cut, Document, Picture, Qr, Text, decode_document, display_columns
 from drivers.escpos import profile
+from drivers.escpos.parser import Parser
 from drivers.printer import Outcome, Verdict
-from drivers.simulated.escpos_parser import Parser
 from drivers.status import PrinterStatus
 from loyalty.award import Award
 from loyalty.program import read_program
