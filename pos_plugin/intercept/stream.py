@@ -98,6 +98,7 @@ class Stream:
         self._state = PrintState.of(self._profile)
         self._macro = Macro()
         self._fed_dots = 0  # behind the last print
+        self._is_begun = False  # something is printed since a paper ended
         self._may_be_finished = False  # something is printed that was not asked about
         self._begin()
 
@@ -117,6 +118,14 @@ class Stream:
     def is_holding(self) -> bool:
         """Whether a silent till makes a difference: then call `flush`. It costs nothing when it does not."""
         return bool(self._unsent) or self._looks_finished
+
+    @property
+    def is_between_papers(self) -> bool:
+        """Whether nothing was printed since a paper ended: then another program may print. Of a stream unread nobody can tell."""
+        if self.fault or self._is_begun or self._must_pass:
+            return False
+        begun = self._parser.begun
+        return not len(self._parser) or begun == "" or _KINDS.get(begun or "", "prints") != "prints"
 
     def feed(self, data: bytes) -> bytes:
         """What goes on to the printer now."""
@@ -138,7 +147,7 @@ class Stream:
             return b""
         try:
             if self._parser.begun == "GS V":  # it knows a cut of two bytes, or of none: the printer has all it needs
-                self._end_paper(feeds_itself=False)
+                self._end_paper(feeds_itself=False, may_put_in=not self._ahead_bytes and not self._must_pass)
             elif self._looks_finished:
                 self._end_paper(feeds_itself=False, is_cut=False)
             self._pass_all()
@@ -259,7 +268,7 @@ class Stream:
             return
         line_is_open = self._reading.line_is_open
         if what == "prints":
-            self._fed_dots, self._may_be_finished = 0, True
+            self._fed_dots, self._may_be_finished, self._is_begun = 0, True, True
         elif what == "feeds":
             self._fed_dots = self._feed_of(item) + (0 if line_is_open else self._fed_dots)
         self._reading.take(item, prints=what == "prints")
@@ -302,7 +311,7 @@ class Stream:
             )
         if is_cut or (answer and (answer.recorded or answer.document)):
             self._reading.begin_anew()
-            self._fed_dots = 0
+            self._fed_dots, self._is_begun = 0, False
 
 
 _KINDS: Final[dict[str, What]] = {
