@@ -19,6 +19,10 @@ class Macro:
         self._stored = bytearray()
         self._is_being_defined = False
 
+    @property
+    def is_being_defined(self) -> bool:
+        return self._is_being_defined
+
     def clear(self) -> None:
         self._stored.clear()
         self._is_being_defined = False
