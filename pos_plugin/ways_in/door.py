@@ -17,6 +17,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pos_plugin.config import DoorSettings
+from pos_plugin.local_api.answers import internal
 
 LARGEST_BODY = 8 * 1024 * 1024
 """A receipt as a picture, in base64."""
@@ -74,17 +75,28 @@ class Door:
             text = f"The request was not all here within {self._body_within_s:g} s. Nothing was done with it."
             await _answer(send, 408, text.encode(), [*_cors(origin), (b"connection", b"close")])
             return
+        except _Gone:
+            return
         if body is None:
             text = f"The request is larger than {self._largest_body:,} bytes. Nothing was done with it."
             await _answer(send, 413, text.encode(), [*_cors(origin), (b"connection", b"close")])
             return
 
+        started = False
+
         async def send_with_cors(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message.get("headers", []), *_cors(origin)]
             await send(message)
 
-        await self._app(scope, _replayed(body, receive), send_with_cors)
+        try:
+            await self._app(scope, _replayed(body, receive), send_with_cors)
+        except Exception as error:
+            internal(error)  # told in the log, without what was sent
+            if not started:
+                await _answer(send, 500, b"The till could not do this because of an error in itself.", _cors(origin))
 
     def _refusal(self, scope: Scope, headers: dict[str, str], origin: str) -> tuple[int, str] | None:
         client = scope["client"][0] if scope.get("client") else ""
@@ -143,15 +155,19 @@ def _is_named(host: str, names: set[str]) -> bool:
     return True
 
 
+class _Gone(Exception):
+    """Whoever asked left before all was here: half a request is none."""
+
+
 async def _body(receive: Receive, announced: str, largest: int) -> bytes | None:
-    """All of a body, or None for one that is too large."""
+    """All of a body, or None for one that is too large. Raises _Gone."""
     if announced.isascii() and announced.isdigit() and int(announced) > largest:
         return None
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return bytes(body)
+            raise _Gone
         body += message.get("body", b"")
         if len(body) > largest:
             return None
