@@ -52,6 +52,7 @@ class Visit:
         door: Door,
         *,
         client: str = "127.0.0.1",
+        server: str = "127.0.0.1",
         method: str = "POST",
         kind: str = "http",
         body: Iterable[Message] = ({"type": "http.request", "body": b"hello"},),
@@ -63,6 +64,7 @@ class Visit:
             "method": method,
             "path": "/",
             "client": (client, 50_000) if client else None,
+            "server": (server, 8069) if server else None,
             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items() if value],
         }
         self._body = iter(body)
