@@ -26,7 +26,8 @@ REQUESTS = 600
 REQUESTS_WITHIN_S = 60.0
 """So many requests of one address a minute: ten a second, and a till that polls needs one."""
 CLIENTS = 64
-HEADERS_ALLOWED = b"content-type, soapaction, if-modified-since, x-requested-with, authorization"
+HEADERS_ALLOWED = b"accept, authorization, content-type, if-modified-since, soapaction, x-debug-mode, x-requested-with"
+"""Odoo's own list (odoo/http.py), and what clients of ePOS-Print send."""
 
 log = logging.getLogger("pos_plugin")
 

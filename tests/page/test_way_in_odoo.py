@@ -26,8 +26,8 @@ from pos_plugin.ways_in.odoo import Odoo
 
 pytestmark = pytest.mark.browser
 
-# As hardware_proxy_service.js looks for a box, then JSON-RPC as in rpc.js, and a canvas as in base_printer.js. What Odoo adds since
-# October 2025, targetAddressSpace "local", no Chromium lets through to localhost: docs/odoo.md says what to do.
+# As hardware_proxy_service.js looks for a box, then JSON-RPC as in rpc.js, and a canvas as in base_printer.js. What Odoo adds
+# since October 2025, targetAddressSpace "local", no Chromium lets through to localhost: docs/odoo.md says what to do.
 HELLO = "async (url) => (await fetch(`${url}/hw_proxy/hello`).catch(() => ({}))).ok === true"
 RPC = """async ([url, params]) => {
     const xhr = new XMLHttpRequest();

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -179,9 +181,9 @@ def pieces(count: int, size: int) -> Iterator[Message]:
         yield {"type": "http.request", "body": b"x" * size, "more_body": number < count - 1}
 
 
-@pytest.mark.parametrize("announced", ["", "1001"])
-def test_a_body_that_is_too_large_is_refused(announced: str) -> None:
-    visit = Visit(door(largest_body=1000), body=pieces(11, 100), content_length=announced, origin=SHOP)
+@pytest.mark.parametrize(("announced", "count"), [("", 11), ("1001", 0)])
+def test_a_body_that_is_too_large_is_refused_and_one_that_will_be_is_not_waited_for(announced: str, count: int) -> None:
+    visit = Visit(door(largest_body=1000), body=pieces(count, 100), content_length=announced, origin=SHOP)
     assert (visit.status, "larger than 1,000 bytes" in visit.text) == (413, True)
     assert visit.headers["connection"] == "close"
     assert Visit(door(largest_body=1000), body=pieces(10, 100)).text == "x" * 1000
@@ -281,7 +283,15 @@ def test_a_door_without_a_port_is_shut(terminal: Callable[..., Terminal]) -> Non
 def test_a_door_is_served_until_it_is_stopped(terminal: Callable[..., Terminal]) -> None:
     (opened,) = open_doors(terminal(port=free_port()))
     assert httpx.get(f"{opened.url}/hw_proxy/hello", trust_env=False).text == "ping"
-    opened.stop()
+    with ThreadPoolExecutor(1) as elsewhere:
+        waiting = elsewhere.submit(
+            httpx.post, f"{opened.url}/hw_proxy/scanner", json={"id": 1, "params": {}}, trust_env=False, timeout=10
+        )
+        with contextlib.suppress(TimeoutError):
+            waiting.result(0.2)  # it waits for a scan
+        assert not waiting.done()
+        opened.stop()
+        assert waiting.result(10).json() == {"jsonrpc": "2.0", "id": 1, "result": ""}
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{opened.url}/hw_proxy/hello", trust_env=False)
     assert "odoo" not in {thread.name for thread in threading.enumerate()}

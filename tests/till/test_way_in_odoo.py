@@ -179,6 +179,7 @@ def test_it_is_found_and_shakes_hands(counter: Shop) -> None:
     assert (hello.status_code, hello.text) == (200, "ping")
     assert hello.headers["access-control-allow-origin"] == SHOP
     assert counter.rpc("/hw_proxy/handshake") == {"result": True}
+    assert "in place of an IoT box" in counter.browser.get("/").text
 
 
 def test_a_browser_is_let_in_by_its_preflight(counter: Shop) -> None:

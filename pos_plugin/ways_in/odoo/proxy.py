@@ -78,6 +78,8 @@ class Odoo:
         path = request.url.path
         if path == "/hw_proxy/hello":
             return PlainTextResponse("ping")
+        if path == "/":  # where Odoo sends people to accept a certificate
+            return PlainTextResponse("The till answers Odoo here, in place of an IoT box.")
         if request.method not in ("POST", "PUT"):
             return PlainTextResponse("This is asked with POST.", 405, {"Allow": "POST"})
         try:
