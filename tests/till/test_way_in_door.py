@@ -342,7 +342,7 @@ def test_with_a_certificate_it_speaks_https(
         (lambda taken: {"port": free_port(), "tls_cert": "nowhere.pem", "tls_key": "nowhere.key"}, "certificate"),
         (lambda taken: {"port": free_port(), "tls_cert": __file__, "tls_key": __file__}, "certificate"),
         (lambda taken: {"port": free_port(), "host": "192.0.2.1"}, "cannot be used"),
-        (lambda taken: {"port": free_port(), "host": "no such..name"}, "is not open"),
+        (lambda taken: {"port": free_port(), "host": "kässe..local"}, "is not open"),
     ],
 )
 def test_a_door_that_cannot_be_opened_is_told_of_and_the_till_sells(
