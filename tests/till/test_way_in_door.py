@@ -342,7 +342,7 @@ def test_with_a_certificate_it_speaks_https(
         (lambda taken: {"port": free_port(), "tls_cert": "nowhere.pem", "tls_key": "nowhere.key"}, "certificate"),
         (lambda taken: {"port": free_port(), "tls_cert": __file__, "tls_key": __file__}, "certificate"),
         (lambda taken: {"port": free_port(), "host": "192.0.2.1"}, "cannot be used"),
-        (lambda taken: {"port": free_port(), "host": "kässe..local"}, "is not open"),
+        (lambda taken: {"port": free_port(), "host": "kässe..local"}, "cannot be used"),
     ],
 )
 def test_a_door_that_cannot_be_opened_is_told_of_and_the_till_sells(
@@ -355,6 +355,17 @@ def test_a_door_that_cannot_be_opened_is_told_of_and_the_till_sells(
     assert record.getMessage().startswith("[odoo] is not open")
     assert told in record.getMessage()
     assert one.checkout.identify("4006381333931").kind == "item"
+
+
+def test_a_protocol_that_breaks_keeps_its_own_door_shut_and_no_more(
+    terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Terminal) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pos_plugin.ways_in.odoo.app", broken)
+    assert open_doors(terminal(port=free_port())) == []
+    assert "[odoo] is not open" in caplog.text
 
 
 def test_a_server_that_is_asked_beyond_its_door_says_nothing(tmp_path: Path) -> None:
