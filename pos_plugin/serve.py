@@ -157,7 +157,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.bind((host, port))
         bound.listen(128)
-    except OSError as error:
+    except (OSError, TypeError) as error:  # the latter for a name that cannot be one
         bound.close()
-        raise PortInUse(host, port, error.strerror or str(error)) from error
+        raise PortInUse(host, port, getattr(error, "strerror", "") or str(error)) from error
     return bound
