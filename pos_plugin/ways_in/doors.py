@@ -16,8 +16,11 @@ from pos_plugin.ways_in.door import Door
 
 log = logging.getLogger("pos_plugin")
 
-PROTOCOLS: dict[str, str] = {}
+PROTOCOLS: dict[str, str] = {
+    "qz": "pos_plugin.ways_in.qz",
+}
 """What speaks at the door of that name in till.toml: the module whose `app(terminal)` is the protocol."""
+WITH_SOCKETS = {"qz"}
 
 
 def open_doors(terminal: Terminal) -> list[WebServer]:
@@ -34,6 +37,7 @@ def open_doors(terminal: Terminal) -> list[WebServer]:
                 settings.port,
                 settings.host,
                 name=name,
+                sockets=name in WITH_SOCKETS,
                 tls=(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
             )
             opened.append(server.start())
