@@ -145,7 +145,9 @@ def _picture(item: Item, config: Config) -> bytes:
     data = _from_base64(re.sub(r"^data:image/[\w.+-]+;base64,", "", item.data))
     profile, columns = printer_profile(config.printer), config.printer.width_columns
     try:
-        return (picture_job if item.type == "pixel" else picture_within)(data, profile, columns)
+        if item.type == "pixel":
+            return picture_job(data, profile, columns)
+        return picture_within(data, profile, columns)
     except NotAPicture as error:
         raise Refused(f"{error} Nothing was printed.") from None
 
