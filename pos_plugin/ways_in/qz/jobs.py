@@ -19,8 +19,8 @@ from pos_plugin.config import Config, printer_profile
 from pos_plugin.host_prints import LARGEST_JOB
 
 MOST_COPIES = 10
-_COMMAND = "\x1b@A"
-"""What must be the same bytes in an encoding that printers know: UTF-16 is none, nor is Punycode."""
+_COMMAND = "\x1b@" + "A" * 64
+"""What must be the same bytes in an encoding that printers know: UTF-16 is none, nor are those of host names."""
 _FLAVORS = ("base64", "file", "hex", "plain", "xml")
 
 
@@ -81,7 +81,7 @@ def job_of(params: dict[str, Any], config: Config, is_meant: Callable[[str], boo
 
 def _times(job: bytes, copies: object) -> bytes:
     try:
-        number = int(copies)  # type: ignore[call-overload]
+        number: int = int(copies)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         number = 1
     if number > MOST_COPIES or len(job) * number > LARGEST_JOB:
@@ -125,11 +125,13 @@ def _bytes_of(item: Item, to: str, source: str, config: Config) -> bytes:
             f"This till's printer prints text, commands and pictures; it cannot lay out {item.format.upper()}. "
             "Have the page send the receipt as raw commands or as a picture. Nothing was printed."
         )
+    if (item.type, item.format) not in (("raw", "command"), ("raw", "image"), ("pixel", "image")):
+        raise Refused("The data is of no kind that QZ Tray prints. Nothing was printed.")
     if item.flavor in ("file", "xml"):
         raise Refused("This till fetches nothing for a page: have it send the data itself. Nothing was printed.")
-    if item.type == "pixel" or item.format == "image":
+    if item.format == "image":
         return _picture(item, config)
-    if item.type != "raw" or item.format != "command" or item.flavor not in _FLAVORS:
+    if item.flavor not in _FLAVORS:
         raise Refused("The data is of no kind that QZ Tray prints. Nothing was printed.")
     if item.flavor == "plain":
         return _in(to, item.data)
@@ -162,7 +164,7 @@ def _from_base64(text: str) -> bytes:
 def _from_hex(text: str) -> bytes:
     """Also as pages write it: `1B40`, `1b 40`, `x1Bx40`, `0x1B 0x40`."""
     try:
-        return bytes.fromhex(re.sub(r"0[xX]|[\\xX,]", "", text))
+        return bytes.fromhex(re.sub(r"\b0[xX]|[\\xX,]", "", text))
     except ValueError:
         raise Refused("The data is not the hexadecimal that it says it is. Nothing was printed.") from None
 
@@ -174,7 +176,7 @@ def _in(encoding: str, text: str) -> bytes:
 
 def _codec(name: str) -> str:
     """Python's name of an encoding that Java knows; of text alone, which Python's codecs are not all."""
-    for known in (name, re.sub(r"(?i)^x-", "", name), re.sub(r"(?i)^ibm0*", "cp", name)):
+    for known in (name, re.sub(r"(?i)^(x-)?(ibm0*|windows-)", "cp", name)):
         try:
             if len(known) <= 40 and _COMMAND.encode(known) == _COMMAND.encode("ascii"):
                 return known
