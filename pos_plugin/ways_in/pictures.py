@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 
-from drivers.document import Cut, Document, Picture
+from drivers.document import Block, Cut, Document, Picture
 from drivers.escpos import Profile, encode
 
 MOST_DOTS = 20_000_000
@@ -17,13 +17,20 @@ class NotAPicture(Exception):
     """What cannot be printed as a picture, in a sentence."""
 
 
-def picture_job(data: bytes, profile: Profile, width_columns: int) -> bytes:
+def picture_job(
+    data: bytes,
+    profile: Profile,
+    width_columns: int,
+    *,
+    before: tuple[Block, ...] = (),
+    after: tuple[Block, ...] = (Cut(),),
+) -> bytes:
     """A job that prints the picture on a paper of its own, no wider than the paper, and cuts. Raises NotAPicture."""
     if not profile.has_raster:
         raise NotAPicture("This printer prints no pictures.")
     png = as_png(data)
     digest = hashlib.sha256(png).hexdigest()[:16]
-    return encode(Document(width_columns, (Picture(digest), Cut())), profile, pictures={digest: png})
+    return encode(Document(width_columns, (*before, Picture(digest), *after)), profile, pictures={digest: png})
 
 
 def picture_within(data: bytes, profile: Profile, width_columns: int) -> bytes:
