@@ -244,6 +244,12 @@ class DoorSettings(Table):
     tls_key: str = Field(default="", max_length=400)
 
 
+class QzSettings(DoorSettings):
+    """`printer` is what this till's printer is called there: what the till's page looks for, or offers to choose."""
+
+    printer: str = Field(default="Loyalty till printer", min_length=1, max_length=100)
+
+
 class CloudQueueSettings(Table):
     """A cloud till that keeps print jobs for a Star CloudPRNT printer: `url` is what such a printer polls, each `every_s`."""
 
@@ -269,7 +275,7 @@ class Config(Table):
     intercept: InterceptSettings = InterceptSettings()
     odoo: DoorSettings = DoorSettings()
     epos: DoorSettings = DoorSettings()
-    qz: DoorSettings = DoorSettings()
+    qz: QzSettings = QzSettings()
     cloudprnt: list[CloudQueueSettings] = Field(default=[], max_length=4)
     operators: OperatorSettings = OperatorSettings()
 

@@ -15,11 +15,16 @@ from pos_plugin.ways_in.door import Door
 
 log = logging.getLogger("pos_plugin")
 
-PROTOCOLS: dict[str, str] = {"odoo": "pos_plugin.ways_in.odoo"}
+PROTOCOLS: dict[str, str] = {
+    "odoo": "pos_plugin.ways_in.odoo",
+    "qz": "pos_plugin.ways_in.qz",
+}
 """What speaks at the door of that name in till.toml: the module whose `app(terminal)` is the protocol.
 
 An app that keeps requests open has a `let_go`, which may be called from any thread: within half a second they are answered.
 """
+WITH_SOCKETS = {"qz"}
+"""Whose protocol is spoken over WebSockets."""
 
 
 def open_doors(terminal: Terminal) -> list[WebServer]:
@@ -46,6 +51,7 @@ def _opened(name: str, app: ASGIApp, settings: DoorSettings) -> WebServer:
         settings.port,
         settings.host,
         name=name,
+        sockets=name in WITH_SOCKETS,
         # One file may hold both.
         tls=(settings.tls_cert, settings.tls_key or settings.tls_cert) if settings.tls_cert else None,
         let_go=getattr(app, "let_go", lambda: None),
