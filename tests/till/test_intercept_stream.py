@@ -201,6 +201,15 @@ def test_more_than_a_tail_is_not_held() -> None:
     assert Till(BLOCK).stream.feed(SHOP + feeds) == SHOP + feeds
 
 
+def test_a_picture_larger_than_anything_that_is_kept_goes_on_piece_by_piece() -> None:
+    till = Till(BLOCK)
+    begin = b"Tea\n\x1d8L" + (COMMAND_BYTES + 100).to_bytes(4, "little")
+    assert till.stream.feed(begin) == begin
+    for _ in range(COMMAND_BYTES // 65536):
+        assert till.stream.feed(bytes(65536)) == bytes(65536)
+    assert till.prints(bytes(100) + b"\x1dVB\x00") == bytes(100) + POINTS + b"\x1dVB\x00"
+
+
 # Papers and connections.
 
 
@@ -262,7 +271,8 @@ def test_silence_within_a_command_lets_go_and_never_puts_in_there() -> None:
     till = Till(BLOCK)
     assert till.stream.feed(SHOP + b"\x1bd\x05\x1b") == SHOP
     assert till.stream.flush() == POINTS + b"\x1bd\x05\x1b"
-    assert till.prints(b"i") == b"i"
+    assert till.stream.feed(b"d") == b"d"
+    assert till.prints(b"\x02\x1dV\x00") == b"\x02\x1dV\x00"
     till = Till(BLOCK)
     till.stream.feed(SHOP + b"\x1b")
     till.stream.flush()
@@ -297,9 +307,9 @@ def test_the_stream_says_when_another_program_may_print() -> None:
 
 
 PASSED = {
-    "a page that is being put together": b"\x1bLPage\n\n\n\n\x1dV\x00",
-    "a macro that is being defined": b"\x1d:Macro\n\n\n\n\x1dV\x00",
-    "a display on the same line": b"\x1b=\x02TOTAL 3.50\n\n\n\n\x1dV\x00",
+    "a page that is being put together": SHOP + b"\x1bLPage\n\n\n\n\x1dV\x00",
+    "a macro that is being defined": SHOP + b"\x1d:Macro\n\n\n\n\x1dV\x00",
+    "a display on the same line": SHOP + b"\x1b=\x02TOTAL 3.50\n\n\n\n\x1dV\x00",
 }
 
 
