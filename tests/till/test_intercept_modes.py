@@ -23,7 +23,7 @@ BLOCK = Document(
     32,
     (
         Text("POINTS          Card ****1234", bold=True),
-        Text("#$@[]^{|}~ Çay ığüş İĞÜŞ €"),
+        Text("#$@[]^{|}~ AB Çay ığüş İĞÜŞ €"),
         Text("340", double=True, align="center", underlined=True),
         Text("茶 日本", inverted=True),
         Barcode("T1-42"),
@@ -157,13 +157,23 @@ def test_the_block_looks_the_same_in_every_mode(mode: bytes) -> None:
     """But for its font, and for how far lines and columns are apart where the till has said so."""
     mode = b"\x1bt\x13" + mode
 
-    def block_of(stream: bytes) -> list[tuple[str, bool, bool]]:
+    def block_of(stream: bytes) -> list[tuple[object, ...]]:
         pieces = on_paper(through(stream + CUT, BLOCK, EPSON), EPSON)
-        parts = [part for piece in pieces if isinstance(piece, Line) for part in piece.parts]
         return [
-            (part.text, part.style.bold, part.style.inverted)
-            for part in parts
-            if isinstance(part, Characters) and part.text.strip() and part.text != "Tea" and not part.style.is_wide
+            (
+                part.text,
+                style.bold,
+                style.inverted,
+                style.rotated,
+                style.width,
+                piece.area.align,
+                piece.area.upside_down,
+            )
+            for piece in pieces
+            if isinstance(piece, Line)
+            for part in piece.parts
+            if isinstance(part, Characters) and part.text.strip() and part.text != "Tea"
+            for style in [part.style]
         ]
 
     plain = block_of(b"\x1bt\x13Tea\n")

@@ -318,6 +318,7 @@ def test_nothing_is_put_into(stream: bytes) -> None:
     till = Till(BLOCK)
     assert b"".join(map(till.stream.feed, by_byte(stream))) == stream
     assert till.prints() == b""
+    assert Till(BLOCK).stream.feed(stream) == stream
 
 
 def test_a_page_is_read_and_the_block_stands_below_it() -> None:
