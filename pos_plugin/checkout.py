@@ -87,8 +87,13 @@ class Checkout:
         told: Callable[[Identified | Quote | Completed | None], None] = lambda what: None,
         operators: Mapping[str, str] | None = None,
         scale_patterns: Sequence[ScalePattern] = (),
+        own_lines: Callable[[Sale, Quote], Sequence[str]] = lambda sale, quote: (),
+        member_code: Callable[[str, str], str] = lambda label, symbology: label,
     ) -> None:
-        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see."""
+        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see.
+
+        `own_lines` are the shop's own for a receipt; `member_code` is the code that a scanned label stands for there.
+        """
         self.store = store
         self.layout = layout
         self.language = layout.cashier_language or layout.language
@@ -102,6 +107,8 @@ class Checkout:
         self._recorded = recorded
         self._told = told
         self._operators = operators or {}
+        self._own_lines = own_lines
+        self._member_code = member_code
         self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
         self._fetching: Counter[str] = Counter()
@@ -109,6 +116,8 @@ class Checkout:
 
     def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
         """Who or what a code is, as `Identifying` says it."""
+        if entry_mode in ("scanned", "typed"):
+            scan = self._member_code(scan, symbology)
         found = self._cards.identify(scan, entry_mode, symbology)
         if found.kind == "member":
             self._told(found)
@@ -314,8 +323,10 @@ class Checkout:
         if open_quote.quote.training:
             return self._trained(open_quote)
 
+        own_lines = self._own_lines(open_quote.sale, open_quote.quote)
+
         def work(db: sqlite3.Connection) -> Completed:
-            return self._commit(db, open_quote, key)
+            return self._commit(db, open_quote, key, own_lines)
 
         try:
             completed = self.store.write(work)
@@ -335,7 +346,7 @@ class Checkout:
         self._told(completed)
         return completed
 
-    def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str) -> Completed:
+    def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str]) -> Completed:
         stands = journal.find(db, one.sale.document)
         if stands is not None:
             return self._again(db, stands, one)
@@ -395,7 +406,7 @@ class Checkout:
             histories.keep(db, member, known)
         if key:
             db.execute("INSERT INTO request (key, number) VALUES (?, ?)", (key, new.number))
-        document = self._receipt(db, at, new, one, result, known, connection)
+        document = self._receipt(db, at, new, one, result, known, connection, own_lines)
         receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
         return _completed(new, body, result.paid.total_minor, result.taken, document.text())
 
@@ -413,6 +424,7 @@ class Checkout:
         result: Priced,
         known: Known,
         connection: Connection,
+        own_lines: Sequence[str],
     ) -> Document:
         shown, tier, benefits, in_reach = None, None, list[str](), None
         program, day, earned = one.program, new.envelope.business_day, result.award.points
@@ -438,6 +450,7 @@ class Checkout:
             tier=tier,
             benefits=benefits,
             in_reach=in_reach,
+            own_lines=own_lines,
         )
 
     def _again(self, db: sqlite3.Connection, known: Entry, one: OpenQuote) -> Completed:

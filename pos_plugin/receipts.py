@@ -150,13 +150,15 @@ def sale_receipt(
     tier: TierShown | None = None,
     benefits: Sequence[str] = (),
     in_reach: tuple[int, str] | None = None,
+    own_lines: Sequence[str] = (),
     is_training: bool = False,
 ) -> Document:
     """The receipt of a sale. Without a member it says what could have been earned, and how to claim it.
 
     What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
-    tax, below the sum of it. `in_reach`: points that are missing, and for which reward. A document without blocks is not for
-    printing: the shop's own till prints the sale, and there is nothing to say about points.
+    tax, below the sum of it. `in_reach`: points that are missing, and for which reward. `own_lines` are of the shop's own
+    program. A document without blocks is not for printing: the shop's own till prints the sale, and there is nothing to say
+    about points.
     """
     reward = reward_named(program, priced.reward)
     parts = {
@@ -164,6 +166,8 @@ def sale_receipt(
         "discounts": _discounts(layout, sale, priced, reward),
         "totals": [_total(layout, "total", sale.currency, priced.due_minor)],
     }
+    if own_lines:
+        parts["own"] = [block for line in own_lines for block in layout.wrapped(line, "center")]
     if sale.operator and "operator" in layout.template.blocks:
         parts["operator"] = layout.wrapped(layout.word("operator", operator=sale.operator), "center")
     if points is not None:
