@@ -71,8 +71,9 @@ def card_marks(rows: Iterable[SeenRow]) -> int:
     for row in rows:
         words = row.words
         for at, word in enumerate(words):
-            found.update(mark for mark in marks.get(word, ()) if words[at : at + len(mark)] == mark)
-        if _PAN.search(row.text):
+            if word in marks:
+                found.update(mark for mark in marks[word] if words[at : at + len(mark)] == mark)
+        if "#" in words and _PAN.search(row.text):
             found.add(("pan",))
     return len(found)
 

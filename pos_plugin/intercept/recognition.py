@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from typing import Any
 
+from loyalty.days import business_day
 from pos_plugin.intercept.amounts import SeenRow, folded, plain, words_of
 from pos_plugin.intercept.fiscal_codes import FiscalCode, fiscal_codes
 from pos_plugin.intercept.papers import Kind, Paper, Recognised
@@ -69,7 +71,7 @@ def recognise(
     code = codes[0] if codes else None
     if code is None and paper.is_picture:
         return Recognised("other", PICTURE)
-    titled = _titled(rows, rules)
+    titled = title_on(rows, rules)
     if titled and titled[0] in ("copy", "other", "closing"):
         return Recognised(_kind(titled[0]), f'"{titled[1]}" stands on it.')
     if code is not None and code.kind == "other":
@@ -95,9 +97,9 @@ def _with_amounts(
 ) -> Recognised:
     """A paper that can be a sale, a return or a void."""
     total, row, problem = total_of(rows, rules)
-    lines, is_sum = sold_lines(rows, rules, total) if total is not None else ((), False)
+    lines = sold_lines(rows, rules, total) if total is not None else ()
     is_slip = bool(titled and titled[0] == "card_slip") or card_marks(rows) > 1
-    if is_slip and code is None and not (is_sum or (rules.sales.card_slip and lines)):
+    if is_slip and code is None and not lines:
         return Recognised(
             "card slip", "It speaks of a payment by card, and no goods that come to its total stand on it."
         )
@@ -179,7 +181,7 @@ def _kind(title: Title) -> Kind:
     return "card slip" if title == "card_slip" else title
 
 
-def _titled(rows: list[SeenRow], rules: TillReceipts) -> tuple[Title, str] | None:
+def title_on(rows: list[SeenRow], rules: TillReceipts) -> tuple[Title, str] | None:
     """The title that stands alone in a row, the one that outranks the others; and the row."""
     best: tuple[Title, str] | None = None
     for row in rows:
@@ -285,15 +287,10 @@ def _named(value: str, rules: TillReceipts, day: str) -> str:
 
 
 def _business_day(day: str, at: str, rules: TillReceipts) -> str:
-    """The day to which a number belongs; `at` is its time where the paper has one, or that of printing."""
-    from datetime import date, timedelta
-
-    if not day and not at:
-        return ""
+    """The day to which a number belongs; `at` is its time, or that of printing. "" where none is known."""
+    has_time = at.startswith(day) and len(at) > 10
     try:
-        of = date.fromisoformat(day or at[:10])
-        is_before = at[11:13].isdecimal() and int(at[11:13]) < rules.reference.day_starts
-        return (of - timedelta(days=is_before)).isoformat()
+        return business_day(datetime.fromisoformat(at if has_time else day), rules.reference.day_starts_at * has_time)
     except (ValueError, OverflowError):
         return ""
 

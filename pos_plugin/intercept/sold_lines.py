@@ -27,8 +27,8 @@ class _Line(NamedTuple):
     milli: int = 1000
 
 
-def sold_lines(rows: Sequence[SeenRow], rules: TillReceipts, total: int) -> tuple[tuple[SoldLine, ...], bool]:
-    """The lines above the first row of the total, and whether they come to it.
+def sold_lines(rows: Sequence[SeenRow], rules: TillReceipts, total: int) -> tuple[SoldLine, ...]:
+    """The lines above the first row of the total; none where there are none.
 
     Lines that come neither to the total nor to a sum above it are none: what was read as goods may be anything then. Amounts of
     a return are turned, so that they are what came back.
@@ -36,9 +36,9 @@ def sold_lines(rows: Sequence[SeenRow], rules: TillReceipts, total: int) -> tupl
     found, sums = _read(rows, rules)
     came_to = sum(one.minor for one in found)
     if not found or len(found) > MOST_LINES or came_to not in (total, *sums):
-        return (), False
+        return ()
     sign = -1 if total < 0 else 1
-    return tuple(SoldLine(one.name[:120], sign * one.minor, one.milli) for one in found), came_to == total
+    return tuple(SoldLine(one.name[:120], sign * one.minor, one.milli) for one in found)
 
 
 def _read(rows: Sequence[SeenRow], rules: TillReceipts) -> tuple[list[_Line], set[int]]:

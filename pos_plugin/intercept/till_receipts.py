@@ -6,6 +6,7 @@ a guess: without a row that says one of the `total` words alone, and another wit
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from pos_plugin.intercept.receipt_words import TITLES, Title, Words, of_all
 from pos_plugin.toml_file import text_of
 
 FILE = "till-receipts.toml"
+_COLUMNS = 120
 _STEM = 4
 """Words of fewer letters have no endings: "Z" is not "Zucker"."""
 
@@ -51,13 +53,13 @@ class Total(Table):
 class Reference(Table):
     """`words` stand before the sale's number. Where numbers begin anew each day, the day stands before them then.
 
-    A day starts at `day_starts`, an hour: what is sold after midnight and before it is of the day before.
+    A day starts at `day_starts_at`, an hour: what is sold after midnight and before it is of the day before.
     """
 
     words: Phrases = _NONE
     code: Literal["", "code128", "code39", "ean13", "itf"] = ""
     restarts: Literal["never", "daily"] = "never"
-    day_starts: int = Field(default=0, ge=0, le=23)
+    day_starts_at: int = Field(default=0, ge=0, le=23)
 
 
 class Labels(Table):
@@ -65,10 +67,9 @@ class Labels(Table):
 
 
 class Sales(Table):
-    """What may stand on a sale although it has words of another kind; `card_slip`: whether card slips stand at their end."""
+    """Rows that stand on sales although they have words of another kind."""
 
     may_say: Phrases = _NONE
-    card_slip: bool = False
 
 
 class Kinds(Table):
@@ -230,6 +231,61 @@ def _across(tables: Mapping[str, Any]) -> Iterator[Problem]:
                     ("kinds", title, number),
                     f'kinds: "{one}" is what the total is called; it cannot be a title as well',
                 )
+
+
+def as_toml(profile: TillReceipts) -> str:
+    """The profile as a person reads and edits it; `till_receipts` reads it back as it was."""
+
+    def phrases(key: str, values: list[str]) -> str:
+        rows, row = [f"{key} = ["], "  "
+        for one in values:
+            item = f"{_quoted(one)}, "
+            if len(row) + len(item) > _COLUMNS and row.strip():
+                rows.append(row.rstrip())
+                row = "  "
+            row += item
+        short = f"{key} = [{', '.join(map(_quoted, values))}]"
+        return short if len(short) <= _COLUMNS else "\n".join([*rows, row.rstrip(), "]"])
+
+    kinds = "\n".join(phrases(title, profile.kinds.of(title)) for title in TITLES)
+    code = f'code = "{profile.reference.code}"\n' if profile.reference.code else ""
+    return f"""\
+# How this shop's till prints, as "pos-plugin learn" found it on its receipts. Without these words no paper is a sale.
+# Look at it with "pos-plugin learn --check FILE ...". Capitals, accents and punctuation are no matter; "#" is any number.
+
+decimal_mark = {_quoted(profile.decimal_mark)}
+thousands = {_quoted(profile.thousands)}                   # what may stand between groups of three digits; any of these
+decimals = {profile.decimals}                     # digits of the small unit: cents have 2
+dates = {_quoted(profile.dates)}            # 03/04/2026: "day first" or "month first"
+
+[total]                          # all that stands in the row of the total beside the amount
+{phrases("words", profile.total.words)}
+
+[reference]                      # what stands before the number of the sale
+{phrases("words", profile.reference.words)}
+{code}restarts = {_quoted(profile.reference.restarts)}               # "daily": the numbers begin anew each day, and the day is put before them
+day_starts_at = {profile.reference.day_starts_at}                   # the hour at which that day starts
+
+[original]                       # what stands before the number of the sale that comes back, on returns
+{phrases("words", profile.original.words)}
+
+[operator]                       # what stands before the name of who rang it
+{phrases("words", profile.operator.words)}
+
+[member]                         # what stands before the member's code, where the till prints it
+{phrases("words", profile.member.words)}
+
+[sales]                          # whole rows that stand on sales although they speak of returns, copies and the like
+{phrases("may_say", profile.sales.may_say)}
+
+[kinds]                          # what makes a paper no sale where it stands alone in a row; leave them in
+{kinds}
+"""
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _labels(phrases: list[str]) -> tuple[Label, ...]:
