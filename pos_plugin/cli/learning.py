@@ -80,9 +80,10 @@ def learn(
         notes = [] if profile else [f"There is no {store / till_receipts.FILE}: only fiscal codes make a paper a sale."]
     else:
         learned = learning.learn(given, is_card=is_card, restarts=restarts, day_starts_at=hour)
-        profile, text, seen, problems, notes = learned
+        text, seen, problems, notes = learned.text, learned.seen, learned.problems, learned.notes
+        profile = learned.so_far
     written = ""
-    if profile and not (check or dry_run or show or problems):
+    if not (check or dry_run or show or problems):
         written = _write(store, text)
     if as_json:
         print_json({
@@ -201,12 +202,12 @@ def _print(seen: Sequence[tuple[Given, Recognised]], profile: TillReceipts | Non
             said += [f"{len(found.lines)} lines"] if found.lines else []
             said += [f"by {found.operator}"] if found.operator else []
             said += [f"member {found.member_code}"] if found.member_code else []
-        table = Table(title=Text(f"{one.name}: {', '.join(said)}"), title_justify="left", caption=Text(found.why),
-                      caption_justify="left", show_header=False, box=None, pad_edge=False)  # fmt: skip
+        console.print(Text(f"{one.name}: {', '.join(said)}", style="bold"))
+        table = Table(show_header=False, box=None, pad_edge=False)
         for meaning, row in meanings(one.paper, profile or untaught(), found)[:MOST_SHOWN]:
             style = "bold reverse" if meaning in ("total", "number", "title") else "bold" if meaning else "dim"
             table.add_row(Text(meaning), Text(row, style=style))
         console.print(table)
-        console.print()
+        console.print(Text(f"{found.why}\n", style="italic"))
     for note in notes:
         console.print(Text(note))

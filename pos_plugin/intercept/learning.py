@@ -37,9 +37,13 @@ class Given(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """`profile` with its text; None with the `problems` that are in the way. `notes` are what a person should look at."""
+    """`profile` with its text; None with the `problems` that are in the way. `notes` are what a person should look at.
+
+    `so_far` are the rules by which the papers were `seen`, also where they are no profile yet.
+    """
 
     profile: TillReceipts | None
+    so_far: TillReceipts | None
     text: str
     seen: list[tuple[Given, Recognised]]
     problems: list[str]
@@ -65,14 +69,15 @@ def learn(
     """What these papers teach. `decimals` are the digits of the small unit of the shop's currency."""
     lesson = _Lesson(given, restarts, day_starts_at, decimals)
     profile = lesson.profile()
-    seen = [(one, recognise(one.paper, profile, is_card=is_card)) for one in given]
+    shown = profile or lesson.unfinished
+    seen = [(one, recognise(one.paper, shown, is_card=is_card)) for one in given]
     for one, found in seen:
         if one.told and found.kind != one.told:
             lesson.problems.append(f"{one.name} is a {one.told}, and is taken for a {found.kind}: {found.why}")
     text = as_toml(profile) if profile else ""
     if profile:
         till_receipts(text)  # what is written can be read
-    return Learned(profile if not lesson.problems else None, text, seen, lesson.problems, lesson.notes)
+    return Learned(profile if not lesson.problems else None, shown, text, seen, lesson.problems, lesson.notes)
 
 
 def meanings(paper: Paper, rules: TillReceipts, found: Recognised) -> list[tuple[str, str]]:
@@ -117,7 +122,9 @@ class _Lesson:
         readable = [one for one in given if not one.paper.is_picture]
         for one in given:
             if one.paper.is_picture:
-                self.problems.append(f"{one.name}: {PICTURE}")
+                (self.problems if one.told in (None, "sale") and not readable else self.notes).append(
+                    f"{one.name}: {PICTURE}"
+                )
         self.tables: dict[str, Any] = {
             "decimal_mark": self._decimal_mark(readable),
             "decimals": decimals,
@@ -145,6 +152,11 @@ class _Lesson:
             self._may_say(sales)
         has_number = self.tables["reference"].get("words") or self.tables["reference"].get("code")
         return self._rules() if "total" in self.tables and has_number else None
+
+    @property
+    def unfinished(self) -> TillReceipts | None:
+        """What was found so far; None where that is not even a total."""
+        return self._rules() if "total" in self.tables else None
 
     def _rules(self) -> TillReceipts:
         return TillReceipts.model_validate(self.tables, by_alias=True, by_name=False)

@@ -77,12 +77,22 @@ def recognise(
     if code is not None and code.kind == "other":
         return Recognised("other", f"No sale: {code.why}.")
     if code is None and not any(map(_has_amount, rows)):
-        if titled and titled[0] in ("kitchen", "card_slip"):
-            return Recognised(_kind(titled[0]), f'"{titled[1]}" stands on it.')
-        return Recognised("other", "No amounts stand on it.")
+        return _without_amounts(rows, rules, titled)
     if code is None and not is_taught:
-        return Recognised("card slip" if card_marks(rows) > 1 else "other", UNTAUGHT + broken)
+        if (titled and titled[0] == "card_slip") or card_marks(rows) > 1:
+            return Recognised("card slip", "It speaks of a payment by card.")
+        return Recognised("other", UNTAUGHT + broken)
     return _with_amounts(paper, rows, rules, code, titled, broken, is_card, printed_at)
+
+
+def _without_amounts(rows: list[SeenRow], rules: TillReceipts, titled: tuple[Title, str] | None) -> Recognised:
+    """A paper on which nothing has a price; nothing is at stake, so that a word for kitchens anywhere is enough."""
+    if titled and titled[0] in ("kitchen", "card_slip"):
+        return Recognised(_kind(titled[0]), f'"{titled[1]}" stands on it.')
+    for row in rows:
+        if rules.speaks_of(row.words, kitchen=True) == "kitchen":
+            return Recognised("kitchen", f'"{_squeezed(row.text)}" stands on it, and no amounts.')
+    return Recognised("other", "No amounts stand on it.")
 
 
 def _with_amounts(

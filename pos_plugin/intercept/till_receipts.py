@@ -143,10 +143,12 @@ class TillReceipts(Table):
             found = self._titles.get(core)
         return found
 
-    def speaks_of(self, words: Words) -> Title | None:
-        """Which title's words stand among these, the last with any ending; kitchens and cards are no matter."""
+    def speaks_of(self, words: Words, *, kitchen: bool = False) -> Title | None:
+        """Which title's words stand among these, the last with any ending; cards are no matter, and kitchens only if asked."""
         for at, word in enumerate(words):
             for phrase, title in self._beginnings.get(word[:_STEM], ()):
+                if title == "kitchen" and not kitchen:
+                    continue
                 *first, last = words[at : at + len(phrase)]
                 has_ending = len(phrase[-1]) >= _STEM and last.startswith(phrase[-1])
                 if (*first,) == phrase[:-1] and (last == phrase[-1] or has_ending):
@@ -173,7 +175,7 @@ class TillReceipts(Table):
     def _beginnings(self) -> Mapping[str, list[tuple[Words, Title]]]:
         found = dict[str, list[tuple[Words, Title]]]()
         for phrase, title in self._titles.items():
-            if title not in ("kitchen", "card_slip"):
+            if title != "card_slip":
                 found.setdefault(phrase[0][:_STEM], []).append((phrase, title))
         return found
 
@@ -263,7 +265,7 @@ dates = {_quoted(profile.dates)}            # 03/04/2026: "day first" or "month 
 
 [reference]                      # what stands before the number of the sale
 {phrases("words", profile.reference.words)}
-{code}restarts = {_quoted(profile.reference.restarts)}               # "daily": the numbers begin anew each day, and the day is put before them
+{code}restarts = {_quoted(profile.reference.restarts)}   # "daily": they begin anew each day, and the day is put before them
 day_starts_at = {profile.reference.day_starts_at}                   # the hour at which that day starts
 
 [original]                       # what stands before the number of the sale that comes back, on returns
