@@ -20,6 +20,7 @@ _CURRENCY_BEFORE = re.compile(rf"(?:(?<![^\W\d_])(?:{_CURRENCY}))\.?$", re.IGNOR
 _WORDS = re.compile(r"[^\W\d_]+|\d+|[€$£¥₺₹₽₴₪₩₫%]")
 _SPACED_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_] ){2,}[^\W\d_](?![^\W_])")
 _DASHES = "-−–"
+_DIGITS = re.compile(r"[0-9]+")
 _SPACES = re.compile("[\u00a0\u2007\u2009\u202f\t]")
 _FRAMES = re.compile("[\u2500-\u259f|]")
 _PLAIN = str.maketrans({"ı": "i", "İ": "i", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "ß": "s", "’": "'"})
@@ -72,6 +73,20 @@ def words_of(text: str) -> tuple[str, ...]:
     if _SPACED_OUT.search(small):
         small = _SPACED_OUT.sub(lambda found: found[0].replace(" ", ""), small)
     return tuple("#" if one[0].isdecimal() else one for one in _WORDS.findall(small))
+
+
+def phrase_words(phrase: str) -> tuple[str, ...]:
+    """The words of what a person wrote: "#" is a number there, and on paper it is nothing.
+
+    >>> phrase_words("Summe (# Pos.)") == words_of("SUMME (3 Pos.)")
+    True
+    """
+    return words_of(phrase.replace("#", " 0 "))
+
+
+def as_phrase(text: str) -> str:
+    """A row, or a part of one, as a phrase for rows that differ from it in their numbers."""
+    return " ".join(_DIGITS.sub("#", text.replace("#", " ")).split()).strip(" .:*=_-")
 
 
 class Reader:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
-from pos_plugin.intercept.amounts import SeenRow, words_of
+from pos_plugin.intercept.amounts import SeenRow, as_phrase, words_of
 from pos_plugin.intercept.papers import Kind, Paper, Recognised
 from pos_plugin.intercept.printed_labels import Label, moment
 from pos_plugin.intercept.receipt_words import TITLES, Words, languages, of_all
@@ -23,7 +23,6 @@ from pos_plugin.intercept.till_receipts import TillReceipts, as_toml, till_recei
 CODES = ("code128", "code39", "itf", "ean13")
 _AMOUNT = re.compile(r"\d([.,])\d{2}(?:\D{0,6})$", re.ASCII)
 _SLASHED = re.compile(r"(?<![\d.,/-])(\d{1,2})[/-](\d{1,2})[/-](?:20\d\d|\d\d)(?!\d)", re.ASCII)
-_DIGITS = re.compile(r"\d+", re.ASCII)
 _SPACED = ("fr", "pl")
 """Languages in which a space stands between thousands."""
 
@@ -84,17 +83,14 @@ def meanings(paper: Paper, rules: TillReceipts, found: Recognised) -> list[tuple
     """Every row of the paper that says something, with what it was taken for; "" where for nothing."""
     rows = seen_rows(paper, rules)
     title = title_on(rows, rules)
-    total = total_of(rows, rules)[1]
+    total = total_of(rows, rules)
     names = {line.name for line in found.lines}
     said = list[tuple[str, str]]()
     for number, row in enumerate(rows):
         meaning = ""
         if title and found.kind not in ("sale", "other") and title[1] == " ".join(row.text.split()):
             meaning = "title"
-        elif total and total in (
-            row.text,
-            " ".join(f"{row.text} {rows[number + 1].text}".split()) if number + 1 < len(rows) else "",
-        ):
+        elif total.text and number == total.at:
             meaning = "total"
         elif found.reference and any(label.value(row) for label in (*rules.reference_labels, *rules.original_labels)):
             meaning = "number"
@@ -131,12 +127,14 @@ class _Lesson:
             "dates": self._dates(readable),
             "reference": {"day_starts_at": day_starts_at},
         }
-        self.tables["thousands"] = "," if self.tables["decimal_mark"] == "." else "."
+        self.tables["thousands"] = ",'" if self.tables["decimal_mark"] == "." else ".'"
         self.languages = self._languages(readable)
         self.tables["kinds"] = {
             title: list(dict.fromkeys(one for name in self.languages for one in languages()[name].kinds[title]))
             for title in TITLES
         }
+        if any(name in self.languages for name in _SPACED):
+            self.tables["thousands"] += " "
         self.rules = self._rules()
         self.rows = {one: seen_rows(one.paper, self.rules) for one in readable}
         self.restarts = restarts
@@ -231,8 +229,8 @@ class _Lesson:
                     f"{one.name}: no row says its total like on the others ({', '.join(chosen.values())})."
                 )
         self.tables["total"] = {"words": list(chosen.values())}
-        if any(name in self.languages for name in _SPACED) and not any(label[-1:] == ("#",) for label in chosen):
-            self.tables["thousands"] += " "
+        if any(label[-1:] == ("#",) for label in chosen):
+            self.tables["thousands"] = self.tables["thousands"].replace(" ", "")
         self.rules = self._rules()
         self.rows = {one: seen_rows(one.paper, self.rules) for one in self.rows}
         return sales
@@ -254,7 +252,7 @@ class _Lesson:
                     continue
                 label, written = row.words + rows[number + 1].beside, f"{row.text.strip()} {amount.label}".strip()
             if amount is not None and amount.minor is not None and _rank(label) is not None:
-                found.append(_Found(label, _DIGITS.sub("#", " ".join(written.split())).strip(" .:*=-"), amount.minor))
+                found.append(_Found(label, as_phrase(written), amount.minor))
         return found
 
     def _best(self, found: dict[Given, list[_Found]], sales: list[Given], chosen: dict[Words, str]) -> _Found | None:
@@ -399,7 +397,7 @@ class _Lesson:
             ]
             common.sort(key=lambda row: not styles.get(row.words))
             if common:
-                phrase = _DIGITS.sub("#", " ".join(common[0].text.split())).strip(" *=-_.:")
+                phrase = as_phrase(common[0].text)
                 self.tables["kinds"][title].append(phrase)
                 self.notes.append(f'"{phrase}" alone in a row makes a paper a {title.replace("_", " ")}.')
             elif title in ("copy", "void", "return", "closing", "other"):
@@ -410,7 +408,7 @@ class _Lesson:
         rules = self._rules()
         may_say = dict[Words, str]()
         for one in sales:
-            total = total_of(self.rows[one], rules)[0]
+            total = total_of(self.rows[one], rules).minor
             for row in self.rows[one]:
                 speaks = rules.speaks_of(row.beside if row.amount else row.words)
                 if speaks is None or row.words in may_say or (total or 0) < 0:
@@ -419,7 +417,7 @@ class _Lesson:
                     continue
                 with_it = sum(any(other.words == row.words for other in self.rows[each]) for each in sales)
                 if one.told == "sale" or (len(sales) > 1 and with_it == len(sales)):
-                    may_say[row.words] = _DIGITS.sub("#", " ".join(row.text.split()))
+                    may_say[row.words] = as_phrase(row.text)
         if may_say:
             self.notes.append(f"Sales may say: {'; '.join(may_say.values())}.")
         self.tables["sales"] = {"may_say": list(may_say.values())}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from loyalty.days import business_day
 from pos_plugin.intercept.amounts import SeenRow, folded, plain, words_of
@@ -106,10 +106,10 @@ def _with_amounts(
     printed_at: str,
 ) -> Recognised:
     """A paper that can be a sale, a return or a void."""
-    total, row, problem = total_of(rows, rules)
+    total, row, at, problem = total_of(rows, rules)
     lines = sold_lines(rows, rules, total) if total is not None else ()
     is_slip = bool(titled and titled[0] == "card_slip") or card_marks(rows) > 1
-    if is_slip and code is None and not lines:
+    if is_slip and code is None and (not lines or card_marks(rows[:at]) > 1):
         return Recognised(
             "card slip", "It speaks of a payment by card, and no goods that come to its total stand on it."
         )
@@ -117,7 +117,7 @@ def _with_amounts(
         return Recognised("other", problem)
     if code is not None and total is not None and abs(total) != code.total_minor:
         said, coded = shown(abs(total), rules), shown(code.total_minor, rules)
-        return Recognised("other", f'"{_squeezed(row)}" says {said}, and the {code.country} fiscal code {coded}.')
+        return Recognised("other", f'"{row}" says {said}, and the {code.country} fiscal code {coded}.')
     if total is None and code is None:
         return Recognised("other", f"No row says what the total is called{broken}.")
     kind: Kind = (
@@ -143,7 +143,7 @@ def _with_amounts(
     amount = abs(total) if total is not None else code.total_minor if code else 0
     if amount > MOST_MINOR:
         return Recognised("other", f"Its total, {shown(amount, rules)}, is more than any sale.")
-    by = f'"{_squeezed(row)}"' if row else ""
+    by = f'"{row}"' if row else ""
     if code is not None:
         by = f"{by} and the {code.country} fiscal code" if by else f"the {code.country} fiscal code"
     why = f"{by} {'say' if row and code else 'says'} {shown(amount, rules)}; its number is {reference}."
@@ -218,38 +218,43 @@ def _speaks_of(rows: list[SeenRow], rules: TillReceipts) -> str:
     return ""
 
 
-def total_of(rows: list[SeenRow], rules: TillReceipts) -> tuple[int | None, str, str]:
-    """The total and its row; or in the third place, why what stands there cannot be it."""
-    found = dict[int, str]()
+class Total(NamedTuple):
+    """What a paper comes to, its row and which that is; `minor` is None where no row says it, or `problem` why none can."""
+
+    minor: int | None = None
+    text: str = ""
+    at: int = 0
+    problem: str = ""
+
+
+def total_of(rows: list[SeenRow], rules: TillReceipts) -> Total:
+    found = dict[int, Total]()
     unclear = ""
-    for number, row in enumerate(rows):
-        if row.amount is None:
-            following = rows[number + 1] if number + 1 < len(rows) else None
+    for at, row in enumerate(rows):
+        amount, text = row.amount, _squeezed(row.text)
+        if amount is None:
+            following = rows[at + 1] if at + 1 < len(rows) else None
             if (
                 following
                 and following.amount
                 and row.words + following.beside in rules.totals
                 and len(following.words) < 5
             ):
-                if following.amount.minor is None:
-                    unclear = unclear or f"{_squeezed(row.text)} {_squeezed(following.text)}"
-                else:
-                    found.setdefault(following.amount.minor, f"{_squeezed(row.text)} {_squeezed(following.text)}")
+                amount, text = following.amount, f"{text} {_squeezed(following.text)}"
             elif "#" in row.words and rules.is_unclear_total(row.words) and not _is_count(row, rules):
-                unclear = unclear or _squeezed(row.text)
-        elif row.beside in rules.totals:
-            if row.amount.minor is None:
-                unclear = unclear or _squeezed(row.text)
-            else:
-                found.setdefault(row.amount.minor, row.text)
+                unclear = unclear or text
+        elif row.beside not in rules.totals:
+            amount = None
+        if amount is not None and amount.minor is not None:
+            found.setdefault(amount.minor, Total(amount.minor, text, at))
+        elif amount is not None:
+            unclear = unclear or text
     if len(found) > 1:
-        both = " and ".join(f'"{_squeezed(text)}"' for text in list(found.values())[:2])
-        return None, "", f"Two rows contradict each other: {both}."
+        one, other, *_ = found.values()
+        return Total(problem=f'Two rows contradict each other: "{one.text}" and "{other.text}".')
     if unclear:
-        return None, "", f'What "{unclear}" comes to cannot be read in one way only.'
-    for minor, text in found.items():
-        return minor, text, ""
-    return None, "", ""
+        return Total(problem=f'What "{unclear}" comes to cannot be read in one way only.')
+    return next(iter(found.values()), Total())
 
 
 def _is_count(row: SeenRow, rules: TillReceipts) -> bool:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field
 
 from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
-from pos_plugin.intercept.amounts import Reader, words_of
+from pos_plugin.intercept.amounts import Reader, phrase_words
 from pos_plugin.intercept.printed_labels import Label
 from pos_plugin.intercept.receipt_words import TITLES, Title, Words, of_all
 from pos_plugin.toml_file import text_of
@@ -34,7 +34,7 @@ class TillReceiptsError(TomlError):
 
 
 def _says_something(text: str) -> str:
-    if not words_of(text):
+    if not phrase_words(text):
         raise ValueError("must have a word in it")
     return text
 
@@ -109,11 +109,11 @@ class TillReceipts(Table):
 
     @cached_property
     def totals(self) -> frozenset[Words]:
-        return frozenset(map(words_of, self.total.words))
+        return frozenset(map(phrase_words, self.total.words))
 
     @cached_property
     def may_say(self) -> frozenset[Words]:
-        return frozenset(map(words_of, self.sales.may_say))
+        return frozenset(map(phrase_words, self.sales.may_say))
 
     @cached_property
     def reference_labels(self) -> tuple[Label, ...]:
@@ -162,10 +162,10 @@ class TillReceipts(Table):
     @cached_property
     def _titles(self) -> Mapping[Words, Title]:
         """Of two with the same words the one that outranks. What is a label, or a part of one, is no title: "Adisyon No"."""
-        labels = [words_of(one) for one in (*self.reference.words, *self.operator.words, *self.member.words)]
+        labels = [phrase_words(one) for one in (*self.reference.words, *self.operator.words, *self.member.words)]
         found = dict[Words, Title]()
         for title in reversed(TITLES):
-            for phrase in map(words_of, self.kinds.of(title)):
+            for phrase in map(phrase_words, self.kinds.of(title)):
                 if not any(_stands_in(phrase, label) for label in labels):
                     found[_without_numbers(phrase)] = title
         found.pop((), None)
@@ -209,7 +209,7 @@ def _across(tables: Mapping[str, Any]) -> Iterator[Problem]:
                 ("thousands",),
                 'thousands: what may stand between groups of three digits is ".", ",", "\'" or a space',
             )
-        if " " in thousands and any(words_of(one)[-1:] == ("#",) for one in totals):
+        if " " in thousands and any(phrase_words(one)[-1:] == ("#",) for one in totals):
             yield (
                 ("thousands",),
                 "thousands: with a space in it, a number before the total cannot be told from its thousands; "
@@ -228,7 +228,7 @@ def _across(tables: Mapping[str, Any]) -> Iterator[Problem]:
     kinds = tables.get("kinds")
     for title, phrases in (kinds if isinstance(kinds, dict) else {}).items():
         for number, one in enumerate(phrases if isinstance(phrases, list) else []):
-            if isinstance(one, str) and words_of(one) in {words_of(total) for total in totals}:
+            if isinstance(one, str) and phrase_words(one) in {phrase_words(total) for total in totals}:
                 yield (
                     ("kinds", title, number),
                     f'kinds: "{one}" is what the total is called; it cannot be a title as well',
@@ -293,7 +293,7 @@ def _quoted(text: str) -> str:
 def _labels(phrases: list[str]) -> tuple[Label, ...]:
     """The longest first: "Receipt no" is not "Receipt" before a number that begins with "no"."""
     return tuple(
-        Label(one) for one in sorted({words_of(one) for one in phrases}, key=lambda words: (-len(words), words))
+        Label(one) for one in sorted({phrase_words(one) for one in phrases}, key=lambda words: (-len(words), words))
     )
 
 
