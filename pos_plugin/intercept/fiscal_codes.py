@@ -28,6 +28,8 @@ _AT = re.compile(
     r"(?P<amounts>(?:_-?\d{1,9},\d{2}){5})_(?P<counter>[^_]+)_[^_]+_[^_]+_[^_]+",
     re.ASCII,
 )
+_SA_BEGINNING = re.compile("A[Q-Za-f]")
+"""Tag 1 and a length of less than 256 in base64."""
 _SA_AMOUNT = re.compile(r"\d{1,9}(\.\d{1,2})?", re.ASCII)
 _MOST_REFERENCE = 64
 
@@ -71,17 +73,17 @@ def fiscal_code(data: str) -> FiscalCode | Unreadable | None:
         return _german(data)
     if data.startswith("_R") and "-AT" in data[:8]:
         return _austrian(data)
-    # Tag 1 with its length: "AQ" and what follows, at least a hundred characters in all by the five fields.
-    if data.startswith("AQ") and 64 <= len(data) <= 1500:
+    if _SA_BEGINNING.match(data) and len(data) <= 1500:
         return _saudi(data)
     return None
 
 
 def _german(data: str) -> FiscalCode | Unreadable:
-    fields = data.strip().split(";")
-    if len(fields) != 12:
-        return Unreadable(f"the German fiscal code has {len(fields)} fields instead of 12")
-    _, till, process, said, number, counter, start, end, _, _, signature, key = fields
+    if data.count(";") < 11:
+        return Unreadable(f"the German fiscal code has {data.count(';') + 1} fields instead of 12")
+    _, till, process, rest = data.strip().split(";", 3)
+    # An order's data has semicolons of its own.
+    said, number, counter, start, end, _, _, signature, key = rest.rsplit(";", 8)
     if not (
         till and number.isdecimal() and counter.isdecimal() and _BASE64.fullmatch(signature) and _BASE64.fullmatch(key)
     ):
