@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from pos_plugin.cli import api_keys, audits, cards, printers, programs, receipts, reports, running, setting_up
+from pos_plugin.cli import api_keys, audits, cards, learning, printers, programs, receipts, reports, running, setting_up
 
 app = typer.Typer(
     name="pos-plugin",
@@ -29,6 +29,7 @@ receipts.add_to(app)
 reports.add_to(app)
 cards.add_to(app)
 audits.add_to(app)
+learning.add_to(app)
 
 
 def main() -> None:
