@@ -63,6 +63,7 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 
 [page]
 # port = 8350
+# origins = ["https://till.example"]           # web tills that may call the local API with a key
 
 # [intercept]                      # the till prints to here, and its receipts end with the rewards: docs/intercept.md
 # listen = "tcp://127.0.0.1:9100"              # or serial:///dev/ttyS1?baud=19200
@@ -209,7 +210,12 @@ class ServerSettings(Table):
 
 
 class PageSettings(Table):
+    """`origins` are the web tills that may call the local API with a key, like "https://till.example"."""
+
     port: int = Field(default=8350, ge=0, le=65_535)
+    origins: list[Annotated[str, Field(pattern=r"^https?://[^\s/*]+$", max_length=200)]] = Field(
+        default=[], max_length=32
+    )
 
 
 class InterceptSettings(Table):

@@ -11,15 +11,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import FrameType
 from typing import Self
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from pos_plugin import api_keys
 from pos_plugin.api import create_app
+from pos_plugin.api_keys import Keys
 from pos_plugin.errors import PortInUse
 from pos_plugin.terminal import Terminal
 
@@ -125,7 +124,7 @@ class Server(WebServer):
     def __init__(self, terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
         if host not in ("127.0.0.1", "localhost", "::1"):
             raise ValueError(f"{host} is not this machine; the till's page is for this machine only")
-        app = create_app(terminal, keys=partial(api_keys.check, terminal.store.folder))
+        app = create_app(terminal, keys=Keys(terminal.store.folder, terminal.clock).find)
         super().__init__(app, port, host, let_go=app.state.listeners.stopping.set)
 
 
@@ -170,7 +169,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.bind((host, port))
         bound.listen(128)
-    except OSError as error:
+    except (OSError, TypeError) as error:  # the latter for a name that cannot be one
         bound.close()
-        raise PortInUse(host, port, error.strerror or str(error)) from error
+        raise PortInUse(host, port, getattr(error, "strerror", "") or str(error)) from error
     return bound

@@ -45,7 +45,7 @@ from offline_store.sync import Sync, SyncError
 from pos_plugin import host_prints, sample_sheet
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, printer_profile, read_config, read_layout
-from pos_plugin.customer_display import CustomerDisplay, Figures, Told
+from pos_plugin.customer_display import CustomerDisplay, Figures, Notice, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import BadRequest, Conflict, Unknown
@@ -356,6 +356,16 @@ class Terminal:
             return self._errands.ask(lambda: host_prints.printed(device, data), begins_within_s=DRAWER_WAIT_S)
         except TooBusy:
             return host_prints.too_busy()
+
+    def show_customer(self, upper: str, lower: str, lasts_s: float) -> None:
+        """Shows the customer two lines of the host's own for a while; the next sale takes their place. Raises Conflict."""
+        if self.display is None:
+            raise Conflict(
+                "NO_DISPLAY",
+                "This till has no customer's display.",
+                hint="Write its address under [display] in till.toml.",
+            )
+        self._tell_customer(Notice(upper, lower, lasts_s))
 
     def _tell_customer(self, what: Told | None) -> None:
         if self.display is not None:
