@@ -215,7 +215,7 @@ def test_a_picture_is_preferred_and_printed_as_dots(shop: Shop, cloud: CloudTill
     cloud.add(CloudJob(picture("JPEG"), "image/jpeg; quality=9", "IMAGE/JPEG", "image/jpeg", token="2"))
     shop.steps(2)
     assert [one["type"] for one in cloud.fetched] == ["image/png", "image/jpeg"]
-    assert [b"\x1dv0" in job and job.endswith(b"\x1dVB\x00\x1ba\x00") for job in printer.jobs] == [True, True]
+    assert [b"\x1dv0" in job and job.endswith(b"\x1dVB\x00") for job in printer.jobs] == [True, True]
     assert cloud.codes == [OK, OK]
 
 
