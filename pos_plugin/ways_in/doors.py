@@ -16,7 +16,9 @@ from pos_plugin.ways_in.door import Door
 
 log = logging.getLogger("pos_plugin")
 
-PROTOCOLS: dict[str, str] = {}
+PROTOCOLS: dict[str, str] = {
+    "epos": "pos_plugin.ways_in.epos.app",
+}
 """What speaks at the door of that name in till.toml: the module whose `app(terminal)` is the protocol."""
 
 
