@@ -32,6 +32,9 @@ _FONT_B_DOTS = 9
 _LINE_DOTS = 30
 _TAB_COLUMNS = 8
 _HEADS_DOTS = (384, 512, 576)  # of print heads for paper of 58 mm and, with 180 and 203 dots an inch, of 80 mm
+MOST_LINES = 3_000
+"""Twelve metres of paper: no receipt is so long, and a till that goes mad prints no more."""
+MOST_CODES = 100
 _RULE_DOTS = {"thin": 2, "medium": 4, "thick": 6}
 _MOST_DOTS = 64 * 1024 * 1024  # of a picture: a metre and a half of paper, 800 dots wide, is 10 million
 
@@ -78,6 +81,7 @@ class _Paper:
         self._look, self._wanted_look = _Look(), _Look()
         self._ground, self._wanted_ground = _Ground(), _Ground()
         self._is_shown = True
+        self._lines = self._codes = 0
         self._line: list[
             tuple[_Look, str] | bytes
         ] = []  # parts of the line that has not ended: letters, or where they go on
@@ -99,12 +103,8 @@ class _Paper:
                     and 32 <= min(logo.key1, logo.key2) <= max(logo.key1, logo.key2) < 127
                 ):
                     self._alone(print_stored(bytes([logo.key1, logo.key2])))
-            case elements.Barcode() as barcode:
-                self._set_ground(align=barcode.align, upside_down=barcode.rotate)
-                self._code(barcode_bytes(barcode, item.content, self._profile, self._room_dots), item.content)
-            case elements.Symbol() as symbol:
-                self._set_ground(align=symbol.align, upside_down=symbol.rotate)
-                self._code(symbol_bytes(symbol, item.content, self._profile, self._room_dots), item.content)
+            case elements.Barcode() | elements.Symbol() as code:
+                self._code(code, item.content)
             case elements.Hline() as hline:
                 self._rule(hline)
             case elements.Cut() as cut:
@@ -134,7 +134,8 @@ class _Paper:
         if text.color is not None:
             self._is_shown = text.color != "none"
         if text.x is not None:
-            self._line.append(b"\x1b$" + text.x.to_bytes(2, "little"))
+            # Beyond the paper is nothing to print; and 1040 would be 10h 04h, which asks a printer how it is.
+            self._line.append(b"\x1b$" + min(text.x, self._picture_dots).to_bytes(2, "little"))
         lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         for number, part in enumerate(lines):
             if number:
@@ -179,6 +180,7 @@ class _Paper:
 
     def _end_line(self) -> None:
         line, self._line = self._line, []
+        self._count_lines(1)
         self._take_ground()
         if not line:
             self._out.append(b"\n")
@@ -201,6 +203,11 @@ class _Paper:
             else:
                 self._out += [self._look_bytes(one[0]), next(made).removesuffix(b"\n")]
         self._out += [b"\n", *made]  # what is left of the texts ends their last mode
+
+    def _count_lines(self, lines: int) -> None:
+        self._lines += lines
+        if self._lines > MOST_LINES:
+            raise SchemaError(f"more than {MOST_LINES:,} lines")
 
     def _wrapped(self, look: _Look, text: str) -> list[str]:
         """As the printer breaks a line that is too long; by itself it does so with letters, and not with a picture of some."""
@@ -227,6 +234,7 @@ class _Paper:
                 line_dots = self._wanted_ground.line_dots
                 dots = max(dots - (_LINE_DOTS if line_dots is None else line_dots), 0)
                 self._end_line()
+            self._count_lines(dots // _LINE_DOTS)
             self._out.append(b"\x1bJ" + bytes([dots]) if dots else b"")
         elif feed.line is not None or feed.pos is None:
             for _ in range(1 if feed.line is None else feed.line):
@@ -236,10 +244,19 @@ class _Paper:
         """What is printed, or cut, at the beginning of a line."""
         if self._line:
             self._end_line()
+        self._count_lines(1)
         self._take_ground()
         self._out.append(data)
 
-    def _code(self, data: bytes | None, content: str) -> None:
+    def _code(self, block: elements.Barcode | elements.Symbol, content: str) -> None:
+        self._codes += 1
+        if self._codes > MOST_CODES:
+            raise SchemaError(f"more than {MOST_CODES} codes")
+        self._set_ground(align=block.align, upside_down=block.rotate)
+        if isinstance(block, elements.Barcode):
+            data = barcode_bytes(block, content, self._profile, self._room_dots)
+        else:
+            data = symbol_bytes(block, content, self._profile, self._room_dots)
         if data is not None:
             self._alone(data)
             return

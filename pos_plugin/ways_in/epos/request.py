@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 import msgspec
 
-from pos_plugin.ways_in.epos.elements import Item, SchemaError, item
+from pos_plugin.ways_in.epos.elements import Image, Item, SchemaError, item
 
 NAMESPACE = "http://www.epson-pos.com/schemas/2011/03/epos-print"
 NAMESPACES = frozenset(("", NAMESPACE, "http://www.epson-pos.com/schemas/2012/06/epos-print"))
@@ -21,6 +21,8 @@ SOAP = frozenset(("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.or
 MOST_ELEMENTS = 10_000
 DEEPEST = 8
 LONGEST_PARAMETER = 64
+MOST_CHARACTERS = 60_000
+"""Of all that is no picture: three thousand lines. Some scripts are drawn letter by letter."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -51,8 +53,11 @@ def read_request(body: bytes) -> Request:
         raise SchemaError("<epos-print> has an attribute that is not known")
     _only_blanks(root)
     timeout = parameters.get("timeout", "")
+    items = tuple(_item(child) for child in root.children)
+    if sum(len(one.content) for one in items if not isinstance(one.element, Image)) > MOST_CHARACTERS:
+        raise SchemaError(f"more than {MOST_CHARACTERS:,} characters")
     return Request(
-        tuple(_item(child) for child in root.children),
+        items,
         parameters.get("devid", ""),
         int(timeout) if timeout.isascii() and timeout.isdigit() else None,
         parameters.get("printjobid", ""),
