@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -116,6 +117,12 @@ def _network(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]{1,200}", text):
+        raise ValueError("must be a web page's address up to its first slash, like https://shop.odoo.com")
+    return text
+
+
 class DrawerSettings(Table):
     """`open_is`: the level of the drawer's switch when it is open; not wired, or not known, is no proof that it opened."""
 
@@ -224,9 +231,7 @@ class DoorSettings(Table):
 
     port: int = Field(default=0, ge=0, le=65_535)
     host: str = Field(default="127.0.0.1", max_length=64)
-    origins: list[Annotated[str, Field(pattern=r"^https?://[^\s/]+$", max_length=200)]] = Field(
-        default=[], max_length=32
-    )
+    origins: list[Annotated[str, AfterValidator(_origin)]] = Field(default=[], max_length=32)
     clients: list[Annotated[str, AfterValidator(_network)]] = Field(default=[], max_length=64)
     names: list[Annotated[str, Field(max_length=200)]] = Field(default=[], max_length=16)
     tls_cert: str = Field(default="", max_length=400)
