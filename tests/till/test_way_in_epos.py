@@ -229,6 +229,17 @@ def test_a_grey_picture_becomes_dots(shared: EpsonTill) -> None:
     assert picture.dots.rows == b"\xff\x00" * 8
 
 
+def test_a_picture_whose_rows_are_not_whole_bytes_is_taken_as_odoo_packs_it(shared: EpsonTill) -> None:
+    """Odoo puts the bits of one row right behind those of the row before; the manual ends each row with its byte."""
+    bits = "1111000001" + "1000000001" + "0000011111"
+    packed = int(bits.ljust(32, "0"), 2).to_bytes(4, "big")
+    whole = b"".join(int(bits[at : at + 10].ljust(16, "0"), 2).to_bytes(2, "big") for at in (0, 10, 20))
+    for data in (packed, whole):
+        paper = shared.paper(f'<image width="10" height="3">{base64.b64encode(data).decode()}</image>')
+        (picture,) = (item for item in paper.printed if isinstance(item, Picture))
+        assert picture.dots.rows == whole
+
+
 def test_a_picture_that_is_wider_than_the_paper_is_made_smaller(shared: EpsonTill) -> None:
     width = 1024
     paper = shared.paper(
@@ -494,7 +505,7 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
         asked = time.monotonic()
         said = alone.send("<text>late</text><cut/>", timeout=600)
         assert time.monotonic() - asked < 5
-        assert (said.success, said.code, said.says(0x2)) == (False, "EX_DEVICE_BUSY", False)
+        assert (said.success, said.code, said.says(0x2)) == (False, "EX_TIMEOUT", False)
         go_on.set()
         other.result(5)
     assert alone.send("<text>in time</text><cut/>").success
@@ -504,7 +515,7 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
 def test_a_print_that_lasts_longer_than_its_sender_waits_goes_on_and_its_name_tells(alone: EpsonTill) -> None:
     alone.far.slow_down(bytes_per_s=400)
     said = alone.send("<text>" + "Tea&#10;" * 100 + "</text><cut/>", job="long", timeout=500)
-    assert (said.success, said.code, said.says(0x2)) == (False, "EX_TIMEOUT", False)
+    assert (said.success, said.code, said.says(0x2)) == (False, "PrintSystemError", False)
     assert alone.send("", job="long").code == "Printing"
     until(lambda: alone.send("", job="long").success)
     (paper,) = alone.far.receipts

@@ -4,6 +4,7 @@
     request     the XML of a request, read with bounds
     encoding    the elements as the bytes of this till's printer
     codes       bar codes and symbols among them
+    images      pictures among them
     answers     a verdict and the printer's state as Epson's code and status
     app         the service itself
 

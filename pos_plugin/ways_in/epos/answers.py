@@ -1,11 +1,11 @@
 """What an Epson would answer: success, a code that tills know, and the printer's state as bits.
 
-Tills print nothing again by themselves for a code, and their cashiers do. So a code says what the printer's state proves, and
-`success` what is proven of the paper:
+Few tills print again by themselves, and their cashiers do what the code makes the till say. So `success` says what is proven of
+the paper, and a code that reads "try again" is given only where nothing is on paper:
 
     printed              true
-    not printed          false, with the cause; printing it again is safe
-    unknown              false, with the cause or EX_TIMEOUT ("a print timeout occurred"): somebody looks at the paper first
+    not printed          false, with the cause; EX_TIMEOUT where it was not begun in time. Printing it again is safe
+    unknown              false, with the cause, else PrintSystemError: somebody looks at the paper first
     printer cannot tell  true, once it has taken all: else every receipt of a one-way cable would be a failure, and printed twice
 """
 
@@ -39,12 +39,12 @@ _CODES = {
     "cutter": "EPTR_CUTTER",
     "error": "EPTR_MECHANICAL",
     "offline": "EPTR_AUTOMATICAL",
-    "catching_up": "EX_DEVICE_BUSY",
+    "catching_up": "EX_TIMEOUT",
     "no_printer": "DeviceNotFound",
     "too_large": "RequestEntityTooLarge",
 }
 _NO_CONNECTION = ("absent", "busy", "denied", "wrong_address", "silent", "stalled")
-NOT_TOLD: Final = "EX_TIMEOUT"
+NOT_TOLD: Final = "PrintSystemError"
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -6,8 +6,6 @@ given. So lines are gathered here, and what one holds is encoded together: every
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +33,6 @@ _HEADS_DOTS = (384, 512, 576)  # of print heads for paper of 58 mm and, with 180
 MOST_LINES = 3_000
 """Twelve metres of paper: no receipt is so long, and a till that goes mad prints no more."""
 MOST_CODES = 100
-_RULE_DOTS = {"thin": 2, "medium": 4, "thick": 6}
-_MOST_DOTS = 64 * 1024 * 1024  # of a picture: a metre and a half of paper, 800 dots wide, is 10 million
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -93,9 +89,10 @@ class _Paper:
             case elements.Feed() as feed:
                 self._feed(feed)
             case elements.Image() as image:
-                picture = _picture(image, item.content)
+                from pos_plugin.ways_in.epos.images import narrowed, picture_of
+
                 self._set_ground(align=image.align)
-                self._print_picture(picture)
+                self._print_picture(narrowed(picture_of(image, item.content), self._picture_dots))
             case elements.Logo() as logo:
                 self._set_ground(align=logo.align)
                 if (
@@ -105,8 +102,10 @@ class _Paper:
                     self._alone(print_stored(bytes([logo.key1, logo.key2])))
             case elements.Barcode() | elements.Symbol() as code:
                 self._code(code, item.content)
-            case elements.Hline() as hline:
-                self._rule(hline)
+            case elements.Hline() as hline if self._profile.can_draw:
+                from pos_plugin.ways_in.epos.images import rule
+
+                self._print_picture(rule(hline, self._picture_dots))
             case elements.Cut() as cut:
                 self._alone(b"\x1dV\x01" if cut.type == "no_feed" and self._cuts else self._block(Cut()))
             case elements.Pulse() as pulse:
@@ -266,14 +265,8 @@ class _Paper:
         self._end_line()
 
     def _print_picture(self, picture: Image.Image) -> None:
-        from PIL import Image
-
         from drivers.escpos.raster import raster
 
-        if picture.width > self._picture_dots:
-            height = max(round(picture.height * self._picture_dots / picture.width), 1)
-            smaller = picture.convert("L").resize((self._picture_dots, height), Image.Resampling.LANCZOS)
-            picture = smaller.point(lambda grey: 255 * (grey >= 96)).convert("1")
         if self._profile.has_raster:
             self._alone(raster(picture))
         elif self._profile.has_column_image:
@@ -291,19 +284,6 @@ class _Paper:
         for top in range(0, picture.height, 24):
             self._out.append(column_image(picture.crop((0, top, picture.width, top + 24))) + b"\n")
         self._wanted_ground = msgspec.structs.replace(self._wanted_ground, line_dots=line_dots)
-
-    def _rule(self, hline: elements.Hline) -> None:
-        from PIL import Image, ImageDraw
-
-        if not self._profile.has_raster:
-            return
-        left, right = sorted(min(x, self._room_dots - 1) for x in (hline.x1, hline.x2))
-        thick = _RULE_DOTS[hline.style.removesuffix("_double")]
-        picture = Image.new("1", (self._room_dots, thick * (3 if hline.style.endswith("_double") else 1)))
-        draw = ImageDraw.Draw(picture)
-        for top in range(0, picture.height, 2 * thick):
-            draw.rectangle((left, top, right, top + thick - 1), fill=1)
-        self._print_picture(picture)
 
     def _command(self, content: str) -> None:
         try:
@@ -363,26 +343,3 @@ class _Paper:
 def _as_line(look: _Look, text: str) -> Line:
     is_double = look.width > 1 and look.height > 1
     return Line(text, look.bold, is_double, "left", look.inverted, look.underlined)
-
-
-def _picture(image: elements.Image, content: str) -> Image.Image:
-    """Its dots, black set. Raises SchemaError where they are not as many as its size says."""
-    from PIL import Image, ImageOps
-
-    row_bytes = (image.width + 1) // 2 if image.mode == "gray16" else (image.width + 7) // 8
-    if image.width * image.height > _MOST_DOTS:
-        raise SchemaError("a picture that is larger than any receipt")
-    try:
-        data = base64.b64decode("".join(content.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise SchemaError("<image> holds no base64") from None
-    if len(data) != row_bytes * image.height:
-        raise SchemaError(f"<image> of {image.width} × {image.height} holds {len(data):,} bytes")
-    if image.mode == "mono":
-        return Image.frombytes("1", (image.width, image.height), data)
-    greys = [round(255 * (level / 15) ** (1 / image.brightness)) for level in range(16)]
-    dots = bytearray(2 * len(data))
-    dots[0::2] = data.translate(bytes(greys[byte >> 4] for byte in range(256)))
-    dots[1::2] = data.translate(bytes(greys[byte & 15] for byte in range(256)))
-    grey = Image.frombytes("L", (row_bytes * 2, image.height), bytes(dots)).crop((0, 0, image.width, image.height))
-    return ImageOps.invert(grey).convert("1")
