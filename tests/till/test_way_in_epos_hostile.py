@@ -127,7 +127,7 @@ REFUSED = {
     "a feed upwards": job('<feed unit="-1"/>'),
     "a feed with words": job("<feed>x</feed>"),
     "kilometres of paper": job('<feed line="255"/>' * 100),
-    "a book": job(f"<text>{'x' * 60_001}</text>"),
+    "a book": job(f"<text>{'x' * 30_001}</text>"),
     "more codes than a receipt has": job('<symbol type="qrcode_model_2">x</symbol>' * 101),
     "a cut of another kind": job('<cut type="partial"/>'),
     "a third drawer": job('<pulse drawer="drawer_3"/>'),

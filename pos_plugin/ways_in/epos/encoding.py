@@ -77,7 +77,7 @@ class _Paper:
         self._look, self._wanted_look = _Look(), _Look()
         self._ground, self._wanted_ground = _Ground(), _Ground()
         self._is_shown = True
-        self._lines = self._codes = 0
+        self._lines = self._codes = self._columns_used = 0
         self._line: list[
             tuple[_Look, str] | bytes
         ] = []  # parts of the line that has not ended: letters, or where they go on
@@ -143,6 +143,7 @@ class _Paper:
                 self._add(self._without_tabs(part))
 
     def _add(self, part: str) -> None:
+        self._columns_used += display_columns(part)
         last = self._line[-1] if self._line else b""
         if not isinstance(last, bytes) and last[0] == self._wanted_look:
             self._line[-1] = (last[0], last[1] + part)
@@ -174,11 +175,12 @@ class _Paper:
     def _without_tabs(self, part: str) -> str:
         if "\t" not in part:
             return part
-        before = sum(display_columns(one[1]) for one in self._line if not isinstance(one, bytes))
+        before = self._columns_used % _TAB_COLUMNS
         return (" " * before + part).expandtabs(_TAB_COLUMNS)[before:]
 
     def _end_line(self) -> None:
         line, self._line = self._line, []
+        self._columns_used = 0
         self._count_lines(1)
         self._take_ground()
         if not line:

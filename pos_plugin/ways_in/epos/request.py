@@ -21,8 +21,8 @@ SOAP = frozenset(("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.or
 MOST_ELEMENTS = 10_000
 DEEPEST = 8
 LONGEST_PARAMETER = 64
-MOST_CHARACTERS = 60_000
-"""Of all that is no picture: three thousand lines. Some scripts are drawn letter by letter."""
+MOST_CHARACTERS = 30_000
+"""Of all that is no picture: twice the longest receipt. Some scripts are drawn letter by letter."""
 
 
 class Request(msgspec.Struct, frozen=True):
