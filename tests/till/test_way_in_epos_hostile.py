@@ -107,12 +107,13 @@ REFUSED = {
     "an encoding of several bytes": b'<?xml version="1.0" encoding="shift_jis"?>' + job("").encode(),
     "a control character": job("<text>\x10\x05\x02</text>"),
     "a control character by number": job("<text>&#16;</text>"),
-    "a hundred thousand elements": job("<feed/>" * 100_000),
+    "a hundred thousand elements": job('<text em="true"/>' * 100_000),
     "elements within elements": job("<text>" * 5_000 + "</text>" * 5_000),
     "another service's envelope": ENVELOPE % '<GetPrice xmlns="http://example.com"/>',
     "two requests in one": ENVELOPE % (f'<epos-print xmlns="{NS}"/>' * 2),
     "an empty body": ENVELOPE % "",
-    "another namespace": job('<text xmlns="http://example.com">x</text>'),
+    "a request of another namespace": ENVELOPE % '<epos-print xmlns="http://example.com"><text>Tea</text></epos-print>',
+    "an element of another namespace": job('<text xmlns="http://example.com">x</text>'),
     "words between elements": job("stray"),
     "an element in another": job("<text>a<feed/></text>"),
     "an element that does not exist": job("<blink>x</blink>"),
@@ -262,7 +263,7 @@ def good(inside: str) -> tuple[elements.Item, ...]:
 
 
 @example(['<text x="1040">\u00b7</text>'], PRINTERS[0])  # as two bytes 10h 04h, which ask a printer how it is
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(made_up_elements(), max_size=12), st.sampled_from(PRINTERS))
 def test_what_is_accepted_is_whole_commands_and_no_real_time_ones(inside: list[str], printer: Profile) -> None:
     items = [item for one in inside for item in good(one) if not isinstance(item.element, elements.Command)]
@@ -283,7 +284,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(SEEDS),
     st.lists(
