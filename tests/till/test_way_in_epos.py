@@ -314,12 +314,14 @@ def test_a_request_without_an_envelope_is_printed_and_other_namespaces_of_epson_
         assert shared.far.printed_total == before + 1
 
 
-def test_the_next_receipt_finds_nothing_of_the_looks_before(shared: EpsonTill) -> None:
-    shared.paper('<text em="1" width="4" align="right" linespc="80" rotate="true" font="font_b">x</text>')
-    after = shared.paper("<text>y&#10;</text>")
-    assert looks(after)["y"].style == looks(shared.paper("<text>y&#10;</text>"))["y"].style
-    (line, *_) = (item for item in after.printed if isinstance(item, Line))
-    assert (line.area.align, line.area.upside_down) == (0, False)
+def test_the_next_job_finds_nothing_of_the_looks_before(shared: EpsonTill) -> None:
+    """Not even one that does not begin with a reset."""
+    shared.paper('<text em="1" width="4" ul="1" align="right" linespc="80" rotate="true" font="font_b">x</text>')
+    shared.terminal.print_for_host(b"y\n\x1dVB\x00")
+    (line, *_) = (item for item in shared.far.receipts[-1].printed if isinstance(item, Line))
+    style = looks(shared.far.receipts[-1])["y"].style
+    assert (style.bold, style.width, style.underline, style.cell) == (False, 1, 0, (12, 24))
+    assert (line.area.align, line.area.upside_down, line.advance) == (0, False, 30)
 
 
 # -- clients of others, as they are
