@@ -22,6 +22,7 @@ from src.epos.document import EposDocument
 from src.epos.elements import Feed, Image, Text
 from src.epos.printer import Printer as EposClient
 
+from drivers.escpos import Profile
 from drivers.simulated.pieces import BarCode, Characters, Line, Pdf417, Picture, Qr
 from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
 from loyalty.program import preset, read_program
@@ -30,6 +31,9 @@ from offline_store.store import Store
 from pos_plugin.config import Config
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.doors import open_doors
+from pos_plugin.ways_in.epos import elements
+from pos_plugin.ways_in.epos.elements import Item
+from pos_plugin.ways_in.epos.encoding import encoded
 
 NS = "http://www.epson-pos.com/schemas/2011/03/epos-print"
 PATH = "/cgi-bin/epos/service.cgi"
@@ -198,6 +202,17 @@ def test_every_script_comes_out(shared: EpsonTill) -> None:
     assert "plain" in thai.lines
 
 
+def test_letters_that_must_be_drawn_leave_the_rest_of_their_line_where_it_is() -> None:
+    """On a printer that draws whole lines only, the nearest letters stand in within a line of several parts."""
+    drawer = Profile("draws whole lines", 42, {}, has_raster=True)
+    alone = encoded([Item(elements.Text(), "ยินดี\n")], drawer, 42)
+    beside = encoded([Item(elements.Text(), "ยินดี"), Item(elements.Text(em=True), " x\n")], drawer, 42)
+    assert b"\x1dv0" in alone
+    assert b"\x1dv0" not in beside
+    assert beside.count(b"\n") == 1
+    assert beside.index(b" x") < beside.index(b"\n")
+
+
 def test_feeds_are_in_lines_or_dots(shared: EpsonTill) -> None:
     def length(inside: str) -> int:
         from drivers.simulated.pieces import advance_dots
@@ -206,6 +221,7 @@ def test_feeds_are_in_lines_or_dots(shared: EpsonTill) -> None:
 
     empty = length("<text>a&#10;</text>")
     assert length('<text>a&#10;</text><feed unit="100"/>') == empty + 100
+    assert length('<text>a</text><feed unit="100"/>') == empty + 70  # from the line that it ends
     assert length("<text>a</text><feed/>") == empty
     assert length('<text>a&#10;</text><feed linespc="50" line="3"/>') == empty + 150
     assert length('<text>a</text><feed line="0"/>') == empty
