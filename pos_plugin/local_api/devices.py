@@ -53,7 +53,7 @@ def add_devices(app: FastAPI, terminal: Terminal) -> None:
     def print_paper(asked: requests.PrintAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Between two receipts. Once for each Idempotency-Key: the same again answers what became of it, and prints nothing.
         Only what was not printed is tried again."""
-        return answer(papers.print(Asked(terminal, request, asked, needs_key=True), asked))
+        return answer(papers.print(Asked.by(terminal, request, asked, needs_key=True), asked))
 
     @app.post(
         "/v1/test-print",
