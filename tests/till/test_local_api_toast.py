@@ -65,7 +65,9 @@ class Toast:
         assert answer.json()["transactionStatus"] == "ACCEPT"
         return answer.json()
 
-    def of_check(self, kind: str, who: str | None, transaction: str = "", redemptions: Any = (), **of: Any) -> dict[str, Any]:
+    def of_check(
+        self, kind: str, who: str | None, transaction: str = "", redemptions: Any = (), **of: Any
+    ) -> dict[str, Any]:
         information = {"loyaltyIdentifier": who, "check": check(**of), "redemptions": list(redemptions)}
         return self.told(kind, transaction, checkTransactionInformation=information)["checkResponse"]
 
