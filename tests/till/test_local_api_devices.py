@@ -42,10 +42,12 @@ def ask(served, lines: Any, key: str = "k") -> Any:
 @pytest.fixture
 def at_printer(serve):
     """A till whose printer is the far end of a wire."""
-    with SimulatedPrinter() as printer:
-        with serve(printer={"address": f"tcp://127.0.0.1:{printer.serve_tcp()}", "width_columns": 32}) as served:
-            served.terminal.start()
-            yield served, printer
+    with (
+        SimulatedPrinter() as printer,
+        serve(printer={"address": f"tcp://127.0.0.1:{printer.serve_tcp()}", "width_columns": 32}) as served,
+    ):
+        served.terminal.start()
+        yield served, printer
 
 
 def test_a_paper_is_laid_out_and_printed(at_printer) -> None:
