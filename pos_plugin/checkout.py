@@ -89,8 +89,13 @@ class Checkout:
         told: Callable[[Identified | Quote | Completed | None], None] = lambda what: None,
         operators: Mapping[str, str] | None = None,
         scale_patterns: Sequence[ScalePattern] = (),
+        own_lines: Callable[[Sale, Quote], Sequence[str]] = lambda sale, quote: (),
+        member_code: Callable[[str, str], str] = lambda label, symbology: label,
     ) -> None:
-        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see."""
+        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see.
+
+        `own_lines` are the shop's own for a receipt; `member_code` is the code that a scanned label stands for there.
+        """
         self.store = store
         self.layout = layout
         self.language = layout.cashier_language or layout.language
@@ -104,6 +109,8 @@ class Checkout:
         self._recorded = recorded
         self._told = told
         self._operators = operators or {}
+        self._own_lines = own_lines
+        self._member_code = member_code
         self._layouts: dict[int, Layout] = {}
         self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
@@ -112,6 +119,8 @@ class Checkout:
 
     def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
         """Who or what a code is, as `Identifying` says it."""
+        if entry_mode in ("scanned", "typed"):
+            scan = self._member_code(scan, symbology)
         found = self._cards.identify(scan, entry_mode, symbology)
         if found.kind == "member":
             self._told(found)
@@ -355,8 +364,10 @@ class Checkout:
         if open_quote.quote.training:
             return self._trained(open_quote)
 
+        own_lines = self._own_lines(open_quote.sale, open_quote.quote)
+
         def work(db: sqlite3.Connection) -> Completed:
-            return self._commit(db, open_quote, key)
+            return self._commit(db, open_quote, key, own_lines)
 
         try:
             completed = self.store.write(work)
@@ -376,7 +387,7 @@ class Checkout:
         self._told(completed)
         return completed
 
-    def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str) -> Completed:
+    def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str]) -> Completed:
         stands = journal.find(db, one.sale.document)
         _require_own_key(db, key, stands.number if stands else 0)
         if stands is not None:
@@ -445,15 +456,14 @@ class Checkout:
             could_have_earned=0,
             priced=result,
             rewards=rewards,
+            own_lines=own_lines,
         )
-        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
         layout = self._layout_of(one.columns)
         if layout is not self.layout:
             rewards = self._rewards(layout, program, sale, result, known, shown, reference)
         lines = reward_lines(layout, rewards)
-        db.execute(
-            "INSERT INTO rewards (number, lines) VALUES (?, ?)", (new.number, msgspec.json.encode(lines).decode())
-        )
+        kept = msgspec.json.encode(lines).decode()
+        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks), rewards=kept)
         return _completed(new, body, result.paid.total_minor, result.taken, document.text(), lines)
 
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
@@ -709,8 +719,8 @@ def _completed_before(db: sqlite3.Connection, known: Entry) -> Completed:
 
 def _lines_of(db: sqlite3.Connection, number: int | None) -> list[str]:
     """The rewards that the host of a sale was given to print; none where it was recorded without a host."""
-    row = db.execute("SELECT lines FROM rewards WHERE number = ?", (number,)).fetchone()
-    return msgspec.json.decode(row[0], type=list[str]) if row else []
+    kept = receipts.rewards(db, number) if number is not None else None
+    return msgspec.json.decode(kept, type=list[str]) if kept else []
 
 
 def _require_own_key(db: sqlite3.Connection, key: str, number: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -114,6 +115,12 @@ def _network(text: str) -> str:
         ipaddress.ip_network(text)
     except ValueError:
         raise ValueError("must be an address or network, like 192.168.1.20 or 192.168.1.0/24") from None
+    return text
+
+
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]{1,200}", text):
+        raise ValueError("must be a web page's address up to its first slash, like https://shop.odoo.com")
     return text
 
 
@@ -230,13 +237,17 @@ class DoorSettings(Table):
 
     port: int = Field(default=0, ge=0, le=65_535)
     host: str = Field(default="127.0.0.1", max_length=64)
-    origins: list[Annotated[str, Field(pattern=r"^https?://[^\s/]+$", max_length=200)]] = Field(
-        default=[], max_length=32
-    )
+    origins: list[Annotated[str, AfterValidator(_origin)]] = Field(default=[], max_length=32)
     clients: list[Annotated[str, AfterValidator(_network)]] = Field(default=[], max_length=64)
     names: list[Annotated[str, Field(max_length=200)]] = Field(default=[], max_length=16)
     tls_cert: str = Field(default="", max_length=400)
     tls_key: str = Field(default="", max_length=400)
+
+
+class QzSettings(DoorSettings):
+    """`printer` is what this till's printer is called there: what the till's page looks for, or offers to choose."""
+
+    printer: str = Field(default="Loyalty till printer", min_length=1, max_length=100)
 
 
 class CloudQueueSettings(Table):
@@ -264,7 +275,7 @@ class Config(Table):
     intercept: InterceptSettings = InterceptSettings()
     odoo: DoorSettings = DoorSettings()
     epos: DoorSettings = DoorSettings()
-    qz: DoorSettings = DoorSettings()
+    qz: QzSettings = QzSettings()
     cloudprnt: list[CloudQueueSettings] = Field(default=[], max_length=4)
     operators: OperatorSettings = OperatorSettings()
 

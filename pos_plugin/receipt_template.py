@@ -27,10 +27,10 @@ SALE = ("lines", "discounts", "totals")
 OF_MEMBERS = ("points", "expiry", "reach", "tier", "offers", "charity", "claim", "claim code")
 """What is about points. It goes to the slip where there is one."""
 SPACING = ("blank", "rule")
-BLOCKS = ("logo", "header", "date", "operator", *SALE, *OF_MEMBERS, "reference", "barcode", "footer", *SPACING)
+BLOCKS = ("logo", "header", "date", "operator", *SALE, *OF_MEMBERS, "own", "reference", "barcode", "footer", *SPACING)
 DEFAULT_BLOCKS = (
     *("logo", "header", "date", "blank", *SALE, "blank"),
-    *("points", "expiry", "reach", "charity", "tier", "offers", "claim", "blank", "footer", "reference"),
+    *("points", "expiry", "reach", "charity", "tier", "offers", "claim", "own", "blank", "footer", "reference"),
 )
 
 FIGURES = ("balance", "since", "sale", "used", "here")
@@ -72,7 +72,7 @@ TEMPLATE = """\
 # blocks = [                       # from top to bottom; leave out or move what you like
 #   "logo", "header", "date", "blank",
 #   "lines", "discounts", "totals", "blank",
-#   "points", "expiry", "reach", "charity", "tier", "offers", "claim", "blank",
+#   "points", "expiry", "reach", "charity", "tier", "offers", "claim", "own", "blank",
 #   "footer", "reference",
 # ]                                # there are also: "operator", "claim code", "barcode", "rule", and your own notes by name
 

@@ -150,6 +150,7 @@ def sale_receipt(
     tier: TierShown | None = None,
     benefits: Sequence[str] = (),
     in_reach: tuple[int, str] | None = None,
+    own_lines: Sequence[str] = (),
     is_training: bool = False,
     rewards: dict[str, list[Block]] | None = None,
 ) -> Document:
@@ -157,7 +158,8 @@ def sale_receipt(
 
     What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
     tax, below the sum of it. A document without blocks is not for printing: the shop's own till prints the sale, and there is
-    nothing to say about points. `rewards` are the parts about points, where the caller has them already.
+    nothing to say about points. `rewards` are the parts about points, where the caller has them already; `own_lines`
+    are of the shop's own program.
     """
     reward = reward_named(program, priced.reward)
     parts = {
@@ -165,6 +167,8 @@ def sale_receipt(
         "discounts": _discounts(layout, sale, priced, reward),
         "totals": [_total(layout, "total", sale.currency, priced.due_minor)],
     }
+    if own_lines:
+        parts["own"] = [block for line in own_lines for block in layout.wrapped(line, "center")]
     if sale.operator and "operator" in layout.template.blocks:
         parts["operator"] = layout.wrapped(layout.word("operator", operator=sale.operator), "center")
     if rewards is None:

@@ -24,6 +24,11 @@ from pos_plugin.terminal import Terminal
 
 GRACE_S = 5
 """So long a request that is under way may take once the till is told to stop."""
+SOCKETS_GRACE_S = 1
+"""Whoever prints over a WebSocket connects again, and hears there how the printer is."""
+LARGEST_MESSAGE = 8 * 1024 * 1024
+PING_S = 20.0
+"""A WebSocket on which nothing is said is asked so often whether anybody is there, and has as long to answer."""
 STARTS_WITHIN_S = 10.0
 
 
@@ -36,7 +41,8 @@ class WebServer:
     """An application on a port of this machine. The port is taken at once: `port` 0 takes a free one, and `.port` says which.
 
     Raises PortInUse; OSError for a certificate (`tls`: the files of it and of its key) that cannot be read. Use `run()` in the
-    calling thread, or `start()` and `stop()` around other work. `let_go` is called when it is told to stop.
+    calling thread, or `start()` and `stop()` around other work. `let_go` is called when it is told to stop. `sockets`: it speaks
+    WebSocket, too.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class WebServer:
         *,
         name: str = "page",
         tls: tuple[str, str] | None = None,
+        sockets: bool = False,
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
@@ -61,9 +68,14 @@ class WebServer:
             server_header=False,
             proxy_headers=False,
             lifespan="off",
-            ws="none",
+            # Without the library's own packing: what is bounded is then what comes over the wire.
+            ws="websockets-sansio" if sockets else "none",
+            ws_max_size=LARGEST_MESSAGE,
+            ws_ping_interval=PING_S,
+            ws_ping_timeout=PING_S,
+            ws_per_message_deflate=False,
             http="h11",
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=SOCKETS_GRACE_S if sockets else GRACE_S,
             ssl_certfile=tls[0] if tls else None,
             ssl_keyfile=tls[1] if tls else None,
         )
@@ -157,7 +169,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.bind((host, port))
         bound.listen(128)
-    except OSError as error:
+    except (OSError, TypeError) as error:  # the latter for a name that cannot be one
         bound.close()
-        raise PortInUse(host, port, error.strerror or str(error)) from error
+        raise PortInUse(host, port, getattr(error, "strerror", "") or str(error)) from error
     return bound

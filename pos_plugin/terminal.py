@@ -17,14 +17,14 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -38,6 +38,7 @@ from loyalty.words import in_language
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
+from offline_store.receipts import PrintJob
 from offline_store.store import Store
 from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
@@ -51,12 +52,16 @@ from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
 from pos_plugin.kept_logo import KeptLogo
+from pos_plugin.plugins import Plugins
 from pos_plugin.quotes import Connection
 from pos_plugin.readers import Reader
 from pos_plugin.sample_sheet import Sampled
 from pos_plugin.scale_labels import beside_cards
 from pos_plugin.server_link import HttpLink
 from pos_plugin.spooler import Device, Spooler
+
+if TYPE_CHECKING:
+    from pos_plugin.ways_in.cloudprnt.queue import CloudQueue
 
 log = logging.getLogger("pos_plugin")
 
@@ -70,6 +75,7 @@ LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
 SCANS_KEPT = 16
+REACT_S = 0.5
 RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
 
@@ -106,7 +112,10 @@ class Terminal:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         random_bytes: RandomBytes = os.urandom,
+        plugins: Sequence[object] = (),
     ) -> None:
+        """Raises ValueError for a plugin that cannot be one."""
+        self.plugins = Plugins(plugins)
         self.store = store
         self.config = config
         self.clock = clock
@@ -114,6 +123,7 @@ class Terminal:
         self._scans: deque[Scan] = deque(maxlen=SCANS_KEPT)
         self._scanning = threading.Lock()
         self.readers: list[Reader] = []
+        self.cloud_queues: list[CloudQueue] = []
         self._stop = threading.Event()
         self._to_print = threading.Event()
         self._to_sync = threading.Event()
@@ -150,11 +160,13 @@ class Terminal:
             told=self._tell_customer,
             operators=config.operators.members,
             scale_patterns=config.items.scale_patterns,
+            own_lines=self.plugins.receipt_lines,
+            member_code=self.plugins.member_code,
         )
 
     @classmethod
-    def open(cls, folder: Path, *, start: bool = True) -> Terminal:
-        """Opens the till in `folder` and starts its loops.
+    def open(cls, folder: Path, *, start: bool = True, plugins: Sequence[object] = ()) -> Terminal:
+        """Opens the till in `folder` and starts its loops; `plugins` have hooks of `pos_plugin.plugins`.
 
         Raises StoreError; ConfigError, DeviceError or SyncError where till.toml names what cannot be, TemplateError where
         receipt.toml does. Nothing is left running then.
@@ -163,7 +175,7 @@ class Terminal:
         store = Store.open(folder)
         try:
             _see_beside_cards(store, config)
-            terminal = cls(store, config)
+            terminal = cls(store, config, plugins=plugins)
             if start:
                 terminal.start()
         except BaseException:
@@ -184,6 +196,14 @@ class Terminal:
         for reader in self.open_readers():
             self.readers.append(reader)
             self._run(f"scanner {len(self.readers)}", partial(self._read, reader))
+        if not self.plugins.is_empty:
+            self._run("plugins", self._react)
+        if any(one.url for one in self.config.cloudprnt):
+            from pos_plugin.ways_in.cloudprnt import open_queues
+
+            for queue in open_queues(self):
+                self.cloud_queues.append(queue)
+                self._run(f"cloud queue {len(self.cloud_queues)}", partial(self._ask_cloud, queue))
         self._run("checkpoints", self._checkpoint)
 
     def open_printer(self, device: TillPrinter | None = None) -> Spooler:
@@ -205,7 +225,7 @@ class Terminal:
             self.store,
             self._device,
             made,
-            changed=lambda job: self.events.happened("print"),
+            changed=self._print_told,
             told=self._printer_told,
             drawer_opens=opens,
             logo=kept_logo,
@@ -214,6 +234,14 @@ class Terminal:
     def _printer_told(self, change: StatusChange) -> None:
         log.info("printer: %s", change.sentence)
         self.events.happened("printer")
+        self.plugins.tell("printer_changed", code=change.code, sentence=change.sentence)
+
+    def _print_told(self, job: PrintJob) -> None:
+        self.events.happened("print")
+        if not self.plugins.is_empty:
+            with self.store.read() as db:
+                reference = receipt_reference(journal.identity(db).terminal, job.number)
+            self.plugins.tell("receipt_printed", reference=reference, state=job.state, reason=job.reason)
 
     def close(self) -> None:
         """Stops the loops, each after the step it is in, then closes the devices, the network and the file."""
@@ -276,6 +304,7 @@ class Terminal:
         with self._scanning:
             self._scans.append(Scan(self._scans[-1].number + 1 if self._scans else 1, device, result))
         self.events.happened("scan")
+        self.plugins.tell("scanned", device=device, found=result)
         return result
 
     @property
@@ -657,6 +686,17 @@ class Terminal:
                 self._stop.wait(reader.step())
         finally:
             reader.close()
+
+    def _react(self) -> None:
+        while not self._stop.is_set():
+            self.plugins.step(REACT_S)
+
+    def _ask_cloud(self, queue: CloudQueue) -> None:
+        try:
+            while not self._stop.is_set():
+                self._stop.wait(queue.step())
+        finally:
+            queue.close()
 
     def _checkpoint(self) -> None:
         """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""

@@ -10,8 +10,5 @@ CREATE TABLE answered (
 
 CREATE INDEX answered_at ON answered (at);
 
--- A sale's rewards in the lines that its host was given for its own receipt (JSON).
-CREATE TABLE rewards (
-    number INTEGER PRIMARY KEY REFERENCES entry,
-    lines TEXT NOT NULL
-) STRICT;
+-- A sale's rewards in the lines that its host was given for its own receipt (JSON), in the row that is written anyway.
+ALTER TABLE receipt ADD COLUMN rewards TEXT;

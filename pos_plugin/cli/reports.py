@@ -30,6 +30,7 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     from pos_plugin.doctor.head_office import CLOCK_MAY_HAVE_DIFFERED_S, difference
     from pos_plugin.doctor.machine import LEAST_ROOM_BYTES
     from pos_plugin.doctor.till import reopened
+    from pos_plugin.receipts import date_words
 
     with Store.open_for_reading(store) as till, till.read() as db:
         who, program = journal.identity(db), settings.program_in_force(db, datetime.now(UTC))
@@ -62,7 +63,10 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     table = Table(show_header=False, box=None, pad_edge=False)
-    head_office = f"last heard {found['last_heard']}" if found["last_heard"] else "never heard"
+    head_office = "not heard yet" if found["shop"] else "none: this till works alone"
+    if found["last_heard"]:
+        heard = datetime.fromisoformat(found["last_heard"]).astimezone(program.zone)
+        head_office = f"last heard on {date_words(heard.date().isoformat())} at {heard:%H:%M}"
     if abs(found["clock_ahead_s"]) > CLOCK_MAY_HAVE_DIFFERED_S:
         head_office += f"; this till's clock was {difference(found['clock_ahead_s'])} its own: pos-plugin doctor"
     odd = []

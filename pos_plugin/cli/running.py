@@ -110,9 +110,8 @@ def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    typer.echo(
-        f"Sent {progress.uploaded:,} entries, received {progress.received:,} items; {progress.unsent:,} still to send."
-    )
+    sent, received, unsent = progress.uploaded, progress.received, progress.unsent
+    typer.echo(f"Sent to head office: {sent:,} entries; received: {received:,} items; still to send: {unsent:,}.")
     for note in progress.notes:
         typer.echo(note, err=True)
 
