@@ -96,7 +96,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
 
     @app.post(
         "/v1/sales/{till}/{sale_ref}/refund",
@@ -115,7 +115,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
 
     @app.post(
         "/v1/claims",
@@ -131,4 +131,4 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
