@@ -206,7 +206,12 @@ class Terminal:
         opens: Level = "unknown" if level == "not wired" else level
         kept_logo = None
         if device is None:
-            self._wire = wire_from_url(self.config.printer.address)
+            if self.config.intercept.listen:
+                from pos_plugin.intercept.relay_wire import RelayWire
+
+                self._wire = RelayWire(self.store.folder)
+            else:
+                self._wire = wire_from_url(self.config.printer.address)
             device = owned = Printer(self._wire, made, drawer_opens=opens)
             if self._logo is not None and made.has_stored_pictures:
                 kept_logo = KeptLogo(self.store, owned, made, self._logo, self.config.printer.width_columns, self.clock)

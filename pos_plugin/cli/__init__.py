@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from pos_plugin.cli import audits, cards, printers, programs, receipts, reports, running, setting_up
+from pos_plugin.cli import audits, cards, intercepting, printers, programs, receipts, reports, running, setting_up
 
 app = typer.Typer(
     name="pos-plugin",
@@ -23,6 +23,7 @@ app = typer.Typer(
 setting_up.add_to(app)
 programs.add_to(app)
 running.add_to(app)
+intercepting.add_to(app)
 printers.add_to(app)
 receipts.add_to(app)
 reports.add_to(app)
