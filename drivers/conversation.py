@@ -157,7 +157,10 @@ class Conversation:
         return bytes(_HEADER_BYTES) * self.owes_header
 
     def send(self, data: bytes, deadline: float) -> None:
-        self.write(self.lead() + data, deadline)
+        """A question in its turn. Until it is answered, the printer may have been cut off within it: `owed_bytes`."""
+        lead = self.lead()
+        self.owed_bytes = max(self.owed_bytes, len(data))
+        self.write(lead + data, deadline)
         self.is_fresh = self.must_clear = self.owes_header = False
 
     def _put(self, question: bytes, deadline: float, *, in_turn: bool) -> None:

@@ -33,6 +33,7 @@ class Job:
     ident: bytes
     asks_paper: bool
     has_keepsake: bool = False
+    may_hide_a_cut: bool = False  # nothing that the printer can say would show that it had power all through it
     is_answered: bool = False  # the printer has confirmed it, and is still to show that it remembers the keepsake
     is_asked: bool = False  # about the keepsake, behind that
     sent: int = 0
@@ -106,7 +107,8 @@ class Jobs:
         ident = self._talk.next_process_id() if self._talk.answers and self._talk.has_process_id is not False else b""
         asks_paper = self._talk.answers and not self._talk.has_process_id
         lead = self._talk.lead()
-        has_keepsake = self._keepsake.is_usual
+        has_keepsake = self._keepsake.goes_with(data)
+        may_hide_a_cut = not has_keepsake and self._talk.wire.hides_power_cuts
         definition = b""
         if has_keepsake:
             definition = self._keepsake.made()  # takes the place of that of those in doubt, who can show no other
@@ -117,10 +119,11 @@ class Jobs:
                 data = RESET + TELL_CHANGES + data[len(RESET) :]
             elif lead:
                 data = TELL_CHANGES + data
+        data += self._keepsake.end() if has_keepsake else b""
         data += process_id_request(ident) + (ASK_PAPER if asks_paper else b"")
         lead += definition
         self._made += 1
-        return Job(self._made, lead + data, len(lead), ident, asks_paper, has_keepsake)
+        return Job(self._made, lead + data, len(lead), ident, asks_paper, has_keepsake, may_hide_a_cut)
 
     def work_on(self, job: Job, deadline: float) -> Verdict:
         """Sends what is left of a job, waits for the printer's word, and gives the verdict."""
@@ -219,10 +222,15 @@ class Jobs:
             if self.is_confirmed(job):
                 self._talk.has_process_id = True
                 return self._verdict_by_keepsake(job, deadline)
+            if job.may_hide_a_cut and self._talk.is_echoed(job.ident):
+                self._talk.has_process_id = True
+                return self._unproven(job)
             if status.trouble not in ("", "offline"):  # offline alone may pass: a pressed feed button
                 # An answer from behind the job while it cannot print came from a printer that passes over lines.
                 job.is_unprovable = job.is_unprovable or is_worked_off
                 return self.doubtful(job, status.trouble, status.sentence)
+            if is_worked_off and status.ready and job.may_hide_a_cut:
+                return self._unproven(job)
             if is_worked_off and status.ready and self.is_believed(job):
                 return self._verdict_by_keepsake(job, deadline)
             if is_worked_off and not (self._talk.profile.has_real_time_status or self._talk.profile.has_asb):
@@ -260,13 +268,18 @@ class Jobs:
             if is_past():
                 self._forget(job)
                 self._talk.is_fresh = True
-                if self._talk.has_process_id:
-                    self._talk.has_macros = None  # or it is another printer, which has none
+                self._talk.has_macros = None  # or it is another printer, which has none
                 return unknown("restarted", "The printer was switched off and on while it printed.")
             if self._talk.question is None and self._talk.clock() < deadline:
                 status = self._talk.ask(deadline)
             if status.trouble not in ("", "offline") or self._talk.clock() >= deadline:
                 return self._unconfirmed(job, status)
+
+    def _unproven(self, job: Job) -> Verdict:
+        self._forget(job)
+        self._talk.owed_bytes = 0  # it has worked off all of it that it got
+        self._talk.is_fresh = True
+        return unknown("unproven", "The printer has answered, but cannot show that it had power all the time.")
 
     def _forget(self, job: Job) -> None:
         """Nothing that the printer says from now on is about this job."""
@@ -277,12 +290,12 @@ class Jobs:
     def doubtful(self, job: Job, code: str, sentence: str) -> Verdict:
         """Unknown for now: the printer keeps the rest, and may yet prove the job.
 
-        Where it tells of changes by itself, it must have told that it can print again before an echo counts: a print server
-        or a serial line keeps the end of a job over a power cut, and an echo from after that would speak for lines that are
-        lost. But a power cut ends the telling as well.
+        Where it tells of changes by itself, and has no keepsake, it must have told that it can print again before an echo
+        counts: a print server or a serial line keeps the end of a job over a power cut, and an echo from after that would speak
+        for lines that are lost. But a power cut ends the telling as well.
         """
         self.held = job
-        job.needs_word = job.needs_word or self._talk.tells_changes
+        job.needs_word = job.needs_word or (self._talk.tells_changes and not job.has_keepsake)
         if job.ident:
             self.doubts[job.ident] = job
             while len(self.doubts) > _DOUBTS:
@@ -290,12 +303,12 @@ class Jobs:
         return msgspec.structs.replace(unknown(code, sentence), doubt=job.number)
 
     def is_confirmed(self, job: Job) -> bool:
-        """By its echo; which without a keepsake proves nothing, unless the printer is known to have no macros."""
-        is_enough = job.has_keepsake or self._talk.has_macros is False
-        return is_enough and self._talk.is_echoed(job.ident) and self.is_believed(job)
+        """By its echo."""
+        return self._talk.is_echoed(job.ident) and self.is_believed(job)
 
     def is_believed(self, job: Job) -> bool:
-        return not job.is_unprovable and not (job.needs_word and self._talk.told.trouble)
+        is_unprovable = job.is_unprovable or job.may_hide_a_cut
+        return not is_unprovable and not (job.needs_word and self._talk.told.trouble)
 
     def _confirm(self, job: Job) -> None:
         job.is_answered = True

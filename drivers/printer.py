@@ -2,9 +2,9 @@
 
 The verdict is never a guess. Before the first byte the printer is asked, and a printer that cannot print, or does not
 answer, gets nothing: not printed. After it, only the printer's own word counts: the echo of a process id (GS ( H fn 48),
-or, on printers without, an answer from behind the job (GS r) and then a clean status; and, where it has macros, that it has
-had power all the time (`keepsake`). All else is unknown. That the bytes were accepted says nothing. Nothing is ever sent
-twice; printing again is the decision of a person.
+or, on printers without, an answer from behind the job (GS r) and then a clean status; and that it has had power all the time:
+its macro says so (`keepsake`), or a wire that breaks with it. All else is unknown. That the bytes were accepted says nothing.
+Nothing is ever sent twice; printing again is the decision of a person.
 
 An unknown job may still come out: a printer without paper keeps what it has not printed, and goes on with a new roll. Its
 late echo proves that job (`proven`). A person may also tell it to go on, or to drop the rest.
@@ -61,7 +61,7 @@ class Printer:
         self._talk = Conversation(
             wire, profile, clock, reply_timeout_s=reply_timeout_s, first_process_id=first_process_id
         )
-        self._keepsake = Keepsake(self._talk)
+        self._keepsake = Keepsake(self._talk, settle_s=settle_s)
         self._jobs = Jobs(self._talk, self._keepsake, poll_s=poll_s)
 
     @property
@@ -304,7 +304,7 @@ class Printer:
         must_settle = self.has_process_id is None or (self.has_process_id is False and self._talk.papers_asked > 0)
         if must_settle and not self._settled(deadline) and self._talk.answers_paper:
             return not_printed("catching_up", "The printer is still busy with what it was sent before.")
-        if self.has_process_id and self._talk.has_macros is None:
+        if self._talk.has_macros is None and self._keepsake.is_possible:
             self._keepsake.learn(deadline)
         if not self.has_process_id:
             # An answer that a line doubles comes right behind the first: wait until none can be taken for the next job's.
@@ -372,6 +372,7 @@ class Printer:
         reply_by = min(deadline, self._talk.clock() + self._talk.reply_timeout_s)
         if not self._talk.listen(reply_by, lambda: self._talk.papers_asked < asked or self._talk.is_echoed(ident)):
             return False
+        self._talk.owed_bytes = 0
         rest_by = min(deadline, self._talk.clock() + self._settle_s)
         self._talk.listen(rest_by, lambda: self._talk.papers_asked == 0 and (not ident or self._talk.is_echoed(ident)))
         if ident:

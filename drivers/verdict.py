@@ -21,8 +21,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     Codes: cover_open, paper_out, cutter, error, offline as in PrinterStatus.trouble; absent, busy, denied, wrong_address
     (no connection); silent (no answer); stalled (took no more bytes); catching_up (an earlier job still occupies it);
-    unconfirmed (it works, and did not say that it has printed); restarted (it was off and on while it printed); drawer_stuck
-    (the drawer's sensor says that it is closed).
+    unconfirmed (it works, and did not say that it has printed); unproven (it said so, and cannot show that it had power all the
+    time); restarted (it was off and on while it printed); drawer_stuck (the drawer's sensor says that it is closed).
 
     `doubt` is not 0 where an unknown job may yet be proven; `Printer.proven` names it then.
     """

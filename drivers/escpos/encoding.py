@@ -44,13 +44,27 @@ def encode(
     >>> encode(Document(42, (Text("Tea"), Cut())), Profile("any", 42, {}))
     b'\\x1b@\\x1c.Tea\\n\\x1dVB\\x00'
     """
-    room_dots = profile.room_dots(document.width_columns)
     blocks = document.as_copy().blocks if copy else document.blocks
+    return RESET + KANJI_OFF + _encoded(Document(document.width_columns, blocks), profile, pictures, stored)
+
+
+def encode_within(document: Document, profile: Profile) -> bytes:
+    """What prints `document` among another program's prints: without a reset, from the plain style to the plain style.
+
+    It is at the beginning of a line before and after. Code pages, two-byte characters and the settings of codes are not put back.
+    Pictures are left out. Raises ValueError for a code that cannot exist.
+    """
+    return _encoded(document, profile, _NOTHING, _NOTHING)
+
+
+def _encoded(document: Document, profile: Profile, pictures: Mapping[str, bytes], stored: Mapping[str, bytes]) -> bytes:
+    room_dots = profile.room_dots(document.width_columns)
+    blocks = document.blocks
     # Codes and pictures first: one that the printer cannot print becomes a line of text.
     made = [_printed(block, profile, room_dots, pictures, stored) for block in blocks]
     texts = encode_texts([block for block in made if isinstance(block, Text)], profile)
     style = _Style(has_pairs=bool(profile.ideographs))
-    out = [RESET, KANJI_OFF]
+    out = []
     for block, ready in zip(blocks, made, strict=True):
         if isinstance(ready, Text):
             out += [style.change(ready), next(texts)]

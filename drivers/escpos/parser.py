@@ -259,6 +259,7 @@ OPCODES: Final[dict[str, bytes]] = {
 }
 _THREE_BYTE_PREFIXES: Final = {opcode[:2] for opcode in _COMMANDS if len(opcode) == 3}
 _FAMILY_PREFIXES: Final = {b"\x1b(", b"\x1c(", b"\x1d("}
+_PREFIX_BYTES: Final = {prefix for prefix, _ in _PREFIXES.values()}
 
 _control_byte = re.compile(rb"[\x00-\x1f]")
 
@@ -275,6 +276,26 @@ class Parser:
     def __len__(self) -> int:
         """Bytes received and not yet yielded."""
         return len(self._buffer) - self._at
+
+    @property
+    def skipping(self) -> int:
+        """How many bytes of an oversized command are still to come; they count as neither received nor yielded."""
+        return self._skip
+
+    @property
+    def begun(self) -> str | None:
+        """What waits for more bytes: a command's name, "" where that cannot be told yet; None is text, or nothing, or unknown."""
+        beginning = bytes(self._buffer[self._at : self._at + 3])
+        if beginning[:1] not in _PREFIX_BYTES:
+            return None
+        if len(beginning) == 1:
+            return ""
+        opcode = beginning[:2]
+        if opcode in _THREE_BYTE_PREFIXES:
+            if len(beginning) == 2:
+                return ""
+            opcode = beginning
+        return _COMMANDS.get(opcode, (None,))[0]
 
     def feed(self, data: bytes) -> None:
         if self._skip:

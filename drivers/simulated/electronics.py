@@ -8,13 +8,13 @@ bytes, calls `go_on` after every event, and sends what `replies` holds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner
 from drivers.simulated.drawing import png
-from drivers.simulated.macros import Macro, as_letters
+from drivers.simulated.macros import Macro
 from drivers.simulated.mechanics import Mechanics, Pace
 from drivers.simulated.paper import LARGEST_PIECE_BYTES, Paper
 from drivers.simulated.pieces import Line, Page, Printed, advance_dots
@@ -71,6 +71,8 @@ class Electronics:
         has_process_id: bool,
         has_asb: bool,
         has_macros: bool,
+        lacks: Collection[str],
+        prints_unknown: bool,
         kept_receipts: int,
         serial: str,
     ) -> None:
@@ -90,7 +92,8 @@ class Electronics:
         self._serial = serial
         self._has_process_id = has_process_id
         self._has_asb = has_asb
-        self._has_macros = has_macros
+        self._lacks = frozenset(lacks) | (frozenset() if has_macros else {"GS :", "GS ^"})
+        self._prints_unknown = prints_unknown
         self._macro = Macro()
         self._parser = Parser()
         self._real_time = RealTimeScanner()
@@ -148,9 +151,11 @@ class Electronics:
         self.pace.rest()
 
     def _execute(self, item: Item, count: int) -> None:
-        if not self._has_macros:
-            item = as_letters(item)
-        elif to_do := self._macro.see(item):
+        if isinstance(item, Command) and item.name in self._lacks:
+            if self._prints_unknown:  # clones skip the first byte and read the others as if nothing had been
+                self._parser.put_back(item.raw[1:])
+            return
+        if to_do := self._macro.see(item):
             self._parser.put_back(to_do)
         printed = len(self.paper.printed)
         lines = self.paper.execute(item)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from drivers.escpos.parser import OPCODES, Command, Item, Text
+from drivers.escpos.parser import Command, Item, Text
 
 MACRO_BYTES: Final = 2048
 
@@ -18,6 +18,10 @@ class Macro:
     def __init__(self) -> None:
         self._stored = bytearray()
         self._is_being_defined = False
+
+    @property
+    def is_being_defined(self) -> bool:
+        return self._is_being_defined
 
     def clear(self) -> None:
         self._stored.clear()
@@ -37,10 +41,3 @@ class Macro:
             raw = item.data if isinstance(item, Text) else getattr(item, "raw", b"")
             self._stored += raw[: MACRO_BYTES - len(self._stored)]
         return b""
-
-
-def as_letters(item: Item) -> Item:
-    """What a printer makes of the two that has no macros: clones skip the GS and print the rest."""
-    if isinstance(item, Command) and item.name in ("GS :", "GS ^"):
-        return Text(OPCODES[item.name][1:])
-    return item

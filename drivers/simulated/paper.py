@@ -75,6 +75,10 @@ class Paper:
         """Something waits for the command that prints it."""
         return bool(self._parts) or bool(self._page and not self._page.is_empty)
 
+    @property
+    def is_in_page_mode(self) -> bool:
+        return self._page is not None
+
     def execute(self, item: Item) -> int:
         """Does what the command says and returns how many lines that printed; a picture, a code or a page counts as one."""
         before = len(self.printed)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, Literal, overload
 
 from drivers.simulated.electronics import KEPT_RECEIPTS, LONGEST_PIECE, Electronics, PrintedReceipt
@@ -36,6 +36,8 @@ XON_ROOM_BYTES: Final = 256  # and with so much again XON
 class SimulatedPrinter:
     """Prints what clients send; `paper_out()` and the like are the hands of whoever stands at it.
 
+    `lacks` are commands that it does not know, by the parser's names; it prints what stands in them, or ignores it.
+
     Every method may be called from any thread. `on_change` is called, outside the lock and from any of its threads, after
     anything visible changed: something printed, a cut, a fault, a drawer kick, a client.
     """
@@ -50,6 +52,8 @@ class SimulatedPrinter:
         has_process_id: bool = True,
         has_asb: bool = True,
         has_macros: bool = True,
+        lacks: Collection[str] = (),
+        prints_unknown: bool = True,
         buffer_bytes: int = BUFFER_BYTES,
         xonxoff: bool = False,
         drawer_sensor: DrawerSensor = "high when open",
@@ -75,6 +79,8 @@ class SimulatedPrinter:
             has_process_id=has_process_id,
             has_asb=has_asb,
             has_macros=has_macros,
+            lacks=lacks,
+            prints_unknown=prints_unknown,
             kept_receipts=kept_receipts,
             serial=serial,
         )

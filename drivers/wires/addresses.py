@@ -49,6 +49,8 @@ class _WrongChoice(Exception):
     """An option says what it cannot say."""
 
 
+_POWER = {"hidden": True, "shown": False}  # what the connection does when the printer loses its power
+
 # Each takes the options that it knows out of `options`; those that are left make the address wrong.
 
 
@@ -56,7 +58,9 @@ def _tcp(parts: SplitResult, options: dict[str, str]) -> Wire | None:
     if not parts.hostname or parts.path.strip("/"):
         return None
     per_job = _choice(options, "connect", {"open": False, "job": True})
-    return TcpWire(parts.hostname, 9100 if parts.port is None else parts.port, connect_per_job=per_job)
+    hides = _choice(options, "power", _POWER)
+    port = 9100 if parts.port is None else parts.port
+    return TcpWire(parts.hostname, port, connect_per_job=per_job, hides_power_cuts=hides)
 
 
 def _serial(parts: SplitResult, options: dict[str, str]) -> Wire | None:
@@ -67,10 +71,17 @@ def _serial(parts: SplitResult, options: dict[str, str]) -> Wire | None:
     baudrate = int(baud)
     flow = _choice(options, "flow", {flow: flow for flow in ("none", "xonxoff", "rtscts", "dtrdsr")})
     parity = _choice(options, "parity", {parity: parity for parity in ("none", "even", "odd")})
+    hides = _choice(options, "power", _POWER)
     if not path.strip("/"):
         return None
     return SerialWire(
-        path, baudrate, xonxoff=flow == "xonxoff", rtscts=flow == "rtscts", dsrdtr=flow == "dtrdsr", parity=parity
+        path,
+        baudrate,
+        xonxoff=flow == "xonxoff",
+        rtscts=flow == "rtscts",
+        dsrdtr=flow == "dtrdsr",
+        parity=parity,
+        hides_power_cuts=hides,
     )
 
 

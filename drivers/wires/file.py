@@ -23,6 +23,7 @@ class FileWire:
 
     answers = False
     connects_per_job = False
+    hides_power_cuts = True
     resumes = False
 
     def __init__(self, path: str) -> None:

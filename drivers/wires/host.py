@@ -40,6 +40,8 @@ class HostWire:
 
     resumes = False
 
+    hides_power_cuts = True  # what lies behind the object only the host knows
+
     def __init__(self, printer: Any) -> None:
         self._printer = printer
         self._is_open = False

@@ -26,6 +26,7 @@ class LinePrinterWire:
     """`path` is the device; it appears when the printer is plugged in, and is opened anew when it comes back."""
 
     connects_per_job = False
+    hides_power_cuts = False  # the device goes with it
     resumes = True
 
     def __init__(self, path: str) -> None:

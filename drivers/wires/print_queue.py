@@ -52,6 +52,7 @@ class QueueWire:
 
     answers = False
     connects_per_job = False
+    hides_power_cuts = True
     resumes = False
 
     def __init__(

@@ -50,6 +50,13 @@ class Wire(Protocol):
         """Whether `sent` of WriteStalled is exact, so that the rest may be written later instead of closing the wire."""
 
     @property
+    def hides_power_cuts(self) -> bool:
+        """Whether the connection may stand while the printer is off and on, and the rest of the bytes still reach it.
+
+        A print server's does, and a serial line of three wires; one that dies with the printer's power does not.
+        """
+
+    @property
     def is_open(self) -> bool: ...
 
     def open(self, timeout_s: float | None = None) -> None:

@@ -43,6 +43,7 @@ class SerialWire:
         rtscts: bool = False,
         dsrdtr: bool = False,
         parity: Parity = "none",
+        hides_power_cuts: bool = True,
     ) -> None:
         self._path = port
         self._baudrate = baudrate
@@ -50,6 +51,7 @@ class SerialWire:
         self._rtscts = rtscts
         self._dsrdtr = dsrdtr
         self._parity = parity
+        self.hides_power_cuts = hides_power_cuts
         self._port: Any = None  # a serial.Serial; pyserial has no types
         self._closing: threading.Thread | None = None  # of a port that could not be closed at once
 

@@ -39,6 +39,7 @@ class TcpWire:
         connect_timeout_s: float = 3.0,
         *,
         connect_per_job: bool = False,
+        hides_power_cuts: bool = True,  # a print server does, the printer's own port does not: no telling from here
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -46,6 +47,7 @@ class TcpWire:
         self._port = port
         self._connect_timeout_s = connect_timeout_s
         self._connects_per_job = connect_per_job
+        self.hides_power_cuts = hides_power_cuts
         self._clock = clock
         self._sleep = sleep
         self._socket: socket.socket | None = None

@@ -54,6 +54,7 @@ class UsbWire:
     """
 
     connects_per_job = False
+    hides_power_cuts = False  # the device goes with it
     resumes = True  # a transfer that took something and then nothing more is no time-out to libusb
 
     def __init__(

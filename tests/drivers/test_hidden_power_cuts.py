@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from drivers.document import Cut, Document, Feed, Text
-from drivers.errors import DeviceAbsent
+from drivers.errors import DeviceAbsent, DeviceError
 from drivers.escpos import PULSE, RESET, Profile, encode
 from drivers.printer import Outcome, Printer, Verdict
 from drivers.simulated.pieces import Feed as Blank
 from drivers.simulated.printer import SimulatedPrinter
-from drivers.wires import WriteBroken, WriteStalled
+from drivers.wires import WriteBroken, WriteStalled, wire_from_url
 
 PROFILE = Profile("test", 42, {})
 LINES = (Text("The shop in the high street", bold=True), *(Text(f"Line {number}") for number in range(5)))
@@ -34,12 +34,14 @@ WARM_UP = encode(Document(42, (Text("Something before"), Cut())), PROFILE)
 NEXT = encode(Document(42, (Text("The next receipt"), Cut())), PROFILE)
 TIMEOUT_S = 5.0
 MACRO = rb"\x1d:.*?\x1d:"
+RUN = b"\x1d^\x01\x00\x00"
 
 
 class HidingLine:
     """Brings bytes to the printer and back over every power cut; `cuts` are done at those bytes of the receipt's write."""
 
     name, answers, resumes = "hiding line", True, True
+    hides_power_cuts = True
 
     def __init__(self, far: SimulatedPrinter, *, connects_per_job: bool) -> None:
         self._far = far
@@ -74,7 +76,7 @@ class HidingLine:
 
     def write(self, data: bytes, timeout_s: float) -> None:
         self.sent.append(data)
-        if data.endswith(b"\x1d^\x01\x00\x00"):
+        if RUN in data and TAIL not in data:
             self.when_run()
         if TAIL not in data:
             self._end.write(data)
@@ -113,8 +115,7 @@ class Counter:
             has_process_id=echoes, clock=lambda: self.line.now_s if self.line else 0.0, kept_receipts=5000
         )
         self.line = HidingLine(self.far, connects_per_job=connects_per_job)
-        # A printer without process ids is never asked whether it has macros: its profile says so.
-        profile = msgspec.structs.replace(PROFILE, has_asb=has_asb, has_macros=None if echoes else True)
+        profile = msgspec.structs.replace(PROFILE, has_asb=has_asb)
         self.printer = Printer(
             self.line, profile, self.line.clock, reply_timeout_s=0.8, settle_s=0.02, poll_s=0.3, first_process_id=0
         )
@@ -153,8 +154,8 @@ class Counter:
         self.far.close()
 
 
-def on_a_healthy_printer(data: bytes) -> list[Any]:
-    with SimulatedPrinter() as far:
+def on_a_healthy_printer(data: bytes, **kind: Any) -> list[Any]:
+    with SimulatedPrinter(**kind) as far:
         far.attach().write(data)
         return [item for receipt in far.receipts for item in receipt.printed if not isinstance(item, Blank)]
 
@@ -305,9 +306,6 @@ def test_the_power_goes_without_paper_and_the_rest_comes_behind_the_new_roll(has
 def test_a_connection_that_breaks_before_the_printer_is_asked_what_it_remembers_proves_nothing(
     counter: Counter,
 ) -> None:
-    def break_off() -> None:
-        raise WriteBroken("It is gone.", sent=0)
-
     counter.far.slow_down(bytes_per_s=1000)
     counter.line.cuts = {len(sent_as_receipt(counter)) // 2: counter.blink}
     counter.line.when_run = break_off
@@ -345,11 +343,6 @@ def test_a_receipt_whose_paper_ends_before_it_is_asked_what_it_remembers_is_prov
     verdict = counter.print(RECEIPT)
     counter.line.when_run = lambda: None
     assert_true(verdict, counter)
-    if (
-        verdict.outcome is Outcome.PRINTED
-    ):  # that it tells of its paper shows as much: a printer that was off tells nothing
-        assert not counter.printer.has_process_id
-        return
     assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, "paper_out")
     behind = counter.print(NEXT)
     assert (behind.outcome, behind.code) == (Outcome.NOT_PRINTED, "paper_out")
@@ -432,8 +425,8 @@ def test_a_receipt_costs_a_handful_of_bytes_and_one_question_more(echoes: bool) 
     assert counter.print(RECEIPT) == Verdict(Outcome.PRINTED)
     sent = next(data for data in counter.line.sent if TAIL in data)
     if echoes:
-        assert counter.line.sent == [sent, b"\x1d^\x01\x00\x00"], "nothing before the first byte"
-    asked = b"\x1d(H\x06\x0000...." if echoes else b"\x1dr\x01"
+        assert counter.line.sent == [sent, RUN], "nothing before the first byte"
+    asked = b"\x1d(H\x06\x0000...." if echoes else RESET + b"\x1dr\x01"
     definition = re.match(MACRO, sent, re.DOTALL)
     assert definition
     told = b"\x1da\x0f"
@@ -444,49 +437,151 @@ def test_a_receipt_costs_a_handful_of_bytes_and_one_question_more(echoes: bool) 
 
 # Which printers have macros.
 
+LACKING: dict[str, dict[str, Any]] = {
+    "all that it needs": {},
+    "no macros": {"lacks": ("GS :", "GS ^")},
+    "half of them": {"lacks": ("GS :",)},
+    "the other half": {"lacks": ("GS ^",)},
+    "no automatic status": {"lacks": ("GS a",)},
+    "none of them": {"lacks": ("GS :", "GS ^", "GS a", "GS ( H")},
+    "nor any answer in its turn": {"lacks": ("GS :", "GS ^", "GS a", "GS ( H", "GS r")},
+}
+each_printer = pytest.mark.parametrize(
+    "far",
+    [
+        pytest.param({"has_process_id": echoes, "prints_unknown": prints, **lacking}, id=f"{name}, {kind}")
+        for name, lacking in LACKING.items()
+        for echoes, prints, kind in (
+            (True, True, "echoes, prints unknown"),
+            (False, True, "no echo, prints unknown"),
+            (False, False, "no echo, ignores unknown"),
+        )
+    ],
+)
 
-def first_receipts(far: SimulatedPrinter, profile: Profile = PROFILE) -> tuple[Printer, HidingLine]:
+
+def first_receipts(
+    far: SimulatedPrinter, profile: Profile = PROFILE, *, hides: bool = True
+) -> tuple[Printer, HidingLine, set[tuple[Outcome, str]]]:
     line = HidingLine(far, connects_per_job=False)
+    line.hides_power_cuts = hides
     printer = Printer(line, profile, line.clock, reply_timeout_s=0.8, settle_s=0.02, poll_s=0.3)
-    for _ in range(3):
-        assert printer.print(RECEIPT, timeout_s=TIMEOUT_S) == Verdict(Outcome.PRINTED)
-    items = [item for receipt in far.receipts for item in receipt.printed if not isinstance(item, Blank)]
-    assert items == WHOLE * 3
+    verdicts = [printer.print(RECEIPT, timeout_s=TIMEOUT_S) for _ in range(3)]
+    assert items_of(far) == WHOLE * 3
     assert len(far.current.printed) == 0
-    return printer, line
+    return printer, line, {(verdict.outcome, verdict.code) for verdict in verdicts}
 
 
-def test_a_printer_is_asked_once_whether_it_has_macros() -> None:
-    with SimulatedPrinter() as far:
-        printer, line = first_receipts(far)
-    assert printer.has_macros is True
-    assert len([data for data in line.sent if b"\x1d:" in data.replace(PICTURE, b"")]) == 1 + 3
+def items_of(far: SimulatedPrinter) -> list[Any]:
+    return [item for one in (*far.receipts, far.current) for item in one.printed if not isinstance(item, Blank)]
 
 
-def test_a_printer_that_takes_macros_for_letters_is_found_out_and_prints_none_of_them() -> None:
-    with SimulatedPrinter(has_macros=False) as far:
-        printer, line = first_receipts(far)
+def writes_of_macros(line: HidingLine) -> int:
+    return len([data for data in line.sent if b"\x1d:" in data.replace(PICTURE, b"")])
+
+
+PROVEN, UNPROVEN = {(Outcome.PRINTED, "")}, {(Outcome.UNKNOWN, "unproven")}
+
+
+def test_a_printer_is_asked_once_whether_it_has_macros(echoes: bool) -> None:
+    with SimulatedPrinter(has_process_id=echoes) as far:
+        printer, line, verdicts = first_receipts(far)
+    assert (printer.has_macros, verdicts) == (True, PROVEN)
+    assert writes_of_macros(line) == 1 + 3
+
+
+@pytest.mark.parametrize("prints", [True, False], ids=["prints unknown", "ignores unknown"])
+@pytest.mark.parametrize("hides", [True, False], ids=["hides", "shows"])
+def test_without_macros_a_receipt_is_printed_only_where_the_wire_shows_a_power_cut(
+    echoes: bool, hides: bool, prints: bool
+) -> None:
+    with SimulatedPrinter(has_process_id=echoes, has_macros=False, prints_unknown=prints) as far:
+        printer, line, verdicts = first_receipts(far, hides=hides)
+    assert (printer.has_macros, verdicts) == (False, UNPROVEN if hides else PROVEN)
+    assert writes_of_macros(line) == 2  # not only once: the power may go meanwhile
+
+
+def test_a_profile_that_says_so_spares_a_printer_the_question(echoes: bool) -> None:
+    with SimulatedPrinter(has_process_id=echoes) as far:
+        _, line, verdicts = first_receipts(far, Profile("t", 42, {}, has_macros=False))
+    assert (verdicts, writes_of_macros(line)) == (UNPROVEN, 0)
+
+
+@pytest.mark.parametrize("lacks", [{"has_asb": False}, {"has_real_time_status": False}])
+def test_a_printer_whose_answer_could_be_another_is_not_asked(lacks: dict[str, bool]) -> None:
+    """Without process ids its keepsake is answered as GS a is; and that is never sent, or behind each job as well."""
+    with SimulatedPrinter(has_process_id=False) as far:
+        printer, line, verdicts = first_receipts(far, Profile("t", 42, {}, **lacks))
+    assert (printer.has_macros, writes_of_macros(line), verdicts) == (None, 0, UNPROVEN)
+
+
+def test_that_it_has_none_is_known_as_soon_as_the_question_behind_is_answered(echoes: bool) -> None:
+    with SimulatedPrinter(has_process_id=echoes, has_macros=False) as far:
+        line = HidingLine(far, connects_per_job=False)
+        printer = Printer(line, PROFILE, line.clock)
+        printer.has_process_id = echoes
+        printer.print(NEXT, timeout_s=TIMEOUT_S)
     assert printer.has_macros is False
-    assert (
-        len([data for data in line.sent if b"\x1d:" in data.replace(PICTURE, b"")]) == 2
-    )  # not only once: the power may go meanwhile
+    assert line.now_s - 100 <= 2 * 0.25 + 0.25 * (not echoes)
 
 
-def test_a_printer_without_process_ids_is_not_asked() -> None:
-    with SimulatedPrinter(has_process_id=False, has_macros=False) as far:
-        printer, line = first_receipts(far)
-    assert printer.has_macros is None
-    assert not [data for data in line.sent if b"\x1d:" in data.replace(PICTURE, b"")]
+def break_off() -> None:
+    raise WriteBroken("It is gone.", sent=0)
 
 
-def test_without_macros_the_verdict_is_the_printers_confirmation() -> None:
-    with SimulatedPrinter() as far:
-        _, line = first_receipts(far, Profile("t", 42, {}, has_macros=False))
-    assert not [data for data in line.sent if b"\x1d^" in data.replace(PICTURE, b"")]
+def unseen_cut_of(far: SimulatedPrinter) -> Callable[[], None]:
+    return lambda: far.power_cycle(drops_connection=False)
 
 
-def test_power_that_goes_while_a_printer_is_asked_does_not_make_it_one_without_macros() -> None:
-    with SimulatedPrinter() as far:
+class ProbedLine(HidingLine):
+    """Something happens after so many bytes of what the driver asks a new printer in its turn, ahead of the first receipt."""
+
+    at, act = -1, staticmethod(lambda: None)
+    asked, is_over = 0, False
+
+    def write(self, data: bytes, timeout_s: float) -> None:
+        self.is_over = self.is_over or NEXT.removeprefix(RESET) in data
+        if self.is_over or data.startswith(b"\x10\x04"):
+            super().write(data, timeout_s)
+            return
+        at, before, self.asked = self.at, self.asked, self.asked + len(data)
+        if not before <= at < self.asked:
+            super().write(data, timeout_s)
+            return
+        super().write(data[: at - before], timeout_s)
+        try:
+            self.act()
+        except WriteBroken as error:
+            error.sent = at - before
+            raise
+        super().write(data[at - before :], timeout_s)
+
+
+@each_printer
+@pytest.mark.parametrize("happens", ["power", "connection"])
+def test_nothing_of_the_question_ever_comes_on_paper(far: dict[str, Any], happens: str) -> None:
+    """Whatever the printer makes of the bytes, and whichever of them is the last that it gets."""
+    # A printer that does not know GS a prints an a for it with each receipt: its profile is to say so.
+    whole = on_a_healthy_printer(RESET + b"\x1da\x0f" + NEXT.removeprefix(RESET), **far)
+    at, asked = 0, 1
+    while at < asked:
+        with SimulatedPrinter(**far, kept_receipts=100) as paper:
+            line = ProbedLine(paper, connects_per_job=False)
+
+            line.at = at
+            line.act = unseen_cut_of(paper) if happens == "power" else break_off  # type: ignore[method-assign]
+            printer = Printer(line, PROFILE, line.clock, reply_timeout_s=0.8, settle_s=0.02, poll_s=0.3)
+            verdicts = [printer.print(NEXT, timeout_s=2.0) for _ in range(3)]
+            told = [verdict for verdict in verdicts if verdict.outcome is not Outcome.NOT_PRINTED]
+            assert items_of(paper) == whole * len(told), at
+            assert len(told) >= 2
+            if not far.get("lacks"):
+                assert verdicts[-1] == Verdict(Outcome.PRINTED)
+            at, asked = at + (1 if at < 120 else 7), line.asked
+
+
+def test_power_that_goes_while_a_printer_is_asked_does_not_make_it_one_without_macros(echoes: bool) -> None:
+    with SimulatedPrinter(has_process_id=echoes) as far:
         line = HidingLine(far, connects_per_job=False)
         left = [far]
         line.when_run = lambda: left.pop().power_cycle(drops_connection=False) if left else None
@@ -507,10 +602,72 @@ def test_while_it_cannot_be_found_out_whether_there_are_macros_an_echo_alone_pro
         assert printer.print(NEXT, timeout_s=TIMEOUT_S).outcome is Outcome.PRINTED
 
 
-def test_another_printer_on_the_same_connection_that_has_no_macros_is_found_out() -> None:
-    with SimulatedPrinter() as far:
-        printer, _ = first_receipts(far)
-        far._inside._has_macros = False
+def test_another_printer_on_the_same_connection_that_has_no_macros_is_found_out(echoes: bool) -> None:
+    with SimulatedPrinter(has_process_id=echoes) as far:
+        printer, _, _ = first_receipts(far)
+        far._inside._lacks |= {"GS :", "GS ^"}
         assert printer.print(NEXT, timeout_s=TIMEOUT_S).code == "restarted"
-        assert printer.print(NEXT, timeout_s=TIMEOUT_S) == Verdict(Outcome.PRINTED)
+        assert printer.print(NEXT, timeout_s=TIMEOUT_S).code == "unproven"
         assert printer.has_macros is False
+
+
+# What could be taken for the answer.
+
+SET_BY_PIXELS = b"\x1dv0\x00\x08\x00\x02\x00" + b"\x1d:\x1da\x0f\x1d:" + b"\x00" * 9
+
+
+def test_pixels_that_would_define_a_macro_themselves_prove_nothing_without_process_ids(echoes: bool) -> None:
+    """A printer that loses its power within the picture reads the rest of it as commands."""
+    counter = Counter(echoes=echoes)
+    receipt = HEAD + SET_BY_PIXELS + TAIL
+    whole = on_a_healthy_printer(receipt)
+    for at in range(len(receipt) + 20):
+        counter.line.cuts = {at: counter.blink}
+        verdict = counter.print(receipt)
+        assert verdict.outcome is Outcome.UNKNOWN or counter.printed() == whole
+        see_to_the_next(counter)
+        counter.begin()
+    assert counter.print(receipt).outcome is (Outcome.PRINTED if echoes else Outcome.UNKNOWN)
+    counter.line.hides_power_cuts = False
+    assert counter.print(receipt) == Verdict(Outcome.PRINTED)
+    counter.close()
+
+
+@pytest.mark.parametrize(
+    "happens", [SimulatedPrinter.paper_near_end, SimulatedPrinter.open_drawer, SimulatedPrinter.paper_out]
+)
+def test_what_a_printer_tells_by_itself_is_not_taken_for_what_it_remembers(
+    counter: Counter, happens: Callable[[SimulatedPrinter], None]
+) -> None:
+    """After a cut it is told once more to tell of changes: by pixels that happen to say so."""
+    receipt = HEAD + b"\x1dv0\x00\x08\x00\x01\x00\x1da\x0f" + b"\x00" * 5 + TAIL
+    counter.line.when_run = lambda: happens(counter.far)
+    for at in range(len(HEAD) + 15, len(HEAD) + 40):
+        counter.line.cuts = {at: counter.blink}
+        verdict = counter.print(receipt)
+        assert verdict.outcome is not Outcome.PRINTED
+        counter.far.close_drawer()
+        see_to_the_next(counter)
+        counter.line.when_run = lambda: happens(counter.far)
+        counter.begin()
+
+
+@pytest.mark.parametrize(
+    ("address", "hides"),
+    [
+        ("tcp://127.0.0.1:9100", True),
+        ("tcp://127.0.0.1:9100?connect=job&power=shown", False),
+        ("tcp://127.0.0.1:9100?power=hidden", True),
+        ("serial:///dev/ttyUSB0", True),
+        ("serial:///dev/ttyUSB0?flow=dtrdsr&power=shown", False),
+        ("lp:///dev/usb/lp0", False),
+        ("usb://04b8:0202", False),
+    ],
+)
+def test_the_address_says_whether_the_connection_outlives_the_printers_power(address: str, hides: bool) -> None:
+    assert wire_from_url(address).hides_power_cuts is hides
+
+
+def test_an_address_that_says_something_else_about_power_is_told_what_there_is() -> None:
+    with pytest.raises(DeviceError, match="power is hidden or shown, not 'maybe'"):
+        wire_from_url("tcp://127.0.0.1:9100?power=maybe")

@@ -32,7 +32,7 @@ class MeddledWire:
     """A real wire at which something happens just before, or just after, the receipt goes out."""
 
     answers = True
-    connects_per_job = False
+    connects_per_job = hides_power_cuts = False
     resumes = True
 
     def __init__(self, wire: Wire) -> None:
@@ -405,7 +405,7 @@ class ScriptedWire:
     """Answers as a healthy printer would, unless told otherwise; remembers what it was sent."""
 
     answers = True
-    connects_per_job = False
+    connects_per_job = hides_power_cuts = False
     resumes = True
 
     def __init__(self, *, echoes: bool = True) -> None:

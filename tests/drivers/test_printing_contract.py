@@ -10,15 +10,16 @@ simulated printer, and time is a clock that only waiting moves: a silence of ten
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 
 import pytest
 from printing_contract.contract import keep_the_contract
-from printing_contract.counter import QUICK, ROWS, Counter, called, each_on, on
-from printing_contract.faults import FAULTS
+from printing_contract.counter import ANSWERING_ROWS, QUICK, ROWS, SHOWING, Counter, called, each_on, on
+from printing_contract.faults import FAULTS, HIDDEN
 from printing_contract.lies import LIES
-from printing_contract.paper import ORIGINAL, PROFILE, WARM_UP, WHOLE, size_of_job
+from printing_contract.paper import ORIGINAL, PROFILE, WARM_UP, WHOLE, size_of_job, times_on_paper
 
 from drivers.document import Cut, Document, Text
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceError
@@ -148,3 +149,36 @@ def test_a_busy_or_absent_device_says_which(wire: str) -> None:
         assert (verdict.outcome, verdict.code) == (Outcome.NOT_PRINTED, code)
         counter.wire.open = opened  # type: ignore[method-assign]
     counter.close()
+
+
+# Printers without macros: nothing but the wire can show that they had power all the time.
+
+WITHOUT_MACROS = [
+    pytest.param(wire, echoes, marks=() if wire in QUICK or wire == "usb" else pytest.mark.slow)
+    for wire, echoes in ANSWERING_ROWS
+]
+
+
+@pytest.mark.parametrize(("wire", "echoes"), WITHOUT_MACROS)
+def test_without_macros_only_a_wire_that_shows_power_cuts_lets_a_receipt_be_printed(wire: str, echoes: bool) -> None:
+    with contextlib.closing(Counter(wire, echoes=echoes, has_macros=False)) as counter:
+        expected = (Outcome.PRINTED, "") if wire in SHOWING else (Outcome.UNKNOWN, "unproven")
+        for data in (WARM_UP, ORIGINAL, ORIGINAL):
+            verdict = counter.print(data)
+            assert (verdict.outcome, verdict.code, verdict.doubt) == (*expected, 0)
+        assert times_on_paper(counter.printed(), WHOLE) == 2
+
+
+@pytest.mark.parametrize(
+    ("wire", "echoes"),
+    [pytest.param(wire, echoes, marks=() if wire in QUICK else pytest.mark.slow) for wire, echoes in ANSWERING_ROWS],
+)
+def test_without_macros_no_fault_makes_the_verdict_wrong(wire: str, echoes: bool) -> None:
+    with contextlib.closing(Counter(wire, echoes=echoes, has_macros=False)) as counter:
+        counter.print(WARM_UP)
+        for name in FAULTS:
+            if wire in SHOWING and name in HIDDEN:
+                continue
+            for at in some_bytes(name, 3)[:: 1 if counter.is_quick else 2]:
+                counter.wire.at, counter.wire.act = at, lambda name=name: FAULTS[name](counter)  # type: ignore[misc]
+                keep_the_contract(counter)

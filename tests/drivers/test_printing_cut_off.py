@@ -40,6 +40,7 @@ def test_no_question_becomes_the_length_of_a_command_that_was_cut_off(
     data = start + SIZED[command]
     for at in range(len(start), len(data) + 1):
         counter = Counter("attached", echoes=echoes)
+        counter.wire.hides_power_cuts = False
         counter.new_printer(has_process_id=echoes, has_macros=False, **lacks)
         counter.print(WARM_UP)
         counter.wire.at, counter.wire.act = at + len(TOLD) * lacks.get("has_asb", True), counter.far.stall

@@ -7,6 +7,14 @@ from collections.abc import Callable
 from printing_contract.counter import Counter
 
 Fault = Callable[[Counter], object]
+# The power is off and on, and the wire keeps the connection and the rest of the bytes.
+HIDDEN: dict[str, tuple[Fault, ...]] = {
+    "hidden power cut": (Counter.cut_power_unseen,),
+    "hidden power cut of a slow printer": (lambda c: c.far.slow_down(bytes_per_s=400), Counter.cut_power_unseen),
+    "hidden power cut without paper": (lambda c: c.far.paper_out(), Counter.cut_power_unseen),
+    "hidden power cut, and news": (Counter.cut_power_unseen, lambda c: c.far.paper_near_end()),
+    "hidden power cut, answers twice": (lambda c: c.far.duplicate_replies(), Counter.cut_power_unseen),
+}
 FAULTS: dict[str, Fault] = {
     "nothing": lambda c: None,
     "unplugged": lambda c: c.far.unplug(),
@@ -33,4 +41,8 @@ FAULTS: dict[str, Fault] = {
     "too slow": lambda c: c.far.slow_down(bytes_per_s=20),
     "paper out, and a new roll": lambda c: (c.far.paper_out(), c.far.load_paper()),
     "no paper and power gone": lambda c: (c.far.paper_out(), c.switch_off_and_on()),
+    **{
+        name: (lambda c, faults=faults: [fault(c) for fault in faults])  # type: ignore[misc]
+        for name, faults in HIDDEN.items()
+    },
 }

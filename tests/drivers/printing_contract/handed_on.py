@@ -193,6 +193,7 @@ class HandedOnWire:
     """The driver's real wire, to the program that hands on; to a test as MeddledWire is."""
 
     answers = connects_per_job = resumes = False
+    hides_power_cuts = True
 
     def __init__(self, real: Wire, messenger: Messenger, program: Program) -> None:
         self._real, self.messenger, self._program = real, messenger, program

@@ -87,6 +87,12 @@ class Traffic:
         with self._far._lock:
             self._heard = min(self._heard + count, self._said)  # what was given up may be heard after all
 
+    def reach(self) -> None:
+        """Waits until all that was written is with the printer, or it takes no more."""
+        assert self._far.wait_until(lambda: self._taken >= self._written or self.takes_none, GIVE_UP_S), (
+            "it never arrives"
+        )
+
     def arrive(self) -> None:
         """Waits until all that was written is taken, before the connection ends: a port may keep what was still under way.
 
@@ -128,6 +134,7 @@ class MeddledWire:
         self._traffic = Traffic(far)
         self.name = real.name
         self.answers, self.connects_per_job, self.resumes = real.answers, real.connects_per_job, real.resumes
+        self.hides_power_cuts = real.hides_power_cuts
         self.drops_when_closed = isinstance(real, SerialWire)  # what the printer has not taken by then
         self.at = -1
         self.act: Callable[[], object] = lambda: None
@@ -212,6 +219,10 @@ class MeddledWire:
     def is_kept_waiting(self, yes: bool) -> None:
         """Whether somebody else is connected to a printer that serves one at a time."""
         self._traffic.is_kept_waiting = yes
+
+    def reach(self) -> None:
+        if self._real.is_open:
+            self._traffic.reach()
 
     def settle(self) -> None:
         """Until the printer has taken all that it takes: a wire that does not answer says nothing of it."""
