@@ -23,7 +23,7 @@ from drivers.scanners.scan import scan_from_bytes
 from pos_plugin import activities, claims, joining, returns
 from pos_plugin.config import printer_profile
 from pos_plugin.errors import BadRequest, Conflict
-from pos_plugin.local_api import lookups, requests
+from pos_plugin.local_api import lookups, printed_sales, requests
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
 from pos_plugin.local_api.stream import MOST_LISTENERS, Listeners
@@ -62,6 +62,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], str | None]) -> Fast
     _add_sales(app, terminal)
     _add_members(app, terminal)
     _add_receipts(app, terminal)
+    printed_sales.add_to(app, terminal)
     _add_till(app, terminal)
     _add_page(app, session)
     return app
@@ -111,6 +112,7 @@ def _add_sales(app: FastAPI, terminal: Terminal) -> None:
 
     @app.post("/v1/sign-off")
     def sign_off(asked: requests.SignOffAsked) -> Response:
+        terminal.lane.clear()
         return answer({"ended": checkout.sign_off(asked.operator)})
 
 

@@ -307,8 +307,8 @@ class Checkout:
 
     # -- commit
 
-    def commit(self, quote_id: str, key: str = "") -> Completed:
-        """Records the quoted sale; its points are awarded and spent once this returns.
+    def commit(self, quote_id: str, key: str = "", *, layout: Layout | None = None) -> Completed:
+        """Records the quoted sale; its points are awarded and spent once this returns. `layout` is that of a receipt elsewhere.
 
         The same again answers the first result. Raises Unknown where the quote has ended, Conflict where the sale stands with
         other content, the key belongs to another sale, or the points are no longer here. Raises StoreError where nothing
@@ -326,7 +326,7 @@ class Checkout:
         own_lines = self._own_lines(open_quote.sale, open_quote.quote)
 
         def work(db: sqlite3.Connection) -> Completed:
-            return self._commit(db, open_quote, key, own_lines)
+            return self._commit(db, open_quote, key, own_lines, layout or self.layout)
 
         try:
             completed = self.store.write(work)
@@ -346,7 +346,9 @@ class Checkout:
         self._told(completed)
         return completed
 
-    def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str]) -> Completed:
+    def _commit(
+        self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str], layout: Layout
+    ) -> Completed:
         stands = journal.find(db, one.sale.document)
         if stands is not None:
             return self._again(db, stands, one)
@@ -406,8 +408,8 @@ class Checkout:
             histories.keep(db, member, known)
         if key:
             db.execute("INSERT INTO request (key, number) VALUES (?, ?)", (key, new.number))
-        document = self._receipt(db, at, new, one, result, known, connection, own_lines)
-        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
+        document = self._receipt(db, at, new, one, result, known, connection, own_lines, layout)
+        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks) and not layout.is_block)
         return _completed(new, body, result.paid.total_minor, result.taken, document.text())
 
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
@@ -425,6 +427,7 @@ class Checkout:
         known: Known,
         connection: Connection,
         own_lines: Sequence[str],
+        layout: Layout,
     ) -> Document:
         shown, tier, benefits, in_reach = None, None, list[str](), None
         program, day, earned = one.program, new.envelope.business_day, result.award.points
@@ -433,15 +436,15 @@ class Checkout:
             if program.tier:
                 history = known.history.plus(result.effects, day, sales=1)
                 tier = explaining.tier_shown(
-                    program, standing_of(program, history, known.profile, day), self.layout.language
+                    program, standing_of(program, history, known.profile, day), layout.language
                 )
-            benefits = explaining.benefits(program, result.paid, result.standing, self.layout.language)
-            if shown.is_current and "reach" in self.layout.template.blocks:
+            benefits = explaining.benefits(program, result.paid, result.standing, layout.language)
+            if shown.is_current and "reach" in layout.template.blocks:
                 points = shown.balance.points
-                in_reach = explaining.next_reward(program, result.paid, result.standing, points, self.layout.language)
+                in_reach = explaining.next_reward(program, result.paid, result.standing, points, layout.language)
         return sale_receipt(
             program,
-            self.layout,
+            layout,
             one.sale,
             reference=receipt_reference(new.envelope.terminal, new.number),
             points=shown,

@@ -34,6 +34,7 @@ from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
 from ledger.wire import MemberLookup, MembersFound
+from loyalty.program import Program
 from loyalty.words import in_language
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
@@ -51,7 +52,9 @@ from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
+from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.kept_logo import KeptLogo
+from pos_plugin.lane import Lane
 from pos_plugin.plugins import Plugins
 from pos_plugin.quotes import Connection
 from pos_plugin.readers import Reader
@@ -159,6 +162,8 @@ class Terminal:
             own_lines=self.plugins.receipt_lines,
             member_code=self.plugins.member_code,
         )
+        self.lane = Lane(clock)
+        self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"))
 
     @classmethod
     def open(cls, folder: Path, *, start: bool = True, plugins: Sequence[object] = ()) -> Terminal:
@@ -353,6 +358,10 @@ class Terminal:
             return host_prints.too_busy()
 
     def _tell_customer(self, what: Told | None) -> None:
+        if what is None:
+            self.lane.clear()
+        elif isinstance(what, Identified) and what.can_redeem:
+            self.lane.arrived(what.member, what.card)
         if self.display is not None:
             self.display.tell(what)
             self._to_show.set()
@@ -575,9 +584,18 @@ class Terminal:
                 "configured": self.display is not None,
                 "trouble": self.display.trouble if self.display else "",
             },
+            "lane": self._lane_state(program),
+            "printed": [msgspec.to_builtins(note) for note in self.printed_sales.notes],
             "scanners": [msgspec.to_builtins(reader.state) for reader in self.readers],
             "scans": msgspec.to_builtins(self.scans),
         }
+
+    def _lane_state(self, program: Program) -> dict[str, str] | None:
+        """Who is at the till, for a sale that is told of when it is printed."""
+        there = self.lane.now
+        if there is None:
+            return None
+        return {"card": there.card, "since": there.since.astimezone(program.zone).isoformat(timespec="minutes")}
 
     def _network_text(self, connection: Connection, since: datetime | None) -> str:
         if connection.is_online:

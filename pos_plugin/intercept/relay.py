@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import selectors
 import socket
 import time
@@ -206,6 +207,7 @@ class Relay:
 
     def _told_state(self) -> dict[str, Any]:
         return {
+            "pid": os.getpid(),
             "printer": self._printer.name,
             "trouble": self.trouble or self._printer.trouble,
             "listens": [door.name for door in self._doors],

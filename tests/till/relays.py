@@ -85,6 +85,12 @@ class RecordingPrinter:
                             client.sendall(reply)
             self._client = None
 
+    def __enter__(self) -> RecordingPrinter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self.reads.set()
         if self._listener is not None:
