@@ -22,6 +22,14 @@ from pos_plugin.intercept.relay_wire import RelayWire
 ASK_STATUS, WELL = b"\x10\x04\x01", b"\x16"
 
 
+def sent_now(till: socket.socket, data: bytes) -> int:
+    """How much the relay takes; 0 for nothing any more."""
+    try:
+        return till.send(data)
+    except (TimeoutError, ConnectionError):
+        return 0
+
+
 @pytest.fixture
 def printer() -> RecordingPrinter:
     return RecordingPrinter()
@@ -122,9 +130,8 @@ def test_a_printer_that_takes_no_more_holds_the_till_back_and_loses_nothing(
         till.settimeout(0.5)
         printer.reads.clear()
         taken = 0
-        with pytest.raises(TimeoutError):
-            while True:
-                taken += till.send(data[taken : taken + 65_536])
+        while piece := sent_now(till, data[taken : taken + 65_536]):
+            taken += piece
         assert taken < len(data)
         printer.reads.set()
         till.settimeout(LONG_S)
@@ -162,10 +169,7 @@ def test_a_printer_that_goes_off_within_a_job_breaks_the_tills_connection_and_no
         till.sendall(RECEIPT[:30])
         until(lambda: printer.received == RECEIPT[:30])
         printer.unplug()
-        with pytest.raises(ConnectionError):
-            while True:
-                till.sendall(b"more\n")
-                until(lambda: not till.recv(10))
+        until(lambda: not sent_now(till, b"more\n"))
     received = bytes(printer.received)
     printer.plug()
     front.print()
