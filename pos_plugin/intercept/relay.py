@@ -27,6 +27,7 @@ from drivers.errors import DeviceError
 from pos_plugin.errors import TillError
 from pos_plugin.intercept.relay_doors import Client, Door, TcpDoor, word_of
 from pos_plugin.intercept.relay_printer import RelayPrinter
+from pos_plugin.intercept.relay_stream import RESET
 
 log = logging.getLogger("pos_plugin")
 
@@ -49,7 +50,9 @@ MOST_OWNED = 4 * 1024 * 1024
 
 
 class Stream(Protocol):
-    """What is needed of `pos_plugin.intercept.stream.Stream`."""
+    """What is needed of `pos_plugin.intercept.relay_stream.TillStream`."""
+
+    fault: str
 
     @property
     def is_holding(self) -> bool: ...
@@ -58,6 +61,7 @@ class Stream(Protocol):
     def feed(self, data: bytes) -> bytes: ...
     def flush(self) -> bytes: ...
     def close(self) -> bytes: ...
+    def put_back(self) -> bytes: ...
 
 
 class Relay:
@@ -96,6 +100,7 @@ class Relay:
         self._last: Client | None = None
         self._job = bytearray()
         self._is_owned = False  # the job of one who has hung up in order, whom nobody can tell any more
+        self._has_reset = False  # one of ours has, and the till's modes are to be put back
         self._heard_at = 0.0  # of the client
         self._answered_at = 0.0  # of the printer
         self._ended_at = 0.0
@@ -293,6 +298,7 @@ class Relay:
     def _pass_on(self, data: bytes) -> None:
         self._heard_at = self._clock()
         if self._turn is not None and self._turn.is_ours:
+            self._has_reset |= RESET in data
             self._printer.send(data)
         else:
             self._job += data
@@ -303,6 +309,9 @@ class Relay:
         self._ended_at = self._answered_at = self._clock()
         if not client.is_ours:
             self._printer.send(self._stream.close())
+        elif self._has_reset:
+            self._printer.send(self._stream.put_back())
+            self._has_reset = False
         self._printer.complete()
         self._printer.push()
 
@@ -348,7 +357,11 @@ class Relay:
         self._printer.push()
         if self._printer.waiting:
             return
-        if self._stream.is_between_papers or silent_s >= STUCK_S:
+        if self._stream.is_between_papers:
+            self._end_turn()
+        elif silent_s >= STUCK_S:
+            if self._stream.fault:
+                self._stream.close()  # a till that never hangs up: its next paper is read again
             self._end_turn()
 
     def _broke(self, client: Client, now: float) -> None:

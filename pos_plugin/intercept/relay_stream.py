@@ -1,42 +1,26 @@
-"""The stream as the relay uses it: it also says whether a paper has been begun."""
+"""The till's stream as the relay has it: others print between its papers, and leave the printer as the till had left it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
-from drivers.escpos import Profile
-from pos_plugin.intercept.papers import Block, Paper
 from pos_plugin.intercept.stream import Stream
 
-# Questions and settings that put nothing on paper: DLE EOT, DLE ENQ, DLE DC4, ESC @, GS a, GS r, GS I, GS ( H, ESC p.
-_NO_PRINT = re.compile(
-    rb"\x10\x04[\x01-\x04\x07\x08].?|\x10\x05.|\x10\x14...|\x1b@|\x1d[arI].|\x1d\(H..0.....?|\x1bp...", re.DOTALL
-)
+RESET = b"\x1b@"
 
 
-class TillStream:
-    def __init__(self, on_paper: Callable[[Paper], Block | None], profile: Profile) -> None:
-        self._on_paper = on_paper
-        self._stream = Stream(self._paper, profile)
-        self.is_between_papers = True
+class TillStream(Stream):
+    """Only what a till can set once and count on for weeks is put back: not margins and tabs, which stand in its receipts."""
 
-    @property
-    def is_holding(self) -> bool:
-        return self._stream.is_holding
-
-    def feed(self, data: bytes) -> bytes:
-        if _NO_PRINT.sub(b"", data):
-            self.is_between_papers = False
-        return self._stream.feed(data)
-
-    def flush(self) -> bytes:
-        return self._stream.flush()
-
-    def close(self) -> bytes:
-        self.is_between_papers = True
-        return self._stream.close()
-
-    def _paper(self, paper: Paper) -> Block | None:
-        self.is_between_papers = True
-        return self._on_paper(paper)
+    def put_back(self) -> bytes:
+        """The till's modes, behind another's job that has reset the printer."""
+        if self.fault:
+            return b""
+        state, out = self._state, RESET
+        if state.line_spacing is not None and state.line_spacing >= 0:
+            out += bytes([0x1B, 0x33, state.line_spacing])
+        if state.font:
+            out += bytes([0x1B, 0x4D, state.font])
+        if state.code_page is not None:
+            out += bytes([0x1B, 0x74, state.code_page])
+        if state.kanji_code:
+            out += bytes([0x1C, 0x43, state.kanji_code])
+        return out + state.from_plain(sizes_changed=True)

@@ -42,7 +42,7 @@ class RecordingPrinter:
 
     def plug(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 

@@ -125,7 +125,7 @@ def test_a_till_that_breaks_off_within_a_job_has_printed_what_it_sent(front: Sho
 def test_a_printer_that_takes_no_more_holds_the_till_back_and_loses_nothing(
     front: Shop, printer: RecordingPrinter
 ) -> None:
-    data = RECEIPT * 400_000
+    data = RECEIPT * 600_000
     with front.connect() as till:
         till.settimeout(0.5)
         printer.reads.clear()
