@@ -20,7 +20,8 @@ from drivers.errors import DeviceError
 from drivers.wires import Wire, wire_from_url
 from pos_plugin.errors import PortInUse, TillError
 
-PIECE_BYTES = 65_536
+PIECE_BYTES = 4096
+"""So much of a job is read at once: of text, reading takes longer than passing it on."""
 LONGEST_GREETING = 200
 _PAIR_BYTES = 4096
 _LOOK_S = 0.01
