@@ -10,7 +10,18 @@ import sys
 
 import typer
 
-from pos_plugin.cli import audits, cards, intercepting, printers, programs, receipts, reports, running, setting_up
+from pos_plugin.cli import (
+    api_keys,
+    audits,
+    cards,
+    intercepting,
+    printers,
+    programs,
+    receipts,
+    reports,
+    running,
+    setting_up,
+)
 
 app = typer.Typer(
     name="pos-plugin",
@@ -21,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 setting_up.add_to(app)
+api_keys.add_to(app)
 programs.add_to(app)
 running.add_to(app)
 intercepting.add_to(app)
