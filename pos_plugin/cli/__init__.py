@@ -15,6 +15,7 @@ from pos_plugin.cli import (
     audits,
     cards,
     intercepting,
+    learning,
     printers,
     programs,
     receipts,
@@ -41,6 +42,7 @@ receipts.add_to(app)
 reports.add_to(app)
 cards.add_to(app)
 audits.add_to(app)
+learning.add_to(app)
 
 
 def main() -> None:
