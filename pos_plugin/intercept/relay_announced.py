@@ -92,7 +92,7 @@ def announced(store: Path, port: int, config: Config) -> Iterator[str]:
 def read_announced(store: Path) -> Announced | None:
     try:
         return msgspec.json.decode((store / FOLDER / FILE).read_bytes(), type=Announced)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -103,7 +103,7 @@ class RunningTill:
             raise NoAnswer(f"The till answered {answered.status}: {_said(data)}")
         try:
             return _answers.decode(data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise NoAnswer("The till's answer cannot be read.") from error
 
     def _lose(self) -> None:

@@ -110,6 +110,6 @@ def _read(file: Path) -> tuple[list[PrintedSale], int, bool]:
     for line in whole.splitlines():
         try:
             sales.append(msgspec.json.decode(line, type=PrintedSale))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             is_whole = False
     return sales, len(whole) + bool(whole), is_whole
