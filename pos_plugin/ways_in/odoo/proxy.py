@@ -24,8 +24,9 @@ from starlette.types import Receive, Scope, Send
 
 from drivers.verdict import Outcome, Verdict
 from pos_plugin.terminal import Terminal
-from pos_plugin.ways_in.odoo.pictures import NotPrintable, dots_for, grey_of, picture_of
+from pos_plugin.ways_in.odoo.pictures import dots_for, picture_of
 from pos_plugin.ways_in.odoo.polls import Polls
+from pos_plugin.ways_in.pictures import NotAPicture, grey_of
 
 SCANNER_S = 55.0
 EVENT_S = 50.0
@@ -89,7 +90,7 @@ class Odoo:
         said: dict[str, object] = {"jsonrpc": "2.0", "id": call.id}
         try:
             said["result"] = await self._result(path, call.params, request)
-        except (Refused, NotPrintable) as refused:
+        except Refused as refused:
             log.info("odoo: %s: %s", path[:60], refused)
             said["error"] = {
                 "code": 200,
@@ -156,6 +157,8 @@ class Odoo:
         self._waiting_prints += 1
         try:
             verdict = await anyio.to_thread.run_sync(self._printed, receipt, limiter=self._printing)
+        except NotAPicture as why:
+            raise Refused(f"{why} Nothing was printed.") from None
         finally:
             self._waiting_prints -= 1
         if verdict.outcome is not Outcome.PRINTED:
