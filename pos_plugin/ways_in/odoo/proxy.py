@@ -24,9 +24,8 @@ from starlette.types import Receive, Scope, Send
 
 from drivers.verdict import Outcome, Verdict
 from pos_plugin.terminal import Terminal
-from pos_plugin.ways_in.odoo.pictures import dots_for, picture_of
 from pos_plugin.ways_in.odoo.polls import Polls
-from pos_plugin.ways_in.pictures import NotAPicture, grey_of
+from pos_plugin.ways_in.pictures import NotPrintable, picture_job, picture_of
 
 SCANNER_S = 55.0
 EVENT_S = 50.0
@@ -90,7 +89,7 @@ class Odoo:
         said: dict[str, object] = {"jsonrpc": "2.0", "id": call.id}
         try:
             said["result"] = await self._result(path, call.params, request)
-        except Refused as refused:
+        except (Refused, NotPrintable) as refused:
             log.info("odoo: %s: %s", path[:60], refused)
             said["error"] = {
                 "code": 200,
@@ -157,8 +156,6 @@ class Odoo:
         self._waiting_prints += 1
         try:
             verdict = await anyio.to_thread.run_sync(self._printed, receipt, limiter=self._printing)
-        except NotAPicture as why:
-            raise Refused(f"{why} Nothing was printed.") from None
         finally:
             self._waiting_prints -= 1
         if verdict.outcome is not Outcome.PRINTED:
@@ -166,21 +163,12 @@ class Odoo:
         return verdict
 
     def _printed(self, receipt: str) -> Verdict:
-        from drivers.document import Cut, Document
-        from drivers.escpos import encode
-        from drivers.escpos.raster import raster
+        from drivers.document import Cut
         from pos_plugin.config import printer_profile
 
-        made, width_columns = (
-            printer_profile(self._terminal.config.printer),
-            self._terminal.config.printer.width_columns,
-        )
-        if not made.has_raster:
-            raise Refused("This printer prints no pictures, and Odoo's receipts are pictures. Nothing was printed.")
-        grey = grey_of(picture_of(receipt))
-        picture = raster(dots_for(grey, made.room_dots(width_columns)))
-        start, end = Document(width_columns, ()), Document(width_columns, (Cut(),))
-        return self._terminal.print_for_host(encode(start, made) + picture + encode(end, made))
+        set_up = self._terminal.config.printer
+        data = picture_job(picture_of(receipt), printer_profile(set_up), set_up.width_columns, after=(Cut(),))
+        return self._terminal.print_for_host(data)
 
     async def _open_drawer(self) -> bool:
         """A drawer never waits behind receipts that are still to be drawn."""
