@@ -163,7 +163,7 @@ def test_a_job_is_fetched_printed_and_confirmed(shop: Shop, cloud: CloudTill, pr
     assert cloud.fetched == [{"path": PATH, "shop": "7", "mac": mac, "type": "text/plain", "token": "job 1/ü"}]
     assert cloud.told == [("job 1/ü", OK)]
     # As the guide writes it: not every server takes "+" for a space.
-    assert cloud.queries[2] == f"shop=7&mac={mac.replace(':', '%3A')}&code=200%20OK&token=job%201/%C3%BC"
+    assert cloud.queries[2] == f"shop=7&mac={mac.replace(':', '%3A')}&code=200%20OK&token=job%201%2F%C3%BC"
     assert [b"CORNER SHOP\nTea 2.50\n" in job and job.endswith(b"\x1dVB\x00") for job in printer.jobs] == [True]
     assert shop.steps(2) == [EVERY_S, EVERY_S]
     assert len(printer.jobs) == 1

@@ -476,7 +476,9 @@ def test_a_closing_till_lets_its_pages_go_within_a_second(terminal: Terminal) ->
         assert closed.value.rcvd.code == 1012
 
 
-def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(terminal: Terminal, printer: HeldPrinter) -> None:
+def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(
+    terminal: Terminal, printer: HeldPrinter, caplog: pytest.LogCaptureFixture
+) -> None:
     printer.may_end.clear()
     with opened(terminal) as door, visit(door) as page:
         for text in ("first", "second"):
