@@ -51,8 +51,10 @@ def _read(terminal: Terminal, data: bytes) -> bytes:
         seen = recognise(paper, rules, printed_at=local)
         if seen.kind not in TOLD or not (seen.reference or seen.of_reference):
             return None
-        till = terminal.config.intercept.till
-        return terminal.printed_sales.record(PrintedSale(till, seen, paper.columns, now.isoformat(timespec="seconds")))
+        # To the microsecond: a card is held out in the same second as often as not.
+        return terminal.printed_sales.record(
+            PrintedSale(terminal.config.intercept.till, seen, paper.columns, now.isoformat())
+        )
 
     try:
         stream = Stream(on_paper, printer_profile(terminal.config.printer))
