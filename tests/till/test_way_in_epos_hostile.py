@@ -6,6 +6,9 @@ import base64
 import re
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from xml.sax.saxutils import quoteattr
 
 import httpx
@@ -47,11 +50,15 @@ class FakeTerminal:
     def __init__(self) -> None:
         self.config = Config()
         self.spooler = Spooler()
+        self.store = SimpleNamespace(folder=Path("a folder that is not there"))
         self.printed: list[bytes] = []
 
     def print_for_host(self, data: bytes, *, begins_within_s: float) -> Verdict:
         self.printed.append(data)
         return PRINTED
+
+    def clock(self) -> datetime:
+        return datetime(2026, 11, 21, 17, 5, tzinfo=UTC)
 
     def look_at_printer(self) -> PrinterStatus:
         return self.spooler.status
