@@ -23,6 +23,7 @@ NAMES = (
     "first_byte",
     "receipt",
     "scan",
+    "stream",
 )
 SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""

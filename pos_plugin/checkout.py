@@ -363,8 +363,8 @@ class Checkout:
 
     # -- commit
 
-    def commit(self, quote_id: str, key: str = "") -> Completed:
-        """Records the quoted sale; its points are awarded and spent once this returns.
+    def commit(self, quote_id: str, key: str = "", *, layout: Layout | None = None) -> Completed:
+        """Records the quoted sale; its points are awarded and spent once this returns. `layout` is that of a receipt elsewhere.
 
         The same again answers the first result. Raises Unknown where the quote has ended, Conflict where the sale stands with
         other content, the key belongs to another sale, or the points are no longer here. Raises StoreError where nothing
@@ -382,7 +382,7 @@ class Checkout:
         own_lines = self._own_lines(open_quote.sale, open_quote.quote)
 
         def work(db: sqlite3.Connection) -> Completed:
-            return self._commit(db, open_quote, key, own_lines)
+            return self._commit(db, open_quote, key, own_lines, layout or self.layout)
 
         try:
             completed = self.store.write(work)
@@ -402,7 +402,9 @@ class Checkout:
         self._told(completed)
         return completed
 
-    def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str]) -> Completed:
+    def _commit(
+        self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str], paper: Layout
+    ) -> Completed:
         stands = journal.find(db, one.sale.document)
         _require_own_key(db, key, stands.number if stands else 0)
         if stands is not None:
@@ -461,10 +463,10 @@ class Checkout:
         if member:
             shown = points_shown(db, at, program, new, member, one.card, earned.points, one.redeem, connection)
         reference = receipt_reference(new.envelope.terminal, new.number)
-        rewards = self._rewards(self.layout, program, sale, result, known, shown, reference)
+        rewards = self._rewards(paper, program, sale, result, known, shown, reference)
         document = sale_receipt(
             program,
-            self.layout,
+            paper,
             sale,
             reference=reference,
             points=shown,
@@ -474,11 +476,12 @@ class Checkout:
             own_lines=own_lines,
         )
         layout = self._layout_of(one.columns)
-        if layout is not self.layout:
+        if layout is not paper:
             rewards = self._rewards(layout, program, sale, result, known, shown, reference)
         lines = reward_lines(layout, rewards)
         kept = msgspec.json.encode(lines).decode()
-        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks), rewards=kept)
+        to_print = bool(document.blocks) and not paper.is_block
+        receipts.keep(db, new.number, encode_document(document), to_print=to_print, rewards=kept)
         return _completed(new, body, result.paid.total_minor, result.taken, document.text(), lines)
 
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:

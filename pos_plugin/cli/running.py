@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, address_problem, print_json
+
+if TYPE_CHECKING:
+    from pos_plugin.config import Config
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,7 +44,7 @@ def run(
     with Terminal.open(store) as terminal:
         chosen = terminal.config.page.port if port is None else port
         server = Server(terminal, chosen)
-        with announced(store, server.url):
+        with announced(store, server.url), relay(store, terminal.config):
             typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
             doors = open_doors(terminal)
             try:
@@ -50,6 +53,17 @@ def run(
                 for door in doors:
                     door.stop()
     typer.echo("The till is closed.")
+
+
+def relay(store: Path, config: Config) -> AbstractContextManager[object]:
+    """Keeps the relay running where the shop's till prints to this one. Raises TillError where it could not begin."""
+    if not config.intercept.listen:
+        return nullcontext()
+    from pos_plugin.intercept.relay_keeper import RelayKeeper
+    from pos_plugin.intercept.relay_process import door_of
+
+    door_of(config)
+    return RelayKeeper(store, config)
 
 
 def demo(

@@ -69,6 +69,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(shapes.SignedOff, "How many there were."),
     )
     def sign_off(asked: requests.SignOffAsked) -> Response:
+        terminal.lane.clear()
         return answer(shapes.SignedOff(checkout.sign_off(asked.operator)))
 
     @app.get(

@@ -9,6 +9,7 @@ import msgspec
 from ledger.wire import NamedMember
 from loyalty.sale import LineItem, Sale
 from pos_plugin.identifying import Identified
+from pos_plugin.intercept.printed_sales import Note
 from pos_plugin.quotes import TierShown
 from pos_plugin.readers import ReaderState
 
@@ -229,6 +230,19 @@ class ScanShown(msgspec.Struct, frozen=True):
     result: Identified
 
 
+class LaneShown(msgspec.Struct, frozen=True):
+    """Whose card was read last, masked, and since when they are at the till."""
+
+    card: str
+    since: str
+
+
+class LaneCleared(msgspec.Struct, frozen=True):
+    """Whether somebody was at the till."""
+
+    cleared: bool
+
+
 class State(msgspec.Struct, frozen=True):
     """Everything about the till that is not the sale. `event` is the number of the last event that is in it."""
 
@@ -238,5 +252,7 @@ class State(msgspec.Struct, frozen=True):
     network: NetworkState
     printer: PrinterState
     display: DisplayState
+    lane: LaneShown | None
+    printed: list[Note]
     scanners: list[ReaderState]
     scans: list[ScanShown]
