@@ -136,26 +136,46 @@ def balance(db: sqlite3.Connection, member: str, today: str) -> Balance:
     if row is None or not row[0]:
         return _own_balance(db, member, today)
     as_of, includes, points, debt = row
+    spendable = _told(db, member, today, includes, points)
+    (since,) = db.execute(
+        "SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ? AND number > ?",
+        (member, includes),
+    ).fetchone()
+    ending = _expiring(db, member, includes, spendable)
+    soonest = min((day for day, left in ending.items() if left > 0 and today < day), default="")
+    known = sum(part.points for _, part in spendable) - debt
+    vesting = sum(part.points for _, part in spendable if today < part.usable_from)
+    vesting += _vesting(db, member, today, includes)
+    return Balance(known, since, as_of, soonest, ending[soonest] if soonest else 0, vesting=vesting)
+
+
+def expiring(db: sqlite3.Connection, member: str, today: str) -> Counter[str]:
+    """By day, how many of the points that head office told of end then, less what was redeemed of them here since."""
+    row = db.execute("SELECT includes, points FROM member WHERE member = ? AND as_of <> ''", (member,)).fetchone()
+    return _expiring(db, member, row[0], _told(db, member, today, *row)) if row else Counter()
+
+
+def _told(
+    db: sqlite3.Connection, member: str, today: str, includes: int, points: str
+) -> list[tuple[str, ExpiringPoints]]:
+    """What head office told of the member's points that can still be spent, each with the day on which it ends."""
     day, extends_to = histories.kept_alive(db, member, includes)
     parts = [
         (max(part.expires_on, extends_to) if day < part.expires_on else part.expires_on, part)
         for part in _points.decode(points)
     ]
-    spendable = [(day, part) for day, part in parts if today < day]
-    (since,) = db.execute(
-        "SELECT coalesce(sum(amount), 0) FROM movement WHERE member = ? AND number > ?",
-        (member, includes),
-    ).fetchone()
-    expiring: Counter[str] = Counter()
-    for day, part in spendable:
-        expiring[day] += part.points
+    return [(day, part) for day, part in parts if today < day]
+
+
+def _expiring(
+    db: sqlite3.Connection, member: str, includes: int, told: Sequence[tuple[str, ExpiringPoints]]
+) -> Counter[str]:
+    ending: Counter[str] = Counter()
+    for day, part in told:
+        ending[day] += part.points
     for day, change in _used_since(db, member, includes).items():
-        expiring[day] += change
-    soonest = min((day for day, left in expiring.items() if left > 0 and today < day), default="")
-    known = sum(part.points for _, part in spendable) - debt
-    vesting = sum(part.points for _, part in spendable if today < part.usable_from)
-    vesting += _vesting(db, member, today, includes)
-    return Balance(known, since, as_of, soonest, expiring[soonest] if soonest else 0, vesting=vesting)
+        ending[day] += change
+    return ending
 
 
 def _vesting(db: sqlite3.Connection, member: str, today: str, after: int) -> int:

@@ -23,9 +23,14 @@ class PrintJob:
     reason: str
 
 
-def keep(db: sqlite3.Connection, number: int, document: bytes, *, to_print: bool = True) -> int:
-    """Keeps the receipt of an entry and asks for it to be printed, in the entry's transaction; answers the job, 0 for none."""
-    db.execute("INSERT INTO receipt (number, document) VALUES (?, ?)", (number, document))
+def keep(
+    db: sqlite3.Connection, number: int, document: bytes, *, to_print: bool = True, rewards: str | None = None
+) -> int:
+    """Keeps the receipt of an entry and asks for it to be printed, in the entry's transaction; answers the job, 0 for none.
+
+    `rewards` are the lines about points that the host of a sale is given for its own receipt, as JSON.
+    """
+    db.execute("INSERT INTO receipt (number, document, rewards) VALUES (?, ?, ?)", (number, document, rewards))
     return ask_to_print(db, number, copy=False) if to_print else 0
 
 
@@ -35,6 +40,12 @@ def ask_to_print(db: sqlite3.Connection, number: int, *, copy: bool) -> int:
 
 def document(db: sqlite3.Connection, number: int) -> bytes | None:
     row = db.execute("SELECT document FROM receipt WHERE number = ?", (number,)).fetchone()
+    return None if row is None else row[0]
+
+
+def rewards(db: sqlite3.Connection, number: int) -> str | None:
+    """The lines about points of an entry's receipt, as they were given for its keeping."""
+    row = db.execute("SELECT rewards FROM receipt WHERE number = ?", (number,)).fetchone()
     return None if row is None else row[0]
 
 

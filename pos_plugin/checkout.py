@@ -13,12 +13,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from drivers.document import Document, decode_document, encode_document
+from drivers.document import Block, decode_document, encode_document
 from ledger.entry import Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference, receipt_reference
 from ledger.lots import spent
@@ -37,10 +37,11 @@ from offline_store.moment import Moment, moment
 from offline_store.store import Store
 from pos_plugin import explaining, pricing
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.foreseeing import points_foreseen
 from pos_plugin.identifying import Identified, Identifying
 from pos_plugin.pricing import Priced
 from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
-from pos_plugin.receipts import Layout, PointsShown, explained, sale_receipt
+from pos_plugin.receipts import Layout, PointsShown, reward_lines, reward_parts, sale_receipt
 from pos_plugin.scale_labels import ScalePattern
 
 log = logging.getLogger("pos_plugin")
@@ -66,6 +67,7 @@ class _Asked:
     today: str
     recorded: SaleBody | None
     notes: list[str]
+    known: Known
 
 
 class Checkout:
@@ -109,6 +111,7 @@ class Checkout:
         self._operators = operators or {}
         self._own_lines = own_lines
         self._member_code = member_code
+        self._layouts: dict[int, Layout] = {}
         self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
         self._fetching: Counter[str] = Counter()
@@ -126,10 +129,18 @@ class Checkout:
     # -- quote
 
     def quote(
-        self, sale: Sale, member: str = "", redeem_points: int = 0, *, reward: str = "", training: bool = False
+        self,
+        sale: Sale,
+        member: str = "",
+        redeem_points: int = 0,
+        *,
+        reward: str = "",
+        training: bool = False,
+        columns: int = 0,
     ) -> Quote:
         """What this sale would earn and can take: points, or a reward by its name. A second quote of a sale replaces the first.
 
+        `columns` are those of the host's paper, for the lines that it prints itself; 0 for as many as the shop's.
         Raises BadRequest or Conflict with one clear message; nothing is reserved then.
         """
         rejected: list[Rejected] = []
@@ -148,7 +159,7 @@ class Checkout:
             if missing > 0 and self.connection().is_online and not training:
                 why = self._fetch_rights(member, missing)
             with self._lock:  # what is free is counted and reserved in one go
-                quote = self._quote(asked, wanted, rejected, why, training=training)
+                quote = self._quote(asked, wanted, rejected, why, training=training, columns=columns)
         if not training:
             self._told(quote)
         return quote
@@ -168,6 +179,7 @@ class Checkout:
             self._require_member(db, member)
             member = members.current(db, member)
             self.require_not_own(db, sale.operator, member)
+        known = Known()
         if recorded is not None:
             program, standing = settings.program(db, recorded.program), recorded.standing
         else:
@@ -178,7 +190,7 @@ class Checkout:
             rejected.append(Rejected("REWARD_UNKNOWN", f"This programme has no reward {reward[:64]}."))
         paid, _ = pricing.with_member_prices(program, sale, member, standing)
         notes = [] if recorded or not member else self._notes(db, sale, member)
-        return _Asked(program, sale, member, points, wanted, standing, paid, at.today, recorded, notes)
+        return _Asked(program, sale, member, points, wanted, standing, paid, at.today, recorded, notes, known)
 
     def _notes(self, db: sqlite3.Connection, sale: Sale, member: str) -> list[str]:
         """A word to the cashier where one member buys again and again in a shift: whose card is it?"""
@@ -216,7 +228,9 @@ class Checkout:
                 self._fetching[member] -= 1
                 self._fetching += Counter()  # forgets those at nought
 
-    def _quote(self, asked: _Asked, wanted: int, rejected: list[Rejected], why: str, *, training: bool) -> Quote:
+    def _quote(
+        self, asked: _Asked, wanted: int, rejected: list[Rejected], why: str, *, training: bool, columns: int
+    ) -> Quote:
         """`why` no more could be fetched, in head office's words."""
         program, sale, member, recorded = asked.program, asked.sale, asked.member, asked.recorded
         spendable, balance = self._spendable(program, sale.document, member, asked.today)
@@ -263,7 +277,7 @@ class Checkout:
             online=online,
             spendable_here=spendable,
             spendable_text=text,
-            receipt_lines=explained(earned.reasons, self.language) if member else [],
+            receipt_lines=[] if training else self._lines_foreseen(asked, card, redeem, result, columns),
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
             reward=result.reward,
@@ -278,9 +292,36 @@ class Checkout:
         for quote_id in [key for key, other in self._quotes.items() if other.is_of(sale)]:
             del self._quotes[quote_id]
         self._quotes[quote.quote_id] = OpenQuote(
-            quote, sale, program, member, card, redeem, ends_at, result.reward, result.terms, asked.standing
+            quote, sale, program, member, card, redeem, ends_at, result.reward, result.terms, asked.standing, columns
         )
         return quote
+
+    def _lines_foreseen(self, asked: _Asked, card: str, redeem: int, result: Priced, columns: int) -> list[str]:
+        """The rewards of the receipt that a commit would make now; of a sale that stands already, as they were."""
+        program, member, sale = asked.program, asked.member, asked.sale
+        connection, shown = self.connection(), None
+        with self.store.read() as db:
+            if asked.recorded is not None:
+                return _lines_of(db, journal.number_of(db, sale.document))
+            if member:
+                at, earned = self.moment(db), result.award
+                is_spendable = bool(earned.points) and at.today < earned.expires_on
+                stays = is_spendable and self.stays_here(at, program, sale.sold_at, earned.usable_from)
+                shown = points_foreseen(
+                    db,
+                    at,
+                    program,
+                    member,
+                    card,
+                    sale.business_day,
+                    earned,
+                    redeem,
+                    connection,
+                    stays_here=stays,
+                )
+        layout = self._layout_of(columns)
+        parts = self._rewards(layout, program, sale, result, asked.known, shown, reference="")
+        return reward_lines(layout, parts)
 
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
@@ -348,14 +389,9 @@ class Checkout:
 
     def _commit(self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str]) -> Completed:
         stands = journal.find(db, one.sale.document)
+        _require_own_key(db, key, stands.number if stands else 0)
         if stands is not None:
             return self._again(db, stands, one)
-        if key and (row := db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()):
-            raise Conflict(
-                "IDEMPOTENCY_KEY_REUSED",
-                f"This Idempotency-Key belongs to entry {row[0]}, another sale.",
-                hint="Use a new key.",
-            )
         program, member, sale = one.program, one.member, one.sale
         at = self.moment(db)
         held = rights.held(db, member, at.today) if member and one.redeem else []
@@ -406,52 +442,74 @@ class Checkout:
             histories.keep(db, member, known)
         if key:
             db.execute("INSERT INTO request (key, number) VALUES (?, ?)", (key, new.number))
-        document = self._receipt(db, at, new, one, result, known, connection, own_lines)
-        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
-        return _completed(new, body, result.paid.total_minor, result.taken, document.text())
+        shown = None
+        if member:
+            shown = points_shown(db, at, program, new, member, one.card, earned.points, one.redeem, connection)
+        reference = receipt_reference(new.envelope.terminal, new.number)
+        rewards = self._rewards(self.layout, program, sale, result, known, shown, reference)
+        document = sale_receipt(
+            program,
+            self.layout,
+            sale,
+            reference=reference,
+            points=shown,
+            could_have_earned=0,
+            priced=result,
+            rewards=rewards,
+            own_lines=own_lines,
+        )
+        layout = self._layout_of(one.columns)
+        if layout is not self.layout:
+            rewards = self._rewards(layout, program, sale, result, known, shown, reference)
+        lines = reward_lines(layout, rewards)
+        kept = msgspec.json.encode(lines).decode()
+        receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks), rewards=kept)
+        return _completed(new, body, result.paid.total_minor, result.taken, document.text(), lines)
 
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
         """Whether points awarded now can be spent at this till before head office has heard of them."""
         is_alone = not self.connection().is_online and program.offline.policy != "online_only"
         return is_alone and not usable_from and not at.is_late(sold_at)
 
-    def _receipt(
+    def _rewards(
         self,
-        db: sqlite3.Connection,
-        at: Moment,
-        new: Entry,
-        one: OpenQuote,
+        layout: Layout,
+        program: Program,
+        sale: Sale,
         result: Priced,
         known: Known,
-        connection: Connection,
-        own_lines: Sequence[str],
-    ) -> Document:
-        shown, tier, benefits, in_reach = None, None, list[str](), None
-        program, day, earned = one.program, new.envelope.business_day, result.award.points
-        if one.member:
-            shown = points_shown(db, at, program, new, one.member, one.card, earned, one.redeem, connection)
+        shown: PointsShown | None,
+        reference: str,
+    ) -> dict[str, list[Block]]:
+        """The parts of a receipt that are about points; `shown` are the member's, None where there is no member."""
+        tier, benefits, in_reach = None, list[str](), None
+        language, day = layout.language, sale.business_day
+        if shown is not None:
             if program.tier:
                 history = known.history.plus(result.effects, day, sales=1)
-                tier = explaining.tier_shown(
-                    program, standing_of(program, history, known.profile, day), self.layout.language
-                )
-            benefits = explaining.benefits(program, result.paid, result.standing, self.layout.language)
-            if shown.is_current and "reach" in self.layout.template.blocks:
+                tier = explaining.tier_shown(program, standing_of(program, history, known.profile, day), language)
+            benefits = explaining.benefits(program, result.paid, result.standing, language)
+            if shown.is_current and "reach" in layout.template.blocks:
                 points = shown.balance.points
-                in_reach = explaining.next_reward(program, result.paid, result.standing, points, self.layout.language)
-        return sale_receipt(
+                in_reach = explaining.next_reward(program, result.paid, result.standing, points, language)
+        return reward_parts(
             program,
-            self.layout,
-            one.sale,
-            reference=receipt_reference(new.envelope.terminal, new.number),
+            layout,
+            sale,
+            reference=reference,
             points=shown,
-            could_have_earned=0 if one.member else earned,
+            could_have_earned=0 if shown else result.award.points,
             priced=result,
             tier=tier,
             benefits=benefits,
             in_reach=in_reach,
-            own_lines=own_lines,
         )
+
+    def _layout_of(self, columns: int) -> Layout:
+        """The shop's layout on paper of so many columns."""
+        if columns in (0, self.layout.width_columns):
+            return self.layout
+        return self._layouts.setdefault(columns, replace(self.layout, width_columns=columns))
 
     def _again(self, db: sqlite3.Connection, known: Entry, one: OpenQuote) -> Completed:
         """The result of a sale that stands already, or Conflict where it stands with other content."""
@@ -467,6 +525,7 @@ class Checkout:
 
     def _committed_before(self, number: int | None, key: str) -> Completed:
         with self.store.read() as db:
+            _require_own_key(db, key, number)
             if number is None and key:
                 row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
                 number = row[0] if row else None
@@ -654,10 +713,33 @@ def _completed_before(db: sqlite3.Connection, known: Entry) -> Completed:
         raise ValueError(f"entry {known.number} is no sale")
     sold = body.sold
     taken = pricing.line_shares(settings.program(db, body.program), sold, body.reward)
-    return _completed(known, body, sold.sale.total_minor, taken, _receipt_text(db, known))
+    lines = _lines_of(db, known.number)
+    return _completed(known, body, sold.sale.total_minor, taken, _receipt_text(db, known), lines)
 
 
-def _completed(known: Entry, body: SaleBody, paid_minor: int, taken: dict[str, int], text: str) -> Completed:
+def _lines_of(db: sqlite3.Connection, number: int | None) -> list[str]:
+    """The rewards that the host of a sale was given to print; none where it was recorded without a host."""
+    kept = receipts.rewards(db, number) if number is not None else None
+    return msgspec.json.decode(kept, type=list[str]) if kept else []
+
+
+def _require_own_key(db: sqlite3.Connection, key: str, number: int | None) -> None:
+    """Raises Conflict where the key belongs to another request than the commit that made (or is to make) this entry."""
+    if not key:
+        return
+    row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
+    is_other = row is not None and number is not None and row[0] != number
+    if is_other or db.execute("SELECT 1 FROM answered WHERE key = ?", (key,)).fetchone():
+        raise Conflict(
+            "IDEMPOTENCY_KEY_REUSED",
+            "This Idempotency-Key belongs to another request, another sale's perhaps. Nothing was recorded.",
+            hint="Make a new key for each request.",
+        )
+
+
+def _completed(
+    known: Entry, body: SaleBody, paid_minor: int, taken: dict[str, int], text: str, lines: list[str]
+) -> Completed:
     return Completed(
         till=body.sale.till,
         sale_ref=body.sale.sale_ref,
@@ -674,6 +756,7 @@ def _completed(known: Entry, body: SaleBody, paid_minor: int, taken: dict[str, i
         off=body.off,
         taken=taken,
         usable_from=body.usable_from,
+        receipt_lines=lines,
     )
 
 

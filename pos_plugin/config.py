@@ -63,6 +63,7 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 
 [page]
 # port = 8350
+# origins = ["https://till.example"]           # web tills that may call the local API with a key
 
 # [intercept]                      # the till prints to here, and its receipts end with the rewards: docs/intercept.md
 # listen = "tcp://127.0.0.1:9100"              # or serial:///dev/ttyS1?baud=19200
@@ -209,7 +210,12 @@ class ServerSettings(Table):
 
 
 class PageSettings(Table):
+    """`origins` are the web tills that may call the local API with a key, like "https://till.example"."""
+
     port: int = Field(default=8350, ge=0, le=65_535)
+    origins: list[Annotated[str, Field(pattern=r"^https?://[^\s/*]+$", max_length=200)]] = Field(
+        default=[], max_length=32
+    )
 
 
 class InterceptSettings(Table):
@@ -238,6 +244,12 @@ class DoorSettings(Table):
     tls_key: str = Field(default="", max_length=400)
 
 
+class QzSettings(DoorSettings):
+    """`printer` is what this till's printer is called there: what the till's page looks for, or offers to choose."""
+
+    printer: str = Field(default="Loyalty till printer", min_length=1, max_length=100)
+
+
 class CloudQueueSettings(Table):
     """A cloud till that keeps print jobs for a Star CloudPRNT printer: `url` is what such a printer polls, each `every_s`."""
 
@@ -263,7 +275,7 @@ class Config(Table):
     intercept: InterceptSettings = InterceptSettings()
     odoo: DoorSettings = DoorSettings()
     epos: DoorSettings = DoorSettings()
-    qz: DoorSettings = DoorSettings()
+    qz: QzSettings = QzSettings()
     cloudprnt: list[CloudQueueSettings] = Field(default=[], max_length=4)
     operators: OperatorSettings = OperatorSettings()
 

@@ -19,7 +19,7 @@ from loyalty.program import Program
 from offline_store.members import Balance
 from pos_plugin.identifying import Identified
 from pos_plugin.quotes import Completed, Quote
-from pos_plugin.receipts import MONTHS, Layout, columns, local
+from pos_plugin.receipts import MONTHS, Layout, columns, first_columns, local
 
 GREETING_S = 30.0
 QUOTE_S = 300.0
@@ -31,8 +31,18 @@ AGAIN_AFTER_S = 3.0
 
 _ALONE = "{points}"  # a figure without words has nothing to translate
 
-Told = Identified | Quote | Completed
-"""Who was identified, what a sale would come to, or what was recorded."""
+
+@dataclass(frozen=True)
+class Notice:
+    """Two lines of the host's own, for so long."""
+
+    upper: str
+    lower: str
+    lasts_s: float
+
+
+Told = Identified | Quote | Completed | Notice
+"""Who was identified, what a sale would come to, what was recorded, or what the host has to say."""
 
 
 class Glass(Protocol):
@@ -87,7 +97,15 @@ class CustomerDisplay:
 
     def tell(self, what: Told | None) -> None:
         """Something that concerns the customer; None: the sale is over without one."""
-        lasts_s = QUOTE_S if isinstance(what, Quote) else THANKS_S if isinstance(what, Completed) else GREETING_S
+        match what:
+            case Notice():
+                lasts_s = what.lasts_s
+            case Quote():
+                lasts_s = QUOTE_S
+            case Completed():
+                lasts_s = THANKS_S
+            case _:
+                lasts_s = GREETING_S
         with self._lock:
             self._told, self._until, self._is_news = what, self._clock() + lasts_s, True
 
@@ -126,6 +144,8 @@ class CustomerDisplay:
     def _said(self, told: Told) -> tuple[str, str]:
         say = self._layout.say
         match told:
+            case Notice():
+                return first_columns(told.upper, self._columns), first_columns(told.lower, self._columns)
             case Identified():
                 return self._greeting(self._figures(told.member))
             case Quote():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Callable
 
 import msgspec
 
@@ -48,10 +49,12 @@ def join(
     charity: str = "",
     referrer: str = "",
     operator: str = "",
+    write: Callable[[Callable[[sqlite3.Connection], Joined]], Joined] | None = None,
 ) -> Joined:
     """A new member with this card, or with a new number where none is given; what the programme gives for joining is theirs.
 
     `birthday` is month and day, `charity` a name of the programme's, `referrer` the card or reference of who brought them.
+    `write` runs the transaction, for a caller who records something beside it.
     Raises BadRequest where one of these is none of this programme, or where personal fields cannot be sealed yet; Unknown
     where nobody knows the referrer here; Conflict where the card is somebody's already. Nothing is recorded then.
     """
@@ -119,7 +122,7 @@ def join(
             receipts.keep(db, new.number, encode_document(slip))
         return Joined(member, card, initials, points, reference)
 
-    return checkout.store.write(work)
+    return (write or checkout.store.write)(work)
 
 
 def _referrer(db: sqlite3.Connection, referrer: str) -> str:

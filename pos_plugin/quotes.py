@@ -77,7 +77,8 @@ class Quote(msgspec.Struct, frozen=True):
     `spendable_text` says how many of the member's points can be used here now and why no more, for the cashier to read out.
     `off` is what members' prices take off, by line, `taken` what the redemption takes off each line (nothing where points are a
     tender). `usable_from` is the first day on which what is earned can be spent, "" for at once. `notes` are for the cashier
-    alone. Surprises are drawn by the commit, and no quote tells of them.
+    alone. Surprises are drawn by the commit, and no quote tells of them. `receipt_lines` are the rewards as the shop's own
+    receipt would have them now, in lines as wide as was asked for.
     """
 
     quote_id: str
@@ -111,7 +112,10 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class Completed(msgspec.Struct, frozen=True):
-    """A sale as it stands in the journal. `reference` is what its receipt prints; "" for training, which records nothing."""
+    """A sale as it stands in the journal. `reference` is what its receipt prints; "" for training, which records nothing.
+
+    `receipt_lines` are the rewards of its receipt, for a till that prints the receipt itself.
+    """
 
     till: str
     sale_ref: str
@@ -129,13 +133,15 @@ class Completed(msgspec.Struct, frozen=True):
     off: dict[str, int] = {}
     taken: dict[str, int] = {}
     usable_from: str = ""
+    receipt_lines: list[str] = []
 
 
 @dataclass
 class OpenQuote:
     """An open quote with what the commit needs, under the programme that was quoted.
 
-    `reserved` points of the member are not for other quotes; training reserves none. `terms` decided what is to pay.
+    `reserved` points of the member are not for other quotes; training reserves none. `terms` decided what is to pay. The host
+    prints its own receipt on `columns`, 0 for as many as the shop's.
     """
 
     quote: Quote
@@ -148,6 +154,7 @@ class OpenQuote:
     reward: str
     terms: tuple[dict[str, int], int]
     standing: Standing
+    columns: int = 0
 
     def is_of(self, sale: Sale) -> bool:
         return (self.sale.till, self.sale.sale_ref) == (sale.till, sale.sale_ref)

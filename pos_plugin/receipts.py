@@ -37,7 +37,7 @@ from loyalty.words import (
 from offline_store.members import Balance
 from pos_plugin.pricing import Priced, reward_named
 from pos_plugin.quotes import TierShown
-from pos_plugin.receipt_template import OF_MEMBERS, SALE, WORDINGS, Template, fields_of
+from pos_plugin.receipt_template import OF_MEMBERS, SALE, SPACING, WORDINGS, Template, fields_of
 
 Align = Literal["left", "center", "right"]
 
@@ -152,13 +152,14 @@ def sale_receipt(
     in_reach: tuple[int, str] | None = None,
     own_lines: Sequence[str] = (),
     is_training: bool = False,
+    rewards: dict[str, list[Block]] | None = None,
 ) -> Document:
     """The receipt of a sale. Without a member it says what could have been earned, and how to claim it.
 
     What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
-    tax, below the sum of it. `in_reach`: points that are missing, and for which reward. `own_lines` are of the shop's own
-    program. A document without blocks is not for printing: the shop's own till prints the sale, and there is nothing to say
-    about points.
+    tax, below the sum of it. A document without blocks is not for printing: the shop's own till prints the sale, and there is
+    nothing to say about points. `rewards` are the parts about points, where the caller has them already; `own_lines`
+    are of the shop's own program.
     """
     reward = reward_named(program, priced.reward)
     parts = {
@@ -170,6 +171,43 @@ def sale_receipt(
         parts["own"] = [block for line in own_lines for block in layout.wrapped(line, "center")]
     if sale.operator and "operator" in layout.template.blocks:
         parts["operator"] = layout.wrapped(layout.word("operator", operator=sale.operator), "center")
+    if rewards is None:
+        rewards = reward_parts(
+            program,
+            layout,
+            sale,
+            reference=reference,
+            points=points,
+            could_have_earned=could_have_earned,
+            priced=priced,
+            tier=tier,
+            benefits=benefits,
+            in_reach=in_reach,
+            is_training=is_training,
+        )
+    return _laid_out(layout, {**parts, **rewards}, sale.sold_at, reference, is_training=is_training)
+
+
+def reward_parts(
+    program: Program,
+    layout: Layout,
+    sale: Sale,
+    *,
+    reference: str,
+    points: PointsShown | None,
+    could_have_earned: int,
+    priced: Priced,
+    tier: TierShown | None = None,
+    benefits: Sequence[str] = (),
+    in_reach: tuple[int, str] | None = None,
+    is_training: bool = False,
+) -> dict[str, list[Block]]:
+    """The parts of a sale's receipt that are about points, and the shop's own notes.
+
+    `in_reach`: points that are missing, and for which reward.
+    """
+    parts = dict[str, list[Block]]()
+    reward = reward_named(program, priced.reward)
     if points is not None:
         parts["points"] = points_block(program, points, layout, worth_saying(priced.award.reasons))
         parts["points"] += _with_points(program, priced, reward, layout)
@@ -195,7 +233,31 @@ def sale_receipt(
     if layout.template.note:
         figures = {"total": layout.money(priced.due_minor), "currency": sale.currency, "operator": sale.operator}
         parts |= _notes(layout, sale.sold_at, reference, points, tier, figures)
-    return _laid_out(layout, parts, sale.sold_at, reference, is_training=is_training)
+    return parts
+
+
+def reward_lines(layout: Layout, parts: Mapping[str, list[Block]]) -> list[str]:
+    """The parts about points as lines of text, as they stand on the shop's receipt: another till prints them below its own.
+
+    Wherever the shop's own receipt has its points; what is between two of these parts there is between them here. Codes are
+    left out: a line of text cannot hold one.
+    """
+    of_members = layout.template.of_members
+    names = [name for name in layout.template.blocks if name in of_members or name in SPACING]
+    blocks = list[Block]()
+    _put(blocks, names, {**parts, **{name: layout.fixed[name] for name in SPACING}})
+    lines = list[str]()
+    for block in blocks:
+        if isinstance(block, Text):
+            lines.append(block.text)
+        elif isinstance(block, Feed):
+            lines += [""] * block.lines
+    rule = "-" * layout.width_columns  # around the parts; between two of them it stays
+    while lines and lines[0] in ("", rule):
+        del lines[0]
+    while lines and lines[-1] in ("", rule):
+        del lines[-1]
+    return lines
 
 
 def return_receipt(
@@ -411,12 +473,6 @@ def expiry_lines(program: Program, shown: PointsShown, layout: Layout) -> list[B
         return []
     last = date_words(day_before(balance.next_expiry), layout.language)
     return layout.wrapped(layout.word("expiry", points=program.unit.short(balance.expiring), day=last))
-
-
-def explained(reasons: tuple[Reason, ...], language: str = "en") -> list[str]:
-    """The award in lines a customer understands."""
-    said_ones = [(reason.in_language(language), reason.points) for reason in reasons]
-    return [f"{words}: {points:+d}" if points else words for words, points in said_ones]
 
 
 def worth_saying(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:

@@ -11,20 +11,24 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import FrameType
 from typing import Self
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from pos_plugin import api_keys
 from pos_plugin.api import create_app
+from pos_plugin.api_keys import Keys
 from pos_plugin.errors import PortInUse
 from pos_plugin.terminal import Terminal
 
 GRACE_S = 5
 """So long a request that is under way may take once the till is told to stop."""
+SOCKETS_GRACE_S = 1
+"""Whoever prints over a WebSocket connects again, and hears there how the printer is."""
+LARGEST_MESSAGE = 8 * 1024 * 1024
+PING_S = 20.0
+"""A WebSocket on which nothing is said is asked so often whether anybody is there, and has as long to answer."""
 STARTS_WITHIN_S = 10.0
 
 
@@ -37,7 +41,8 @@ class WebServer:
     """An application on a port of this machine. The port is taken at once: `port` 0 takes a free one, and `.port` says which.
 
     Raises PortInUse; OSError for a certificate (`tls`: the files of it and of its key) that cannot be read. Use `run()` in the
-    calling thread, or `start()` and `stop()` around other work. `let_go` is called when it is told to stop.
+    calling thread, or `start()` and `stop()` around other work. `let_go` is called when it is told to stop. `sockets`: it speaks
+    WebSocket, too.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class WebServer:
         *,
         name: str = "page",
         tls: tuple[str, str] | None = None,
+        sockets: bool = False,
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
@@ -62,9 +68,14 @@ class WebServer:
             server_header=False,
             proxy_headers=False,
             lifespan="off",
-            ws="none",
+            # Without the library's own packing: what is bounded is then what comes over the wire.
+            ws="websockets-sansio" if sockets else "none",
+            ws_max_size=LARGEST_MESSAGE,
+            ws_ping_interval=PING_S,
+            ws_ping_timeout=PING_S,
+            ws_per_message_deflate=False,
             http="h11",
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=SOCKETS_GRACE_S if sockets else GRACE_S,
             ssl_certfile=tls[0] if tls else None,
             ssl_keyfile=tls[1] if tls else None,
         )
@@ -113,7 +124,7 @@ class Server(WebServer):
     def __init__(self, terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
         if host not in ("127.0.0.1", "localhost", "::1"):
             raise ValueError(f"{host} is not this machine; the till's page is for this machine only")
-        app = create_app(terminal, keys=partial(api_keys.check, terminal.store.folder))
+        app = create_app(terminal, keys=Keys(terminal.store.folder, terminal.clock).find)
         super().__init__(app, port, host, let_go=app.state.listeners.stopping.set)
 
 
@@ -158,7 +169,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.bind((host, port))
         bound.listen(128)
-    except OSError as error:
+    except (OSError, TypeError) as error:  # the latter for a name that cannot be one
         bound.close()
-        raise PortInUse(host, port, error.strerror or str(error)) from error
+        raise PortInUse(host, port, getattr(error, "strerror", "") or str(error)) from error
     return bound

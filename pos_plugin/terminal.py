@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -45,7 +45,7 @@ from offline_store.sync import Sync, SyncError
 from pos_plugin import host_prints, sample_sheet
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, printer_profile, read_config, read_layout
-from pos_plugin.customer_display import CustomerDisplay, Figures, Told
+from pos_plugin.customer_display import CustomerDisplay, Figures, Notice, Told
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import BadRequest, Conflict, Unknown
@@ -59,6 +59,9 @@ from pos_plugin.sample_sheet import Sampled
 from pos_plugin.scale_labels import beside_cards
 from pos_plugin.server_link import HttpLink
 from pos_plugin.spooler import Device, Spooler
+
+if TYPE_CHECKING:
+    from pos_plugin.ways_in.cloudprnt.queue import CloudQueue
 
 log = logging.getLogger("pos_plugin")
 
@@ -120,6 +123,7 @@ class Terminal:
         self._scans: deque[Scan] = deque(maxlen=SCANS_KEPT)
         self._scanning = threading.Lock()
         self.readers: list[Reader] = []
+        self.cloud_queues: list[CloudQueue] = []
         self._stop = threading.Event()
         self._to_print = threading.Event()
         self._to_sync = threading.Event()
@@ -194,6 +198,12 @@ class Terminal:
             self._run(f"scanner {len(self.readers)}", partial(self._read, reader))
         if not self.plugins.is_empty:
             self._run("plugins", self._react)
+        if any(one.url for one in self.config.cloudprnt):
+            from pos_plugin.ways_in.cloudprnt import open_queues
+
+            for queue in open_queues(self):
+                self.cloud_queues.append(queue)
+                self._run(f"cloud queue {len(self.cloud_queues)}", partial(self._ask_cloud, queue))
         self._run("checkpoints", self._checkpoint)
 
     def open_printer(self, device: TillPrinter | None = None) -> Spooler:
@@ -346,6 +356,16 @@ class Terminal:
             return self._errands.ask(lambda: host_prints.printed(device, data), begins_within_s=DRAWER_WAIT_S)
         except TooBusy:
             return host_prints.too_busy()
+
+    def show_customer(self, upper: str, lower: str, lasts_s: float) -> None:
+        """Shows the customer two lines of the host's own for a while; the next sale takes their place. Raises Conflict."""
+        if self.display is None:
+            raise Conflict(
+                "NO_DISPLAY",
+                "This till has no customer's display.",
+                hint="Write its address under [display] in till.toml.",
+            )
+        self._tell_customer(Notice(upper, lower, lasts_s))
 
     def _tell_customer(self, what: Told | None) -> None:
         if self.display is not None:
@@ -670,6 +690,13 @@ class Terminal:
     def _react(self) -> None:
         while not self._stop.is_set():
             self.plugins.step(REACT_S)
+
+    def _ask_cloud(self, queue: CloudQueue) -> None:
+        try:
+            while not self._stop.is_set():
+                self._stop.wait(queue.step())
+        finally:
+            queue.close()
 
     def _checkpoint(self) -> None:
         """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""

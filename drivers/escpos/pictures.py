@@ -81,13 +81,19 @@ def raster_of(png: bytes, room_dots: int) -> bytes:
 
 
 def dots_of(png: bytes, room_dots: int) -> Image.Image:
-    """The picture in black dots, no wider than the paper, without white at its sides (it stays centred)."""
-    from PIL import Image, ImageOps
+    """The PNG in black dots, no wider than the paper, without white at its sides (it stays centred)."""
+    from PIL import Image
 
     with Image.open(io.BytesIO(png), formats=["PNG"]) as opened:
         rgba = opened.convert("RGBA")
     paper = Image.new("RGBA", rgba.size, "white")
-    grey = Image.alpha_composite(paper, rgba).convert("L")
+    return black_dots(Image.alpha_composite(paper, rgba).convert("L"), room_dots)
+
+
+def black_dots(grey: Image.Image, room_dots: int) -> Image.Image:
+    """A picture in greys (mode "L") likewise: set is black. Photographs are dithered, letters are not."""
+    from PIL import Image, ImageOps
+
     if grey.width > room_dots:
         height = max(round(grey.height * room_dots / grey.width), 1)
         grey = grey.resize((room_dots, height), Image.Resampling.LANCZOS)

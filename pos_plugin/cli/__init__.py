@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from pos_plugin.cli import audits, cards, learning, printers, programs, receipts, reports, running, setting_up
+from pos_plugin.cli import api_keys, audits, cards, learning, printers, programs, receipts, reports, running, setting_up
 
 app = typer.Typer(
     name="pos-plugin",
@@ -21,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 setting_up.add_to(app)
+api_keys.add_to(app)
 programs.add_to(app)
 running.add_to(app)
 printers.add_to(app)

@@ -1,4 +1,4 @@
-"""Commands that make a till: init, enroll, backfill, api-key."""
+"""Commands that make a till: init, enroll, backfill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(enroll)
     app.command()(backfill)
-    app.command("api-key")(api_key)
 
 
 def init(
@@ -155,19 +154,3 @@ def backfill(
         if not as_json:
             typer.echo("Correct those rows and read the file again: what is recorded stays as it is.", err=True)
         raise typer.Exit(1)
-
-
-def api_key(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What will use it, for example front-till.")],
-    store: StoreDir = DEFAULT_STORE,
-    as_json: AsJson = False,
-) -> None:
-    """Make a key with which another program on this machine may use the till's API. It is shown once."""
-    from pos_plugin.api_keys import create
-
-    key = create(store, name)
-    if as_json:
-        print_json({"name": name, "key": key})
-        return
-    typer.echo(f"The key of {name}, shown this once: {key}")
-    typer.echo("Send it with every request: Authorization: Bearer KEY")

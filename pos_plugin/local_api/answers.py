@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from offline_store.errors import StoreError
 from pos_plugin.errors import TillError
-from pos_plugin.local_api import requests
+from pos_plugin.local_api import requests, toast_status
 
 MOST_PROBLEMS = 20
 LONGEST_NAME = 100
@@ -45,13 +45,24 @@ def refusal(status: int, code: str, message: str, hint: str = "") -> Response:
     return answer({key: text.encode("utf-8", "replace").decode() for key, text in said.items()}, status)
 
 
-def internal(error: Exception) -> Response:
+def refusal_at(path: str, status: int, code: str, message: str, hint: str = "") -> Response:
+    """A refusal in the words of whoever asks at this path."""
+    response = refusal(status, code, message, hint)
+    if path != toast_status.PATH:
+        return response
+    status, said = toast_status.in_toasts_words(status, code)
+    text = f"{message} {hint}".strip().encode("utf-8", "replace").decode()
+    return answer({"transactionStatus": said, "message": text}, status)
+
+
+def internal(error: Exception, path: str = "") -> Response:
     """A bug, in words. The log names its kind and place, and none of the data, which may be a person's."""
     place, trace = "", error.__traceback__
     while trace is not None:
         place, trace = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}", trace.tb_next
     log.error("a request failed: %s at %s", type(error).__name__, place)
-    return refusal(
+    return refusal_at(
+        path,
         500,
         "INTERNAL",
         "The till could not do this because of an error in itself. The sale goes on without points.",
@@ -64,17 +75,19 @@ def add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(TillError)
     def _till(request: Request, error: TillError) -> Response:
-        return refusal(error.status, error.code, str(error), error.hint)
+        return refusal_at(request.url.path, error.status, error.code, str(error), error.hint)
 
     @app.exception_handler(StoreError)
     def _store(request: Request, error: StoreError) -> Response:
         log.error("the till's file: %s", error.code)
-        return refusal(503, error.code, f"{error} The sale goes on without points.", error.hint)
+        return refusal_at(request.url.path, 503, error.code, f"{error} The sale goes on without points.", error.hint)
 
     @app.exception_handler(sqlite3.Error)
     def _sqlite(request: Request, error: sqlite3.Error) -> Response:
         log.error("the till's file: %s", type(error).__name__)
-        return refusal(503, "STORE_ERROR", "The till's file did not answer. The sale goes on without points.")
+        return refusal_at(
+            request.url.path, 503, "STORE_ERROR", "The till's file did not answer. The sale goes on without points."
+        )
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -82,19 +95,35 @@ def add_error_answers(app: FastAPI) -> None:
         # Words are found for those alone that are told: a body can have tens of thousands.
         problems = list(dict.fromkeys(sentences(found[:MOST_PROBLEMS])))
         more = [f"and {len(found) - MOST_PROBLEMS} more problems"] if len(found) > MOST_PROBLEMS else []
-        return refusal(422, "INVALID", "; ".join(problems + more), "Nothing was recorded. Correct the request.")
+        return refusal_at(
+            request.url.path, 422, "INVALID", "; ".join(problems + more), "Nothing was recorded. Correct the request."
+        )
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
-            return refusal(404, "NOT_FOUND", f"There is nothing at {request.url.path[:200]}.", "Check the address.")
+            return refusal_at(
+                request.url.path,
+                404,
+                "NOT_FOUND",
+                f"There is nothing at {request.url.path[:200]}.",
+                "Check the address.",
+            )
         if error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")
-            return refusal(
-                405, "METHOD", f"{request.url.path[:200]} does not take {request.method}.", f"Use {allowed}."
+            return refusal_at(
+                request.url.path,
+                405,
+                "METHOD",
+                f"{request.url.path[:200]} does not take {request.method}.",
+                f"Use {allowed}.",
             )
-        return refusal(
-            422, "INVALID", "the body is no JSON that this till can read", "Nothing was recorded. Correct it."
+        return refusal_at(
+            request.url.path,
+            422,
+            "INVALID",
+            "the body is no JSON that this till can read",
+            "Nothing was recorded. Correct it.",
         )
 
 

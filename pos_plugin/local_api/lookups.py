@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
 
 from drivers.document import Document, decode_document
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody
@@ -17,6 +14,7 @@ from loyalty.sale import document_name
 from offline_store import journal, members, pictures, receipts, settings
 from pos_plugin.errors import Unknown
 from pos_plugin.explaining import benefits_of, tier_shown
+from pos_plugin.local_api import shapes
 from pos_plugin.local_api.requests import QuoteAsked
 from pos_plugin.pricing import known_of, line_shares, standing_at
 from pos_plugin.terminal import Terminal
@@ -48,7 +46,7 @@ def receipt(terminal: Terminal, reference: str) -> Receipt:
         return Receipt(known, document, receipts.jobs_of(db, known.number), shown, title)
 
 
-def receipt_answer(one: Receipt) -> dict[str, Any]:
+def receipt_answer(one: Receipt) -> shapes.ReceiptShown:
     """A receipt as text, what became of its printing, and the sale that it belongs to."""
     body = one.entry.body
     till, sale_ref = "", ""
@@ -58,20 +56,17 @@ def receipt_answer(one: Receipt) -> dict[str, Any]:
         till, sale_ref = body.back.till, body.back.sale_ref
     elif isinstance(body, ClaimBody):
         till, sale_ref = body.sale.split("/")[1:3]
-    return {
-        "reference": receipt_reference(one.entry.envelope.terminal, one.entry.number),
-        "kind": one.entry.kind,
-        "till": till,
-        "sale_ref": sale_ref,
-        "text": one.document.text(),
-        "jobs": [
-            {"job": job.job, "copy": job.copy, "state": job.state, "code": job.code, "reason": job.reason}
-            for job in one.jobs
-        ],
-    }
+    return shapes.ReceiptShown(
+        reference=receipt_reference(one.entry.envelope.terminal, one.entry.number),
+        kind=one.entry.kind,
+        till=till,
+        sale_ref=sale_ref,
+        text=one.document.text(),
+        jobs=[shapes.JobShown(job.job, job.copy, job.state, job.code, job.reason) for job in one.jobs],
+    )
 
 
-def sale_answer(terminal: Terminal, till: str, sale_ref: str) -> dict[str, Any]:
+def sale_answer(terminal: Terminal, till: str, sale_ref: str) -> shapes.SaleShown:
     """A sale, what came back of it, and what is left. Raises Unknown."""
     with terminal.store.read() as db:
         known = journal.find(db, document_name("sale", till, sale_ref))
@@ -90,35 +85,35 @@ def sale_answer(terminal: Terminal, till: str, sale_ref: str) -> dict[str, Any]:
     with terminal.store.read() as db:
         taken = line_shares(settings.program(db, body.program), sold, body.reward)
     terminal_name = known.envelope.terminal
-    return {
-        "reference": receipt_reference(terminal_name, known.number),
-        "sale": msgspec.to_builtins(body.sale),
-        "member": claim.member if claim else known.member,
-        "was_claimed": claim is not None,
-        "earned_points": claimed.awarded if isinstance(claimed, ClaimBody) else body.awarded,
-        "redeem_points": body.redeemed,
-        "redeemed_minor": body.redeemed_minor,
-        "reward": body.reward,
-        "off": body.off,
-        "taken": taken,
-        "due_minor": sold.sale.total_minor - body.redeemed_minor,
-        "returns": [
-            {
-                "return_ref": one.back.return_ref,
-                "reference": receipt_reference(entry.envelope.terminal, entry.number),
-                "is_void": one.back.is_void,
-                "returned_minor": one.returned_minor,
-                "refund_minor": one.returned_minor - one.restored_minor,
-                "taken_points": one.taken,
-                "restored_points": one.restored,
-            }
+    return shapes.SaleShown(
+        reference=receipt_reference(terminal_name, known.number),
+        sale=body.sale,
+        member=claim.member if claim else known.member,
+        was_claimed=claim is not None,
+        earned_points=claimed.awarded if isinstance(claimed, ClaimBody) else body.awarded,
+        redeem_points=body.redeemed,
+        redeemed_minor=body.redeemed_minor,
+        reward=body.reward,
+        off=body.off,
+        taken=taken,
+        due_minor=sold.sale.total_minor - body.redeemed_minor,
+        returns=[
+            shapes.ReturnShown(
+                return_ref=one.back.return_ref,
+                reference=receipt_reference(entry.envelope.terminal, entry.number),
+                is_void=one.back.is_void,
+                returned_minor=one.returned_minor,
+                refund_minor=one.returned_minor - one.restored_minor,
+                taken_points=one.taken,
+                restored_points=one.restored,
+            )
             for entry, one in zip(came_back, backs, strict=True)
         ],
-        "left": {"total_minor": left.total_minor, "lines": [msgspec.to_builtins(line) for line in left.lines]},
-    }
+        left=shapes.Left(left.total_minor, list(left.lines)),
+    )
 
 
-def member_answer(terminal: Terminal, member: str) -> dict[str, Any]:
+def member_answer(terminal: Terminal, member: str) -> shapes.MemberShown:
     """A member's points here, with cards masked. Raises Unknown."""
     with terminal.store.read() as db:
         member = members.current(db, member)
@@ -126,20 +121,20 @@ def member_answer(terminal: Terminal, member: str) -> dict[str, Any]:
         at = terminal.checkout.moment(db)
         standing = standing_at(db, at, at.program, member, at.today, known_of(db, at.program, member))
     known, language = terminal.enquiry(member), terminal.checkout.layout.language
-    return {
-        "member": member,
-        "initials": initials,
-        "cards": [masked(card) for card in known.cards],
-        "balance": known.balance.points,
-        "as_of": known.balance.as_of,
-        "expiring": known.balance.expiring,
-        "next_expiry": known.balance.next_expiry,
-        "spendable_here": known.spendable_here,
-        "vesting": known.balance.vesting,
-        "tier": tier_shown(at.program, standing, language),
-        "benefits": benefits_of(at.program, standing, at.today, at.occurred_at, language),
-        "movements": known.movements,
-    }
+    return shapes.MemberShown(
+        member=member,
+        initials=initials,
+        cards=[masked(card) for card in known.cards],
+        balance=known.balance.points,
+        as_of=known.balance.as_of,
+        expiring=known.balance.expiring,
+        next_expiry=known.balance.next_expiry,
+        spendable_here=known.spendable_here,
+        vesting=known.balance.vesting,
+        tier=tier_shown(at.program, standing, language),
+        benefits=benefits_of(at.program, standing, at.today, at.occurred_at, language),
+        movements=[shapes.Movement(**move) for move in known.movements],
+    )
 
 
 def sale_times(terminal: Terminal, asked: QuoteAsked) -> tuple[str, str]:

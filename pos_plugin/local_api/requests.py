@@ -7,6 +7,7 @@ import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
+from fastapi import Header, Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from loyalty.days import is_month_day
@@ -17,6 +18,8 @@ MOST_TAGS = 16
 MOST_MINOR = 10**12
 MOST_POINTS = 10**9
 LONGEST_KEY = 128
+NARROWEST, WIDEST = 24, 64
+"""Columns of paper, as in the settings."""
 
 _QUANTITY = re.compile(r"-?[0-9]{1,7}(\.[0-9]{1,3})?")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
@@ -98,7 +101,17 @@ Word = Annotated[str, Field(max_length=64), AfterValidator(_no_control)]
 Name = Annotated[str, Field(max_length=120), AfterValidator(_no_control)]
 Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_control_but_gs)]
 Minor = Annotated[int, Field(ge=-MOST_MINOR, le=MOST_MINOR)]
+DisplayLine = Annotated[str, Field(max_length=80), AfterValidator(_no_control)]
+PrintedText = Annotated[str, Field(max_length=1000), AfterValidator(_no_control)]
+Columns = Annotated[int, Field(ge=NARROWEST, le=WIDEST)]
 Quantity = Annotated[int, BeforeValidator(_quantity_milli, json_schema_input_type=int | str)]
+
+
+RefInPath = Annotated[str, Path(max_length=64), AfterValidator(reference)]
+KeyInHeader = Annotated[
+    str,
+    Header(alias="Idempotency-Key", description="Made by the host before it sends; the same again does nothing more."),
+]
 
 
 class Asked(BaseModel):
@@ -157,6 +170,7 @@ class QuoteAsked(Asked):
     sold_at: Annotated[str, AfterValidator(_local_time)] | None = None
     business_day: Annotated[str, AfterValidator(_day)] | None = None
     training: bool = False
+    columns: Columns | None = None
 
     @model_validator(mode="after")
     def _one_reward(self) -> QuoteAsked:
@@ -281,3 +295,62 @@ class TestPrintAsked(Asked):
 
 class SignOffAsked(Asked):
     operator: Word
+
+
+class DisplayAsked(Asked):
+    """Two lines for the customer; what has no room on the display is cut."""
+
+    upper: DisplayLine
+    lower: DisplayLine = ""
+    seconds: Annotated[int, Field(ge=1, le=300)] = 10
+
+
+class PrintText(Asked):
+    """Text of any length: it is wrapped. `right` stands at the other edge of its last line."""
+
+    kind: Literal["text"]
+    text: PrintedText
+    right: Word = ""
+    bold: bool = False
+    double: bool = False
+    inverted: bool = False
+    underlined: bool = False
+    align: Literal["left", "center", "right"] = "left"
+
+
+class PrintBarcode(Asked):
+    kind: Literal["barcode"]
+    data: Annotated[str, Field(min_length=1, max_length=48)]
+    symbology: Literal["code128", "ean13", "ean8", "upca", "code39", "itf"] = "code128"
+
+
+class PrintQr(Asked):
+    kind: Literal["qr"]
+    data: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_no_control)]
+
+
+class PrintRule(Asked):
+    kind: Literal["rule"]
+
+
+class PrintFeed(Asked):
+    kind: Literal["feed"]
+    lines: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+class PrintCut(Asked):
+    kind: Literal["cut"]
+    partial: bool = False
+
+
+class PrintAsked(Asked):
+    """A paper of the host's own: what is to be printed, from the top."""
+
+    lines: Annotated[
+        list[
+            Annotated[
+                PrintText | PrintBarcode | PrintQr | PrintRule | PrintFeed | PrintCut, Field(discriminator="kind")
+            ]
+        ],
+        Field(min_length=1, max_length=MOST_LINES),
+    ]

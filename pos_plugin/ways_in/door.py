@@ -17,6 +17,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pos_plugin.config import DoorSettings
+from pos_plugin.local_api.answers import internal
 
 LARGEST_BODY = 8 * 1024 * 1024
 """A receipt as a picture, in base64."""
@@ -25,7 +26,8 @@ REQUESTS = 600
 REQUESTS_WITHIN_S = 60.0
 """So many requests of one address a minute: ten a second, and a till that polls needs one."""
 CLIENTS = 64
-HEADERS_ALLOWED = b"content-type, soapaction, if-modified-since, x-requested-with, authorization"
+HEADERS_ALLOWED = b"accept, authorization, content-type, if-modified-since, soapaction, x-debug-mode, x-requested-with"
+"""Odoo's own list (odoo/http.py), and what clients of ePOS-Print send."""
 
 log = logging.getLogger("pos_plugin")
 
@@ -74,21 +76,34 @@ class Door:
             text = f"The request was not all here within {self._body_within_s:g} s. Nothing was done with it."
             await _answer(send, 408, text.encode(), [*_cors(origin), (b"connection", b"close")])
             return
+        except _Gone:
+            return
         if body is None:
             text = f"The request is larger than {self._largest_body:,} bytes. Nothing was done with it."
             await _answer(send, 413, text.encode(), [*_cors(origin), (b"connection", b"close")])
             return
 
+        started = False
+
         async def send_with_cors(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message.get("headers", []), *_cors(origin)]
             await send(message)
 
-        await self._app(scope, _replayed(body, receive), send_with_cors)
+        try:
+            await self._app(scope, _replayed(body, receive), send_with_cors)
+        except Exception as error:
+            internal(error)  # told in the log, without what was sent
+            if not started:
+                await _answer(send, 500, b"The till could not do this because of an error in itself.", _cors(origin))
 
     def _refusal(self, scope: Scope, headers: dict[str, str], origin: str) -> tuple[int, str] | None:
-        client = scope["client"][0] if scope.get("client") else ""
-        if not self._may_come_in(client):
+        client = scope["client"][0] if scope.get("client") else "nobody"
+        own = scope["server"][0] if scope.get("server") else ""
+        # Both ends of a connection under one address: this machine, asked under its address in the shop's network.
+        if client != own and not self._may_come_in(client):
             return 403, "This machine is not among the clients of this door. Name it in till.toml."
         if not _is_named(headers.get("host", ""), self._names):
             return 403, "This door answers under its address, or a name that till.toml gives it."
@@ -143,15 +158,19 @@ def _is_named(host: str, names: set[str]) -> bool:
     return True
 
 
+class _Gone(Exception):
+    """Whoever asked left before all was here: half a request is none."""
+
+
 async def _body(receive: Receive, announced: str, largest: int) -> bytes | None:
-    """All of a body, or None for one that is too large."""
+    """All of a body, or None for one that is too large. Raises _Gone."""
     if announced.isascii() and announced.isdigit() and int(announced) > largest:
         return None
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return bytes(body)
+            raise _Gone
         body += message.get("body", b"")
         if len(body) > largest:
             return None

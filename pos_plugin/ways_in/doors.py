@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from importlib import import_module
 
 from starlette.types import ASGIApp
@@ -16,8 +15,16 @@ from pos_plugin.ways_in.door import Door
 
 log = logging.getLogger("pos_plugin")
 
-PROTOCOLS: dict[str, str] = {}
-"""What speaks at the door of that name in till.toml: the module whose `app(terminal)` is the protocol."""
+PROTOCOLS: dict[str, str] = {
+    "odoo": "pos_plugin.ways_in.odoo",
+    "qz": "pos_plugin.ways_in.qz",
+}
+"""What speaks at the door of that name in till.toml: the module whose `app(terminal)` is the protocol.
+
+An app that keeps requests open has a `let_go`, which may be called from any thread: within half a second they are answered.
+"""
+WITH_SOCKETS = {"qz"}
+"""Whose protocol is spoken over WebSockets."""
 
 
 def open_doors(terminal: Terminal) -> list[WebServer]:
@@ -27,16 +34,25 @@ def open_doors(terminal: Terminal) -> list[WebServer]:
         settings: DoorSettings = getattr(terminal.config, name)
         if not settings.port:
             continue
-        make: Callable[[Terminal], ASGIApp] = import_module(module).app
         try:
-            server = WebServer(
-                Door(make(terminal), settings),
-                settings.port,
-                settings.host,
-                name=name,
-                tls=(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
-            )
-            opened.append(server.start())
-        except (TillError, OSError) as error:
-            log.error("[%s] is not open: %s", name, error)
+            opened.append(_opened(name, import_module(module).app(terminal), settings))
+        except TillError as error:
+            log.error("[%s] is not open: %s %s", name, error, error.hint)
+        except OSError as error:
+            log.error("[%s] is not open: its certificate cannot be read (tls_cert, tls_key): %s", name, error)
+        except Exception:  # whatever is wrong with a door, the till sells
+            log.exception("[%s] is not open", name)
     return opened
+
+
+def _opened(name: str, app: ASGIApp, settings: DoorSettings) -> WebServer:
+    return WebServer(
+        Door(app, settings),
+        settings.port,
+        settings.host,
+        name=name,
+        sockets=name in WITH_SOCKETS,
+        # One file may hold both.
+        tls=(settings.tls_cert, settings.tls_key or settings.tls_cert) if settings.tls_cert else None,
+        let_go=getattr(app, "let_go", lambda: None),
+    ).start()

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ledger.wire import Refusal
+from pos_plugin.api_keys import ApiKey
 from pos_plugin.local_api.guard import DRAINED_BODY, Guard
 
 
@@ -50,7 +51,7 @@ def test_a_body_that_never_ends_is_given_up(till):
         "client": ("127.0.0.1", 1),
         "headers": [(b"host", b"127.0.0.1:%d" % port), (b"authorization", b"Bearer x"), (b"content-length", b"5")],
     }
-    asyncio.run(Guard(inner, session="s", keys=lambda key: key, body_within_s=0.05)(scope, never, send))
+    asyncio.run(Guard(inner, session="s", keys=ApiKey, body_within_s=0.05)(scope, never, send))
     assert said[0]["status"] == 408
     assert (b"connection", b"close") in said[0]["headers"]
     assert msgspec.json.decode(said[1]["body"], type=Refusal).code == "BODY_TOO_SLOW"

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import random
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,8 @@ from pos_plugin.quotes import Completed, Connection, Quote
 from pos_plugin.receipts import Layout
 from pos_plugin.serve import Server
 from pos_plugin.terminal import Terminal
+
+sys.path.insert(0, str(Path(__file__).parent))  # what several tests share
 
 PROGRAM = """\
 name = "shop"

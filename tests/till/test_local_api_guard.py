@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from pos_plugin import api_keys
-from pos_plugin.errors import Conflict
 from pos_plugin.local_api.guard import FAILURES
 
 # -- what may be sent
@@ -95,6 +90,8 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/sign-off"),
     ("POST", "/v1/drawer"),
     ("POST", "/v1/test-print"),
+    ("POST", "/v1/print"),
+    ("POST", "/v1/display"),
     ("POST", "/v1/sync"),
     ("GET", "/v1/state"),
     ("GET", "/v1/events"),
@@ -184,23 +181,3 @@ def test_many_failures_are_held_up_and_right_keys_are_not(served) -> None:
     codes = [served.stranger.get("/v1/state").status_code for _ in range(FAILURES + 5)]
     assert codes == [401] * FAILURES + [429] * 5
     assert served.client.get("/v1/state").status_code == 200
-
-
-# -- keys
-
-
-def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
-    key = api_keys.create(tmp_path, "kiosk")
-    file = tmp_path / api_keys.FILE
-    assert key not in file.read_text()
-    if os.name == "posix":
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert api_keys.check(tmp_path, key) == "kiosk"
-    assert api_keys.check(tmp_path, key + "x") is None
-    assert api_keys.check(tmp_path, "") is None
-    other = api_keys.create(tmp_path, "other")
-    assert (api_keys.check(tmp_path, key), api_keys.check(tmp_path, other)) == ("kiosk", "other")
-    with pytest.raises(Conflict, match="There is a key named kiosk already"):
-        api_keys.create(tmp_path, "kiosk")
-    file.write_text("damaged")
-    assert api_keys.check(tmp_path, key) is None

@@ -1,0 +1,102 @@
+"""Who somebody is, who joins, and what gives points without a sale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from drivers.scanners.scan import scan_from_bytes
+from pos_plugin import activities, joining
+from pos_plugin.activities import Given
+from pos_plugin.identifying import Identified
+from pos_plugin.joining import Joined
+from pos_plugin.local_api import lookups, requests, shapes
+from pos_plugin.local_api.answers import answer
+from pos_plugin.local_api.description import MEMBERS, answers
+from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.requests import KeyInHeader, RefInPath
+from pos_plugin.terminal import Terminal
+
+
+def add_members(app: FastAPI, terminal: Terminal) -> None:
+    @app.post(
+        "/v1/identify",
+        tags=[MEMBERS],
+        summary="Who or what a code is",
+        responses=answers(Identified, "A member, a card that is not taken and why, an item or a coupon."),
+    )
+    def identify(asked: requests.IdentifyAsked) -> Response:
+        """Scanned or typed, the member can earn and redeem; looked up by phone or name, earn alone."""
+        if asked.entry_mode != "scanned":
+            return answer(terminal.checkout.identify(asked.scan, asked.entry_mode))
+        read = scan_from_bytes(asked.scan.encode(), "keyboard", 0.0)  # a scanner that types sends its identifier, too
+        return answer(terminal.checkout.identify(read.label, asked.entry_mode, read.symbology))
+
+    @app.post(
+        "/v1/members/search",
+        tags=[MEMBERS],
+        summary="Members by name",
+        responses=answers(shapes.MembersShown, "At most eight; `more` says that there are others."),
+    )
+    def search(asked: requests.SearchAsked) -> Response:
+        """Head office alone knows names: refused as `NAMES_OFFLINE` where it cannot be asked."""
+        found = terminal.search_by_name(asked.name)
+        return answer(shapes.MembersShown(found.members, found.more))
+
+    @app.post(
+        "/v1/members",
+        tags=[MEMBERS],
+        summary="A new member",
+        responses=answers(Joined, "The member, with the card's number in full."),
+    )
+    def join(asked: requests.JoinAsked, request: Request, key: KeyInHeader = "") -> Response:
+        """Also offline. Without `card` a new number is made: send an Idempotency-Key, so that a second try makes no second
+        member."""
+        under = Asked(terminal, request, asked)
+        joined = joining.join(
+            terminal.checkout,
+            asked.card,
+            name=asked.name,
+            phone=asked.phone,
+            birthday=asked.birthday,
+            charity=asked.charity,
+            referrer=asked.referrer,
+            operator=asked.operator,
+            write=lambda work: under.written(work, Joined),
+        )
+        terminal.recorded("members")
+        return answer(joined)
+
+    @app.post(
+        "/v1/activities",
+        tags=[MEMBERS],
+        summary="Something that gives points and is no sale",
+        responses=answers(Given, "What it gave; 0 where limits leave nothing."),
+    )
+    def activity(asked: requests.ActivityAsked, request: Request, key: KeyInHeader = "") -> Response:
+        """An activity of the programme by its name, or a reload. `(till, ref)` names it: the same again does nothing more."""
+
+        def work() -> Any:
+            done = activities.record(
+                terminal.checkout,
+                asked.till,
+                asked.ref,
+                asked.member,
+                activity=asked.activity,
+                reload_minor=asked.reload_minor or 0,
+                operator=asked.operator,
+            )
+            terminal.recorded("members")
+            return done
+
+        return answer(Asked(terminal, request, asked).once(work))
+
+    @app.get(
+        "/v1/members/{member}",
+        tags=[MEMBERS],
+        summary="A member's points, without a sale",
+        responses=answers(shapes.MemberShown, "What this till knows of the member, cards masked."),
+    )
+    def enquiry(member: RefInPath) -> Response:
+        return answer(lookups.member_answer(terminal, member))

@@ -1,0 +1,134 @@
+"""Quote, commit and take back: the requests of a sale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from pos_plugin import claims, returns
+from pos_plugin.claims import Claimed
+from pos_plugin.local_api import lookups, requests, shapes
+from pos_plugin.local_api.answers import answer
+from pos_plugin.local_api.description import SALES, answers
+from pos_plugin.local_api.once import Asked, idempotency_key
+from pos_plugin.local_api.requests import KeyInHeader, RefInPath
+from pos_plugin.quotes import Completed, Quote
+from pos_plugin.returns import Returned
+from pos_plugin.terminal import Terminal
+
+
+def add_sales(app: FastAPI, terminal: Terminal) -> None:
+    checkout = terminal.checkout
+
+    @app.post(
+        "/v1/quotes",
+        tags=[SALES],
+        summary="What a sale would earn, and what it can take",
+        responses=answers(Quote, "The quote; nothing is recorded."),
+    )
+    def quote(asked: requests.QuoteAsked) -> Response:
+        """Points to redeem are reserved at this till until `expires_at`. A newer quote of the same sale takes its place."""
+        sale = asked.sale(*lookups.sale_times(terminal, asked))
+        return answer(
+            checkout.quote(
+                sale,
+                asked.member,
+                asked.redeem_points,
+                reward=asked.reward,
+                training=asked.training,
+                columns=asked.columns or 0,
+            )
+        )
+
+    @app.post(
+        "/v1/quotes/{quote_id}/commit",
+        tags=[SALES],
+        summary="Record the quoted sale",
+        responses=answers(Completed, "The sale as it is recorded: on disk, its receipt waiting for the printer."),
+    )
+    def commit(quote_id: RefInPath, request: Request, key: KeyInHeader = "") -> Response:
+        """Awards and spends. The same again, after a time-out or a restart of the till, too, answers the first result."""
+        return answer(checkout.commit(quote_id, idempotency_key(request)))
+
+    @app.delete(
+        "/v1/quotes/{quote_id}",
+        tags=[SALES],
+        summary="End an open quote",
+        responses=answers(shapes.Dropped, "It is not open any more, and what it reserved is free."),
+    )
+    def drop(quote_id: RefInPath) -> Response:
+        """The customer left. Ending one that is gone already does no harm."""
+        checkout.drop(quote_id)
+        return answer(shapes.Dropped(quote_id))
+
+    @app.post(
+        "/v1/sign-off",
+        tags=[SALES],
+        summary="End every open quote of an operator",
+        responses=answers(shapes.SignedOff, "How many there were."),
+    )
+    def sign_off(asked: requests.SignOffAsked) -> Response:
+        return answer(shapes.SignedOff(checkout.sign_off(asked.operator)))
+
+    @app.get(
+        "/v1/sales/{till}/{sale_ref}",
+        tags=[SALES],
+        summary="A sale, what came back of it, and what is left",
+        responses=answers(shapes.SaleShown, "The sale as this till recorded it."),
+    )
+    def sale(till: RefInPath, sale_ref: RefInPath) -> Response:
+        return answer(lookups.sale_answer(terminal, till, sale_ref))
+
+    @app.post(
+        "/v1/sales/{till}/{sale_ref}/void",
+        tags=[SALES],
+        summary="Take back a whole sale",
+        responses=answers(Returned, "What was taken back, and the money to hand back."),
+    )
+    def void(
+        till: RefInPath, sale_ref: RefInPath, asked: requests.VoidAsked, request: Request, key: KeyInHeader = ""
+    ) -> Response:
+        """Or what is left of it. Points that it spent can be spent here again. Once: again answers the first result."""
+
+        def work() -> Any:
+            done = returns.void(checkout, till, sale_ref, operator=asked.operator, shift=asked.shift)
+            terminal.recorded("sale")
+            return done
+
+        return answer(Asked(terminal, request, asked).once(work))
+
+    @app.post(
+        "/v1/sales/{till}/{sale_ref}/refund",
+        tags=[SALES],
+        summary="Goods that come back",
+        responses=answers(Returned, "What was taken back, and the money to hand back."),
+    )
+    def refund(
+        till: RefInPath, sale_ref: RefInPath, asked: requests.RefundAsked, request: Request, key: KeyInHeader = ""
+    ) -> Response:
+        """Some lines, or an amount, or all that is left. `return_ref` names it: the same again answers the first result."""
+
+        def work() -> Any:
+            back = asked.back(till, sale_ref)
+            done = returns.take_back(checkout, back, operator=asked.operator, shift=asked.shift)
+            terminal.recorded("sale")
+            return done
+
+        return answer(Asked(terminal, request, asked).once(work))
+
+    @app.post(
+        "/v1/claims",
+        tags=[SALES],
+        summary="A forgotten card: the points of an earlier sale",
+        responses=answers(Claimed, "The points that the sale was worth."),
+    )
+    def claim(asked: requests.ClaimAsked, request: Request, key: KeyInHeader = "") -> Response:
+        """By the reference on its receipt, once, within the days that the programme allows."""
+
+        def work() -> Any:
+            done = claims.claim(checkout, asked.reference, asked.member, operator=asked.operator)
+            terminal.recorded("sale")
+            return done
+
+        return answer(Asked(terminal, request, asked).once(work))

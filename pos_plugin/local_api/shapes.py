@@ -1,0 +1,231 @@
+"""Answers as the description of the interface shows them; the others are structs of the rooms that make them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ledger.wire import NamedMember
+from loyalty.sale import LineItem, Sale
+from pos_plugin.identifying import Identified
+from pos_plugin.quotes import TierShown
+from pos_plugin.readers import ReaderState
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Any request that was not carried out: `code` for programs, `message` and `hint` for people."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    quote_id: str
+    open: bool = False
+
+
+class SignedOff(msgspec.Struct, frozen=True):
+    """How many open quotes of the operator were ended."""
+
+    ended: int
+
+
+class ReturnShown(msgspec.Struct, frozen=True):
+    return_ref: str
+    reference: str
+    is_void: bool
+    returned_minor: int
+    refund_minor: int
+    taken_points: int
+    restored_points: int
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What has not come back of a sale."""
+
+    total_minor: int
+    lines: list[LineItem]
+
+
+class SaleShown(msgspec.Struct, frozen=True):
+    """A sale as it stands in this till's journal, what came back of it, and what is left."""
+
+    reference: str
+    sale: Sale
+    member: str
+    was_claimed: bool
+    earned_points: int
+    redeem_points: int
+    redeemed_minor: int
+    reward: str
+    off: dict[str, int]
+    taken: dict[str, int]
+    due_minor: int
+    returns: list[ReturnShown]
+    left: Left
+
+
+class Movement(msgspec.Struct, frozen=True):
+    day: str
+    kind: str
+    points: int
+
+
+class MemberShown(msgspec.Struct, frozen=True):
+    """A member's points as this till knows them: head office's figure of `as_of`, and what happened here since."""
+
+    member: str
+    initials: str
+    cards: list[str]
+    balance: int
+    as_of: str
+    expiring: int
+    next_expiry: str
+    spendable_here: int
+    vesting: int
+    tier: TierShown | None
+    benefits: list[str]
+    movements: list[Movement]
+
+
+class MembersShown(msgspec.Struct, frozen=True):
+    members: list[NamedMember]
+    more: bool
+
+
+class JobShown(msgspec.Struct, frozen=True):
+    """One printing of a receipt: waiting, started, printed, not printed, unknown or dropped."""
+
+    job: int
+    copy: bool
+    state: str
+    code: str
+    reason: str
+
+
+class ReceiptShown(msgspec.Struct, frozen=True):
+    reference: str
+    kind: str
+    till: str
+    sale_ref: str
+    text: str
+    jobs: list[JobShown]
+
+
+class Reprinted(msgspec.Struct, frozen=True):
+    job: int
+    copy: bool = True
+
+
+class Settled(msgspec.Struct, frozen=True):
+    job: int
+    came_out: bool
+
+
+class GoneOn(msgspec.Struct, frozen=True):
+    job: int
+    state: str
+
+
+class Sampled(msgspec.Struct, frozen=True):
+    """What became of the test page, and all that the printer said; null is what it did not say."""
+
+    outcome: str
+    code: str
+    reason: str
+    took_ms: int
+    maker: str
+    model: str
+    status: str
+    online: bool | None
+    paper: str
+    cover_open: bool | None
+    error: str | None
+    process_id: bool | None
+    profile: str
+    better_profile: str
+    text: list[str]
+
+
+class Displayed(msgspec.Struct, frozen=True):
+    """The lines as they were handed over; the display shows as much of them as it has columns."""
+
+    upper: str
+    lower: str
+    seconds: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: str
+
+
+class TillState(msgspec.Struct, frozen=True):
+    terminal: str
+    shop: str
+    enrolled: bool
+
+
+class CharityShown(msgspec.Struct, frozen=True):
+    name: str
+    title: str
+
+
+class ProgramState(msgspec.Struct, frozen=True):
+    id: str
+    currency: str
+    time_zone: str
+    points: int
+    worth_minor: int
+    claim_days: int
+    charities: list[CharityShown]
+
+
+class NetworkState(msgspec.Struct, frozen=True):
+    configured: bool
+    online: bool
+    since: str
+    unsent: int
+    text: str
+
+
+class JobState(msgspec.Struct, frozen=True):
+    job: int
+    reference: str
+    copy: bool
+    state: str
+    reason: str
+    can_go_on: bool
+
+
+class PrinterState(msgspec.Struct, frozen=True):
+    configured: bool
+    trouble: str
+    code: str
+    notice: str
+    answers: bool
+    waiting: int
+    jobs: list[JobState]
+
+
+class DisplayState(msgspec.Struct, frozen=True):
+    configured: bool
+    trouble: str
+
+
+class ScanShown(msgspec.Struct, frozen=True):
+    number: int
+    device: str
+    result: Identified
+
+
+class State(msgspec.Struct, frozen=True):
+    """Everything about the till that is not the sale. `event` is the number of the last event that is in it."""
+
+    event: int
+    till: TillState
+    program: ProgramState
+    network: NetworkState
+    printer: PrinterState
+    display: DisplayState
+    scanners: list[ReaderState]
+    scans: list[ScanShown]

@@ -1,0 +1,69 @@
+"""How the till is, and what happens at it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import FastAPI, Header, Response
+from fastapi.responses import StreamingResponse
+
+from pos_plugin.errors import Conflict
+from pos_plugin.local_api import shapes
+from pos_plugin.local_api.answers import answer, refusal
+from pos_plugin.local_api.description import TILL, answers, answers_as
+from pos_plugin.local_api.stream import MOST_LISTENERS, Listeners
+from pos_plugin.terminal import Terminal
+
+
+def add_till(app: FastAPI, terminal: Terminal, listeners: Listeners) -> None:
+    @app.get(
+        "/v1/state",
+        tags=[TILL],
+        summary="Everything about the till that is not the sale",
+        responses=answers(shapes.State, "Network, printer, display, scanners and the last scans."),
+    )
+    def state() -> Response:
+        """Read it after every event."""
+        return answer(terminal.state())
+
+    @app.get(
+        "/v1/health",
+        tags=[TILL],
+        summary="Whether the till answers",
+        responses=answers(shapes.Health, "It does, and its file can be read."),
+    )
+    def health() -> Response:
+        with terminal.store.read() as db:
+            db.execute("SELECT 1 FROM setting LIMIT 1").fetchone()
+        return answer(shapes.Health("ok"))
+
+    @app.post(
+        "/v1/sync",
+        tags=[TILL],
+        summary="Exchange with head office now",
+        responses=answers(shapes.NetworkState, "How the connection is."),
+    )
+    def sync() -> Response:
+        if terminal.sync is None:
+            raise Conflict(
+                "NOT_ENROLLED",
+                "This till is not connected to a head office. Everything is kept here.",
+                hint="Connect it: pos-plugin enroll",
+            )
+        terminal.sync_soon()
+        return answer(terminal.state()["network"])
+
+    @app.get(
+        "/v1/events",
+        tags=[TILL],
+        summary="What happens, as server-sent events",
+        response_class=StreamingResponse,
+        responses=answers_as("text/event-stream", 'Events: `{"number": 7, "about": "scan"}`; the first is `hello`.'),
+    )
+    async def events(last_event_id: Annotated[str, Header(max_length=20)] = "") -> Response:
+        """Numbered hints that something has changed: `scan`, `sale`, `print`, `printer`, `display`, `sync`, `members`. After
+        each, and after a reconnection with `Last-Event-ID`, read `/v1/state`."""
+        if listeners.count >= MOST_LISTENERS:
+            return refusal(503, "TOO_MANY_LISTENERS", f"{MOST_LISTENERS} programs listen already.", "Close one.")
+        after = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else None
+        return StreamingResponse(listeners.stream(terminal.events, after), media_type="text/event-stream")

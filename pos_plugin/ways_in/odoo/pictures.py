@@ -1,0 +1,70 @@
+"""Receipts that come as pictures: JPEG or PNG in base64, as dots of a printer.
+
+Odoo draws its receipts 512 dots wide, one for each dot of an 80 mm printer. Such a picture is printed dot by dot, in the
+middle of wider paper; on narrower paper it first loses the white at its sides, and only then is made smaller.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MOST_PIXELS = 24_000_000
+"""What a picture may have before it is unpacked: a small file may say that it is as large as a house."""
+MOST_ROWS = 16_000
+"""On paper: two metres."""
+_WHITE = 224  # a JPEG's white is not quite white
+
+
+class NotPrintable(Exception):
+    """The picture cannot be printed; the text says why, to whoever sent it."""
+
+
+def picture_of(text: str) -> bytes:
+    """The bytes of a picture in base64, also where it is a data URL. Raises NotPrintable."""
+    try:
+        return base64.b64decode(text.rpartition("base64,")[2], validate=True)
+    except (binascii.Error, ValueError):
+        raise NotPrintable("The receipt is not base64. Nothing was printed.") from None
+
+
+def grey_of(data: bytes) -> Image.Image:
+    """A JPEG or PNG in greys, on white. Raises NotPrintable."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                text = f"The receipt is a picture of {opened.width:,} by {opened.height:,} dots, which is too large."
+                raise NotPrintable(f"{text} Nothing was printed.")
+            if not opened.has_transparency_data:
+                return opened.convert("L")
+            rgba = opened.convert("RGBA")
+            return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L")
+    except NotPrintable:
+        raise
+    except Exception:  # what the decoders raise on broken files is of every kind, and nowhere listed
+        raise NotPrintable("The receipt is not a JPEG or PNG picture. Nothing was printed.") from None
+
+
+def dots_for(grey: Image.Image, room_dots: int) -> Image.Image:
+    """The receipt in black dots, as wide as the paper. Raises NotPrintable where it would be longer than two metres."""
+    from PIL import Image
+
+    from drivers.escpos.pictures import black_dots
+
+    if grey.width > room_dots and (box := grey.point(lambda level: 255 if level < _WHITE else 0).getbbox()):
+        side = min(box[0], grey.width - box[2])
+        grey = grey.crop((side, 0, grey.width - side, grey.height))
+    rows = grey.height * room_dots // grey.width if grey.width > room_dots else grey.height
+    if rows > MOST_ROWS:
+        raise NotPrintable(f"The receipt would be {rows:,} rows of dots long, which is too long. Nothing was printed.")
+    dots = black_dots(grey, room_dots)
+    paper = Image.new("1", (room_dots, dots.height))
+    paper.paste(dots, ((room_dots - dots.width) // 2, 0))
+    return paper
