@@ -48,3 +48,10 @@ class RelayWire(TcpWire):
         connection.setblocking(False)
         self._socket = connection
         self._broken = False
+
+    def read(self, timeout_s: float) -> bytes:
+        try:
+            return super().read(timeout_s)
+        except DeviceAbsent:
+            hint = "It is tried again by itself."
+            raise DeviceBusy("The shop's till is printing, or the printer went away.", hint=hint) from None
