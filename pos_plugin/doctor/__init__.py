@@ -4,6 +4,7 @@
     till          folder, key, settings, programme, journal, receipts
     devices       printer, customer's display
     candidates    printers that could be set up, and fonts for what they print
+    interception  where the shop's till prints to us
     scanners      scanners, and those that could be set up
     head_office   its address, enrolment, clocks
 
@@ -19,7 +20,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pos_plugin.doctor import candidates, devices, head_office, machine, scanners, till
+from pos_plugin.doctor import candidates, devices, head_office, interception, machine, scanners, till
 from pos_plugin.doctor.finding import Clock, Finding, Till
 
 CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
@@ -31,6 +32,7 @@ CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
     ("Epoch", till.epoch),
     ("Receipts", till.receipts),
     ("Printer", devices.printer),
+    ("Interception", interception.interception),
     ("Found", candidates.candidates),
     ("Fonts", candidates.fonts),
     ("Display", devices.display),

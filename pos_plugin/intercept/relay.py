@@ -237,6 +237,7 @@ class Relay:
             "is_open": self._printer.is_open,
             "listens": [door.name for door in self._doors],
             "jobs": self.jobs,
+            "unread": self._stream.fault,
             **self._state(),
         }
 
