@@ -24,6 +24,7 @@ NAMES = (
     "intercept",
     "receipt",
     "scan",
+    "stream",
 )
 SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""

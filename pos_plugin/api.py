@@ -25,6 +25,7 @@ from pos_plugin.local_api.receipts import add_receipts
 from pos_plugin.local_api.sales import add_sales
 from pos_plugin.local_api.stream import Listeners
 from pos_plugin.local_api.till import add_till
+from pos_plugin.local_api.toast import add_toast
 from pos_plugin.terminal import Terminal
 
 PAGE_TYPES = {
@@ -60,6 +61,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_printed_sales(app, terminal)
     add_devices(app, terminal)
     add_till(app, terminal, app.state.listeners)
+    add_toast(app, terminal)
     add_description(app)
     _add_page(app, session)
     return app

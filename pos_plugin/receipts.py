@@ -223,15 +223,13 @@ def reward_parts(
     elif could_have_earned and program.claim.within_days and not is_training:
         could = program.unit.counted(could_have_earned)
         parts["claim"] = layout.wrapped(layout.word("claim", points=could, days=program.claim.within_days))
-        if reference and "claim code" in layout.template.blocks:
-            link = layout.template.claim_link
-            code = Qr(link.format(reference=reference) if link else reference, CLAIM_MODULE_DOTS)
-            parts["claim code"] = [
-                *parts["claim"],
-                _BLANK,
-                code,
-                _BLANK,
-            ]  # nothing touches a code, or it cannot be read
+        if "claim code" in layout.template.blocks:
+            parts["claim code"] = [*parts["claim"]]
+            if reference:
+                link = layout.template.claim_link
+                code = Qr(link.format(reference=reference) if link else reference, CLAIM_MODULE_DOTS)
+                # Nothing touches a code, or it cannot be read.
+                parts["claim code"] += [_BLANK, code, _BLANK]
     if layout.template.note:
         figures = {"total": layout.money(priced.due_minor), "currency": sale.currency, "operator": sale.operator}
         parts |= _notes(layout, sale.sold_at, reference, points, tier, figures)

@@ -12,6 +12,7 @@ Workers meet at tables: a loop that is woken looks there, and one that is not wo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from drivers.status import Level, StatusChange
+from drivers.status import Level, PrinterStatus, StatusChange
 from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
@@ -78,6 +79,9 @@ LOOK_BEHIND_RELAY_S = 30.0
 LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
+LOOK_WAIT_S = 3.0
+NO_ANSWER = frozenset(("absent", "busy", "denied", "timeout", "wrong_address", "silent"))
+"""The troubles of a printer in which what it last said about itself is old news."""
 SCANS_KEPT = 16
 REACT_S = 0.5
 RIGHTS_WAIT_S = 2.0
@@ -358,15 +362,24 @@ class Terminal:
                 hint="Look at the printer: its cover, its paper. Then print the page again.",
             ) from None
 
-    def print_for_host(self, data: bytes) -> Verdict:
+    def print_for_host(self, data: bytes, *, begins_within_s: float = DRAWER_WAIT_S) -> Verdict:
         """Prints another program's bytes between two receipts. Never raises because of a device; nothing is sent twice."""
         device = self._device
         if self.spooler is None or device is None:
             return host_prints.no_printer()
         try:
-            return self._errands.ask(lambda: host_prints.printed(device, data), begins_within_s=DRAWER_WAIT_S)
+            return self._errands.ask(lambda: host_prints.printed(device, data), begins_within_s=begins_within_s)
         except TooBusy:
             return host_prints.too_busy()
+
+    def look_at_printer(self) -> PrinterStatus:
+        """How the printer is, asked between two receipts; as it last said where it is busy. Unknown where it does not answer."""
+        spooler = self.spooler
+        if spooler is None:
+            return PrinterStatus()
+        with contextlib.suppress(TooBusy):
+            self._errands.ask(spooler.look, begins_within_s=LOOK_WAIT_S)
+        return PrinterStatus() if spooler.trouble_code in NO_ANSWER else spooler.status
 
     def show_customer(self, upper: str, lower: str, lasts_s: float) -> None:
         """Shows the customer two lines of the host's own for a while; the next sale takes their place. Raises Conflict."""

@@ -202,12 +202,12 @@ def _print(seen: Sequence[tuple[Given, Recognised]], profile: TillReceipts | Non
             said += [f"{len(found.lines)} lines"] if found.lines else []
             said += [f"by {found.operator}"] if found.operator else []
             said += [f"member {found.member_code}"] if found.member_code else []
-        console.print(Text(f"{one.name}: {', '.join(said)}", style="bold"))
+        console.print(Text(f"{one.name}: {', '.join(said)}", style="bold"), soft_wrap=True)
         table = Table(show_header=False, box=None, pad_edge=False)
         for meaning, row in meanings(one.paper, profile or untaught(), found)[:MOST_SHOWN]:
             style = "bold reverse" if meaning in ("total", "number", "title") else "bold" if meaning else "dim"
             table.add_row(Text(meaning), Text(row, style=style))
         console.print(table)
-        console.print(Text(f"{found.why}\n", style="italic"))
+        console.print(Text(f"{found.why}\n", style="italic"), soft_wrap=True)
     for note in notes:
-        console.print(Text(note))
+        console.print(Text(note), soft_wrap=True)

@@ -85,7 +85,11 @@ def _german(data: str) -> FiscalCode | Unreadable:
     # An order's data has semicolons of its own.
     said, number, counter, start, end, _, _, signature, key = rest.rsplit(";", 8)
     if not (
-        till and number.isdecimal() and counter.isdecimal() and _BASE64.fullmatch(signature) and _BASE64.fullmatch(key)
+        till
+        and (number + counter).isdecimal()
+        and (number + counter).isascii()
+        and _BASE64.fullmatch(signature)
+        and _BASE64.fullmatch(key)
     ):
         return Unreadable("the German fiscal code has no till, number or signature")
     if not _DE_TIME.fullmatch(start) or not _DE_TIME.fullmatch(end):

@@ -18,6 +18,7 @@ _MANY = re.compile(
     re.IGNORECASE,
 )
 _COLUMN = re.compile(r"(?P<name>.*\S)\s{2,}(?P<many>\d{1,3})")
+_PRICE = re.compile(r"\s*(?:[\d.,]+\s+)?(?=\D)")
 _PER_UNIT = re.compile(r"(?i)[\s€$£₺/.,\d]|eur|chf|usd|tl|kg|stk")
 
 
@@ -75,7 +76,7 @@ def _read(rows: Sequence[SeenRow], rules: TillReceipts) -> tuple[list[_Line], se
             continue
         milli = 1000
         if many:
-            label, milli = many["of"].strip(), _milli(many["many"])
+            label, milli = _PRICE.sub("", many["of"]), _milli(many["many"])
         elif column := _COLUMN.fullmatch(label):
             label, milli = column["name"], _milli(column["many"])
         elif ahead and amount.minor * 1000 == ahead[0] * ahead[1]:

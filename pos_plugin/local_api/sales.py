@@ -97,7 +97,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
 
     @app.post(
         "/v1/sales/{till}/{sale_ref}/refund",
@@ -116,7 +116,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
 
     @app.post(
         "/v1/claims",
@@ -132,4 +132,4 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from ledger.wire import NamedMember
@@ -146,6 +148,15 @@ class Sampled(msgspec.Struct, frozen=True):
     profile: str
     better_profile: str
     text: list[str]
+
+
+class HostPrinted(msgspec.Struct, frozen=True):
+    """What became of a paper: printed; not printed (nothing came out: the same request may be sent again); unknown."""
+
+    outcome: Literal["printed", "not printed", "unknown"]
+    code: str
+    reason: str
+    hint: str
 
 
 class Displayed(msgspec.Struct, frozen=True):

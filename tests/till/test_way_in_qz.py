@@ -34,6 +34,7 @@ from pos_plugin.serve import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in import qz
 from pos_plugin.ways_in.door import Door
+from pos_plugin.ways_in.doors import open_doors
 from pos_plugin.ways_in.qz.sockets import MESSAGES, SOCKETS, WAITING
 
 SHOP = "https://till.example"
@@ -525,3 +526,15 @@ def test_a_receipt_comes_out_of_the_printer_and_a_missing_roll_is_said(store: St
             printer.paper_out()
             assert "Put in a new roll" in page.print("\x1b@Cake\n\x1dVB\x00")["error"]
             assert printer.printed_total == 1
+
+
+def test_the_door_opens_with_the_till_where_its_port_is_set(store: Store) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Terminal(store, Config(qz=QzSettings(port=port, origins=[SHOP]))) as terminal:
+        [door] = open_doors(terminal)
+        try:
+            with visit(door) as page:
+                assert page.ask("printers.find") == {"result": ["Loyalty till printer"]}
+        finally:
+            door.stop()
