@@ -196,7 +196,16 @@ def test_a_confirmation_is_sent_as_the_cloud_till_wants_it_and_where(shop: Shop,
 
 @pytest.mark.parametrize("name", ["jobGetUrl", "jobConfirmationUrl"])
 @pytest.mark.parametrize(
-    "other", ["https://192.168.1.1/", "http://127.0.0.1:1/", "//evil.example/x", "file:///etc/passwd", "http://["]
+    "other",
+    [
+        "https://192.168.1.1/",
+        "http://127.0.0.1:1/",
+        "//evil.example/x",
+        "file:///etc/passwd",
+        "http://[",
+        "/a\x08b",
+        "http://127.0.0.1\\@192.168.1.1/",
+    ],
 )
 def test_a_cloud_till_is_no_way_to_other_machines(
     shop: Shop, cloud: CloudTill, printer: Printer, name: str, other: str
@@ -228,6 +237,7 @@ def test_a_picture_is_preferred_and_printed_as_dots(shop: Shop, cloud: CloudTill
         ("\ufeffTea".encode(), {}, ["Tea"]),
         ("Şeker".encode("cp1254"), {"Content-Type": "text/plain; charset=windows-1254"}, ["Şeker"]),
         (b"Tea", {"Content-Type": "text/plain;charset=klingon"}, ["Tea"]),
+        (b"Tea", {"Content-Type": "text/plain;charset=idna"}, ["Tea"]),  # a codec of Python's, and none for texts
         (b"a\tb\r\nc\rd", {}, ["a       b", "c", "d"]),
         (b"x" * 33, {}, ["x" * 32, "x"]),  # a printer goes on in the next line
         ("茶".encode() * 17, {}, ["茶" * 16, "茶"]),  # two columns each
