@@ -133,8 +133,8 @@ class Calls:
                 self._found(name)
 
     def _print(self, params: dict[str, Any]) -> None:
-        data = job_of(params, self._terminal.config, self._is_meant)
-        verdict = self._terminal.print_for_host(data)
+        data, copies = job_of(params, self._terminal.config, self._is_meant)
+        verdict = self._terminal.print_for_host(data * copies)
         if verdict.outcome is not Outcome.PRINTED:
             raise Refused(verdict.reason)
 
