@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from drivers.verdict import Outcome
 from pos_plugin.config import printer_profile
+from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.ways_in.cloudprnt import papers
 from pos_plugin.ways_in.cloudprnt.far_end import FarEnd, Poll, TooLarge, Unreached
 from pos_plugin.ways_in.cloudprnt.kept import Job, Kept, KeptUnreadable
@@ -117,7 +118,7 @@ class CloudQueue:
         return self._print(poll, data, self._kept.start(self._far_end.url, token, digest, now_s))
 
     def _print(self, poll: Poll, data: bytes, job: Job) -> float:
-        verdict = self._terminal.print_for_host(data)
+        verdict = self._terminal.print_for_host(with_rewards(self._terminal, data))
         match verdict.outcome:
             case Outcome.PRINTED:
                 self._kept.end(job, "printed", PRINTED)
