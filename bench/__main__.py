@@ -21,6 +21,7 @@ NAMES = (
     "tamper",
     "program",
     "first_byte",
+    "intercept",
     "receipt",
     "scan",
     "stream",

@@ -75,6 +75,7 @@ ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
 CHECKPOINT_EVERY_S = 5.0
 LOOK_EVERY_S = 2.0
+LOOK_BEHIND_RELAY_S = 30.0
 LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
@@ -682,7 +683,10 @@ class Terminal:
 
     def _wait_for_printing(self, spooler: Spooler) -> None:
         """Until there is something to print; what the printer says by itself is heard at once, and now and then it is asked."""
-        for _ in range(round(LOOK_EVERY_S / LISTEN_EVERY_S)):
+        # Behind a relay each look keeps the shop's till from printing for a moment.
+        is_rare = bool(self.config.intercept.listen) and not spooler.trouble
+        every_s = LOOK_BEHIND_RELAY_S if is_rare else LOOK_EVERY_S
+        for _ in range(round(every_s / LISTEN_EVERY_S)):
             if self._to_print.wait(LISTEN_EVERY_S) or spooler.listen():
                 return
         spooler.look()

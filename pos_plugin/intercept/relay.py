@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import selectors
 import socket
 import time
@@ -33,6 +34,8 @@ log = logging.getLogger("pos_plugin")
 
 SILENT_S = 0.3
 """After so long a silence with no paper begun a turn ends, and what the stream holds back goes on."""
+GIVES_WAY_S = 0.3
+"""After so long without an answer one of ours, who has only asked the printer something, gives way to a till that prints."""
 STUCK_S = 60.0
 """So long a turn may be silent on a paper that was begun, before others may print below it."""
 LAST_WORDS_S = 0.2
@@ -45,6 +48,8 @@ IDLE_S = 0.25
 MOST_CLIENTS = 32
 FINISH_S = 10.0
 """So long a job in progress may take once the relay is told to stop."""
+# DLE EOT, DLE ENQ, GS a, GS r, GS I, and the request for a process id (GS ( H).
+_QUESTIONS = re.compile(rb"\x10\x04[\x07\x08].|\x10[\x04\x05].|\x1d[arI].|\x1d\(H\x06\x0000....", re.DOTALL)
 MOST_OWNED = 4 * 1024 * 1024
 """Of the job of a till that has hung up, and that no printer could be had for."""
 
@@ -101,6 +106,7 @@ class Relay:
         self._job = bytearray()
         self._is_owned = False  # the job of one who has hung up in order, whom nobody can tell any more
         self._has_reset = False  # one of ours has, and the till's modes are to be put back
+        self._has_only_asked = True  # one of ours, the printer
         self._heard_at = 0.0  # of the client
         self._answered_at = 0.0  # of the printer
         self._ended_at = 0.0
@@ -159,8 +165,11 @@ class Relay:
             wanted |= {one.connection: one for one in self._greeting}
         if self._turn is None:
             wanted |= {one.connection: one for one in self._clients}
-        elif not self._turn.has_ended and self._printer.has_room:
-            wanted[self._turn.connection] = self._turn
+        else:
+            if not self._turn.has_ended and self._printer.has_room:
+                wanted[self._turn.connection] = self._turn
+            if self._gives_way:
+                wanted |= {one.connection: one for one in self._clients if not one.is_ours}
         for gone in self._watched.keys() - wanted.keys():
             self._selector.unregister(gone)
             del self._watched[gone]
@@ -168,6 +177,12 @@ class Relay:
             if connection not in self._watched:
                 self._selector.register(connection, selectors.EVENT_READ, what)
                 self._watched[connection] = what
+
+    @property
+    def _gives_way(self) -> bool:
+        if self._turn is None or not self._turn.is_ours or not self._has_only_asked:
+            return False
+        return self._clock() - max(self._heard_at, self._answered_at) >= GIVES_WAY_S
 
     def _come(self, source: object) -> None:
         if source is None:
@@ -178,7 +193,11 @@ class Relay:
                 self._greet(source)
             elif source is self._turn:
                 self._take(source)
-            elif self._turn is None and source in self._clients:
+            elif source in self._clients and (self._turn is None or self._gives_way):
+                if self._turn is not None:
+                    asked = self._turn
+                    self._end_turn()
+                    self._forget(asked)
                 self._give_turn(source)
         else:
             self._let_in(source)  # type: ignore[arg-type]
@@ -215,8 +234,10 @@ class Relay:
             "pid": os.getpid(),
             "printer": self._printer.name,
             "trouble": self.trouble or self._printer.trouble,
+            "is_open": self._printer.is_open,
             "listens": [door.name for door in self._doors],
             "jobs": self.jobs,
+            "unread": self._stream.fault,
             **self._state(),
         }
 
@@ -253,7 +274,7 @@ class Relay:
             if client.has_ended:
                 self._forget(client)  # it only looked whether there is a printer
             return
-        self._turn, self._is_owned = client, False
+        self._turn, self._is_owned, self._has_only_asked = client, False, True
         client.wants_turn = False
         self._heard_at = self._answered_at = self._clock()
         self._printer.hear()  # some end a connection that was silent for long: it is opened again
@@ -299,6 +320,7 @@ class Relay:
         self._heard_at = self._clock()
         if self._turn is not None and self._turn.is_ours:
             self._has_reset |= RESET in data
+            self._has_only_asked &= not _QUESTIONS.sub(b"", data)
             self._printer.send(data)
         else:
             self._job += data

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from drivers.errors import DeviceAbsent, DeviceBusy
-from drivers.wires import TcpWire
-from pos_plugin.intercept.relay_announced import connected, line_of
+from drivers.wires import TcpWire, Wire, wire_from_url
+from pos_plugin.config import Config
+from pos_plugin.intercept.relay_announced import connected, line_of, state
 
 TURN_WITHIN_S = 3.0
 
@@ -48,3 +49,17 @@ class RelayWire(TcpWire):
         connection.setblocking(False)
         self._socket = connection
         self._broken = False
+
+    def read(self, timeout_s: float) -> bytes:
+        try:
+            return super().read(timeout_s)
+        except DeviceAbsent:
+            hint = "It is tried again by itself."
+            raise DeviceBusy("The shop's till is printing, or the printer went away.", hint=hint) from None
+
+
+def printer_wire(store: Path, config: Config) -> Wire:
+    """The way to the printer for a command beside the till: by the relay where one runs, which has the printer then."""
+    if config.intercept.listen and state(store) is not None:
+        return RelayWire(store)
+    return wire_from_url(config.printer.address)

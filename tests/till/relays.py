@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pos_plugin.intercept import relay_process
 from pos_plugin.intercept.relay import Relay
+from pos_plugin.intercept.relay_doors import Door
 
 LONG_S = 10.0
 RECEIPT = b"\x1b@Shop\nMilk   1.20\nTOTAL  1.20\n\n\n\n\x1dV\x00"
@@ -127,12 +128,15 @@ class Shop:
         self.relay = relay
         self._is_up.set()
 
-    @property
-    def port(self) -> int:
+    def until_open(self) -> Door:
         assert self.relay is not None
         (door,) = self.relay._doors
         until(lambda: door.listener is not None, "the door stays shut")
-        return int(door.port)  # type: ignore[attr-defined]
+        return door
+
+    @property
+    def port(self) -> int:
+        return int(self.until_open().port)  # type: ignore[attr-defined]
 
     def connect(self) -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", self.port), LONG_S)

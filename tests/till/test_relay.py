@@ -17,6 +17,7 @@ from drivers.errors import DeviceAbsent, DeviceBusy
 from pos_plugin.errors import Conflict, TillError
 from pos_plugin.intercept import relay_announced, relay_process
 from pos_plugin.intercept.kept_jobs import kept_jobs
+from pos_plugin.intercept.relay import GIVES_WAY_S
 from pos_plugin.intercept.relay_wire import RelayWire
 
 ASK_STATUS, WELL = b"\x10\x04\x01", b"\x16"
@@ -221,6 +222,43 @@ def test_our_own_job_waits_while_the_till_prints(front: Shop, printer: Recording
         till.sendall(RECEIPT[30:])
     wire.open()
     wire.close()
+
+
+def test_a_question_of_ours_that_nobody_answers_gives_way_to_the_till(front: Shop, printer: RecordingPrinter) -> None:
+    wire = RelayWire(front.folder)
+    wire.open()
+    wire.write(ASK_STATUS, 1)
+    front.print()
+    until(lambda: printer.received == ASK_STATUS + RECEIPT)
+    with pytest.raises(DeviceBusy, match="shop's till is printing"):
+        wire.read(LONG_S)
+    wire.close()
+
+
+def test_a_job_of_ours_gives_way_to_nobody(front: Shop, printer: RecordingPrinter) -> None:
+    wire = RelayWire(front.folder)
+    wire.open()
+    wire.write(ASK_STATUS + b"\x1b@ours", 1)
+    front.print()
+    assert wire.read(3 * GIVES_WAY_S) == b""
+    wire.write(b" to the end", 1)
+    wire.close()
+    until(lambda: printer.received.endswith(RECEIPT))
+    assert printer.received.startswith(ASK_STATUS + b"\x1b@ours to the end")
+
+
+def test_behind_a_job_of_ours_the_tills_modes_are_put_back(front: Shop, printer: RecordingPrinter) -> None:
+    with front.connect() as till:
+        till.sendall(b"\x1bt\x13\x1bE\x01")  # a code page and bold letters, once for the day
+        until(lambda: len(printer.received) == 6)
+        wire = RelayWire(front.folder)
+        wire.open()
+        wire.write(b"\x1b@ours\x1dV\x00", 1)
+        wire.close()
+        until(lambda: b"ours" in printer.received)
+        till.sendall(b"theirs\n")
+        until(lambda: printer.received.endswith(b"theirs\n"))
+    assert printer.received == b"\x1bt\x13\x1bE\x01\x1b@ours\x1dV\x00\x1b@\x1bt\x13\x1bE\x01theirs\n"
 
 
 def test_without_a_relay_the_printer_is_absent_in_a_clear_sentence(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from relays import LONG_S, RECEIPT, RecordingPrinter, until
 
+from ledger.entry import SaleBody
 from loyalty.program import preset, read_program
-from offline_store import settings
+from offline_store import journal, settings
 from offline_store.store import Store
 from pos_plugin.intercept import relay_announced
 from pos_plugin.running import state
@@ -64,8 +67,6 @@ class Counter:
         return said["pid"] if said else None
 
     def print(self, data: bytes = RECEIPT) -> None:
-        import socket
-
         with socket.create_connection(("127.0.0.1", self.port), LONG_S) as till:
             till.sendall(data)
 
@@ -99,6 +100,52 @@ def test_the_relay_outlives_a_till_that_is_killed_and_ends_with_one_that_is_stop
     assert counter.relay() is None
     assert relay is not None
     until(lambda: not psutil.pid_exists(relay))
+
+
+RULES = '[total]\nwords = ["Total EUR"]\n[reference]\nwords = ["Receipt no."]\n'
+RECEIPTS = 500
+
+
+def sale(number: int) -> bytes:
+    return b"\x1b@Corner shop\nReceipt no. A-%d\nTea    1.00\nTotal EUR    1.00\n\n\n\n\x1dV\x00" % number
+
+
+@pytest.mark.slow
+def test_a_ledger_killed_in_the_middle_of_500_receipts_costs_no_byte_and_no_sale(counter: Counter) -> None:
+    (counter.folder / "till-receipts.toml").write_text(RULES, encoding="utf-8")
+    counter.start()
+    printed = counter.printer.received
+    with socket.create_connection(("127.0.0.1", counter.port), LONG_S) as till:
+
+        def prints(first: int, last: int) -> bytes:
+            """One behind the other, as fast as they come out."""
+            before = len(printed)
+            for number in range(first, last):
+                till.sendall(sale(number))
+                until(lambda number=number: printed.count(b"\x1dV\x00") > number)
+            return bytes(printed[before:])
+
+        def killed_later() -> None:
+            until(lambda: printed.count(b"\x1dV\x00") > RECEIPTS // 4)
+            counter.end_run(signal.SIGKILL)
+
+        killer = threading.Thread(target=killed_later)
+        killer.start()
+        prints(0, RECEIPTS // 2)
+        killer.join()
+        without = prints(RECEIPTS // 2, RECEIPTS * 3 // 4)
+        counter.start()
+        prints(RECEIPTS * 3 // 4, RECEIPTS)
+    # Not a byte more or less than the till's own, where nobody was there to answer.
+    assert without == b"".join(map(sale, range(RECEIPTS // 2, RECEIPTS * 3 // 4)))
+    places = [bytes(printed).find(b"Receipt no. A-%d\n" % number) for number in range(RECEIPTS)]
+    assert -1 not in places
+    assert places == sorted(places)
+    until(lambda: (relay_announced.state(counter.folder) or {}).get("waiting") == 0)
+    with Store.open_for_reading(counter.folder) as store, store.read() as db:
+        entries = [journal.read(db, number) for number in range(1, journal.head(db)[0] + 1)]
+    recorded = [one.body.sale.sale_ref for one in entries if one is not None and isinstance(one.body, SaleBody)]
+    assert sorted(recorded) == sorted(f"A-{number}" for number in range(RECEIPTS))
 
 
 @pytest.mark.slow
