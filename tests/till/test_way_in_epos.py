@@ -426,7 +426,7 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
         other = others.submit(alone.terminal._errands.ask, busy, begins_within_s=5)
         assert begun.wait(5)
         asked = time.monotonic()
-        said = alone.send("<text>late</text><cut/>", timeout=600)
+        said = alone.send("<text>late</text><cut/>", timeout=1200)
         assert time.monotonic() - asked < 5
         assert (said.success, said.code, said.says(0x2)) == (False, "EX_TIMEOUT", False)
         go_on.set()
@@ -436,13 +436,15 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
 
 
 def test_a_print_that_lasts_longer_than_its_sender_waits_goes_on_and_its_name_tells(alone: EpsonTill) -> None:
-    alone.far.slow_down(bytes_per_s=400)
-    said = alone.send("<text>" + "Tea&#10;" * 100 + "</text><cut/>", job="long", timeout=500)
+    assert alone.send("<feed/><cut/>").success
+    alone.far.slow_down(bytes_per_s=100)
+    said = alone.send("<text>" + "Tea&#10;" * 150 + "</text><cut/>", job="long", timeout=2000)
     assert (said.success, said.code, said.says(0x2)) == (False, "PrintSystemError", False)
     assert alone.send("", job="long").code == "Printing"
+    alone.far.slow_down()
     until(lambda: alone.send("", job="long").success)
-    (paper,) = alone.far.receipts
-    assert paper.lines == ["Tea"] * 100
+    assert alone.far.receipts[-1].lines == ["Tea"] * 150
+    assert alone.far.printed_total == 2
 
 
 def test_eight_tills_at_once_get_their_papers_whole_and_in_order(alone: EpsonTill) -> None:
