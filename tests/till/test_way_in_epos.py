@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from epson_tills import NS, PATH, EpsonTill, response, until
+from epson_tills import NS, PAGE, PATH, EpsonTill, response, until
 from src.epos.constants import Align, Font, Lang  # the client ePos-Print-XML, whose wheel puts it there
 from src.epos.document import EposDocument
 from src.epos.elements import Feed, Image, Text
@@ -293,6 +293,23 @@ def test_epsons_javascript_connects_and_asks_for_the_state(shared: EpsonTill) ->
     assert shown.status_code == 200
     assert 'code="EDSP_NOT_FOUND"' in shown.text
     assert (shared.far.printed_total, shared.far.current.printed) == before
+
+
+def test_the_pages_of_the_till_may_print_and_no_others(shared: EpsonTill) -> None:
+    """What a browser asks first, for the headers of Epson's JavaScript; and what it does not ask first, as Odoo sends it."""
+    job = f'<epos-print xmlns="{NS}"><text>x</text><cut/></epos-print>'
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Private-Network": "true"}
+    wanted = {"content-type", "if-modified-since", "soapaction"}
+    allowed = shared.http.options(PATH, headers={"Origin": PAGE, **asked})
+    assert allowed.status_code == 204
+    assert allowed.headers["access-control-allow-origin"] == PAGE
+    assert wanted <= set(allowed.headers["access-control-allow-headers"].split(", "))
+    assert shared.http.options(PATH, headers={"Origin": "https://evil.example", **asked}).status_code == 403
+    before = shared.far.printed_total
+    for origin, printed in (("https://evil.example", 0), (PAGE, 1)):
+        answer = shared.http.post(f"{PATH}?devid=local_printer", content=job, headers={"Origin": origin})
+        assert (answer.status_code == 200) == bool(printed)
+        assert shared.far.printed_total == before + printed
 
 
 @pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")
