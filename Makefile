@@ -64,7 +64,7 @@ mutants: setup
 
 # Each number of docs/performance.md beside its peer. Say where a real disk is: make bench BENCH_DIR=/var/tmp
 bench: setup
-	@for name in checkout concurrent decode members feed tamper drain ingest backfill program receipt first_byte scan; do $(BIN)/python -m bench $$name || exit 1; done
+	@for name in checkout concurrent decode members feed tamper drain ingest backfill program receipt first_byte intercept scan; do $(BIN)/python -m bench $$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) .kernel mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -21,8 +21,10 @@ NAMES = (
     "tamper",
     "program",
     "first_byte",
+    "intercept",
     "receipt",
     "scan",
+    "stream",
 )
 SIZED = ("checkout", "members", "feed", "drain", "ingest", "program")
 """Those that can be made smaller."""

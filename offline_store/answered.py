@@ -26,6 +26,12 @@ def known(db: sqlite3.Connection, key: str, asked: bytes) -> Known | None:
     return Known(False, None) if is_of_commit else None
 
 
+def reply(db: sqlite3.Connection, key: str) -> bytes | None:
+    """What the request under this key was answered; None for none."""
+    row = db.execute("SELECT reply FROM answered WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
+
+
 def begin(db: sqlite3.Connection, key: str, asked: bytes, now: datetime) -> Known | None:
     """Takes a new key for this request, in the caller's transaction; None, or what is known of a key that is not new."""
     before = known(db, key, asked)

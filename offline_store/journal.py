@@ -151,6 +151,12 @@ def _release(db: sqlite3.Connection, owners: dict[str, str], esc: dict[str, int]
     )
 
 
+def of_request(db: sqlite3.Connection, key: str) -> Entry | None:
+    """The entry that a host's request under this key recorded."""
+    row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
+    return None if row is None else read(db, row[0])
+
+
 def number_of(db: sqlite3.Connection, document: str) -> int | None:
     row = db.execute("SELECT number FROM document WHERE document = ?", (document,)).fetchone()
     return None if row is None else int(row[0])

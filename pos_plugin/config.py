@@ -68,6 +68,7 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 # [intercept]                      # the till prints to here, and its receipts end with the rewards: docs/intercept.md
 # listen = "tcp://127.0.0.1:9100"              # or serial:///dev/ttyS1?baud=19200
 # till = "1"                                   # what that till is called
+# keep = true                                  # its last 50 jobs, in the folder printed, for "pos-plugin learn"
 
 [operators]
 # members = { "1" = "2900000000018" }          # an operator's own card does not count on sales that they ring
@@ -221,11 +222,13 @@ class PageSettings(Table):
 class InterceptSettings(Table):
     """`listen`: where the shop's till prints to, a TCP address of this machine or a serial port; empty is nowhere.
 
-    `till` is what that till is called in the journal. What it prints goes on to the printer of the settings.
+    `till` is what that till is called in the journal. What it prints goes on to the printer of the settings. `keep`: its last
+    jobs stay in `printed/`, for "pos-plugin learn".
     """
 
     listen: str = Field(default="", max_length=200)
     till: str = Field(default="1", min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f]+$")
+    keep: bool = True
 
 
 class DoorSettings(Table):
@@ -248,6 +251,12 @@ class QzSettings(DoorSettings):
     """`printer` is what this till's printer is called there: what the till's page looks for, or offers to choose."""
 
     printer: str = Field(default="Loyalty till printer", min_length=1, max_length=100)
+
+
+class OdooSettings(DoorSettings):
+    """With `fiscal_codes`, a receipt's fiscal code records its sale: for shops where nothing else tells the till of its sales."""
+
+    fiscal_codes: bool = False
 
 
 class CloudQueueSettings(Table):
@@ -273,7 +282,7 @@ class Config(Table):
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
     intercept: InterceptSettings = InterceptSettings()
-    odoo: DoorSettings = DoorSettings()
+    odoo: OdooSettings = OdooSettings()
     epos: DoorSettings = DoorSettings()
     qz: QzSettings = QzSettings()
     cloudprnt: list[CloudQueueSettings] = Field(default=[], max_length=4)

@@ -66,6 +66,7 @@ class Layout:
     """How a shop's receipts look: columns of the paper, lines above the sale and below everything, their language.
 
     The rest is the template. `logo` is the digest of the picture; `cashier_language` that of what is read out, where it differs.
+    `is_block`: only what is about points, for the end of a receipt that another till prints.
     """
 
     width_columns: int = 42
@@ -75,6 +76,7 @@ class Layout:
     template: Template = DEFAULT
     logo: str = ""
     cashier_language: str = ""
+    is_block: bool = False
 
     def say(self, template: str, **values: Value) -> str:
         return say(template, self.language, **values)
@@ -221,15 +223,13 @@ def reward_parts(
     elif could_have_earned and program.claim.within_days and not is_training:
         could = program.unit.counted(could_have_earned)
         parts["claim"] = layout.wrapped(layout.word("claim", points=could, days=program.claim.within_days))
-        if reference and "claim code" in layout.template.blocks:
-            link = layout.template.claim_link
-            code = Qr(link.format(reference=reference) if link else reference, CLAIM_MODULE_DOTS)
-            parts["claim code"] = [
-                *parts["claim"],
-                _BLANK,
-                code,
-                _BLANK,
-            ]  # nothing touches a code, or it cannot be read
+        if "claim code" in layout.template.blocks:
+            parts["claim code"] = [*parts["claim"]]
+            if reference:
+                link = layout.template.claim_link
+                code = Qr(link.format(reference=reference) if link else reference, CLAIM_MODULE_DOTS)
+                # Nothing touches a code, or it cannot be read.
+                parts["claim code"] += [_BLANK, code, _BLANK]
     if layout.template.note:
         figures = {"total": layout.money(priced.due_minor), "currency": sale.currency, "operator": sale.operator}
         parts |= _notes(layout, sale.sold_at, reference, points, tier, figures)
@@ -562,6 +562,8 @@ def _laid_out(
         if "barcode" in template.blocks:
             parts["barcode"] = [_BLANK, Barcode(reference)]
     blocks = list[Block]()
+    if layout.is_block:
+        return Document(layout.width_columns, _without_paper(template, parts), layout.say("COPY"))
     if template.points == "receipt":
         _put(blocks, template.blocks, parts)
     elif template.points == "none" and "totals" in parts:
@@ -577,6 +579,27 @@ def _laid_out(
                 names = [name for name in names if name in heads]
             _put(blocks, names, parts)
     return Document(layout.width_columns, tuple(blocks), layout.say("COPY"))
+
+
+def _without_paper(template: Template, parts: Mapping[str, list[Block]]) -> tuple[Block, ...]:
+    """What is about points, below a blank line; nothing where there is nothing to say of them.
+
+    The reference stands with what can be claimed: the till's own would not do for that.
+    """
+    if not any(parts.get(name) for name in OF_MEMBERS if name in template.blocks):
+        return ()
+    wanted = template.of_members.union(
+        SPACING, ["own"], ["reference"] if parts.get("claim") and not parts.get("points") else []
+    )
+    blocks = list[Block]([_BLANK])
+    for name in template.blocks:
+        part = parts.get(name) if name in wanted else None
+        if not part or (name in SPACING and blocks[-1] in (_BLANK, *parts["rule"])):
+            continue
+        blocks += part
+    while blocks[-1] in (_BLANK, *parts["rule"]):
+        blocks.pop()
+    return tuple(blocks)
 
 
 def laid_out_slip(layout: Layout, body: list[Block], at: str, reference: str) -> Document:

@@ -17,7 +17,7 @@ from pos_plugin.checkout import Checkout, points_shown, written
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
 from pos_plugin.explaining import tier_shown
 from pos_plugin.pricing import known_of, standing_at
-from pos_plugin.receipts import return_receipt
+from pos_plugin.receipts import Layout, return_receipt
 
 MAX_DOCUMENT = 200
 """The most characters of a document that head office stores."""
@@ -39,13 +39,24 @@ class Returned(msgspec.Struct, frozen=True):
     receipt_text: str
 
 
-def void(checkout: Checkout, till: str, sale_ref: str, *, operator: str = "", shift: str = "") -> Returned:
+def void(
+    checkout: Checkout,
+    till: str,
+    sale_ref: str,
+    *,
+    operator: str = "",
+    shift: str = "",
+    layout: Layout | None = None,
+) -> Returned:
     """Takes back the whole sale; points it had spent can be spent here again. Once; again answers the first result."""
-    return take_back(checkout, Return(till, sale_ref, "void", is_void=True), operator=operator, shift=shift)
+    back = Return(till, sale_ref, "void", is_void=True)
+    return take_back(checkout, back, operator=operator, shift=shift, layout=layout)
 
 
-def take_back(checkout: Checkout, back: Return, *, operator: str = "", shift: str = "") -> Returned:
-    """Records a return. The same again answers the first result.
+def take_back(
+    checkout: Checkout, back: Return, *, operator: str = "", shift: str = "", layout: Layout | None = None
+) -> Returned:
+    """Records a return. The same again answers the first result. `layout` is that of a paper elsewhere.
 
     Raises Unknown where the sale is not in this till's journal, Conflict where the return stands with other content or takes
     more than is left, BadRequest where it has no usable name; nothing is recorded then.
@@ -58,7 +69,7 @@ def take_back(checkout: Checkout, back: Return, *, operator: str = "", shift: st
         )
 
     def work(db: sqlite3.Connection) -> Entry:
-        return _take_back(checkout, db, back, operator, shift)
+        return _take_back(checkout, db, back, operator, shift, layout or checkout.layout)
 
     return _returned(checkout, written(checkout, work, back.document))
 
@@ -68,7 +79,9 @@ def _is_same(one: Return, other: Return) -> bool:
     return msgspec.structs.replace(one, is_void=False) == msgspec.structs.replace(other, is_void=False)
 
 
-def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operator: str, shift: str) -> Entry:
+def _take_back(
+    checkout: Checkout, db: sqlite3.Connection, back: Return, operator: str, shift: str, layout: Layout
+) -> Entry:
     known = journal.find(db, back.document)
     if known is not None:
         if not isinstance(known.body, ReturnBody) or not _is_same(known.body.back, back):
@@ -132,7 +145,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
     shown = tier = None
     if member:
         standing = standing_at(db, at, at.program, member, at.today, known_of(db, at.program, member))
-        tier = tier_shown(at.program, standing, checkout.layout.language)
+        tier = tier_shown(at.program, standing, layout.language)
         card = next(iter(members.cards_of(db, member)), "")
         shown = points_shown(
             db,
@@ -147,7 +160,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         )
     document = return_receipt(
         program,
-        checkout.layout,
+        layout,
         at=draft.occurred_at,
         sale_reference=receipt_reference(sold.envelope.terminal, sold.number),
         reference=receipt_reference(at.who.terminal, new.number),
@@ -158,7 +171,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, operato
         points=shown,
         tier=tier,
     )
-    receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks))
+    receipts.keep(db, new.number, encode_document(document), to_print=bool(document.blocks) and not layout.is_block)
     return new
 
 

@@ -133,16 +133,16 @@ def print_alone(folder: Path, *, drawer: bool = False, buzzer: bool = False) -> 
     from contextlib import closing
 
     from drivers.printer import Printer
-    from drivers.wires import wire_from_url
     from offline_store.store import Store
     from pos_plugin.config import printer_profile, read_config
+    from pos_plugin.intercept.relay_wire import printer_wire
 
     config = read_config(folder)
     with Store.open(folder):
         if not config.printer.address:
             raise no_printer()
         data = sample_data(folder, config, drawer=drawer, buzzer=buzzer)
-        wire = wire_from_url(config.printer.address)
+        wire = printer_wire(folder, config)
         with closing(Printer(wire, printer_profile(config.printer))) as printer:
             return print_sample(printer, wire, data, profile=config.printer.profile)
 

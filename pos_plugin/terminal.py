@@ -12,6 +12,7 @@ Workers meet at tables: a loop that is woken looks there, and one that is not wo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -28,12 +29,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from drivers.status import Level, StatusChange
+from drivers.status import Level, PrinterStatus, StatusChange
 from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
 from ledger.wire import MemberLookup, MembersFound
+from loyalty.program import Program
 from loyalty.words import in_language
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
@@ -51,7 +53,9 @@ from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.identifying import Identified
+from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.kept_logo import KeptLogo
+from pos_plugin.lane import Lane
 from pos_plugin.plugins import Plugins
 from pos_plugin.quotes import Connection
 from pos_plugin.readers import Reader
@@ -71,9 +75,13 @@ ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
 CHECKPOINT_EVERY_S = 5.0
 LOOK_EVERY_S = 2.0
+LOOK_BEHIND_RELAY_S = 30.0
 LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
+LOOK_WAIT_S = 3.0
+NO_ANSWER = frozenset(("absent", "busy", "denied", "timeout", "wrong_address", "silent"))
+"""The troubles of a printer in which what it last said about itself is old news."""
 SCANS_KEPT = 16
 REACT_S = 0.5
 RIGHTS_WAIT_S = 2.0
@@ -163,6 +171,8 @@ class Terminal:
             own_lines=self.plugins.receipt_lines,
             member_code=self.plugins.member_code,
         )
+        self.lane = Lane(clock)
+        self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"))
 
     @classmethod
     def open(cls, folder: Path, *, start: bool = True, plugins: Sequence[object] = ()) -> Terminal:
@@ -216,7 +226,12 @@ class Terminal:
         opens: Level = "unknown" if level == "not wired" else level
         kept_logo = None
         if device is None:
-            self._wire = wire_from_url(self.config.printer.address)
+            if self.config.intercept.listen:
+                from pos_plugin.intercept.relay_wire import RelayWire
+
+                self._wire = RelayWire(self.store.folder)
+            else:
+                self._wire = wire_from_url(self.config.printer.address)
             device = owned = Printer(self._wire, made, drawer_opens=opens)
             if self._logo is not None and made.has_stored_pictures:
                 kept_logo = KeptLogo(self.store, owned, made, self._logo, self.config.printer.width_columns, self.clock)
@@ -347,15 +362,24 @@ class Terminal:
                 hint="Look at the printer: its cover, its paper. Then print the page again.",
             ) from None
 
-    def print_for_host(self, data: bytes) -> Verdict:
+    def print_for_host(self, data: bytes, *, begins_within_s: float = DRAWER_WAIT_S) -> Verdict:
         """Prints another program's bytes between two receipts. Never raises because of a device; nothing is sent twice."""
         device = self._device
         if self.spooler is None or device is None:
             return host_prints.no_printer()
         try:
-            return self._errands.ask(lambda: host_prints.printed(device, data), begins_within_s=DRAWER_WAIT_S)
+            return self._errands.ask(lambda: host_prints.printed(device, data), begins_within_s=begins_within_s)
         except TooBusy:
             return host_prints.too_busy()
+
+    def look_at_printer(self) -> PrinterStatus:
+        """How the printer is, asked between two receipts; as it last said where it is busy. Unknown where it does not answer."""
+        spooler = self.spooler
+        if spooler is None:
+            return PrinterStatus()
+        with contextlib.suppress(TooBusy):
+            self._errands.ask(spooler.look, begins_within_s=LOOK_WAIT_S)
+        return PrinterStatus() if spooler.trouble_code in NO_ANSWER else spooler.status
 
     def show_customer(self, upper: str, lower: str, lasts_s: float) -> None:
         """Shows the customer two lines of the host's own for a while; the next sale takes their place. Raises Conflict."""
@@ -368,6 +392,10 @@ class Terminal:
         self._tell_customer(Notice(upper, lower, lasts_s))
 
     def _tell_customer(self, what: Told | None) -> None:
+        if what is None:
+            self.lane.clear()
+        elif isinstance(what, Identified) and what.can_redeem:
+            self.lane.arrived(what.member, what.card)
         if self.display is not None:
             self.display.tell(what)
             self._to_show.set()
@@ -590,9 +618,18 @@ class Terminal:
                 "configured": self.display is not None,
                 "trouble": self.display.trouble if self.display else "",
             },
+            "lane": self._lane_state(program),
+            "printed": [msgspec.to_builtins(note) for note in self.printed_sales.notes],
             "scanners": [msgspec.to_builtins(reader.state) for reader in self.readers],
             "scans": msgspec.to_builtins(self.scans),
         }
+
+    def _lane_state(self, program: Program) -> dict[str, str] | None:
+        """Who is at the till, for a sale that is told of when it is printed."""
+        there = self.lane.now
+        if there is None:
+            return None
+        return {"card": there.card, "since": there.since.astimezone(program.zone).isoformat(timespec="minutes")}
 
     def _network_text(self, connection: Connection, since: datetime | None) -> str:
         if connection.is_online:
@@ -646,7 +683,10 @@ class Terminal:
 
     def _wait_for_printing(self, spooler: Spooler) -> None:
         """Until there is something to print; what the printer says by itself is heard at once, and now and then it is asked."""
-        for _ in range(round(LOOK_EVERY_S / LISTEN_EVERY_S)):
+        # Behind a relay each look keeps the shop's till from printing for a moment.
+        is_rare = bool(self.config.intercept.listen) and not spooler.trouble
+        every_s = LOOK_BEHIND_RELAY_S if is_rare else LOOK_EVERY_S
+        for _ in range(round(every_s / LISTEN_EVERY_S)):
             if self._to_print.wait(LISTEN_EVERY_S) or spooler.listen():
                 return
         spooler.look()

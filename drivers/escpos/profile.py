@@ -24,8 +24,7 @@ class Profile(msgspec.Struct, frozen=True):
     """What one model of printer can do.
 
     `code_pages` is Python's name of a code page → ESC t's number. `has_process_id` None means: ask the printer once.
-    `has_macros` (GS :, GS ^) None likewise, of a printer with process ids; one without is never asked, and True says that it
-    has macros and GS a, and that nothing but GS a makes it tell of changes.
+    `has_macros` (GS :, GS ^) None likewise; True, of one without process ids, says as well that it answers GS a.
     `has_asb`, `has_real_time_status` and `has_real_time_pulse` False: GS a, DLE EOT or DLE DC4 1 upsets it and is never sent.
     `answers` False means a printer, or a cable, that never sends anything back: what becomes of its receipts stays unknown.
     `ideographs` is the double-byte set of the printer's own Chinese, Japanese or Korean font, if it has one. `cut` overrides

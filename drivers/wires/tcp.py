@@ -97,6 +97,7 @@ class TcpWire:
         except DeviceError:
             self._broken = True
             raise
+        self._broken = False  # what it had stopped taking was written later: nothing is half under way
 
     def read(self, timeout_s: float) -> bytes:
         connection = self._opened()

@@ -10,7 +10,19 @@ import sys
 
 import typer
 
-from pos_plugin.cli import api_keys, audits, cards, learning, printers, programs, receipts, reports, running, setting_up
+from pos_plugin.cli import (
+    api_keys,
+    audits,
+    cards,
+    intercepting,
+    learning,
+    printers,
+    programs,
+    receipts,
+    reports,
+    running,
+    setting_up,
+)
 
 app = typer.Typer(
     name="pos-plugin",
@@ -24,6 +36,7 @@ setting_up.add_to(app)
 api_keys.add_to(app)
 programs.add_to(app)
 running.add_to(app)
+intercepting.add_to(app)
 printers.add_to(app)
 receipts.add_to(app)
 reports.add_to(app)

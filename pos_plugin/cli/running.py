@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, address_problem, print_json
+
+if TYPE_CHECKING:
+    from pos_plugin.config import Config
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,7 +44,7 @@ def run(
     with Terminal.open(store) as terminal:
         chosen = terminal.config.page.port if port is None else port
         server = Server(terminal, chosen)
-        with announced(store, server.url):
+        with announced(store, server.url), relay(store, terminal.config):
             typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
             doors = open_doors(terminal)
             try:
@@ -50,6 +53,17 @@ def run(
                 for door in doors:
                     door.stop()
     typer.echo("The till is closed.")
+
+
+def relay(store: Path, config: Config) -> AbstractContextManager[object]:
+    """Keeps the relay running where the shop's till prints to this one. Raises TillError where it could not begin."""
+    if not config.intercept.listen:
+        return nullcontext()
+    from pos_plugin.intercept.relay_keeper import RelayKeeper
+    from pos_plugin.intercept.relay_process import door_of
+
+    door_of(config)
+    return RelayKeeper(store, config)
 
 
 def demo(
@@ -63,12 +77,13 @@ def demo(
     control_port: Annotated[int, typer.Option(min=0, max=65_535, help="The control page.")] = 8351,
     server_port: Annotated[int, typer.Option(min=0, max=65_535, help="The central server.")] = 8360,
     printer_port: Annotated[int, typer.Option(min=0, max=65_535, help="The simulated printer.")] = 9101,
+    other_till_port: Annotated[int, typer.Option(min=0, max=65_535, help="Where another till prints to.")] = 9100,
 ) -> None:
     """A whole shop on this machine: head office, a till, a scanner and a printer that exist only in software."""
     from pos_plugin.demo.shop import Ports
     from pos_plugin.demo.shop import demo as open_shop
 
-    open_shop(folder, Ports(port, control_port, server_port, printer_port))
+    open_shop(folder, Ports(port, control_port, server_port, printer_port, other_till_port))
 
 
 def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:

@@ -4,7 +4,9 @@
     till          folder, key, settings, programme, journal, receipts
     devices       printer, customer's display
     candidates    printers that could be set up, and fonts for what they print
+    interception  where the shop's till prints to us
     scanners      scanners, and those that could be set up
+    cloud_tills   those that print here by Star CloudPRNT
     head_office   its address, enrolment, clocks
 
 Each check is a function of the till that answers findings in plain words; one that fails is a finding, too, and stops no
@@ -19,7 +21,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pos_plugin.doctor import candidates, devices, head_office, machine, scanners, till
+from pos_plugin.doctor import candidates, cloud_tills, devices, head_office, interception, machine, scanners, till
 from pos_plugin.doctor.finding import Clock, Finding, Till
 
 CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
@@ -31,11 +33,13 @@ CHECKS: list[tuple[str, Callable[[Till], Iterator[Finding]]]] = [
     ("Epoch", till.epoch),
     ("Receipts", till.receipts),
     ("Printer", devices.printer),
+    ("Interception", interception.interception),
     ("Found", candidates.candidates),
     ("Fonts", candidates.fonts),
     ("Display", devices.display),
     ("Scanner", scanners.scanners),
     ("Found", scanners.candidates),
+    ("Cloud till", cloud_tills.cloud_tills),
     ("Head office", head_office.head_office),
 ]
 

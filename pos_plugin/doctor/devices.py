@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def printer(till: Till) -> Iterator[Finding]:
     from drivers.errors import DeviceError
     from drivers.printer import Printer
-    from drivers.wires import wire_from_url
     from pos_plugin.config import printer_profile
+    from pos_plugin.intercept.relay_wire import printer_wire
 
     if till.config is None or till.is_running:
         return
@@ -28,7 +28,7 @@ def printer(till: Till) -> Iterator[Finding]:
         return
     try:
         made = printer_profile(set_up)
-        wire = wire_from_url(set_up.address)
+        wire = printer_wire(till.folder, till.config)
         if not wire.answers or not made.answers:
             yield _one_way(till, wire)
             return

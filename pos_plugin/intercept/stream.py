@@ -270,7 +270,7 @@ class Stream:
         if what == "prints":
             self._fed_dots, self._may_be_finished, self._is_begun = 0, True, True
         elif what == "feeds":
-            self._fed_dots = self._feed_of(item) + (0 if line_is_open else self._fed_dots)
+            self._fed_dots += self._feed_of(item)
         self._reading.take(item, prints=what == "prints")
         if isinstance(item, Command) and item.name == "ESC @":
             self._state = PrintState.of(self._profile)

@@ -171,8 +171,8 @@ def _complete(path: str, method: str, about: dict[str, Any]) -> None:
             if given["name"] == "Idempotency-Key":  # FastAPI must not require it: the till's own refusal says more
                 given["required"] = True
                 del given["schema"]["default"]
+    about["responses"].pop("422", None)
     if path != toast_status.PATH:  # whose refusals are in Toast's words
-        about["responses"].pop("422", None)
         for status in _REFUSALS:
             if method != "GET" or status not in _OF_BODIES:
                 about["responses"][status] = {"$ref": f"#/components/responses/Refused{status}"}

@@ -10,7 +10,7 @@ from pos_plugin.errors import Conflict
 from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import DEVICES, answers
-from pos_plugin.local_api.host_papers import HostPapers, HostPrinted
+from pos_plugin.local_api.host_papers import HostPapers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.requests import KeyInHeader
 from pos_plugin.sample_sheet import in_words
@@ -48,12 +48,12 @@ def add_devices(app: FastAPI, terminal: Terminal) -> None:
         "/v1/print",
         tags=[DEVICES],
         summary="Print a paper of the host's own",
-        responses=answers(HostPrinted, "What became of it: printed, not printed, or unknown, and what to do."),
+        responses=answers(shapes.HostPrinted, "What became of it: printed, not printed, or unknown, and what to do."),
     )
     def print_paper(asked: requests.PrintAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Between two receipts. Once for each Idempotency-Key: the same again answers what became of it, and prints nothing.
         Only what was not printed is tried again."""
-        return answer(papers.print(Asked(terminal, request, asked, needs_key=True), asked))
+        return answer(papers.print(Asked.by(terminal, request, asked, needs_key=True), asked))
 
     @app.post(
         "/v1/test-print",

@@ -108,7 +108,8 @@ class Guard:
 
     async def _guarded(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         refused = self._foreign(scope, headers)
-        if refused is None and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+        is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        if refused is None and is_preflight and headers.get("origin", "").lower() in self._origins:
             await _allow(send, is_private="access-control-request-private-network" in headers)
             return
         who: ApiKey | None = None

@@ -7,7 +7,6 @@ never printed again by itself.
 from __future__ import annotations
 
 import threading
-from typing import Literal
 
 import msgspec
 
@@ -19,6 +18,7 @@ from pos_plugin.config import printer_profile
 from pos_plugin.errors import BadRequest, Conflict
 from pos_plugin.local_api import requests
 from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.shapes import HostPrinted
 from pos_plugin.receipts import columns, wrapped
 from pos_plugin.terminal import Terminal
 
@@ -30,15 +30,6 @@ _TO_DO = {
     Outcome.NOT_PRINTED: "Put the printer right, then send the same again.",
     Outcome.UNKNOWN: "Look at the paper. If it did not come out, send it under a new key.",
 }
-
-
-class HostPrinted(msgspec.Struct, frozen=True):
-    """What became of a paper: printed; not printed (nothing came out: the same request may be sent again); unknown."""
-
-    outcome: Literal["printed", "not printed", "unknown"]
-    code: str
-    reason: str
-    hint: str
 
 
 class HostPapers:

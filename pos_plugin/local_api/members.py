@@ -53,7 +53,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     def join(asked: requests.JoinAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Also offline. Without `card` a new number is made: send an Idempotency-Key, so that a second try makes no second
         member."""
-        under = Asked(terminal, request, asked)
+        under = Asked.by(terminal, request, asked)
         joined = joining.join(
             terminal.checkout,
             asked.card,
@@ -90,7 +90,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("members")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
 
     @app.get(
         "/v1/members/{member}",

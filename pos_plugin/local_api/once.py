@@ -29,16 +29,23 @@ T = TypeVar("T")
 class Asked:
     """One request under its key; without a key it is simply done."""
 
-    def __init__(self, terminal: Terminal, request: Request, body: BaseModel, *, needs_key: bool = False) -> None:
+    def __init__(self, terminal: Terminal, key: str, what: str) -> None:
         self._terminal = terminal
-        self.key = idempotency_key(request, is_needed=needs_key)
-        what = json.dumps([request.method, request.url.path, body.model_dump(mode="json")], sort_keys=True)
+        self.key = key
         # Keyed, because a body may hold a phone number, of which a plain hash can be found by trying.
-        secret = terminal.store.secret_key() if self.key else b""
+        secret = terminal.store.secret_key() if key else b""
         self.asked = hmac.new(secret, b"request\n" + what.encode("utf-8", "replace"), hashlib.sha256).digest()
 
-    def once(self, work: Callable[[], Any]) -> Any:
-        """The answer of `work`, or the stored one. What `work` refuses is forgotten: the key is free for another try."""
+    @classmethod
+    def by(cls, terminal: Terminal, request: Request, body: BaseModel, *, needs_key: bool = False) -> Asked:
+        """The request under the key that its header has; the order of its fields, and blanks, make no other one of it."""
+        key = idempotency_key(request, is_needed=needs_key)
+        what = [request.method, request.url.path, body.model_dump(mode="json")]
+        return cls(terminal, key, json.dumps(what, sort_keys=True) if key else "")
+
+    def once(self, work: Callable[[], Any], is_final: Callable[[Any], bool] = lambda done: True) -> Any:
+        """The answer of `work`, or the stored one. What `work` refuses is forgotten, and what it answers without its being
+        final: the key is free for another try."""
         if not self.key:
             return work()
         before = self.begin()
@@ -49,7 +56,10 @@ class Asked:
         except TillError:
             self.forget()
             raise
-        self.keep(done)
+        if is_final(done):
+            self.keep(done)
+        else:
+            self.forget()
         return done
 
     def written(self, work: Callable[[sqlite3.Connection], T], kind: type[T]) -> T:

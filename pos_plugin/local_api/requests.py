@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from loyalty.days import is_month_day
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+from pos_plugin.intercept.papers import PrintedSale, Recognised, SoldLine
 
 MOST_LINES = 500
 MOST_TAGS = 16
@@ -94,6 +95,20 @@ def _upper_currency(text: str) -> str:
     if not re.fullmatch("[A-Z]{3}", text):
         raise ValueError("must be three capital letters, like EUR")
     return text
+
+
+def _moment(text: str) -> str:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or at.year not in _YEARS:
+        raise ValueError("must be a moment like 2026-11-21T17:05:00+00:00")
+    return text
+
+
+def _reference_or_none(text: str) -> str:
+    return reference(text) if text else text
 
 
 Ref = Annotated[str, AfterValidator(reference)]
@@ -295,6 +310,55 @@ class TestPrintAsked(Asked):
 
 class SignOffAsked(Asked):
     operator: Word
+
+
+class SoldLineAsked(Asked):
+    name: Name
+    amount_minor: Minor
+    quantity_milli: Annotated[int, Field(ge=-MOST_MINOR, le=MOST_MINOR)] = 1000
+    sku: Word = ""
+
+
+class SeenAsked(Asked):
+    kind: Literal["sale", "return", "void"]
+    why: Annotated[str, Field(max_length=500)] = ""
+    reference: Annotated[str, AfterValidator(_reference_or_none)] = ""
+    of_reference: Annotated[str, AfterValidator(_reference_or_none)] = ""
+    total_minor: Annotated[int, Field(ge=0, le=MOST_MINOR)] = 0
+    lines: Annotated[list[SoldLineAsked], Field(max_length=MOST_LINES)] = []
+    member_code: Annotated[str, Field(max_length=256)] = ""
+    sold_at: Annotated[str, Field(max_length=32)] = ""
+    operator: Word = ""
+
+
+class PrintedSaleAsked(Asked):
+    """A paper of the shop's till that was recognised as a sale, a return or a void."""
+
+    till: Ref
+    seen: SeenAsked
+    columns: Annotated[int, Field(ge=1, le=256)] = 42
+    printed_at: Annotated[str, Field(max_length=40), AfterValidator(_moment)]
+    member: Word = ""
+
+    def printed(self) -> PrintedSale:
+        seen = self.seen
+        return PrintedSale(
+            self.till,
+            Recognised(
+                seen.kind,
+                seen.why,
+                seen.reference,
+                seen.of_reference,
+                seen.total_minor,
+                tuple(SoldLine(one.name, one.amount_minor, one.quantity_milli, one.sku) for one in seen.lines),
+                seen.member_code,
+                seen.sold_at,
+                seen.operator,
+            ),
+            self.columns,
+            self.printed_at,
+            self.member,
+        )
 
 
 class DisplayAsked(Asked):

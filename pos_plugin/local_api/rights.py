@@ -24,6 +24,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/sign-off": _SELL,
     "POST /v1/claims": _SELL,
     "POST /v1/printed-sales": _SELL,
+    "DELETE /v1/lane": _SELL,
     "POST /v1/toast": _SELL,
     "GET /v1/sales/{till}/{sale_ref}": frozenset(("read", "sell", "refund")),
     "POST /v1/sales/{till}/{sale_ref}/void": frozenset(("refund",)),

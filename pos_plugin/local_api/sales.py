@@ -69,6 +69,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(shapes.SignedOff, "How many there were."),
     )
     def sign_off(asked: requests.SignOffAsked) -> Response:
+        terminal.lane.clear()
         return answer(shapes.SignedOff(checkout.sign_off(asked.operator)))
 
     @app.get(
@@ -96,7 +97,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
 
     @app.post(
         "/v1/sales/{till}/{sale_ref}/refund",
@@ -115,7 +116,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))
 
     @app.post(
         "/v1/claims",
@@ -131,4 +132,4 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             terminal.recorded("sale")
             return done
 
-        return answer(Asked(terminal, request, asked).once(work))
+        return answer(Asked.by(terminal, request, asked).once(work))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from ledger.wire import NamedMember
 from loyalty.sale import LineItem, Sale
 from pos_plugin.identifying import Identified
+from pos_plugin.intercept.printed_sales import Note
 from pos_plugin.quotes import TierShown
 from pos_plugin.readers import ReaderState
 
@@ -147,6 +150,15 @@ class Sampled(msgspec.Struct, frozen=True):
     text: list[str]
 
 
+class HostPrinted(msgspec.Struct, frozen=True):
+    """What became of a paper: printed; not printed (nothing came out: the same request may be sent again); unknown."""
+
+    outcome: Literal["printed", "not printed", "unknown"]
+    code: str
+    reason: str
+    hint: str
+
+
 class Displayed(msgspec.Struct, frozen=True):
     """The lines as they were handed over; the display shows as much of them as it has columns."""
 
@@ -218,6 +230,19 @@ class ScanShown(msgspec.Struct, frozen=True):
     result: Identified
 
 
+class LaneShown(msgspec.Struct, frozen=True):
+    """Whose card was read last, masked, and since when they are at the till."""
+
+    card: str
+    since: str
+
+
+class LaneCleared(msgspec.Struct, frozen=True):
+    """Whether somebody was at the till."""
+
+    cleared: bool
+
+
 class State(msgspec.Struct, frozen=True):
     """Everything about the till that is not the sale. `event` is the number of the last event that is in it."""
 
@@ -227,5 +252,7 @@ class State(msgspec.Struct, frozen=True):
     network: NetworkState
     printer: PrinterState
     display: DisplayState
+    lane: LaneShown | None
+    printed: list[Note]
     scanners: list[ReaderState]
     scans: list[ScanShown]

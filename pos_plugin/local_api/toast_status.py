@@ -27,7 +27,6 @@ STATUSES: dict[str, tuple[int, str]] = {
     "KEY_EXPIRED": (400, "ERROR_INVALID_TOKEN"),
     "KEY_MAY_NOT": (400, "ERROR_INVALID_TOKEN"),
     "NOT_SIGNED_IN": (400, "ERROR_INVALID_TOKEN"),
-    "RESTAURANT": (400, "ERROR_INVALID_RESTAURANT"),
 }
 KEPT = (408, 429, 500, 503)
 """Statuses that say when to try again, and stay."""

@@ -17,6 +17,7 @@ log = logging.getLogger("pos_plugin")
 
 PROTOCOLS: dict[str, str] = {
     "odoo": "pos_plugin.ways_in.odoo",
+    "epos": "pos_plugin.ways_in.epos.app",
     "qz": "pos_plugin.ways_in.qz",
 }
 """What speaks at the door of that name in till.toml: the module whose `app(terminal)` is the protocol.

@@ -1,64 +1,103 @@
-"""Pictures that another program sends, as bytes of this till's printer."""
+"""Receipts that come as pictures: JPEG or PNG, as dots of a printer.
+
+Odoo draws its receipts 512 dots wide, one for each dot of an 80 mm printer. Such a picture is printed dot by dot, in the
+middle of wider paper; on narrower paper it first loses the white at its sides, and only then is made smaller.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import base64
+import binascii
 import io
+from typing import TYPE_CHECKING
 
-from drivers.document import Block, Cut, Document, Picture
-from drivers.escpos import Profile, encode
+if TYPE_CHECKING:
+    from PIL import Image
 
-MOST_DOTS = 20_000_000
-"""A receipt 576 dots wide and four metres long is a tenth of it; a small file can claim to be a thousand times larger."""
-FORMATS = ("PNG", "JPEG", "GIF", "BMP")
+    from drivers.document import Block
+    from drivers.escpos import Profile
 
-
-class NotAPicture(Exception):
-    """What cannot be printed as a picture, in a sentence."""
-
-
-def picture_job(
-    data: bytes,
-    profile: Profile,
-    width_columns: int,
-    *,
-    before: tuple[Block, ...] = (),
-    after: tuple[Block, ...] = (Cut(),),
-) -> bytes:
-    """A job that prints the picture on a paper of its own, no wider than the paper, and cuts. Raises NotAPicture."""
-    if not profile.has_raster:
-        raise NotAPicture("This printer prints no pictures.")
-    png = as_png(data)
-    digest = hashlib.sha256(png).hexdigest()[:16]
-    return encode(Document(width_columns, (*before, Picture(digest), *after)), profile, pictures={digest: png})
+MOST_PIXELS = 24_000_000
+"""What a picture may have before it is unpacked: a small file may say that it is as large as a house."""
+MOST_ROWS = 16_000
+"""On paper: two metres."""
+_WHITE = 224  # a JPEG's white is not quite white
 
 
-def picture_within(data: bytes, profile: Profile, width_columns: int) -> bytes:
-    """The picture between a program's own commands, which say where on the line it stands. Raises NotAPicture."""
-    from PIL import Image, ImageOps
-
-    from drivers.escpos.raster import raster
-
-    if not profile.has_raster:
-        raise NotAPicture("This printer prints no pictures.")
-    room_dots = profile.room_dots(width_columns)
-    with Image.open(io.BytesIO(as_png(data))) as opened:
-        grey = Image.alpha_composite(Image.new("RGBA", opened.size, "white"), opened).convert("L")
-    if grey.width > room_dots:
-        grey = grey.resize((room_dots, max(round(grey.height * room_dots / grey.width), 1)), Image.Resampling.LANCZOS)
-    return raster(ImageOps.invert(grey).convert("1"))
+class NotPrintable(Exception):
+    """The picture cannot be printed; the text says why, to whoever sent it."""
 
 
-def as_png(data: bytes) -> bytes:
-    """The picture as a PNG. Raises NotAPicture for what is none, and for one that is too large."""
+def picture_of(text: str) -> bytes:
+    """The bytes of a picture in base64, also where it is a data URL. Raises NotPrintable."""
+    try:
+        return base64.b64decode(text.rpartition("base64,")[2], validate=True)
+    except (binascii.Error, ValueError):
+        raise NotPrintable("The receipt is not base64. Nothing was printed.") from None
+
+
+def grey_of(data: bytes) -> Image.Image:
+    """A JPEG or PNG in greys, on white. Raises NotPrintable."""
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            if opened.width * opened.height > MOST_DOTS:
-                raise NotAPicture(f"The picture has more than {MOST_DOTS:,} dots.")
-            out = io.BytesIO()
-            opened.convert("RGBA").save(out, "PNG", compress_level=1)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise NotAPicture("The picture cannot be read; PNG, JPEG, GIF and BMP can.") from None
-    return out.getvalue()
+        with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                text = f"The receipt is a picture of {opened.width:,} by {opened.height:,} dots, which is too large."
+                raise NotPrintable(f"{text} Nothing was printed.")
+            if not opened.has_transparency_data:
+                return opened.convert("L")
+            rgba = opened.convert("RGBA")
+            return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L")
+    except NotPrintable:
+        raise
+    except Exception:  # what the decoders raise on broken files is of every kind, and nowhere listed
+        raise NotPrintable("The receipt is not a JPEG or PNG picture. Nothing was printed.") from None
+
+
+def dots_for(grey: Image.Image, room_dots: int) -> Image.Image:
+    """The receipt in black dots, as wide as the paper. Raises NotPrintable where it would be longer than two metres."""
+    from PIL import Image
+
+    from drivers.escpos.pictures import black_dots
+
+    if grey.width > room_dots and (box := grey.point(lambda level: 255 if level < _WHITE else 0).getbbox()):
+        side = min(box[0], grey.width - box[2])
+        grey = grey.crop((side, 0, grey.width - side, grey.height))
+    rows = grey.height * room_dots // grey.width if grey.width > room_dots else grey.height
+    if rows > MOST_ROWS:
+        raise NotPrintable(f"The receipt would be {rows:,} rows of dots long, which is too long. Nothing was printed.")
+    dots = black_dots(grey, room_dots)
+    paper = Image.new("1", (room_dots, dots.height))
+    paper.paste(dots, ((room_dots - dots.width) // 2, 0))
+    return paper
+
+
+def picture_job(
+    data: bytes, profile: Profile, width_columns: int, *, before: tuple[Block, ...] = (), after: tuple[Block, ...]
+) -> bytes:
+    """The picture on a paper of its own, as wide as the paper, between `before` and `after`. Raises NotPrintable."""
+    from drivers.document import Document
+    from drivers.escpos import encode
+    from drivers.escpos.raster import raster
+
+    dots = dots_for(_printable(data, profile), profile.room_dots(width_columns))
+    around = [encode(Document(width_columns, blocks), profile) for blocks in (before, after)]
+    return around[0] + raster(dots) + around[1]
+
+
+def picture_within(data: bytes, profile: Profile, width_columns: int) -> bytes:
+    """The picture among a program's own commands, which say where on the line it stands. Raises NotPrintable."""
+    from drivers.escpos.pictures import black_dots
+    from drivers.escpos.raster import raster
+
+    dots = black_dots(_printable(data, profile), profile.room_dots(width_columns))
+    if dots.height > MOST_ROWS:
+        raise NotPrintable(f"The picture would be {dots.height:,} rows of dots long. Nothing was printed.")
+    return raster(dots)
+
+
+def _printable(data: bytes, profile: Profile) -> Image.Image:
+    if not profile.has_raster:
+        raise NotPrintable("This printer prints no pictures. Nothing was printed.")
+    return grey_of(data)

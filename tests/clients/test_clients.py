@@ -1,9 +1,13 @@
-"""Other people's printing libraries print to the simulated printer unchanged, and understand what it answers."""
+"""Other people's printing libraries print to the simulated printer unchanged, and understand what it answers; also through us."""
 
 from __future__ import annotations
 
 import io
+import select
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,13 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from drivers.document import Document, Text
 from drivers.errors import DeviceBusy
+from drivers.escpos import profile
+from drivers.simulated.pieces import Line, Printed
 from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
+from pos_plugin.intercept.papers import Block, Paper
+from pos_plugin.intercept.stream import Stream
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +147,129 @@ def test_receiptio_asks_how_printer_and_drawer_are(
     if before:
         before(printer)
     assert run("receiptio.mjs", address, "", question) == {"result": result}
+
+
+# Through the interception: the same receipts, with a block in each
+
+
+SILENCE_S = 0.25
+BLOCK = Document(32, (Text("POINTS          Card ****1234", bold=True), Text("This sale                 +27")))
+
+
+class Between:
+    """A till's connections, one after the other, through a stream to the printer; what the printer says goes back unchanged."""
+
+    def __init__(self, listener: socket.socket, port: int) -> None:
+        self.papers: list[Paper] = []
+        self.faults: list[str] = []
+        self.address: tuple[str, int] = listener.getsockname()
+        self._listener = listener
+        self._port = port
+        self._stream = Stream(self._answer, profile("default"))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _answer(self, paper: Paper) -> Block:
+        self.papers.append(paper)
+        return Block(recorded=True, document=BLOCK)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                till, _ = self._listener.accept()
+            except OSError:
+                return
+            with till, socket.create_connection(("127.0.0.1", self._port), TIMEOUT_S) as printer:
+                self._carry(till, printer)
+
+    def _carry(self, till: socket.socket, printer: socket.socket) -> None:
+        while True:
+            ready, _, _ = select.select([till, printer], [], [], SILENCE_S)
+            if printer in ready and (answer := printer.recv(4096)):
+                till.sendall(answer)
+            if till in ready:
+                data = till.recv(4096)
+                printer.sendall(self._stream.feed(data) if data else self._stream.close())
+                if not data:
+                    return
+            if not ready:
+                printer.sendall(self._stream.flush())
+            self.faults += filter(None, [self._stream.fault])
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(TIMEOUT_S)
+
+
+@contextmanager
+def between(printer: SimulatedPrinter, address: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Between]:
+    relay = Between(socket.create_server(address), printer.serve_tcp())
+    try:
+        yield relay
+    finally:
+        relay.close()
+
+
+def without_block(printed: tuple[Printed, ...], *, added: int) -> list[Printed]:
+    """What the client has printed. The block stands there once, at its end, with so many blank lines added behind it."""
+    texts = [piece.text if isinstance(piece, Line) else None for piece in printed]
+    at = texts.index("POINTS          Card ****1234")
+    assert texts[at : at + 2 + added] == [
+        *(block.text for block in BLOCK.blocks if isinstance(block, Text)),
+        *[""] * added,
+    ]
+    assert not any(text and text.strip() for text in texts[at + 2 :])
+    return [*printed[:at], *printed[at + 2 + added :]]
+
+
+@pytest.mark.parametrize(
+    ("script", "codes", "added"),
+    [
+        ("node_thermal_printer.mjs", 2, 0),
+        ("receipt_printer_encoder.mjs", 3, 2),  # its two lines leave the last one under the cutter
+        ("receiptline.mjs", 1, 0),  # its QR code is a picture
+    ],
+)
+def test_a_client_that_prints_through_us_has_all_that_it_printed_and_the_block_at_its_end(
+    run: Run, script: str, codes: int, added: int
+) -> None:
+    more = [HERE / "receipt.md"] if script == "receiptline.mjs" else []
+    with SimulatedPrinter() as plain, SimulatedPrinter() as printer:
+        told = run(script, "127.0.0.1", plain.serve_tcp(), *more)
+        direct = only_receipt(plain)
+        with between(printer) as relay:
+            assert run(script, *relay.address, *more) == told  # what the printer has answered
+            receipt = only_receipt(printer)
+        assert without_block(receipt.printed, added=added) == list(direct.printed)
+        assert printer.drawer_kicks == plain.drawer_kicks
+        assert printer.current.printed == plain.current.printed
+        assert not relay.faults
+        [paper] = relay.papers
+        assert [row.text for row in paper.rows] == [line.rstrip() for line in direct.lines if line.strip()]
+        assert len(paper.codes) == codes
+
+
+def test_receiptio_hears_through_us_that_it_has_printed(run: Run) -> None:
+    with SimulatedPrinter() as printer, between_on_9100(printer) as relay:
+        assert run("receiptio.mjs", relay.address[0], HERE / "receipt.md", "-c 48") == {"result": "success"}
+        receipt = only_receipt(printer)
+        assert text_of(receipt)[-2:] == ["POINTS Card ****1234", "This sale +27"]
+        assert [code.data for code in relay.papers[0].codes] == ["T1-42"]
+        printer.open_cover()
+        assert run("receiptio.mjs", relay.address[0], HERE / "receipt.md", "-c 48") == {"result": "coveropen"}
+        assert not relay.faults
+
+
+@contextmanager
+def between_on_9100(printer: SimulatedPrinter) -> Iterator[Between]:
+    for last in range(2, 255):
+        try:
+            listener = socket.create_server((f"127.0.0.{last}", 9100))
+        except OSError:
+            continue
+        listener.close()
+        with between(printer, (f"127.0.0.{last}", 9100)) as relay:
+            yield relay
+        return
+    raise AssertionError("port 9100 is taken everywhere")

@@ -107,12 +107,33 @@ def test_an_oversized_command_is_skipped_by_its_length_and_not_kept() -> None:
     parser = Parser()
     parser.feed(b"\x1d8L" + length.to_bytes(4, "little"))
     assert list(parser) == [Oversized("GS 8 L", length + 4)]
-    for _ in range(length // 1000):
+    for done in range(length // 1000):
+        assert parser.skipping == length - 1000 * done
         parser.feed(bytes(1000))
         assert list(parser) == []
         assert len(parser) == 0
     parser.feed(bytes(length % 1000) + b"\n")
     assert list(parser) == [LF]
+
+
+@pytest.mark.parametrize(
+    ("stream", "begun"),
+    [
+        (b"", None),
+        (b"text", None),
+        (b"text\n\x1b", ""),
+        (b"\x1bd", "ESC d"),
+        (b"\x1d(", ""),
+        (b"\x1d(k\x04", "GS ( k"),
+        (b"\x1dVA", "GS V"),
+        (b"\x1d(?", None),  # of no known letter
+    ],
+)
+def test_what_a_command_half_received_is_can_be_told(stream: bytes, begun: str | None) -> None:
+    parser = Parser()
+    parser.feed(stream)
+    list(parser)
+    assert parser.begun == begun
 
 
 def test_leaving_the_loop_keeps_the_rest_for_the_next_time() -> None:

@@ -153,13 +153,8 @@ def test_a_busy_or_absent_device_says_which(wire: str) -> None:
 
 # Printers without macros: nothing but the wire can show that they had power all the time.
 
-WITHOUT_MACROS = [
-    pytest.param(wire, echoes, marks=() if wire in QUICK or wire == "usb" else pytest.mark.slow)
-    for wire, echoes in ANSWERING_ROWS
-]
 
-
-@pytest.mark.parametrize(("wire", "echoes"), WITHOUT_MACROS)
+@pytest.mark.parametrize(("wire", "echoes"), ANSWERING_ROWS)
 def test_without_macros_only_a_wire_that_shows_power_cuts_lets_a_receipt_be_printed(wire: str, echoes: bool) -> None:
     with contextlib.closing(Counter(wire, echoes=echoes, has_macros=False)) as counter:
         expected = (Outcome.PRINTED, "") if wire in SHOWING else (Outcome.UNKNOWN, "unproven")
@@ -179,6 +174,6 @@ def test_without_macros_no_fault_makes_the_verdict_wrong(wire: str, echoes: bool
         for name in FAULTS:
             if wire in SHOWING and name in HIDDEN:
                 continue
-            for at in some_bytes(name, 3)[:: 1 if counter.is_quick else 2]:
+            for at in some_bytes(name, 1):
                 counter.wire.at, counter.wire.act = at, lambda name=name: FAULTS[name](counter)  # type: ignore[misc]
                 keep_the_contract(counter)

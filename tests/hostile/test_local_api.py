@@ -4,14 +4,20 @@ import asyncio
 import contextlib
 import random
 import socket
+import threading
 import zlib
+from collections import Counter
 from time import monotonic, process_time
 
+import httpx
 import msgspec
 import pytest
 
 from ledger.wire import Refusal
+from pos_plugin import api_keys
 from pos_plugin.api_keys import ApiKey
+from pos_plugin.drawer import no_printer
+from pos_plugin.local_api import rights
 from pos_plugin.local_api.guard import DRAINED_BODY, Guard
 
 
@@ -127,3 +133,126 @@ def test_a_body_made_to_hurt_is_refused_soon(till, body):
     till.refused(answer, 422, "INVALID")
     assert len(answer.content) < 20_000
     assert process_time() - began < 2  # of work, however busy the machine is
+
+
+# -- who has a key and means ill, or is set up wrongly
+
+
+def client_of(till, key):
+    return httpx.Client(
+        base_url=till.server.url, headers={"Authorization": f"Bearer {key}"}, timeout=20, trust_env=False
+    )
+
+
+def new_key(till, name, **limits):
+    folder = till.terminal.store.folder
+    api_keys.remove(folder, name)
+    return api_keys.create(folder, name, **limits)
+
+
+def test_a_stolen_key_is_refused_as_soon_as_it_is_taken_out(till):
+    key = new_key(till, "stolen")
+    with client_of(till, key) as thief:
+        assert thief.get("/v1/state").status_code == 200
+        api_keys.remove(till.terminal.store.folder, "stolen")
+        for path in ("/v1/members", "/v1/quotes", "/v1/sales/front/1/void", "/v1/drawer", "/v1/print"):
+            said = till.refused(thief.post(path, json={}), 401, "KEY_UNKNOWN", "may have been taken out")
+            assert "api-key" in said["hint"]
+
+
+def test_a_key_that_is_over_or_may_not_is_refused_before_its_body_is_read(till):
+    over, reader = new_key(till, "over", until="2026-11-20"), new_key(till, "reader", may=["read"])
+    with client_of(till, over) as one, client_of(till, reader) as other:
+        big = b"x" * 5_000_000
+        till.refused(one.post("/v1/members", content=big), 401, "KEY_EXPIRED")
+        till.refused(other.post("/v1/members", content=big), 403, "KEY_MAY_NOT")
+
+
+def test_a_flood_with_a_right_key_is_held_up_and_the_page_and_the_other_tills_are_not(till, monkeypatch):
+    """Eight threads ask as fast as they can until they have been refused fifty times; meanwhile somebody sells."""
+    monkeypatch.setattr(rights, "AT_ONCE", 100)
+    monkeypatch.setattr(rights, "A_SECOND", 20.0)
+    key, statuses, stop = new_key(till, "flood"), Counter(), threading.Event()
+
+    def ask():
+        with client_of(till, key) as one:
+            while not stop.is_set() and sum(statuses.values()) < 4000:
+                statuses[one.get("/v1/state").status_code] += 1
+                if statuses[429] >= 50:
+                    stop.set()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for one in threads:
+        one.start()
+    times = []
+    with httpx.Client(base_url=till.server.url, timeout=20, trust_env=False) as page:
+        page.get("/")
+        while not stop.is_set() and len(times) < 200:
+            began = monotonic()
+            assert page.get("/v1/state").status_code == 200
+            assert till.client.post("/v1/identify", json={"scan": "2900000000018"}).json()["kind"] == "member"
+            times.append(monotonic() - began)
+    for one in threads:
+        one.join()
+    assert set(statuses) == {200, 429}
+    assert statuses[200] < 100 + 20 * 60  # what the bucket holds, and a minute of what runs in: this takes seconds
+    assert max(times) < 5
+
+
+def test_what_waits_for_something_slow_leaves_threads_to_the_page(till, monkeypatch):
+    """A host asks for its printer again and again without hearing; no more of it is in hand than its share."""
+    monkeypatch.setattr(rights, "IN_HAND", 3)
+    monkeypatch.setattr(rights, "IN_LINE", 2)
+    go_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def slowly(*_):
+        begun.release()
+        assert go_on.wait(30)
+        return no_printer()
+
+    monkeypatch.setattr(till.terminal, "open_drawer", slowly)
+    key, codes = new_key(till, "slow"), []
+
+    def ask():
+        with client_of(till, key) as one:
+            codes.append(one.post("/v1/drawer").json()["code"])
+
+    threads = [threading.Thread(target=ask) for _ in range(9)]
+    for one in threads:
+        one.start()
+    assert all(begun.acquire(timeout=20) for _ in range(3))
+    for _ in range(1000):  # the four that have no place in the line are told so at once
+        if len(codes) == 4:
+            break
+        threading.Event().wait(0.01)
+    assert codes == ["TOO_MANY_REQUESTS"] * 4
+    assert not begun.acquire(blocking=False)
+    assert till.client.get("/v1/state").status_code == 200
+    go_on.set()
+    for one in threads:
+        one.join()
+    assert Counter(codes) == {"TOO_MANY_REQUESTS": 4, "DRAWER_NOT_OPENED": 5}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"".join(b"X-%d: 1\r\n" % number for number in range(20_000)),
+        b"X: " + b"a" * 2_000_000,
+        b"Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n" + b"1\r\n \r\n" * 100_000,
+    ],
+    ids=["headers without end", "a header without end", "chunks without end"],
+)
+def test_a_request_without_end_is_given_up_and_holds_up_nobody(till, more):
+    with socket.create_connection(("127.0.0.1", till.server.port), timeout=20) as peer:
+        with contextlib.suppress(ConnectionError):
+            peer.sendall(at(till, b"/v1/quotes", more))
+        began = monotonic()
+        assert till.client.get("/v1/state").status_code == 200
+        assert monotonic() - began < 5
+
+
+def test_another_name_of_this_machine_is_refused_whatever_is_shown(till):
+    for host in ("evil.example", f"evil.example:{till.server.port}", "127.0.0.1.nip.io", "", "127.0.0.1:80"):
+        answer = till.client.post("/v1/members", json={}, headers={"Host": host})
+        assert answer.status_code in (400, 403), host

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import io
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +28,11 @@ from pos_plugin.ways_in.odoo import Odoo
 
 pytestmark = pytest.mark.browser
 
-# As hardware_proxy_service.js looks for a box, then JSON-RPC as in rpc.js, and a canvas as in base_printer.js. What Odoo adds
-# since October 2025, targetAddressSpace "local", no Chromium lets through to localhost: docs/odoo.md says what to do.
+# As hardware_proxy_service.js looks for a box, before October 2025 and since; then JSON-RPC as in rpc.js, and a canvas as in
+# base_printer.js.
 HELLO = "async (url) => (await fetch(`${url}/hw_proxy/hello`).catch(() => ({}))).ok === true"
+HELLO_LOCAL = """async (url) =>
+    (await fetch(`${url}/hw_proxy/hello`, {targetAddressSpace: "local"}).catch(() => ({}))).ok === true"""
 RPC = """async ([url, params]) => {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", url);
@@ -81,32 +85,68 @@ def page(browser: Browser, site: str) -> Iterator[Page]:
     context.close()
 
 
-def test_a_receipt_drawn_by_the_browser_is_on_paper(page: Page, site: str, tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "till")
+@contextlib.contextmanager
+def till(folder: Path, far: SimulatedPrinter) -> Iterator[Odoo]:
+    store = Store.create(folder)
     store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
-    with SimulatedPrinter(width_dots=504) as far:
-        config = Config.model_validate({"printer": {"address": f"tcp://127.0.0.1:{far.serve_tcp()}"}})
-        with Terminal(store, config) as terminal:
-            terminal.start()
-            odoo = Odoo(terminal)
-            with WebServer(Door(odoo, DoorSettings(origins=[site])), 0, "127.0.0.1", let_go=odoo.let_go) as server:
-                url = f"http://localhost:{server.port}"
-                assert page.evaluate(HELLO, url)
-                said = page.evaluate(RPC, [f"{url}/hw_proxy/handshake", {}])
-                assert said == {"jsonrpc": "2.0", "id": 3, "result": True}
-                data = {"action": "print_receipt", "receipt": page.evaluate(RECEIPT)}
-                said = page.evaluate(RPC, [f"{url}/hw_proxy/default_printer_action", {"data": data}])
-                assert said["result"] is True
-                said = page.evaluate(RPC, [f"{url}/hw_proxy/default_printer_action", {"data": {"action": "cashbox"}}])
-                assert said["result"] is True
-            with WebServer(Door(odoo, DoorSettings(origins=["https://shop.odoo.com"])), 0, "127.0.0.1") as server:
-                url = f"http://localhost:{server.port}"
-                assert not page.evaluate(HELLO, url)
-                with pytest.raises(Error, match="no connection"):
-                    page.evaluate(RPC, [f"{url}/hw_proxy/open_cashbox", {}])
+    config = Config.model_validate({"printer": {"address": f"tcp://127.0.0.1:{far.serve_tcp()}"}})
+    with Terminal(store, config) as terminal:
+        terminal.start()
+        yield Odoo(terminal)
+
+
+def served(odoo: Odoo, origin: str) -> WebServer:
+    return WebServer(Door(odoo, DoorSettings(origins=[origin])), 0, "127.0.0.1", let_go=odoo.let_go)
+
+
+def test_a_receipt_drawn_by_the_browser_is_on_paper(page: Page, site: str, tmp_path: Path) -> None:
+    with SimulatedPrinter(width_dots=504) as far, till(tmp_path / "till", far) as odoo:
+        with served(odoo, site) as server:
+            url = f"http://localhost:{server.port}"
+            assert page.evaluate(HELLO, url)
+            said = page.evaluate(RPC, [f"{url}/hw_proxy/handshake", {}])
+            assert said == {"jsonrpc": "2.0", "id": 3, "result": True}
+            data = {"action": "print_receipt", "receipt": page.evaluate(RECEIPT)}
+            said = page.evaluate(RPC, [f"{url}/hw_proxy/default_printer_action", {"data": data}])
+            assert said["result"] is True
+            said = page.evaluate(RPC, [f"{url}/hw_proxy/default_printer_action", {"data": {"action": "cashbox"}}])
+            assert said["result"] is True
+        with served(odoo, "https://shop.odoo.com") as server:
+            url = f"http://localhost:{server.port}"
+            assert not page.evaluate(HELLO, url)
+            with pytest.raises(Error, match="no connection"):
+                page.evaluate(RPC, [f"{url}/hw_proxy/open_cashbox", {}])
         (paper,) = far.receipts
         assert paper.was_cut
         drawn = ImageOps.crop(Image.open(io.BytesIO(paper.png())).convert("L"), MARGIN_DOTS)
         black = ImageOps.invert(drawn.point(lambda level: 0 if level < 128 else 255)).getbbox()
         assert black == (52, 100, 452, 140)  # 512 dots lose 4 on each side of paper for 504
         assert far.drawer_kicks == 1
+
+
+def test_a_page_of_the_internet_reaches_it_in_the_shops_network(browser: Browser, site: str, tmp_path: Path) -> None:
+    """Chrome's Local Network Access, with the permission that a person gives; the addresses are what the test says they are."""
+    with (
+        SimulatedPrinter() as far,
+        till(tmp_path / "till", far) as odoo,
+        served(odoo, site) as server,
+        browser.browser_type.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=[
+                "--no-sandbox",
+                f"--ip-address-space-overrides={site.removeprefix('http://')}=public,127.0.0.1:{server.port}=local",
+            ],
+        ) as chromium,
+    ):
+        allowed, refused = chromium.new_context(), chromium.new_context()
+        allowed.grant_permissions(["local-network-access"])
+        found = []
+        for context in (allowed, refused):
+            page = context.new_page()
+            page.goto(site)
+            found.append(page.evaluate(HELLO_LOCAL, f"http://127.0.0.1:{server.port}"))
+            if found[-1]:
+                said = page.evaluate(RPC, [f"http://127.0.0.1:{server.port}/hw_proxy/handshake", {}])
+                assert said["result"] is True
+            context.close()
+        assert found == [True, False]

@@ -173,6 +173,12 @@ def test_any_other_machine_is_refused(client: str) -> None:
     assert (visit.status, "not among the clients" in visit.text) == (403, True)
 
 
+def test_this_machine_comes_in_under_its_address_in_the_network() -> None:
+    assert Visit(door(), client="192.168.1.5", server="192.168.1.5").status == 200
+    assert Visit(door(), client="192.168.1.5", server="192.168.1.6").status == 403
+    assert Visit(door(), client="", server="").status == 403
+
+
 # -- bodies
 
 

@@ -232,6 +232,15 @@ def test_on_narrow_paper_it_is_made_to_fit(tmp_path: Path) -> None:
         assert abs(ink(paper).height - drawn.height * 384 // drawn.width) <= 3
 
 
+def test_on_wide_paper_it_stands_in_the_middle_as_large_as_it_was(tmp_path: Path) -> None:
+    with SimulatedPrinter(width_dots=576) as far:
+        shop = Shop(tmp_path / "till", far, width_columns=48)
+        shop.print(_file(receipt(height=200), "PNG"))
+        shop.close()
+        left, _, right, _ = ImageOps.invert(on_paper(far)).getbbox() or (0, 0, 0, 0)
+        assert (left, right) == (32 + 20, 32 + 512 - 19)  # 20 and 19 are white in the picture itself, 32 beside it
+
+
 def test_the_drawer_opens(shop: Shop, far: SimulatedPrinter) -> None:
     data = {"data": {"action": "cashbox"}}  # hw_printer.js: openCashbox()
     assert shop.rpc("/hw_proxy/default_printer_action", data) == {"result": True}

@@ -34,6 +34,7 @@ from pos_plugin.serve import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in import qz
 from pos_plugin.ways_in.door import Door
+from pos_plugin.ways_in.doors import open_doors
 from pos_plugin.ways_in.qz.sockets import MESSAGES, SOCKETS, WAITING
 
 SHOP = "https://till.example"
@@ -475,7 +476,9 @@ def test_a_closing_till_lets_its_pages_go_within_a_second(terminal: Terminal) ->
         assert closed.value.rcvd.code == 1012
 
 
-def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(terminal: Terminal, printer: HeldPrinter) -> None:
+def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(
+    terminal: Terminal, printer: HeldPrinter, caplog: pytest.LogCaptureFixture
+) -> None:
     printer.may_end.clear()
     with opened(terminal) as door, visit(door) as page:
         for text in ("first", "second"):
@@ -488,6 +491,23 @@ def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(terminal: Term
             page.hear()
     printer.may_end.set()
     _until(lambda: printer.jobs == [b"first"])  # what it had begun; the other was never begun, and is not printed later
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+def test_a_closing_till_waits_a_second_for_the_prints_of_a_page_that_is_gone(
+    terminal: Terminal, printer: HeldPrinter
+) -> None:
+    printer.may_end.clear()
+    with opened(terminal) as door:
+        with visit(door) as page:
+            for text in ("first", "second"):
+                page.send_print(text)
+            assert printer.has_begun.wait(10)
+        begun = time.monotonic()
+        door.stop()
+        assert time.monotonic() - begun < 3
+    printer.may_end.set()
+    _until(lambda: printer.jobs == [b"first"])
 
 
 def _until(claim: Callable[[], bool]) -> None:
@@ -525,3 +545,15 @@ def test_a_receipt_comes_out_of_the_printer_and_a_missing_roll_is_said(store: St
             printer.paper_out()
             assert "Put in a new roll" in page.print("\x1b@Cake\n\x1dVB\x00")["error"]
             assert printer.printed_total == 1
+
+
+def test_the_door_opens_with_the_till_where_its_port_is_set(store: Store) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Terminal(store, Config(qz=QzSettings(port=port, origins=[SHOP]))) as terminal:
+        [door] = open_doors(terminal)
+        try:
+            with visit(door) as page:
+                assert page.ask("printers.find") == {"result": ["Loyalty till printer"]}
+        finally:
+            door.stop()

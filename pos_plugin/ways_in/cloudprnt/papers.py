@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from drivers.document import CONTROLS, Block, Buzz, Cut, Document, OpenDrawer, Text, cells
 from drivers.escpos import Profile, encode
 from pos_plugin.config import DrawerSettings
-from pos_plugin.ways_in.pictures import NotAPicture, picture_job
+from pos_plugin.ways_in import pictures
 
 TEXT, PICTURES = "text/plain", ("image/png", "image/jpeg")
 MOST_LINES = 2000
@@ -43,11 +43,11 @@ def job(
     before, after = _around(headers, drawer)
     if media_type in PICTURES:
         try:
-            return picture_job(data, profile, width_columns, before=before, after=after)
-        except NotAPicture as error:
+            return pictures.picture_job(data, profile, width_columns, before=before, after=after)
+        except pictures.NotPrintable as error:
             raise NotPrintable("511 Media decoding error", str(error)) from None
     if media_type != TEXT:
-        raise NotPrintable("510 Incompatible media type", f"It is sent as {media_type[:60]!r}.")
+        raise NotPrintable("510 Incompatible media type", f"It is sent as {media_type[:60]!r}. Nothing was printed.")
     return encode(Document(width_columns, (*before, *_lines(data, charset, width_columns), *after)), profile)
 
 
@@ -79,7 +79,7 @@ def _lines(data: bytes, charset: str, width_columns: int) -> list[Block]:
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         lines += [Text(part) for part in _wrapped(CONTROLS.sub("", line.expandtabs(TAB)).rstrip(), width_columns)]
         if len(lines) > MOST_LINES:
-            raise NotPrintable("521 Job too large", f"It has more than {MOST_LINES:,} lines.")
+            raise NotPrintable("521 Job too large", f"It has more than {MOST_LINES:,} lines. Nothing was printed.")
     return lines
 
 

@@ -84,13 +84,15 @@ class CloudQueue:
         offered = [one.partition(";")[0].strip().lower() for one in poll.mediaTypes or [papers.TEXT]]
         wanted = next((one for one in papers.media_types(self._profile) if one in offered), "")
         if not wanted:
-            return self._unprintable(poll, "510 Incompatible media type", "It is for Star printers alone.")
+            return self._unprintable(
+                poll, "510 Incompatible media type", "It is for Star printers alone. Nothing was printed."
+            )
         try:
             fetched = self._far_end.fetch(poll, wanted)
         except TooLarge as error:
-            return self._unprintable(poll, "521 Job too large", str(error))
+            return self._unprintable(poll, "521 Job too large", f"{error} Nothing was printed.")
         if fetched.status != 200:
-            why = f"It cannot be fetched: status {fetched.status}."
+            why = f"It cannot be fetched: status {fetched.status}. Nothing was printed."
             return self._unprintable(poll, "520 The job could not be downloaded", why)
         digest = hashlib.sha256(fetched.data).hexdigest()
         if not token and (last := self._kept.last(self._far_end.url)) and last.digest == digest and _is_open(last):
@@ -141,7 +143,7 @@ class CloudQueue:
 
     def _unprintable(self, poll: Poll, code: str, why: str) -> float:
         """It never can be printed here: the cloud till hears so, that the jobs behind it come."""
-        self._say(f"A job of {self.host} cannot be printed. {why} Nothing was printed.")
+        self._say(f"A job of {self.host} cannot be printed. {why}")
         self._far_end.confirm(poll, code)
         return self._every_s
 

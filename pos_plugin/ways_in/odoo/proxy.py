@@ -22,10 +22,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from drivers.document import Cut
 from drivers.verdict import Outcome, Verdict
 from pos_plugin.terminal import Terminal
-from pos_plugin.ways_in.odoo.pictures import NotPrintable, dots_for, grey_of, picture_of
 from pos_plugin.ways_in.odoo.polls import Polls
+from pos_plugin.ways_in.odoo.rewards import rewards_of
+from pos_plugin.ways_in.pictures import NotPrintable, grey_of, picture_job, picture_of
 
 SCANNER_S = 55.0
 EVENT_S = 50.0
@@ -163,21 +165,15 @@ class Odoo:
         return verdict
 
     def _printed(self, receipt: str) -> Verdict:
-        from drivers.document import Cut, Document
-        from drivers.escpos import encode
-        from drivers.escpos.raster import raster
         from pos_plugin.config import printer_profile
 
-        made, width_columns = (
-            printer_profile(self._terminal.config.printer),
-            self._terminal.config.printer.width_columns,
+        set_up = self._terminal.config.printer
+        picture = picture_of(receipt)
+        block = rewards_of(self._terminal, grey_of(picture)) if self._terminal.config.odoo.fiscal_codes else None
+        after = (*(block.blocks if block else ()), Cut())
+        return self._terminal.print_for_host(
+            picture_job(picture, printer_profile(set_up), set_up.width_columns, after=after)
         )
-        if not made.has_raster:
-            raise Refused("This printer prints no pictures, and Odoo's receipts are pictures. Nothing was printed.")
-        grey = grey_of(picture_of(receipt))
-        picture = raster(dots_for(grey, made.room_dots(width_columns)))
-        start, end = Document(width_columns, ()), Document(width_columns, (Cut(),))
-        return self._terminal.print_for_host(encode(start, made) + picture + encode(end, made))
 
     async def _open_drawer(self) -> bool:
         """A drawer never waits behind receipts that are still to be drawn."""

@@ -140,18 +140,19 @@ def _bytes_of(item: Item, to: str, source: str, config: Config) -> bytes:
 
 
 def _picture(item: Item, config: Config) -> bytes:
-    from pos_plugin.ways_in.pictures import NotAPicture, picture_job, picture_within
+    from drivers.document import Cut
+    from pos_plugin.ways_in.pictures import NotPrintable, picture_job, picture_of, picture_within
 
     if item.flavor != "base64":
         raise Refused("A picture must be sent as base64. Nothing was printed.")
-    data = _from_base64(re.sub(r"^data:image/[\w.+-]+;base64,", "", item.data))
     profile, columns = printer_profile(config.printer), config.printer.width_columns
     try:
+        data = picture_of("".join(item.data.split()))
         if item.type == "pixel":
-            return picture_job(data, profile, columns)
+            return picture_job(data, profile, columns, after=(Cut(),))
         return picture_within(data, profile, columns)
-    except NotAPicture as error:
-        raise Refused(f"{error} Nothing was printed.") from None
+    except NotPrintable as error:
+        raise Refused(str(error)) from None
 
 
 def _from_base64(text: str) -> bytes:

@@ -22,7 +22,7 @@ from pos_plugin.ways_in.qz.calls import Call, Calls, NotACall, read_call, refusa
 
 SOCKETS = 16
 """Pages that are connected at the same time; each has a thread while it prints."""
-WAITING = 16
+WAITING = 8
 """Calls of one page that wait for the one before."""
 MESSAGES, MESSAGES_WITHIN_S = 200, 10.0
 LOOK_EVERY_S = 0.5

@@ -1,0 +1,235 @@
+"""The ledger's side: what the shop's till has printed is recorded as any sale is, and the block of its receipt answered.
+
+The till and the reference that it printed name a sale for ever, so the same paper again, a reprint or a request whose answer was
+lost, is recorded once and answered as the first time. Nothing is recorded for a member who cannot have it: the sale stands
+without one then, and its receipt has no block.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from drivers.document import Cut, Document, decode_document
+from ledger.entry import Entry, SaleBody
+from ledger.identifiers import receipt_reference
+from loyalty.days import business_day
+from loyalty.program import Program
+from loyalty.sale import LineItem, Return, Sale, document_name
+from loyalty.words import money
+from offline_store import journal, receipts, settings
+from pos_plugin import returns
+from pos_plugin.errors import BadRequest, Conflict, TillError
+from pos_plugin.intercept.papers import Block, PrintedSale, Recognised
+from pos_plugin.lane import AtTill, Lane
+from pos_plugin.receipts import Layout
+
+if TYPE_CHECKING:
+    from pos_plugin.checkout import Checkout
+
+log = logging.getLogger("pos_plugin")
+
+NARROWEST_COLUMNS = 32
+"""A till's longest row may be shorter than its paper is wide, which is hardly ever less than this."""
+NOTES_KEPT = 8
+LONGEST_NAME = 120
+PAPER_BEFORE = timedelta(hours=24)
+PAPER_AFTER = timedelta(hours=2)
+"""So far a paper's own time may be from the moment at which it was printed; else that moment counts."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something about a printed paper that the cashier should know. `at` is local time."""
+
+    at: str
+    reference: str
+    text: str
+
+
+class PrintedSales:
+    """Of one till. Safe from several threads: one paper is recorded at a time."""
+
+    def __init__(self, checkout: Checkout, lane: Lane, recorded: Callable[[], None] = lambda: None) -> None:
+        self._checkout = checkout
+        self._lane = lane
+        self._recorded = recorded
+        self._lock = threading.Lock()
+        self._notes: deque[Note] = deque(maxlen=NOTES_KEPT)
+
+    @property
+    def notes(self) -> list[Note]:
+        """The last ones, oldest first."""
+        return list(self._notes)
+
+    def record(self, printed: PrintedSale) -> Block:
+        """Records it, unless it stands already. Raises StoreError where nothing could be recorded: it is told of again later."""
+        seen = printed.seen
+        with self._lock:
+            try:
+                block = self._sale(printed) if seen.kind == "sale" else self._back(printed)
+            except TillError as error:
+                block = Block(recorded=False, why=f"{error} {error.hint}".strip())
+            if block.why:
+                self._note(printed, block.why)
+        return block
+
+    # -- sales
+
+    def _sale(self, printed: PrintedSale) -> Block:
+        seen = printed.seen
+        if not seen.reference:
+            raise BadRequest("NAME", "No reference was found on this receipt, so it cannot be recorded once.")
+        with self._checkout.store.read() as db:
+            program = settings.program_in_force(db, self._checkout.clock())
+            known = journal.find(db, document_name("sale", printed.till, seen.reference))
+            if known is not None:
+                kept = receipts.document(db, known.number)
+        if known is not None:
+            return _again(known, seen, kept)
+        sale = _sale_of(printed, program)
+        member, who, why = self._member(printed)
+        try:
+            quote = self._checkout.quote(sale, member)
+        except Conflict as conflict:
+            if not member or conflict.code != "OWN_CARD":
+                raise
+            member, why = "", "A cashier's own card does not count on sales that they ring: recorded without a member."
+            quote = self._checkout.quote(sale)
+        layout = self._layout(printed.columns)
+        done = self._checkout.commit(quote.quote_id, layout=layout)
+        if who is not None:
+            self._lane.sold(who)
+        with self._checkout.store.read() as db:
+            kept = receipts.document(db, done.number)
+        # A claim for whoever was refused their points would give them by another way.
+        document = None if why or not self._goes_on_receipts else _block(kept)
+        return Block(recorded=True, document=document, reference=done.reference, why=why)
+
+    def _member(self, printed: PrintedSale) -> tuple[str, AtTill | None, str]:
+        """Whose sale it is, from whose being at the till, and why it is nobody's where a card was there."""
+        code = printed.seen.member_code or printed.member
+        if code:
+            found = self._checkout.identify(code) if printed.seen.member_code else None
+            if found is None:
+                return printed.member, None, ""
+            if found.kind == "member":
+                return found.member, None, ""
+            return "", None, f"The card on this receipt gets no points: {found.message or 'it is not one of ours.'}"
+        who = self._lane.at(_utc(printed))
+        if who is None:
+            return "", None, ""
+        if not self._checkout.card_read(who.member):
+            return "", who, "The card that was read has been blocked since: recorded without a member."
+        return who.member, who, ""
+
+    # -- what comes back
+
+    def _back(self, printed: PrintedSale) -> Block:
+        seen = printed.seen
+        of_sale = seen.of_reference or (seen.reference if seen.kind == "void" else "")
+        if not of_sale:
+            raise BadRequest("NAME", "This paper does not say which sale came back. Nothing was recorded.")
+        layout = self._layout(printed.columns)
+        if seen.kind == "void":
+            done = returns.void(self._checkout, printed.till, of_sale, operator=seen.operator, layout=layout)
+            self._lane.clear()
+        else:
+            if not seen.reference:
+                raise BadRequest("NAME", "This return has no reference of its own, so it cannot be recorded once.")
+            back = Return(printed.till, of_sale, seen.reference, amount_minor=seen.total_minor or None)
+            done = returns.take_back(self._checkout, back, operator=seen.operator, layout=layout)
+        self._recorded()
+        with self._checkout.store.read() as db:
+            kept = receipts.document(db, done.number)
+        document = _block(kept) if self._goes_on_receipts else None
+        return Block(recorded=True, document=document, reference=done.reference)
+
+    # -- how it is printed
+
+    @property
+    def _goes_on_receipts(self) -> bool:
+        return self._checkout.layout.template.points == "receipt"
+
+    def _layout(self, columns: int) -> Layout:
+        """Of the block; where the points go to a slip of their own, of that."""
+        layout = self._checkout.layout
+        if layout.template.points in ("slip", "points only"):
+            return replace(layout, template=layout.template.model_copy(update={"points": "points only"}))
+        width = min(layout.width_columns, max(columns, NARROWEST_COLUMNS))
+        return replace(layout, width_columns=width, is_block=True)
+
+    def _note(self, printed: PrintedSale, text: str) -> None:
+        log.info("printed %s %s: %s", printed.seen.kind, printed.seen.reference, text)
+        at = self._checkout.clock().astimezone().isoformat(timespec="minutes")
+        self._notes.append(Note(at[:16], printed.seen.reference or printed.seen.of_reference, text))
+
+
+def _again(known: Entry, seen: Recognised, kept: bytes | None) -> Block:
+    """The sale stands already: the same is answered as then."""
+    reference = receipt_reference(known.envelope.terminal, known.number)
+    recorded = known.body.sale.total_minor if isinstance(known.body, SaleBody) else None
+    if recorded != seen.total_minor:
+        stands = "" if recorded is None else f" with {money(recorded, 'en')}, not {money(seen.total_minor, 'en')}"
+        return Block(
+            recorded=False,
+            reference=reference,
+            why=f"Sale {seen.reference} is recorded already{stands}. It stays as it was, and nothing more was recorded.",
+        )
+    return Block(recorded=True, document=_block(kept), reference=reference)
+
+
+def _block(kept: bytes | None) -> Document | None:
+    """What was kept, where that is a block for the end of a receipt and no paper of its own."""
+    document = decode_document(kept) if kept else None
+    if document is None or not document.blocks or any(isinstance(one, Cut) for one in document.blocks):
+        return None
+    return document
+
+
+def _sale_of(printed: PrintedSale, program: Program) -> Sale:
+    seen = printed.seen
+    sold_at = _sold_at(printed, program)
+    return Sale(
+        till=printed.till,
+        sale_ref=seen.reference,
+        sold_at=sold_at.isoformat(timespec="seconds"),
+        business_day=business_day(sold_at, program.day_starts_at),
+        currency=program.currency,
+        total_minor=seen.total_minor,
+        lines=_lines(seen),
+        operator=seen.operator,
+    )
+
+
+def _lines(seen: Recognised) -> tuple[LineItem, ...]:
+    """The goods, where they add up to the total; else one line of it, for what nobody can tell the points of."""
+    adds_up = sum(line.amount_minor for line in seen.lines) == seen.total_minor
+    if not seen.lines or not adds_up or any(line.amount_minor < 0 or line.quantity_milli < 0 for line in seen.lines):
+        return (LineItem("1", seen.total_minor),)
+    return tuple(
+        LineItem(str(number), line.amount_minor, line.quantity_milli, sku=line.sku, name=line.name[:LONGEST_NAME])
+        for number, line in enumerate(seen.lines, 1)
+    )
+
+
+def _utc(printed: PrintedSale) -> datetime:
+    return datetime.fromisoformat(printed.printed_at).astimezone(UTC)
+
+
+def _sold_at(printed: PrintedSale, program: Program) -> datetime:
+    """The shop's local time of the sale: what the paper says, where that can be."""
+    printed_at = _utc(printed).astimezone(program.zone).replace(tzinfo=None)
+    try:
+        said = datetime.fromisoformat(printed.seen.sold_at)
+    except ValueError:
+        return printed_at
+    if said.tzinfo is not None or not printed_at - PAPER_BEFORE <= said <= printed_at + PAPER_AFTER:
+        return printed_at
+    return said
