@@ -34,6 +34,7 @@ from offline_store.errors import CommitUnknown
 from offline_store.histories import Known
 from offline_store.members import Balance
 from offline_store.moment import Moment, moment
+from offline_store.rights import Spendable
 from offline_store.store import Store
 from pos_plugin import explaining, pricing
 from pos_plugin.errors import BadRequest, Conflict, Unknown
@@ -64,10 +65,14 @@ class _Asked:
     reward: Reward | None
     standing: Standing
     paid: Sale
-    today: str
+    at: Moment
     recorded: SaleBody | None
     notes: list[str]
     known: Known
+
+    @property
+    def today(self) -> str:
+        return self.at.today
 
 
 class Checkout:
@@ -190,7 +195,7 @@ class Checkout:
             rejected.append(Rejected("REWARD_UNKNOWN", f"This programme has no reward {reward[:64]}."))
         paid, _ = pricing.with_member_prices(program, sale, member, standing)
         notes = [] if recorded or not member else self._notes(db, sale, member)
-        return _Asked(program, sale, member, points, wanted, standing, paid, at.today, recorded, notes, known)
+        return _Asked(program, sale, member, points, wanted, standing, paid, at, recorded, notes, known)
 
     def _notes(self, db: sqlite3.Connection, sale: Sale, member: str) -> list[str]:
         """A word to the cashier where one member buys again and again in a shift: whose card is it?"""
@@ -233,7 +238,7 @@ class Checkout:
     ) -> Quote:
         """`why` no more could be fetched, in head office's words."""
         program, sale, member, recorded = asked.program, asked.sale, asked.member, asked.recorded
-        spendable, balance = self._spendable(program, sale.document, member, asked.today)
+        spendable, balance, here = self._spendable(program, sale.document, member, asked.today)
         if not why and self._reserved(sale.document, member):
             why = say("Another open sale counts on some of them.", self.language)
         online = self.connection().is_online
@@ -277,7 +282,7 @@ class Checkout:
             online=online,
             spendable_here=spendable,
             spendable_text=text,
-            receipt_lines=[] if training else self._lines_foreseen(asked, card, redeem, result, columns),
+            receipt_lines=[] if training else self._lines_foreseen(asked, card, redeem, result, balance, here, columns),
             expires_at=ends_at.isoformat(timespec="seconds"),
             training=training,
             reward=result.reward,
@@ -296,32 +301,42 @@ class Checkout:
         )
         return quote
 
-    def _lines_foreseen(self, asked: _Asked, card: str, redeem: int, result: Priced, columns: int) -> list[str]:
+    def _lines_foreseen(
+        self,
+        asked: _Asked,
+        card: str,
+        redeem: int,
+        result: Priced,
+        before: Balance,
+        here: Spendable,
+        columns: int,
+    ) -> list[str]:
         """The rewards of the receipt that a commit would make now; of a sale that stands already, as they were."""
-        program, member, sale = asked.program, asked.member, asked.sale
-        connection, shown = self.connection(), None
-        with self.store.read() as db:
-            if asked.recorded is not None:
+        program, member, sale, at = asked.program, asked.member, asked.sale, asked.at
+        if asked.recorded is not None:
+            with self.store.read() as db:
                 return _lines_of(db, journal.number_of(db, sale.document))
-            if member:
-                at, earned = self.moment(db), result.award
-                is_spendable = bool(earned.points) and at.today < earned.expires_on
-                stays = is_spendable and self.stays_here(at, program, sale.sold_at, earned.usable_from)
+        shown = None
+        if member:
+            earned = result.award
+            is_spendable = bool(earned.points) and at.today < earned.expires_on
+            stays = is_spendable and self.stays_here(at, program, sale.sold_at, earned.usable_from)
+            with self.store.read() as db:
                 shown = points_foreseen(
                     db,
                     at,
-                    program,
                     member,
                     card,
                     sale.business_day,
                     earned,
                     redeem,
-                    connection,
+                    self.connection(),
+                    before,
+                    here,
                     stays_here=stays,
                 )
         layout = self._layout_of(columns)
-        parts = self._rewards(layout, program, sale, result, asked.known, shown, reference="")
-        return reward_lines(layout, parts)
+        return reward_lines(layout, self._rewards(layout, program, sale, result, asked.known, shown, reference=""))
 
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
@@ -585,15 +600,15 @@ class Checkout:
         """The programme's day now, by this till's clock or the last server time, whichever is later."""
         return self.moment(db).today
 
-    def _spendable(self, program: Program, document: str, member: str, today: str) -> tuple[int, Balance]:
-        """What the member can spend here now, less what other open quotes have reserved, and the balance it is part of."""
+    def _spendable(self, program: Program, document: str, member: str, today: str) -> tuple[int, Balance, Spendable]:
+        """What the member can spend here now, less what other open quotes have reserved; the balance it is part of; and all."""
         if not member:
-            return 0, Balance(0, 0, "", "", 0)
+            return 0, Balance(0, 0, "", "", 0), Spendable(0, 0, 0)
         is_online = self.connection().is_online
         with self.store.read() as db:
             balance = members.balance(db, member, today)
-            points = rights.spendable_here(db, program, member, today, is_online=is_online, known=balance).points
-        return max(0, points - self._reserved(document, member)), balance
+            here = rights.spendable_here(db, program, member, today, is_online=is_online, known=balance)
+        return max(0, here.points - self._reserved(document, member)), balance, here
 
     def _reserved(self, document: str, member: str) -> int:
         """What other open quotes than this sale's count on."""

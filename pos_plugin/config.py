@@ -253,6 +253,12 @@ class QzSettings(DoorSettings):
     printer: str = Field(default="Loyalty till printer", min_length=1, max_length=100)
 
 
+class OdooSettings(DoorSettings):
+    """With `fiscal_codes`, a receipt's fiscal code records its sale: for shops where nothing else tells the till of its sales."""
+
+    fiscal_codes: bool = False
+
+
 class CloudQueueSettings(Table):
     """A cloud till that keeps print jobs for a Star CloudPRNT printer: `url` is what such a printer polls, each `every_s`."""
 
@@ -276,7 +282,7 @@ class Config(Table):
     server: ServerSettings = ServerSettings()
     page: PageSettings = PageSettings()
     intercept: InterceptSettings = InterceptSettings()
-    odoo: DoorSettings = DoorSettings()
+    odoo: OdooSettings = OdooSettings()
     epos: DoorSettings = DoorSettings()
     qz: QzSettings = QzSettings()
     cloudprnt: list[CloudQueueSettings] = Field(default=[], max_length=4)

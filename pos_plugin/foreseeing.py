@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from ledger.lots import spent
 from loyalty.award import Award
-from loyalty.program import Program
 from offline_store import journal, members, rights
 from offline_store.members import Balance
 from offline_store.moment import Moment
@@ -23,22 +22,22 @@ from pos_plugin.receipts import PointsShown
 def points_foreseen(
     db: sqlite3.Connection,
     at: Moment,
-    program: Program,
     member: str,
     card: str,
     day: str,
     earned: Award,
     used: int,
     connection: Connection,
+    before: Balance,
+    here: Spendable,
     *,
     stays_here: bool,
 ) -> PointsShown:
     """The points block of a sale of trading `day` that awards `earned` and spends `used`, as if it were recorded now.
 
-    `stays_here`: the award can be spent at this till at once.
+    `before` and `here` are what the member has and can spend here until then. `stays_here`: the award can be spent at this
+    till at once.
     """
-    before = members.balance(db, member, at.today)
-    here = rights.spendable_here(db, program, member, at.today, is_online=connection.is_online, known=before)
     floor = max(0, used - here.held)
     is_current = connection.is_current and at.acknowledged == journal.head(db)[0]
     # A till that has only its own book counts lots that can be spent; head office's figure counts what moved.

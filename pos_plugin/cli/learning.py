@@ -199,7 +199,7 @@ def _print(seen: Sequence[tuple[Given, Recognised]], profile: TillReceipts | Non
             said += [shown(found.total_minor, profile or untaught()), f"number {found.reference}"]
             said += [f"of {found.of_reference}"] if found.of_reference else []
             said += [found.sold_at.replace("T", " ")] if found.sold_at else []
-            said += [f"{len(found.lines)} lines"] if found.lines else []
+            said += [f"{len(found.lines)} line{'s' * (len(found.lines) > 1)}"] if found.lines else []
             said += [f"by {found.operator}"] if found.operator else []
             said += [f"member {found.member_code}"] if found.member_code else []
         console.print(Text(f"{one.name}: {', '.join(said)}", style="bold"), soft_wrap=True)

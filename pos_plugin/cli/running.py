@@ -77,12 +77,13 @@ def demo(
     control_port: Annotated[int, typer.Option(min=0, max=65_535, help="The control page.")] = 8351,
     server_port: Annotated[int, typer.Option(min=0, max=65_535, help="The central server.")] = 8360,
     printer_port: Annotated[int, typer.Option(min=0, max=65_535, help="The simulated printer.")] = 9101,
+    other_till_port: Annotated[int, typer.Option(min=0, max=65_535, help="Where another till prints to.")] = 9100,
 ) -> None:
     """A whole shop on this machine: head office, a till, a scanner and a printer that exist only in software."""
     from pos_plugin.demo.shop import Ports
     from pos_plugin.demo.shop import demo as open_shop
 
-    open_shop(folder, Ports(port, control_port, server_port, printer_port))
+    open_shop(folder, Ports(port, control_port, server_port, printer_port, other_till_port))
 
 
 def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:

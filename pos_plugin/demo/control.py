@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
 from drivers.simulated.scanners.lines import SimulatedScanner
 from pos_plugin.demo.cable import Cable
+from pos_plugin.demo.other_till import OtherTill
 from pos_plugin.demo.people import Member
 
 SHOWN = 12
@@ -31,6 +32,7 @@ class ControlPage:
         printer: SimulatedPrinter,
         scanner: SimulatedScanner,
         cable: Cable,
+        other_till: OtherTill,
         members: Sequence[Member],
         stranger: Member,
         *,
@@ -41,6 +43,7 @@ class ControlPage:
         self._printer = printer
         self._scanner = scanner
         self._cable = cable
+        self._other_till = other_till
         self._scanner_is_plugged = True
         self._paper_ends_soon = False
         item = json.loads(files("pos_plugin").joinpath("page/items.json").read_bytes())["items"][0]
@@ -78,12 +81,15 @@ class ControlPage:
             "plug in printer": self._printer.plug,
             "unplug scanner": self._scanner.unplug,
             "plug in scanner": self._scanner.plug,
+            "other till sells": self._other_till.sell,
+            "other till reports": self._other_till.report,
             "cut network": self._cable.cut,
             "mend network": self._cable.mend,
         }
         if action not in actions:
             return False
-        actions[action]()
+        if actions[action]() is False:
+            return False
         if action.endswith("scanner"):
             self._scanner_is_plugged = action.startswith("plug")
         if action in ("paper out", "paper out in mid receipt", "new roll"):

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import typer
 
+from drivers.escpos import profile
 from ledger.keys import SigningKey
 from loyalty.days import business_day
 from loyalty.program import preset, read_program
@@ -30,8 +31,11 @@ from offline_store.store import Store
 from offline_store.sync import Sync
 from pos_plugin.config import FILE, Config
 from pos_plugin.demo.cable import Cable
+from pos_plugin.demo.other_till import OtherTill, lessons
 from pos_plugin.demo.people import MEMBERS, STRANGER
 from pos_plugin.errors import TillError
+from pos_plugin.intercept import till_receipts
+from pos_plugin.intercept.learning import Given, learn
 from pos_plugin.server_link import HttpLink
 
 SHOP = "corner-shop"
@@ -43,6 +47,7 @@ class Ports(NamedTuple):
     control: int = 8351
     server: int = 8360
     printer: int = 9101
+    other_till: int = 9100
 
 
 LAST_WEEK = ((7, 0), (6, 1), (5, 2), (4, 0), (3, 1), (1, 0))
@@ -101,13 +106,15 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
     cable = Cable(ports.server)
     closing.callback(cable.cut)
     url = f"http://127.0.0.1:{cable.port}"
-    _write_settings(till, printer_port=ports.printer, scanner=scanner.address, url=url, page_port=ports.page)
+    _write_settings(till, ports, scanner=scanner.address, url=url)
+    _teach(till)
     _answers(f"http://127.0.0.1:{ports.server}/v1/health", server, "head office")
     if asking is not None:
         _enroll(till, url, json.loads(_finished(asking, "asking head office for a code"))["code"])
     process = _child("pos_plugin", "run", "--store", str(till))
     closing.callback(_end, process)
-    control = ControlPage(printer, scanner, cable, MEMBERS, STRANGER, port=ports.control, till_port=ports.page)
+    other = OtherTill(ports.other_till, datetime.now)
+    control = ControlPage(printer, scanner, cable, other, MEMBERS, STRANGER, port=ports.control, till_port=ports.page)
     closing.callback(control.stop)
     control.start()
     _answers(f"http://127.0.0.1:{ports.page}/v1/health", process, "the till")
@@ -116,6 +123,7 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
   Control page   http://127.0.0.1:{control.port}      scan cards, pull plugs, see the paper
   Head office    http://127.0.0.1:{ports.server}      shop {SHOP}
   Printer        127.0.0.1:{ports.printer}             simulated ESC/POS, 80 mm
+  Another till   prints to 127.0.0.1:{ports.other_till}; its receipts end with the points
   Scanner        {scanner.port}
   Data           {folder}
 
@@ -163,14 +171,14 @@ def _is_enrolled(till: Path) -> bool:
         return bool(settings.get(db, "server"))
 
 
-def _write_settings(till: Path, *, printer_port: int, scanner: str, url: str, page_port: int) -> None:
+def _write_settings(till: Path, ports: Ports, *, scanner: str, url: str) -> None:
     text = f"""\
 [shop]
 header = ["Corner Shop", "12 Market Street"]
 footer = ["Thank you, come again"]
 
 [printer]
-address = "tcp://127.0.0.1:{printer_port}"
+address = "tcp://127.0.0.1:{ports.printer}"
 width_columns = 48
 
 [[scanner]]
@@ -181,9 +189,22 @@ name = "scanner"
 url = "{url}"
 
 [page]
-port = {page_port}
+port = {ports.page}
+
+[intercept]
+listen = "tcp://127.0.0.1:{ports.other_till}"
+till = "other"
 """
     (till / FILE).write_text(text, encoding="utf-8")
+
+
+def _teach(till: Path) -> None:
+    """What `pos-plugin learn` would write for the other till's receipts."""
+    file = till / till_receipts.FILE
+    if not file.exists():
+        papers = lessons(datetime.now(), profile())  # noqa: DTZ005 - a till prints the shop's own time
+        given = [Given(f"receipt {number}", paper) for number, paper in enumerate(papers, 1)]
+        file.write_text(learn(given).text, encoding="utf-8")
 
 
 def _enroll(till: Path, url: str, code: str) -> None:
@@ -246,14 +267,14 @@ def _answers(url: str, child: subprocess.Popen[str], what: str) -> None:
 
 def _require_free(name: str, port: int) -> None:
     if not port:
-        raise TillError("PORT", f"The demo needs a fixed port for the {name}.")
+        raise TillError("PORT", f"The demo needs a fixed port for the {name.replace('_', ' ')}.")
     with socket.socket() as probe:
         if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            option = "--port" if name == "page" else f"--{name}-port"
+            option = "--port" if name == "page" else f"--{name.replace('_', '-')}-port"
             raise TillError(
                 "PORT_IN_USE",
                 f"Port {port} is in use: end the program that has it, or choose another: "

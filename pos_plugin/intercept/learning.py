@@ -239,7 +239,10 @@ class _Lesson:
         rows = self.rows[one]
         if one.told:
             return one.told == "sale"
-        title = title_on(rows, self.rules)
+        numbers = set(map(words_of, self._phrases_of_references()))  # "Adisyon No: 17" is no title
+        title = title_on(
+            [row for row in rows if tuple(word for word in row.words if word != "#") not in numbers], self.rules
+        )
         return (title is None or title[0] in ("card_slip", "kitchen")) and any(row.amount for row in rows)
 
     def _totals(self, rows: list[SeenRow]) -> list[_Found]:

@@ -256,17 +256,17 @@ def as_toml(profile: TillReceipts) -> str:
 # Look at it with "pos-plugin learn --check FILE ...". Capitals, accents and punctuation are no matter; "#" is any number.
 
 decimal_mark = {_quoted(profile.decimal_mark)}
-thousands = {_quoted(profile.thousands)}                   # what may stand between groups of three digits; any of these
-decimals = {profile.decimals}                     # digits of the small unit: cents have 2
-dates = {_quoted(profile.dates)}            # 03/04/2026: "day first" or "month first"
+thousands = {_quoted(profile.thousands):<20} # what may stand between groups of three digits: any of these
+decimals = {profile.decimals:<21} # digits of the small unit: cents have 2
+dates = {_quoted(profile.dates):<24} # 03/04/2026: "day first" or "month first"
 
 [total]                          # all that stands in the row of the total beside the amount
 {phrases("words", profile.total.words)}
 
 [reference]                      # what stands before the number of the sale
 {phrases("words", profile.reference.words)}
-{code}restarts = {_quoted(profile.reference.restarts)}   # "daily": they begin anew each day, and the day is put before them
-day_starts_at = {profile.reference.day_starts_at}                   # the hour at which that day starts
+{code}restarts = {_quoted(profile.reference.restarts):<21} # "daily": they begin anew each day, and the day is put before them
+day_starts_at = {profile.reference.day_starts_at:<16} # the hour at which that day starts
 
 [original]                       # what stands before the number of the sale that comes back, on returns
 {phrases("words", profile.original.words)}

@@ -15,10 +15,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Header, Request, Response
 
 from ledger.entry import SaleBody
 from loyalty.card import masked
@@ -60,6 +60,12 @@ TIMES_VOIDED = 50
 """So often a check can be reversed and recorded anew."""
 
 
+KindInHeader = Annotated[
+    str, Header(alias="Toast-Transaction-Type", max_length=40, json_schema_extra={"enum": list(TYPES)})
+]
+GuidInHeader = Annotated[str, Header(alias="Toast-Transaction-GUID", max_length=64)]
+
+
 class Done(msgspec.Struct, frozen=True):
     """A transaction that is over, and what it was answered."""
 
@@ -88,14 +94,12 @@ def add_toast(app: FastAPI, terminal: Terminal) -> None:
             **{status: _said(says) for status, says in _REFUSED.items()},
         },
     )
-    def toast(asked: ToastAsked, request: Request) -> Response:
+    def toast(asked: ToastAsked, request: Request, kind: KindInHeader = "", guid: GuidInHeader = "") -> Response:
         """Headers: `Toast-Transaction-Type`, and `Toast-Transaction-GUID` for what is recorded. The same GUID and account again
         gets the first answer."""
-        kind = request.headers.get("toast-transaction-type") or asked.toastTransactionType
-        guid = request.headers.get("toast-transaction-guid", "")
         key = getattr(request.state, "key", None)
         may_refund = key is None or "refund" in key.may
-        return answer(provider.answer(kind or "", guid, asked, may_refund=may_refund))
+        return answer(provider.answer(kind or asked.toastTransactionType or "", guid, asked, may_refund=may_refund))
 
 
 class Provider:

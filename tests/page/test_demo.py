@@ -29,14 +29,18 @@ SOON_MS = 15_000
 REMEDIES = ("new roll", "close cover", "plug in printer", "mend network", "plug in scanner")
 
 
+OPTIONS = ("--port", "--control-port", "--server-port", "--printer-port", "--other-till-port")
+
+
 class Ports(NamedTuple):
     till: int
     control: int
     server: int
     printer: int
+    other_till: int
 
     def options(self) -> list[str]:
-        given = zip(("--port", "--control-port", "--server-port", "--printer-port"), self, strict=True)
+        given = zip(OPTIONS, self, strict=True)
         return [text for option, port in given for text in (option, str(port))]
 
 
@@ -473,6 +477,38 @@ def test_cards_and_the_scanner_that_reads_them(demo: Demo) -> None:
     demo.see("#member", "Scan the card")
 
 
+def test_another_till_prints_through_this_one_and_its_receipt_ends_with_the_points(demo: Demo) -> None:
+    demo.attach("Grace", "0025")
+    demo.see("#lane-banner", "Card ****0025 has the points of the next receipt")
+    demo.control.get_by_role("button", name="It sells something").click()
+    expect(demo.newest).to_have_attribute("alt", re.compile("Receipt no.*This sale", re.DOTALL), timeout=SOON_MS)
+    lines = stripped(demo.newest.get_attribute("alt") or "")
+    total = figure(lines, "TOTAL EUR")
+    assert [line for line in lines if "****0025" in line], lines
+    assert figure(lines, "This sale") == f"+{total.partition('.')[0]}"
+    assert lines.index("Thank you") < lines.index(next(line for line in lines if line.startswith("This sale")))
+    demo.gone("#lane-banner")
+    demo.agrees_with_head_office()
+
+
+def test_a_card_that_was_the_last_customers_can_be_taken_away_from_the_next_receipt(demo: Demo) -> None:
+    demo.attach("Grace", "0025")
+    demo.tap("Not this customer")
+    demo.gone("#lane-banner")
+    demo.control.get_by_role("button", name="It sells something").click()
+    expect(demo.newest).to_have_attribute(
+        "alt", re.compile("Receipt no.*You could have earned", re.DOTALL), timeout=SOON_MS
+    )
+
+
+def test_what_another_till_prints_besides_sales_is_left_as_it_is(demo: Demo) -> None:
+    demo.attach("Grace", "0025")
+    demo.control.get_by_role("button", name="It prints its report").click()
+    expect(demo.newest).to_have_attribute("alt", re.compile("X REPORT"), timeout=SOON_MS)
+    lines = stripped(demo.newest.get_attribute("alt") or "")
+    assert (lines[0], figure(lines, "Gross sales"), len(lines)) == ("X REPORT", "482.10", 3)
+
+
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_the_control_page_fits_and_needs_no_mouse(demo: Demo, size: ViewportSize) -> None:
     page = demo.control
@@ -506,7 +542,7 @@ def test_the_control_page_fits_and_needs_no_mouse(demo: Demo, size: ViewportSize
     demo.until(lambda: demo.state()["network"]["online"])
 
 
-@pytest.mark.parametrize("place", range(4), ids=Ports._fields)
+@pytest.mark.parametrize("place", range(len(Ports._fields)), ids=Ports._fields)
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path, place: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -531,7 +567,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, place: int) -> None:
 def test_ctrl_c_closes_everything_in_order(tmp_path: Path, browser: Browser) -> None:
     with running_demo(tmp_path, browser) as demo:
         children = psutil.Process(demo.process.pid).children(recursive=True)
-        assert len(children) == 2
+        assert len(children) == 3  # the till, its relay, and head office
         demo.process.send_signal(signal.SIGINT)
         assert demo.process.stdout is not None
         said = demo.process.stdout.read()

@@ -35,6 +35,8 @@ class CloudTill:
         self.jobs: list[CloudJob] = []
         self.polls: list[dict[str, Any]] = []
         self.fetched: list[dict[str, str]] = []
+        self.queries: list[str] = []
+        """As they came over the wire."""
         self.told: list[tuple[str, str]] = []
         """Token and code of each confirmation."""
         self.answer: dict[str, Any] = {}
@@ -90,6 +92,7 @@ class CloudTill:
     def _serve(self, request: BaseHTTPRequestHandler, work: Callable[..., tuple[int, dict[str, str], bytes]]) -> None:
         parts = urlsplit(request.path)
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        self.queries.append(parts.query)
         self.before(request.command)
         asked = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         status, headers, data = work(parts.path, asked, body)

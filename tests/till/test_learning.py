@@ -215,7 +215,7 @@ def files(folder: Path) -> list[Path]:
 def test_learn_shows_what_it_found_and_writes_a_profile(folder: Path) -> None:
     done = run("--store", folder, *files(folder))
     assert (done.exit_code, done.stderr) == (0, "")
-    assert "one.bin: sale, 7.80, number 1001, 2026-11-22 09:05, 1 lines" in done.stdout
+    assert "one.bin: sale, 7.80, number 1001, 2026-11-22 09:05:00, 1 line" in done.stdout
     assert "kitchen.bin: kitchen" in done.stdout
     assert f"Written: {folder / FILE}." in done.stdout
     written = (folder / FILE).read_text(encoding="utf-8")

@@ -93,6 +93,8 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/print"),
     ("POST", "/v1/display"),
     ("POST", "/v1/toast"),
+    ("POST", "/v1/printed-sales"),
+    ("DELETE", "/v1/lane"),
     ("POST", "/v1/sync"),
     ("GET", "/v1/state"),
     ("GET", "/v1/events"),

@@ -42,9 +42,11 @@ def read(file: Path) -> list[Printed]:
         said, _, comment = head.partition(" | ")
         teaches = said.startswith("teach ")
         kind, *rest = said.removeprefix("teach ").replace("card slip", "card-slip").split()
-        total, reference, sold_at = (*rest, *["0", "", ""][len(rest) :])
+        total, *reference, sold_at = rest or ("0", "")
         kind = kind.replace("-", " ")
-        found.append(Printed(file.stem, number, teaches, kind, int(total), reference, sold_at, comment, paper(text)))
+        found.append(
+            Printed(file.stem, number, teaches, kind, int(total), " ".join(reference), sold_at, comment, paper(text))
+        )
     return found
 
 

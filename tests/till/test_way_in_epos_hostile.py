@@ -6,6 +6,9 @@ import base64
 import re
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from xml.sax.saxutils import quoteattr
 
 import httpx
@@ -47,11 +50,15 @@ class FakeTerminal:
     def __init__(self) -> None:
         self.config = Config()
         self.spooler = Spooler()
+        self.store = SimpleNamespace(folder=Path("a folder that is not there"))
         self.printed: list[bytes] = []
 
     def print_for_host(self, data: bytes, *, begins_within_s: float) -> Verdict:
         self.printed.append(data)
         return PRINTED
+
+    def clock(self) -> datetime:
+        return datetime(2026, 11, 21, 17, 5, tzinfo=UTC)
 
     def look_at_printer(self) -> PrinterStatus:
         return self.spooler.status
@@ -263,6 +270,9 @@ def good(inside: str) -> tuple[elements.Item, ...]:
 
 
 @example(['<text x="1040">\u00b7</text>'], PRINTERS[0])  # as two bytes 10h 04h, which ask a printer how it is
+@example(['<barcode type="code128">{A\\x10\\x04\\x01</barcode>'], PRINTERS[0])
+@example(['<symbol type="qrcode_model_2">\\x10\\x05\\x02</symbol>'], PRINTERS[0])
+@example(['<symbol type="pdf417_standard">\\x10\\x14\\x01</symbol>'], PRINTERS[0])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(made_up_elements(), max_size=12), st.sampled_from(PRINTERS))
 def test_what_is_accepted_is_whole_commands_and_no_real_time_ones(inside: list[str], printer: Profile) -> None:

@@ -476,7 +476,9 @@ def test_a_closing_till_lets_its_pages_go_within_a_second(terminal: Terminal) ->
         assert closed.value.rcvd.code == 1012
 
 
-def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(terminal: Terminal, printer: HeldPrinter) -> None:
+def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(
+    terminal: Terminal, printer: HeldPrinter, caplog: pytest.LogCaptureFixture
+) -> None:
     printer.may_end.clear()
     with opened(terminal) as door, visit(door) as page:
         for text in ("first", "second"):
@@ -489,6 +491,23 @@ def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(terminal: Term
             page.hear()
     printer.may_end.set()
     _until(lambda: printer.jobs == [b"first"])  # what it had begun; the other was never begun, and is not printed later
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+def test_a_closing_till_waits_a_second_for_the_prints_of_a_page_that_is_gone(
+    terminal: Terminal, printer: HeldPrinter
+) -> None:
+    printer.may_end.clear()
+    with opened(terminal) as door:
+        with visit(door) as page:
+            for text in ("first", "second"):
+                page.send_print(text)
+            assert printer.has_begun.wait(10)
+        begun = time.monotonic()
+        door.stop()
+        assert time.monotonic() - begun < 3
+    printer.may_end.set()
+    _until(lambda: printer.jobs == [b"first"])
 
 
 def _until(claim: Callable[[], bool]) -> None:

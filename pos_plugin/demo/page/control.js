@@ -12,6 +12,8 @@ const DONE = {
   "plug in printer": "The printer is plugged in.",
   "cut network": "The cable to head office is cut.",
   "mend network": "The cable to head office is mended. The till finds out by itself; Try now on its page is quicker.",
+  "other till sells": "The other till has printed a sale. Whoever's card was scanned before has the points.",
+  "other till reports": "The other till has printed its report, which is no sale: not one byte of it was changed.",
   "unplug scanner": "The scanner is unplugged.",
   "plug in scanner": "The scanner is plugged in.",
 };
@@ -111,7 +113,7 @@ async function refresh() {
   drawPaper(state);
 }
 
-document.querySelector(".accidents").addEventListener("click", (event) => {
+document.querySelector("main").addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
   if (button) act(button.dataset.do);
 });

@@ -131,7 +131,7 @@ class FarEnd:
         import httpx
 
         if self._client is None:
-            # Nothing is unpacked: a small answer that says it is packed could become one without end.
+            # A small answer that comes packed could become one without end, so that none is unpacked.
             plain = {"Accept-Encoding": "identity", "User-Agent": "pos-plugin"}
             is_checked = self._origin[0] == "https"  # the other is on this machine
             self._client = httpx.Client(
@@ -140,6 +140,8 @@ class FarEnd:
         deadline = time.monotonic() + self._whole_s
         try:
             with self._client.stream(method, url, **more) as response:
+                if response.headers.get("content-encoding", "identity").lower() != "identity":
+                    raise Unreached(f"{self.host} packs its answers, which it was not asked for.")
                 data = bytearray()
                 for chunk in response.iter_raw():
                     data += chunk

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from drivers.status import PrinterStatus
 from drivers.wires import wire_from_url
 from pos_plugin.config import printer_profile
+from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.epos import elements
 from pos_plugin.ways_in.epos.answers import (
@@ -115,6 +116,7 @@ class _Service:
         if _only_drawer(items) == terminal.config.drawer.pin:
             # Not a job: change must be given without paper, too.
             return of_drawer(terminal.open_drawer(), self._status)
+        data = with_rewards(terminal, data)
         verdict = terminal.print_for_host(data, begins_within_s=max(timeout_s - _TO_ANSWER_S, timeout_s / 2))
         # Which error it is the verdict does not say.
         status = terminal.look_at_printer() if verdict.code == "error" else self._status

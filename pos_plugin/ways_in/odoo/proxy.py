@@ -22,10 +22,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from drivers.document import Cut
 from drivers.verdict import Outcome, Verdict
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.odoo.polls import Polls
-from pos_plugin.ways_in.pictures import NotPrintable, picture_job, picture_of
+from pos_plugin.ways_in.odoo.rewards import rewards_of
+from pos_plugin.ways_in.pictures import NotPrintable, grey_of, picture_job, picture_of
 
 SCANNER_S = 55.0
 EVENT_S = 50.0
@@ -163,12 +165,15 @@ class Odoo:
         return verdict
 
     def _printed(self, receipt: str) -> Verdict:
-        from drivers.document import Cut
         from pos_plugin.config import printer_profile
 
         set_up = self._terminal.config.printer
-        data = picture_job(picture_of(receipt), printer_profile(set_up), set_up.width_columns, after=(Cut(),))
-        return self._terminal.print_for_host(data)
+        picture = picture_of(receipt)
+        block = rewards_of(self._terminal, grey_of(picture)) if self._terminal.config.odoo.fiscal_codes else None
+        after = (*(block.blocks if block else ()), Cut())
+        return self._terminal.print_for_host(
+            picture_job(picture, printer_profile(set_up), set_up.width_columns, after=after)
+        )
 
     async def _open_drawer(self) -> bool:
         """A drawer never waits behind receipts that are still to be drawn."""
