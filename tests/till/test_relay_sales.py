@@ -154,6 +154,20 @@ def test_without_a_ledger_the_bytes_are_the_tills_own_and_the_sale_is_recorded_o
         assert not (front.folder / "printed" / FILE).exists()
 
 
+def test_on_a_printer_without_a_cutter_each_receipt_is_a_sale_also_without_a_ledger(front: Front) -> None:
+    with front.shop.connect() as till:
+        for number in range(3):
+            uncut = receipt(f"A-{number}").removesuffix(b"\x1dV\x00") + b"\n\n"
+            till.sendall(uncut)
+            until(lambda number=number: front.waiting() == number + 1)
+
+
+def test_a_paper_that_comes_again_while_it_waits_waits_once(front: Front) -> None:
+    for _ in range(3):
+        front.prints(receipt("A-17"))
+    assert front.waiting() == 1
+
+
 class BadLedger:
     """Answers every request with `answer`; b"" is nothing at all."""
 
