@@ -124,9 +124,24 @@ class Relay:
     def run(self) -> None:
         try:
             while not self._is_over():
-                self._step()
+                try:
+                    self._step()
+                except (
+                    Exception
+                ):  # a fault of ours: whoever prints is told that not all has arrived, and the next one prints
+                    log.exception("the relay failed within a job; it goes on with the next")
+                    self._start_over()
         finally:
             self._close()
+
+    def _start_over(self) -> None:
+        self._printer.drop()
+        self._printer.close()
+        self._job.clear()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            self._reset(turn)
+        self._tried_at = self._clock()
 
     # -- one round
 
@@ -251,22 +266,25 @@ class Relay:
         if not is_there and self._clock() - self._tried_at >= TRY_AGAIN_S:
             self._tried_at = self._clock()
             is_there = self._printer.open()
-        self._say_trouble("" if is_there else self._printer.trouble)
+        trouble = "" if is_there else self._printer.trouble
         for door in self._doors:
             if not is_there:
                 self._unwatch(door.listener)
                 door.shut()
             elif door.listener is None:
-                self._open(door)
+                trouble = self._open(door) or trouble
+        self._say_trouble(trouble)
         ours = next((one for one in self._clients if one.wants_turn), None)
         if ours is not None:
             self._give_turn(ours)
 
-    def _open(self, door: Door) -> None:
+    def _open(self, door: Door) -> str:
+        """Why it stays shut; "" where it does not."""
         try:
             door.open()
         except (TillError, DeviceError) as error:
-            self._say_trouble(f"{error} {error.hint}".strip())
+            return f"{door.name}: {error} {error.hint}".strip()
+        return ""
 
     def _give_turn(self, client: Client) -> None:
         first = b"" if client.is_ours else client.take()

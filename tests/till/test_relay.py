@@ -193,6 +193,33 @@ def test_the_job_of_a_till_that_hung_up_in_order_waits_for_a_printer_that_is_sha
     printer.close()
 
 
+def test_a_port_that_another_program_has_is_told_of_once_and_taken_when_it_is_free(
+    tmp_path: Path, printer: RecordingPrinter
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        one = Shop(tmp_path / "till", f"tcp://127.0.0.1:{printer.port}", f"tcp://127.0.0.1:{port}")
+        until(lambda: str(port) in (relay_announced.state(one.folder) or {"trouble": ""})["trouble"])
+    one.print()
+    until(lambda: printer.received == RECEIPT)
+    assert sum(str(port) in said for said in one.told) == 1
+    one.close()
+    printer.close()
+
+
+def test_a_fault_of_ours_costs_one_job_and_not_the_next(
+    front: Shop, printer: RecordingPrinter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert front.relay is not None
+    with monkeypatch.context() as broken:
+        broken.setattr(front.relay._stream, "close", lambda: 1 / 0)
+        front.print()
+        until(lambda: "ZeroDivisionError" in caplog.text)
+    printer.received.clear()
+    front.print()
+    until(lambda: printer.received == RECEIPT)
+
+
 # This till's own jobs.
 
 
