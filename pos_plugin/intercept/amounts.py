@@ -17,6 +17,7 @@ _CURRENCIES = (
 )
 _CURRENCY = "|".join(re.escape(one) for one in sorted(_CURRENCIES.split("|"), key=len, reverse=True))
 _CURRENCY_BEFORE = re.compile(rf"(?:(?<![^\W\d_])(?:{_CURRENCY}))\.?$", re.IGNORECASE)
+_LONGEST_CURRENCY = 6  # with a dot, and what stands before it
 _WORDS = re.compile(r"[^\W\d_]+|\d+|[€$£¥₺₹₽₴₪₩₫%]")
 _SPACED_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_] ){2,}[^\W\d_](?![^\W_])")
 _DASHES = "-−–"
@@ -70,9 +71,10 @@ def words_of(text: str) -> tuple[str, ...]:
     ('summe', '#', 'pos', 'eur')
     """
     small = folded(text)
-    if _SPACED_OUT.search(small):
-        small = _SPACED_OUT.sub(lambda found: found[0].replace(" ", ""), small)
-    return tuple("#" if one[0].isdecimal() else one for one in _WORDS.findall(small))
+    words = _WORDS.findall(small)
+    if sum(len(one) == 1 for one in words) > 2:
+        words = _WORDS.findall(_SPACED_OUT.sub(lambda found: found[0].replace(" ", ""), small))
+    return tuple(["#" if one[0].isdecimal() else one for one in words])
 
 
 def phrase_words(phrase: str) -> tuple[str, ...]:
@@ -138,9 +140,9 @@ def _sign(before: str, closed: bool) -> tuple[str | None, int]:
     """What stands before a number, without its sign; and the sign, 0 where it can be read in two ways. None: no amount at all."""
     text = before.rstrip(" *+")
     currency = ""
-    found = _CURRENCY_BEFORE.search(text)
+    found = _CURRENCY_BEFORE.search(text[-_LONGEST_CURRENCY:])
     if found:
-        currency, text = found[0], text[: found.start()]
+        currency, text = found[0], text[: len(text) - len(found[0])]
     elif text == before and text and text[-1] not in f" (:=*+.@{_DASHES}":
         return None, 1  # it goes on from a word: no amount, but a code
     near, text = text, text.rstrip(" ")

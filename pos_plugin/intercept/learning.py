@@ -55,6 +55,7 @@ class _Found(NamedTuple):
     label: Words
     written: str
     minor: int
+    at: int
 
 
 def learn(
@@ -147,7 +148,7 @@ class _Lesson:
             self._labels(sales)
         if not self.problems or sales:
             self._told_titles(sales)
-            self._may_say(sales)
+            self._what_sales_say(sales)
         has_number = self.tables["reference"].get("words") or self.tables["reference"].get("code")
         return self._rules() if "total" in self.tables and has_number else None
 
@@ -255,7 +256,7 @@ class _Lesson:
                     continue
                 label, written = row.words + rows[number + 1].beside, f"{row.text.strip()} {amount.label}".strip()
             if amount is not None and amount.minor is not None and _rank(label) is not None:
-                found.append(_Found(label, as_phrase(written), amount.minor))
+                found.append(_Found(label, as_phrase(written), amount.minor, number))
         return found
 
     def _best(self, found: dict[Given, list[_Found]], sales: list[Given], chosen: dict[Words, str]) -> _Found | None:
@@ -271,18 +272,17 @@ class _Lesson:
             ):
                 continue
             new = [one for one in found if amounts[one] and one not in sales]
-            adds_up = sum(self._adds_up(one, candidate.label, next(iter(amounts[one]))) for one in new)
+            adds_up = sum(
+                any(each.label == candidate.label and self._adds_up(one, each) for each in found[one]) for one in new
+            )
             rank = (len(new), adds_up, -(_rank(candidate.label) or 0), -len(candidate.label))
             if new and (best is None or rank > best_rank):
                 best, best_rank = candidate, rank
         return best
 
-    def _adds_up(self, one: Given, label: Words, minor: int) -> bool:
-        rules = TillReceipts.model_validate(
-            {**self.tables, "total": {"words": [" ".join(label)]}}, by_alias=True, by_name=False
-        )
-        lines = sold_lines(self.rows[one], rules, minor)
-        return bool(lines) and sum(line.amount_minor for line in lines) == abs(minor)
+    def _adds_up(self, one: Given, candidate: _Found) -> bool:
+        lines = sold_lines(self.rows[one][: candidate.at], candidate.minor)
+        return bool(lines) and sum(line.amount_minor for line in lines) == abs(candidate.minor)
 
     # the number
 
@@ -406,8 +406,9 @@ class _Lesson:
             elif title in ("copy", "void", "return", "closing", "other"):
                 self.problems.append(f"{told[0].name}: no row on it tells it from a sale.")
 
-    def _may_say(self, sales: list[Given]) -> None:
-        """Rows of sales that speak of something else: where a person told that they are sales, or all of several say them."""
+    def _what_sales_say(self, sales: list[Given]) -> None:
+        """Whether goods come to the total on all of them; and rows that speak of something else: where a person told that they
+        are sales, or all of several say them."""
         rules = self._rules()
         may_say = dict[Words, str]()
         for one in sales:
@@ -423,7 +424,13 @@ class _Lesson:
                     may_say[row.words] = as_phrase(row.text)
         if may_say:
             self.notes.append(f"Sales may say: {'; '.join(may_say.values())}.")
-        self.tables["sales"] = {"may_say": list(may_say.values())}
+        goods = len(sales) > 1
+        for one in sales:
+            came_to = total_of(self.rows[one], rules)
+            goods = (
+                goods and came_to.minor is not None and bool(sold_lines(self.rows[one][: came_to.at], came_to.minor))
+            )
+        self.tables["sales"] = {"may_say": list(may_say.values()), "goods": goods}
 
 
 _CURRENCY_WORDS = frozenset("€ $ £ ₺ zl kr chf eur euro usd gbp try tl pln sek nok dkk czk ron".split())  # noqa: SIM905

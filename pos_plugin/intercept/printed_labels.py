@@ -18,6 +18,7 @@ _DAY_MONTH = re.compile(
 _MONTH_DAY = re.compile(r"(?<![^\W_])([^\W\d_]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (20\d\d)(?!\d)")
 _TIME = re.compile(r"(?<![\d:.,])([01]?\d|2[0-3])[:h]([0-5]\d)(?::([0-5]\d))?(?![\d:])\s?(am|pm|a\.m|p\.m)?", re.ASCII)
 _VALUE = re.compile(r"[\s.:#°º=*-]*((?:[A-Z]{1,4} )?[^\W_](?:[\w./-]*[^\W_])?)")
+_MASK = re.compile(r"[*xX#•]{4}")
 _PAN = re.compile(r"[*xX#•]{4,}[ -]*\d{2,4}(?!\d)|\d{4}[ -]?[*xX•]{4,}", re.ASCII)
 
 
@@ -73,7 +74,7 @@ def card_marks(rows: Iterable[SeenRow]) -> int:
         for at, word in enumerate(words):
             if word in marks:
                 found.update(mark for mark in marks[word] if words[at : at + len(mark)] == mark)
-        if "#" in words and _PAN.search(row.text):
+        if "#" in words and _MASK.search(row.text) and _PAN.search(row.text):
             found.add(("pan",))
     return len(found)
 
@@ -95,11 +96,14 @@ def moment(rows: Iterable[SeenRow], order: Literal["day first", "month first"]) 
 
 
 def _day(small: str, order: Literal["day first", "month first"]) -> str:
-    if found := _ISO.search(small):
+    has_year = "20" in small
+    if has_year and (found := _ISO.search(small)):
         return _date(found[1], found[2], found[3])
     if found := _NUMBERS.search(small):
         first, second = (found[1], found[3]) if order == "day first" or found[2] == "." else (found[3], found[1])
         return _date(found[4], second, first)
+    if not has_year:
+        return ""
     months = of_all().months
     if (found := _DAY_MONTH.search(small)) and found[2] in months:
         return _date(found[3], str(months[found[2]]), found[1])
@@ -116,7 +120,7 @@ def _date(year: str, month: str, day: str) -> str:
 
 
 def _time(small: str) -> str:
-    found = _TIME.search(small)
+    found = _TIME.search(small) if ":" in small or "h" in small else None
     if found is None:
         return ""
     hour = int(found[1])

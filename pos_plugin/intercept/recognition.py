@@ -27,6 +27,7 @@ PICTURE = (
     "It was printed as a picture, so that its words cannot be read. Give the till a printer driver for text (ESC/POS) instead "
     "of one for graphics, or let it speak to the local API."
 )
+GOODS = "If it is a sale all the same, write goods = false into till-receipts.toml."
 MOST_ROWS = 1000
 MOST_COLUMNS = 200
 MOST_MINOR = 10**12
@@ -107,7 +108,7 @@ def _with_amounts(
 ) -> Recognised:
     """A paper that can be a sale, a return or a void."""
     total, row, at, problem = total_of(rows, rules)
-    lines = sold_lines(rows, rules, total) if total is not None else ()
+    lines = sold_lines(rows[:at], total) if total is not None else ()
     is_slip = bool(titled and titled[0] == "card_slip") or card_marks(rows) > 1
     if is_slip and code is None and (not lines or card_marks(rows[:at]) > 1):
         return Recognised(
@@ -133,6 +134,8 @@ def _with_amounts(
                 "other",
                 f"The {code.country} fiscal code does not say what it is of, and no row says what the total is called.",
             )
+        if rules.sales.goods and code is None and not lines:
+            return Recognised("other", f'What is sold does not come to "{row}". {GOODS}')
     day, sold_at = moment(rows, rules.dates)
     sold_at = sold_at or (code.sold_at if code else "")
     reference, of_reference, missing = _references(paper, rows, rules, day, sold_at or printed_at)

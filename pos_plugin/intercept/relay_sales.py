@@ -72,7 +72,7 @@ class PrintedSales:
             self._tell(seen, "not a sale" if seen.kind not in TOLD else "no reference was found: not recorded")
             return None if seen.kind == "other" else OVER
         self.seen.sales += 1
-        printed_at = now.astimezone(UTC).isoformat(timespec="seconds")
+        printed_at = now.astimezone(UTC).isoformat(timespec="microseconds")
         try:
             block = self._ledger.record(PrintedSale(self._till, seen, paper.columns, printed_at))
         except NoRoom as error:

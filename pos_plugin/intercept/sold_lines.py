@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from pos_plugin.intercept.amounts import SeenRow
 from pos_plugin.intercept.papers import SoldLine
 from pos_plugin.intercept.receipt_words import Words, of_all
-from pos_plugin.intercept.till_receipts import TillReceipts
 
 MOST_LINES = 500
+_MOST_BESIDE = 12
 _MANY = re.compile(
     r"\s*(?P<many>\d{1,4}(?:[.,]\d{1,3})?) ?(?:stk|stück|st|pcs|pc|ea|kg|g|l|lb|adet|ad|uds|ud|un|pz|szt)?\.?"
     r" ?[x×*@] ?(?P<of>.*)",
@@ -28,22 +29,22 @@ class _Line(NamedTuple):
     milli: int = 1000
 
 
-def sold_lines(rows: Sequence[SeenRow], rules: TillReceipts, total: int) -> tuple[SoldLine, ...]:
-    """The lines above the first row of the total; none where there are none.
+def sold_lines(rows: Sequence[SeenRow], total: int) -> tuple[SoldLine, ...]:
+    """The lines in the rows above the total.
 
-    Lines that come neither to the total nor to a sum above it are none: what was read as goods may be anything then. Amounts of
-    a return are turned, so that they are what came back.
+    Lines that do not come to it are none: what was read as goods may be anything then. A tax on top, a tip, a rounding may stand
+    between, two of them at most. Amounts of a return are turned, so that they are what came back.
     """
-    found, sums = _read(rows, rules)
+    found, beside = _read(rows)
     came_to = sum(one.minor for one in found)
-    if not found or len(found) > MOST_LINES or came_to not in (total, *sums):
+    if not found or len(found) > MOST_LINES or total - came_to not in _sums_of_two(beside):
         return ()
     sign = -1 if total < 0 else 1
     return tuple(SoldLine(one.name[:120], sign * one.minor, one.milli) for one in found)
 
 
-def _read(rows: Sequence[SeenRow], rules: TillReceipts) -> tuple[list[_Line], set[int]]:
-    found, sums = list[_Line](), set[int]()
+def _read(rows: Sequence[SeenRow]) -> tuple[list[_Line], list[int]]:
+    found, beside = list[_Line](), list[int]()
     name = ""  # of a row without an amount: the next may have it
     ahead: tuple[int, int] | None = None  # "2 x 1,50" above its line
     for row in rows:
@@ -52,13 +53,11 @@ def _read(rows: Sequence[SeenRow], rules: TillReceipts) -> tuple[list[_Line], se
             if not _MANY.match(row.text):
                 name = row.text.strip() if any(map(str.isalpha, row.text)) else ""
             continue
-        if row.beside in rules.totals:
-            break
         if amount.minor is None:
             continue
         if _is_no_goods(row.beside):
             if found:
-                sums.add(amount.minor)
+                beside.append(amount.minor)
             continue
         label = amount.label.strip(" .:*-")
         many = _MANY.fullmatch(amount.label)
@@ -85,7 +84,12 @@ def _read(rows: Sequence[SeenRow], rules: TillReceipts) -> tuple[list[_Line], se
         if label:
             found.append(_Line(label, amount.minor, milli))
         name, ahead = "", None
-    return found, sums
+    return found, beside
+
+
+def _sums_of_two(beside: Sequence[int]) -> set[int]:
+    few = beside[:_MOST_BESIDE]
+    return {0, *few, *map(sum, combinations(few, 2))}
 
 
 def _milli(many: str) -> int:

@@ -67,9 +67,10 @@ class Labels(Table):
 
 
 class Sales(Table):
-    """Rows that stand on sales although they have words of another kind."""
+    """Rows that stand on sales although they have words of another kind; and whether `goods` must come to the total."""
 
     may_say: Phrases = _NONE
+    goods: bool = False
 
 
 class Kinds(Table):
@@ -279,6 +280,7 @@ day_starts_at = {profile.reference.day_starts_at:<16} # the hour at which that d
 
 [sales]                          # whole rows that stand on sales although they speak of returns, copies and the like
 {phrases("may_say", profile.sales.may_say)}
+goods = {str(profile.sales.goods).lower():<24} # true: what is sold must come to the total, else it is no sale
 
 [kinds]                          # what makes a paper no sale where it stands alone in a row; leave them in
 {kinds}

@@ -14,7 +14,7 @@ from pos_plugin.intercept.learning import Given, Learned, learn, meanings
 from pos_plugin.intercept.papers import Code, Kind, Paper, Row
 from pos_plugin.intercept.receipt_words import TITLES, languages
 from pos_plugin.intercept.recognition import recognise
-from pos_plugin.intercept.till_receipts import FILE, read_till_receipts, till_receipts
+from pos_plugin.intercept.till_receipts import FILE, TillReceipts, read_till_receipts, till_receipts
 
 
 def receipt(number: int, *rows: str, total: str = "3,50", day: str = "22.11.2026", title: str = "") -> Paper:
@@ -179,6 +179,24 @@ def test_every_language_has_all_its_words() -> None:
     assert set(languages()) == {"en", "de", "tr", "fr", "es", "it", "pt", "nl", "pl"}
     for name, language in languages().items():
         assert all((language.total, language.reference, *(language.kinds[title] for title in TITLES))), name
+
+
+def test_goods_must_come_to_the_total_where_they_did_on_all_sales() -> None:
+    learned = of(receipt(1, total="3,00"), receipt(2, total="3,00", day="23.11.2026"))
+    assert learned.profile is not None
+    assert learned.profile.sales.goods
+    learned = of(receipt(1, total="3,00"), receipt(2, total="3,50"))
+    assert learned.profile is not None
+    assert not learned.profile.sales.goods
+
+
+def test_every_key_of_the_profile_is_on_the_page_of_settings() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name, field in TillReceipts.model_fields.items():
+        inside = getattr(field.annotation, "model_fields", {})
+        keys = [f"{name}.{one.alias or key}" for key, one in inside.items()] or [name]
+        for key in keys:
+            assert f"`{key.rstrip('_')}`" in page, key
 
 
 # The command.

@@ -313,6 +313,24 @@ def test_lines_are_read_where_they_come_to_the_total(rows: tuple[str, ...], line
     assert found.lines == lines
 
 
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        (("Kaffee  4,00", "Summe EUR  4,00"), "sale"),
+        (("Kaffee  3,60", "MwSt 10%  0,36", "Trinkgeld  0,04", "Summe EUR  4,00"), "sale"),
+        (("Kaffee  3,00", "Summe EUR  4,00"), "other"),
+        (("Kaffee  4,00", "Zwischensumme  4,00", "Summe EUR  4,50"), "other"),
+        (("Umsatz heute", "Summe EUR  4,00"), "other"),
+        (("Kaffee  -3,00", "Summe EUR  -4,00"), "return"),  # of returns little is printed
+    ],
+)
+def test_where_the_shop_has_taught_so_goods_must_come_to_the_total(rows: tuple[str, ...], kind: str) -> None:
+    strict = till_receipts(PROFILE.replace("[sales]", "[sales]\ngoods = true"))
+    found = recognise(paper(*rows, "Bon 4711"), strict)
+    assert found.kind == kind
+    assert kind != "other" or "goods = false" in found.why
+
+
 # The member's card, and card slips.
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from relays import RecordingPrinter, Shop, until
 
+from drivers.escpos import profile
 from offline_store import journal
 from pos_plugin.intercept import relay_announced
-from pos_plugin.intercept.papers import PrintedSale, Recognised
-from pos_plugin.intercept.relay_ledger import AT_THE_CUT_S
+from pos_plugin.intercept.papers import Block, PrintedSale, Recognised
+from pos_plugin.intercept.relay_ledger import AT_THE_CUT_S, Ledger
+from pos_plugin.intercept.relay_sales import RelaySales
+from pos_plugin.intercept.stream import Stream
 from pos_plugin.intercept.waiting_sales import FILE, NoRoom, WaitingSales
+from pos_plugin.lane import Lane
 from pos_plugin.running import announced
 
 CARD = "2900000000018"
@@ -309,3 +314,24 @@ def test_a_disk_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pytes
     monkeypatch.undo()
     waiting.add(sale(3))
     assert WaitingSales(tmp_path).oldest(9) == [sale(1), sale(3)]
+
+
+def test_a_card_that_was_read_in_the_same_second_as_the_paper_was_printed_was_read_before_it(tmp_path: Path) -> None:
+    (tmp_path / "till-receipts.toml").write_text(RULES, encoding="utf-8")
+    read_at = datetime(2026, 11, 21, 17, 5, 0, 200_000, tzinfo=UTC)
+    lane = Lane(lambda: read_at)
+    lane.arrived("anna", "****0018")
+    told = list[PrintedSale]()
+
+    class Told(Ledger):
+        def __init__(self) -> None:
+            pass
+
+        def record(self, sale: PrintedSale) -> Block:
+            told.append(sale)
+            return Block(recorded=True)
+
+    sales = RelaySales(tmp_path, "front", Told(), clock=lambda: read_at.replace(microsecond=700_000))
+    stream = Stream(sales.on_paper, profile("default"))
+    stream.feed(receipt("A-17"))
+    assert lane.at(datetime.fromisoformat(told[0].printed_at)) is not None
