@@ -73,6 +73,8 @@ class Demo:
         expect(self.till.locator("html")).to_have_attribute("data-ready", "yes")
         if self.till.locator("#try-now").is_visible():
             self.tap("Try now")
+        if self.till.locator("#not-theirs").is_visible():
+            self.tap("Not this customer")
         expect(self.till.locator(".banner:visible")).to_have_count(0, timeout=SOON_MS)
 
     def scan(self, name: str) -> None:
