@@ -217,7 +217,7 @@ def _speaks_of(rows: list[SeenRow], rules: TillReceipts) -> str:
             continue
         found = rules.speaks_of(row.beside if row.amount else row.words)
         if found and (row.amount is None or found in ("return", "void")):
-            return f'"{_squeezed(row.text)}" may make it something else than a sale. If it is one, teach it: pos-plugin learn.'
+            return f'"{_squeezed(row.text)}" may make it something else than a sale. If it is one, teach it: pos-plugin learn --sale FILE.'
     return ""
 
 
