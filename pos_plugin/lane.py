@@ -62,6 +62,12 @@ class Lane:
                 if one.who == who:
                     one.ends = one.who.since
 
+    def bought(self, member: str) -> None:
+        """A sale that was not printed elsewhere is recorded: if it was theirs, the next printed one is not."""
+        there = self.now
+        if there is not None and there.member == member:
+            self.sold(there)
+
     def clear(self) -> bool:
         """Nobody is there any more; whether somebody was."""
         now = self._clock()

@@ -57,7 +57,7 @@ from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.lane import Lane
 from pos_plugin.plugins import Plugins
-from pos_plugin.quotes import Connection
+from pos_plugin.quotes import Completed, Connection
 from pos_plugin.readers import Reader
 from pos_plugin.sample_sheet import Sampled
 from pos_plugin.scale_labels import beside_cards
@@ -75,7 +75,7 @@ ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
 CHECKPOINT_EVERY_S = 5.0
 LOOK_EVERY_S = 2.0
-LOOK_BEHIND_RELAY_S = 30.0
+LOOK_BEHIND_RELAY_S = 5.0
 LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""
@@ -396,6 +396,8 @@ class Terminal:
             self.lane.clear()
         elif isinstance(what, Identified) and what.can_redeem:
             self.lane.arrived(what.member, what.card)
+        elif isinstance(what, Completed) and what.till != self.config.intercept.till:
+            self.lane.bought(what.member)
         if self.display is not None:
             self.display.tell(what)
             self._to_show.set()
@@ -618,11 +620,20 @@ class Terminal:
                 "configured": self.display is not None,
                 "trouble": self.display.trouble if self.display else "",
             },
+            "prints_for_others": self._prints_for_others,
             "lane": self._lane_state(program),
             "printed": [msgspec.to_builtins(note) for note in self.printed_sales.notes],
             "scanners": [msgspec.to_builtins(reader.state) for reader in self.readers],
             "scans": msgspec.to_builtins(self.scans),
         }
+
+    @property
+    def _prints_for_others(self) -> bool:
+        """Whether another till may print through this one, so that a sale may be told of when it is printed."""
+        config = self.config
+        return bool(
+            config.intercept.listen or config.epos.port or config.qz.port or config.odoo.port or config.cloudprnt
+        )
 
     def _lane_state(self, program: Program) -> dict[str, str] | None:
         """Who is at the till, for a sale that is told of when it is printed."""

@@ -19,6 +19,8 @@ from pos_plugin.intercept.till_receipts import FILE, TillReceipts, TillReceiptsE
 from pos_plugin.intercept.waiting_sales import NoRoom
 
 TOLD = ("sale", "return", "void")
+OVER = Block(recorded=True)
+"""For the stream: it is known what this paper is, so that it ends here also where nothing cuts it."""
 
 
 class Seen:
@@ -58,7 +60,7 @@ class PrintedSales:
         self._read_rules()
 
     def on_paper(self, paper: Paper) -> Block | None:
-        """The block for the end of this paper; None for none."""
+        """The block for the end of this paper; None where nobody knows whether it is all of it."""
         self._read_rules()
         now = self._clock()
         local = now.astimezone().replace(tzinfo=None).isoformat(timespec="seconds")
@@ -68,20 +70,20 @@ class PrintedSales:
         self.seen.last_at = now.isoformat(timespec="seconds")
         if seen.kind not in TOLD or not (seen.reference or seen.of_reference):
             self._tell(seen, "not a sale" if seen.kind not in TOLD else "no reference was found: not recorded")
-            return None
+            return None if seen.kind == "other" else OVER
         self.seen.sales += 1
-        printed_at = now.astimezone(UTC).isoformat(timespec="seconds")
+        printed_at = now.astimezone(UTC).isoformat(timespec="microseconds")
         try:
             block = self._ledger.record(PrintedSale(self._till, seen, paper.columns, printed_at))
         except NoRoom as error:
             self.seen.lost += 1
             self._tell(seen, f"NOT RECORDED: {error} Make room on the disk.")
-            return None
+            return OVER
         if block is None:
             self._tell(seen, "kept; it is recorded once the till answers")
-            return None
+            return OVER
         self.answered(seen, block)
-        return block
+        return block if block.document else OVER
 
     def answered(self, seen: Recognised, block: Block) -> None:
         self.seen.recorded += block.recorded

@@ -50,6 +50,8 @@ class WaitingSales:
         """Raises NoRoom where the disk does not take it, or far too many wait already."""
         line = msgspec.json.encode(sale) + b"\n"
         with self._lock:
+            if any((one.till, one.seen) == (sale.till, sale.seen) for one in self._sales):
+                return  # the same paper again
             if len(self._sales) >= MOST_SALES or self._bytes + len(line) > MOST_BYTES:
                 raise NoRoom(f"{len(self._sales):,} sales wait already, and no more are kept.")
             try:

@@ -244,7 +244,10 @@ class LaneCleared(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything about the till that is not the sale. `event` is the number of the last event that is in it."""
+    """Everything about the till that is not the sale. `event` is the number of the last event that is in it.
+
+    `prints_for_others`: another till may print through this one; `lane` is then whose the next sale that it prints is.
+    """
 
     event: int
     till: TillState
@@ -252,6 +255,7 @@ class State(msgspec.Struct, frozen=True):
     network: NetworkState
     printer: PrinterState
     display: DisplayState
+    prints_for_others: bool
     lane: LaneShown | None
     printed: list[Note]
     scanners: list[ReaderState]

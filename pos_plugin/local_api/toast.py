@@ -220,7 +220,7 @@ class Provider:
             self._checkout.drop(quote.quote_id)
             return self._reply(member, applied=applied, rejected=rejected)
         return self._reply(
-            member, applied=applied, text=_text(self._checkout.commit(quote.quote_id, key).receipt_lines)
+            member, applied=applied, text=printed_text(self._checkout.commit(quote.quote_id, key).receipt_lines)
         )
 
     def _accrued(self, information: CheckInformation, member: str, key: str) -> ToastReply:
@@ -233,7 +233,7 @@ class Provider:
         if rejected and wanted.asked:  # the guest has paid: what was paid is recorded, and no points are spent
             quote = self._quote(information.check, sale_ref, member, Wanted(0, "", [], rejected))
         lines = self._checkout.commit(quote.quote_id, key).receipt_lines
-        return self._reply(member, applied=applied, rejected=rejected, text=_text(lines))
+        return self._reply(member, applied=applied, rejected=rejected, text=printed_text(lines))
 
     def _reversed(self, transaction: str, member: str) -> ToastReply:
         with self._terminal.store.read() as db:
@@ -396,7 +396,7 @@ def _local(written: str | None, zone: Any) -> datetime | None:
         return None
 
 
-def _text(lines: Sequence[str]) -> str:
+def printed_text(lines: Sequence[str]) -> str:
     """As many whole lines of the receipt's rewards as Toast prints."""
     text = ""
     for line in lines:

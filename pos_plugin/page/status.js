@@ -1,6 +1,6 @@
 // Network and printer in words, the lasting banner while there is no connection, and the question about a doubtful print.
 
-import { post } from "./api.js";
+import { ask, post } from "./api.js";
 import { $, fill, h } from "./dom.js";
 import { refresh, watch } from "./live.js";
 import { say, warn } from "./say.js";
@@ -8,6 +8,8 @@ import { say, warn } from "./say.js";
 export function start() {
   watch(draw);
   $("#try-now").addEventListener("click", tryNow);
+  $("#not-theirs").addEventListener("click", notTheirs);
+  $("#printed-seen").addEventListener("click", () => { seen = noted; banner("#printed-banner", ""); });
 }
 
 // By itself a till without a connection asks ever more seldom, up to a minute apart.
@@ -16,6 +18,24 @@ async function tryNow() {
     await post("/v1/sync");
     say("Asking head office…", null);
   } catch (refusal) { warn(refusal); }
+}
+
+// Sales of another till that prints through this one: whose card was read, and what the cashier should know of a paper.
+let noted = "", seen = "";
+
+async function notTheirs() {
+  try {
+    await ask("DELETE", "/v1/lane");
+    say("The next receipt of the other till is nobody's.");
+  } catch (refusal) { warn(refusal); }
+  refresh();
+}
+
+function drawLane({ prints_for_others: isSoldElsewhere, lane, printed }) {
+  banner("#lane-banner", isSoldElsewhere && lane ? `Card ${lane.card} has the points of the next receipt that the other till prints.` : "");
+  const last = printed.at(-1);
+  noted = last ? JSON.stringify(last) : "";
+  banner("#printed-banner", last && noted !== seen ? `${last.reference ? `Receipt ${last.reference} of the other till: ` : ""}${last.text}` : "");
 }
 
 function draw(state, refusal) {
@@ -39,6 +59,7 @@ function draw(state, refusal) {
   else if (printer.trouble) chip("#printer", "bad", "No printing");
   else chip("#printer", printer.answers ? "good" : "", printer.answers ? "Printer ready" : "Printer silent");
   banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : printer.notice);
+  drawLane(state);
   drawQuestions(printer.jobs.filter((job) => job.state === "unknown"));
 }
 

@@ -479,6 +479,7 @@ def test_cards_and_the_scanner_that_reads_them(demo: Demo) -> None:
 
 def test_another_till_prints_through_this_one_and_its_receipt_ends_with_the_points(demo: Demo) -> None:
     demo.attach("Grace", "0025")
+    demo.see("#lane-banner", "Card ****0025 has the points of the next receipt")
     demo.control.get_by_role("button", name="It sells something").click()
     expect(demo.newest).to_have_attribute("alt", re.compile("Receipt no.*This sale", re.DOTALL), timeout=SOON_MS)
     lines = stripped(demo.newest.get_attribute("alt") or "")
@@ -486,7 +487,18 @@ def test_another_till_prints_through_this_one_and_its_receipt_ends_with_the_poin
     assert [line for line in lines if "****0025" in line], lines
     assert figure(lines, "This sale") == f"+{total.partition('.')[0]}"
     assert lines.index("Thank you") < lines.index(next(line for line in lines if line.startswith("This sale")))
+    demo.gone("#lane-banner")
     demo.agrees_with_head_office()
+
+
+def test_a_card_that_was_the_last_customers_can_be_taken_away_from_the_next_receipt(demo: Demo) -> None:
+    demo.attach("Grace", "0025")
+    demo.tap("Not this customer")
+    demo.gone("#lane-banner")
+    demo.control.get_by_role("button", name="It sells something").click()
+    expect(demo.newest).to_have_attribute(
+        "alt", re.compile("Receipt no.*You could have earned", re.DOTALL), timeout=SOON_MS
+    )
 
 
 def test_what_another_till_prints_besides_sales_is_left_as_it_is(demo: Demo) -> None:

@@ -25,6 +25,7 @@ from pos_plugin.ways_in.doors import open_doors
 
 NS = "http://www.epson-pos.com/schemas/2011/03/epos-print"
 PATH = "/cgi-bin/epos/service.cgi"
+PAGE = "https://shop.example"
 
 
 class Response(NamedTuple):
@@ -59,7 +60,8 @@ class EpsonTill:
         address = f"tcp://127.0.0.1:{far.serve_tcp()}"
         printer = {"address": address, **config.pop("printer", {})}  # type: ignore[dict-item]
         self.terminal = Terminal(
-            store, Config.model_validate({"printer": printer, "epos": {"port": _free_port()}, **config})
+            store,
+            Config.model_validate({"printer": printer, "epos": {"port": _free_port(), "origins": [PAGE]}, **config}),
         )
         self.terminal.start()
         (self.door,) = open_doors(self.terminal)

@@ -33,6 +33,7 @@ COMMANDS = [
     "members",
     "member",
     "test-print",
+    "intercept",
     "printer simulate",
     "printer listing",
     "program check",

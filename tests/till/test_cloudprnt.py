@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -196,7 +196,16 @@ def test_a_confirmation_is_sent_as_the_cloud_till_wants_it_and_where(shop: Shop,
 
 @pytest.mark.parametrize("name", ["jobGetUrl", "jobConfirmationUrl"])
 @pytest.mark.parametrize(
-    "other", ["https://192.168.1.1/", "http://127.0.0.1:1/", "//evil.example/x", "file:///etc/passwd", "http://["]
+    "other",
+    [
+        "https://192.168.1.1/",
+        "http://127.0.0.1:1/",
+        "//evil.example/x",
+        "file:///etc/passwd",
+        "http://[",
+        "/a\x08b",
+        "http://127.0.0.1\\@192.168.1.1/",
+    ],
 )
 def test_a_cloud_till_is_no_way_to_other_machines(
     shop: Shop, cloud: CloudTill, printer: Printer, name: str, other: str
@@ -228,6 +237,7 @@ def test_a_picture_is_preferred_and_printed_as_dots(shop: Shop, cloud: CloudTill
         ("\ufeffTea".encode(), {}, ["Tea"]),
         ("Şeker".encode("cp1254"), {"Content-Type": "text/plain; charset=windows-1254"}, ["Şeker"]),
         (b"Tea", {"Content-Type": "text/plain;charset=klingon"}, ["Tea"]),
+        (b"Tea", {"Content-Type": "text/plain;charset=idna"}, ["Tea"]),  # a codec of Python's, and none for texts
         (b"a\tb\r\nc\rd", {}, ["a       b", "c", "d"]),
         (b"x" * 33, {}, ["x" * 32, "x"]),  # a printer goes on in the next line
         ("茶".encode() * 17, {}, ["茶" * 16, "茶"]),  # two columns each
@@ -380,6 +390,21 @@ def test_a_job_of_which_nobody_knows_is_never_printed_again_by_itself(
 # -- the network
 
 
+def test_a_cloud_till_that_names_no_tokens_and_forgets_nothing_does_not_use_up_the_roll(
+    shop: Shop, terminal: Terminal, cloud: CloudTill, printer: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+    monkeypatch.setattr(terminal, "clock", lambda: now)
+    cloud.forgets_nothing = True
+    cloud.add(CloudJob(TEXT))
+    assert shop.steps(5) == [NEXT_S, NEXT_S, NEXT_S, EVERY_S, EVERY_S]
+    assert cloud.codes == [OK] * 5
+    assert len(printer.jobs) == 3  # as many alike may be meant
+    now += timedelta(minutes=2)
+    shop.queue.step()
+    assert len(printer.jobs) == 4
+
+
 @pytest.mark.parametrize("token", ["1", None])
 @pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize("took_it", [False, True])
@@ -411,6 +436,7 @@ def test_the_same_token_again_is_the_same_job_also_after_a_restart(
     shop.restart()
     shop.steps(3)
     assert cloud.codes == [OK] * 6
+    assert "is offered again. It was printed." in shop.queue.trouble
     assert len(cloud.fetched) == len(printer.jobs) == 1
 
 

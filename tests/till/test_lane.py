@@ -137,3 +137,10 @@ def test_a_member_who_was_looked_up_is_not_at_the_till(front: Any) -> None:
     front.client.delete("/v1/lane")
     front.client.post("/v1/identify", json={"scan": member, "entry_mode": "name"})
     assert front.client.get("/v1/state").json()["lane"] is None
+
+
+@pytest.mark.parametrize(("member", "is_there_still"), [("anna", False), ("bela", True)])
+def test_a_sale_elsewhere_uses_up_whose_it_was_and_nobody_else(lane: Lane, member: str, is_there_still: bool) -> None:
+    lane.arrived("anna", "****0018")
+    lane.bought(member)
+    assert (lane.now is not None) is is_there_still

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from pos_plugin import api_keys
+from pos_plugin.local_api.toast import printed_text
 from pos_plugin.local_api.toast_status import STATUSES
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
@@ -294,9 +296,14 @@ def test_a_transaction_takes_less_than_half_a_second(toast) -> None:
     assert sum(times) / len(times) < 0.5
 
 
-def test_the_page_says_which_code_becomes_which(refusing) -> None:
-    from pathlib import Path
+def test_what_is_printed_ends_with_a_whole_line() -> None:
+    lines = [f"{number:>32}" for number in range(12)]
+    said = printed_text(lines)
+    assert (said.splitlines(), len(said) + 33 > 255, len(said) <= 255) == (lines[:7], True, True)
+    assert printed_text(["x" * 300]) == ""
 
+
+def test_the_page_says_which_code_becomes_which(refusing) -> None:
     page = (Path(__file__).parents[2] / "docs" / "local-api.md").read_text(encoding="utf-8")
     table = page.split("### Errors in Toast's words")[1].split("###")[0]
     shown = {

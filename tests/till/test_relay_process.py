@@ -170,6 +170,23 @@ def test_a_relay_with_other_settings_is_started_anew(counter: Counter) -> None:
     until(lambda: counter.relay() not in (None, relay))
 
 
+@pytest.mark.slow
+def test_the_command_tells_of_each_paper_in_lines_or_as_data_and_another_ends_it(counter: Counter) -> None:
+    (counter.folder / "till-receipts.toml").write_text(RULES, encoding="utf-8")
+    command = [sys.executable, "-m", "pos_plugin", "intercept", "--store", str(counter.folder)]
+    for more, wanted in (([], "sale A-7 1.00: kept"), (["--json"], '"reference": "A-7", "total_minor": 100')):
+        relay = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+        until(lambda: (relay_announced.state(counter.folder) or {}).get("is_open", False))
+        counter.print(sale(7))
+        until(lambda: counter.printer.received.endswith(b"\x1dV\x00"))
+        counter.printer.received.clear()
+        stopped = subprocess.run([*command, "--stop"], capture_output=True, text=True)
+        assert (stopped.returncode, stopped.stdout) == (0, "It has ended.\n")
+        said, _ = relay.communicate(timeout=LONG_S)
+        assert wanted in said
+    assert subprocess.run([*command, "--stop"], capture_output=True).returncode == 1
+
+
 def test_the_relay_is_small_and_loads_nothing_heavy() -> None:
     heavy = ("fastapi", "uvicorn", "httpx", "escpos", "sqlalchemy", "cv2", "serial", "usb", "cryptography")
     program = (

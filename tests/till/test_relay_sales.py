@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from relays import RecordingPrinter, Shop, until
 
+from drivers.escpos import profile
 from offline_store import journal
 from pos_plugin.intercept import relay_announced
-from pos_plugin.intercept.papers import PrintedSale, Recognised
-from pos_plugin.intercept.relay_ledger import AT_THE_CUT_S
+from pos_plugin.intercept.papers import Block, PrintedSale, Recognised
+from pos_plugin.intercept.relay_ledger import AT_THE_CUT_S, Ledger
+from pos_plugin.intercept.relay_sales import RelaySales
+from pos_plugin.intercept.stream import Stream
 from pos_plugin.intercept.waiting_sales import FILE, NoRoom, WaitingSales
+from pos_plugin.lane import Lane
 from pos_plugin.running import announced
 
 CARD = "2900000000018"
@@ -133,6 +138,24 @@ def test_rules_are_read_again_when_the_shop_has_taught(till: Any, tmp_path: Path
         assert any("What was taught before goes on" in said for said in front.shop.told)
 
 
+def test_behind_a_job_that_the_printer_broke_off_the_next_receipt_is_read_again(both: Front, till: Any) -> None:
+    with both.shop.connect() as connection:
+        connection.sendall(b"\x1b@Logo\n\x1dv0\x00\x48\x00\xff\xff" + b"dots")  # a picture that has just begun
+        until(lambda: both.printer.received.endswith(b"dots"))
+        both.printer.unplug()
+        until(lambda: not is_up(connection))
+    both.printer.plug()
+    assert both.prints(receipt("A-17")) != receipt("A-17")
+    assert references(till) == ["A-17"]
+
+
+def is_up(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.send(b"."))
+    except OSError:
+        return False
+
+
 # The ledger is down, slow or broken: the bytes are the till's own, and no sale is lost.
 
 
@@ -147,6 +170,20 @@ def test_without_a_ledger_the_bytes_are_the_tills_own_and_the_sale_is_recorded_o
             until(lambda: front.waiting() == 0)
             assert references(till) == ["A-0", "A-1", "A-2"]
         assert not (front.folder / "printed" / FILE).exists()
+
+
+def test_on_a_printer_without_a_cutter_each_receipt_is_a_sale_also_without_a_ledger(front: Front) -> None:
+    with front.shop.connect() as till:
+        for number in range(3):
+            uncut = receipt(f"A-{number}").removesuffix(b"\x1dV\x00") + b"\n\n"
+            till.sendall(uncut)
+            until(lambda number=number: front.waiting() == number + 1)
+
+
+def test_a_paper_that_comes_again_while_it_waits_waits_once(front: Front) -> None:
+    for _ in range(3):
+        front.prints(receipt("A-17"))
+    assert front.waiting() == 1
 
 
 class BadLedger:
@@ -277,3 +314,24 @@ def test_a_disk_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pytes
     monkeypatch.undo()
     waiting.add(sale(3))
     assert WaitingSales(tmp_path).oldest(9) == [sale(1), sale(3)]
+
+
+def test_a_card_that_was_read_in_the_same_second_as_the_paper_was_printed_was_read_before_it(tmp_path: Path) -> None:
+    (tmp_path / "till-receipts.toml").write_text(RULES, encoding="utf-8")
+    read_at = datetime(2026, 11, 21, 17, 5, 0, 200_000, tzinfo=UTC)
+    lane = Lane(lambda: read_at)
+    lane.arrived("anna", "****0018")
+    told = list[PrintedSale]()
+
+    class Told(Ledger):
+        def __init__(self) -> None:
+            pass
+
+        def record(self, sale: PrintedSale) -> Block:
+            told.append(sale)
+            return Block(recorded=True)
+
+    sales = RelaySales(tmp_path, "front", Told(), clock=lambda: read_at.replace(microsecond=700_000))
+    stream = Stream(sales.on_paper, profile("default"))
+    stream.feed(receipt("A-17"))
+    assert lane.at(datetime.fromisoformat(told[0].printed_at)) is not None

@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from epson_tills import NS, PATH, EpsonTill, response, until
+from epson_tills import NS, PAGE, PATH, EpsonTill, response, until
 from src.epos.constants import Align, Font, Lang  # the client ePos-Print-XML, whose wheel puts it there
 from src.epos.document import EposDocument
 from src.epos.elements import Feed, Image, Text
@@ -295,6 +295,23 @@ def test_epsons_javascript_connects_and_asks_for_the_state(shared: EpsonTill) ->
     assert (shared.far.printed_total, shared.far.current.printed) == before
 
 
+def test_the_pages_of_the_till_may_print_and_no_others(shared: EpsonTill) -> None:
+    """What a browser asks first, for the headers of Epson's JavaScript; and what it does not ask first, as Odoo sends it."""
+    job = f'<epos-print xmlns="{NS}"><text>x</text><cut/></epos-print>'
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Private-Network": "true"}
+    wanted = {"content-type", "if-modified-since", "soapaction"}
+    allowed = shared.http.options(PATH, headers={"Origin": PAGE, **asked})
+    assert allowed.status_code == 204
+    assert allowed.headers["access-control-allow-origin"] == PAGE
+    assert wanted <= set(allowed.headers["access-control-allow-headers"].split(", "))
+    assert shared.http.options(PATH, headers={"Origin": "https://evil.example", **asked}).status_code == 403
+    before = shared.far.printed_total
+    for origin, printed in (("https://evil.example", 0), (PAGE, 1)):
+        answer = shared.http.post(f"{PATH}?devid=local_printer", content=job, headers={"Origin": origin})
+        assert (answer.status_code == 200) == bool(printed)
+        assert shared.far.printed_total == before + printed
+
+
 @pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")
 def test_the_client_of_the_package_index_prints(shared: EpsonTill) -> None:
     client = EposClient(shared.door.url.removeprefix("http://"), request_timeout=10)
@@ -426,7 +443,7 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
         other = others.submit(alone.terminal._errands.ask, busy, begins_within_s=5)
         assert begun.wait(5)
         asked = time.monotonic()
-        said = alone.send("<text>late</text><cut/>", timeout=600)
+        said = alone.send("<text>late</text><cut/>", timeout=1200)
         assert time.monotonic() - asked < 5
         assert (said.success, said.code, said.says(0x2)) == (False, "EX_TIMEOUT", False)
         go_on.set()
@@ -436,13 +453,15 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
 
 
 def test_a_print_that_lasts_longer_than_its_sender_waits_goes_on_and_its_name_tells(alone: EpsonTill) -> None:
-    alone.far.slow_down(bytes_per_s=400)
-    said = alone.send("<text>" + "Tea&#10;" * 100 + "</text><cut/>", job="long", timeout=500)
+    assert alone.send("<feed/><cut/>").success
+    alone.far.slow_down(bytes_per_s=100)
+    said = alone.send("<text>" + "Tea&#10;" * 150 + "</text><cut/>", job="long", timeout=2000)
     assert (said.success, said.code, said.says(0x2)) == (False, "PrintSystemError", False)
     assert alone.send("", job="long").code == "Printing"
+    alone.far.slow_down()
     until(lambda: alone.send("", job="long").success)
-    (paper,) = alone.far.receipts
-    assert paper.lines == ["Tea"] * 100
+    assert alone.far.receipts[-1].lines == ["Tea"] * 150
+    assert alone.far.printed_total == 2
 
 
 def test_eight_tills_at_once_get_their_papers_whole_and_in_order(alone: EpsonTill) -> None:

@@ -117,6 +117,7 @@ def test_a_picture_without_a_fiscal_code_of_a_sale_is_printed_as_it_came(counter
     assert counter.prints(code)
     assert counter.words() == []
     assert counter.sale() is None
+    assert counter.terminal.printed_sales.notes == []  # the cashier is not told of every paper that is no sale
 
 
 @pytest.mark.parametrize("counter", [False], indirect=True)
@@ -144,8 +145,11 @@ def test_what_fails_in_the_ledger_keeps_no_receipt_from_being_printed(
 
 
 def test_where_no_code_can_be_read_the_picture_is_printed_as_it_came(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "zxingcpp", None)  # the package is not installed
+    Odoo(counter.terminal)
+    assert "pip install 'pos-plugin[camera]'" in caplog.text
+    caplog.clear()
     assert counter.prints(AUSTRIAN)
-    assert (counter.words(), counter.sale()) == ([], None)
+    assert (counter.words(), counter.sale(), caplog.text) == ([], None, "")

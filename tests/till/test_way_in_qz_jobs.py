@@ -19,7 +19,8 @@ OURS = {"name": "Loyalty till printer"}
 
 def job(*data: Any, printer: Any = OURS, options: Any = None, config: Config = CONFIG) -> bytes:
     asked = {"printer": printer, "data": list(data), "options": options or {}}
-    return job_of(asked, config, lambda name: name == "Loyalty till printer")
+    data, copies = job_of(asked, config, lambda name: name == "Loyalty till printer")
+    return data * copies
 
 
 def refused(*data: Any, **how: Any) -> str:

@@ -6,17 +6,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from epson_tills import EpsonTill
+from epson_tills import EpsonTill, until
 
 from drivers.simulated.printer import SimulatedPrinter
 from offline_store import journal
 from pos_plugin.errors import TillError
 from pos_plugin.intercept import whole_jobs
+from pos_plugin.intercept.kept_jobs import kept_jobs
 from pos_plugin.intercept.papers import Block, PrintedSale
 from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.joining import join
@@ -74,6 +76,20 @@ def test_what_is_no_sale_passes_as_it_came(till: EpsonTill) -> None:
     for job in (b"\x1b@Table 4\n2 x Tea\n\n\n\x1dV\x00", b"\x1bp\x00\x19\xfa", b"", bytes(range(256)) * 40):
         assert with_rewards(till.terminal, job) == job
     assert sales(till) == []
+    assert till.terminal.printed_sales.notes == []
+
+
+def test_a_receipt_that_nobody_cuts_is_over_when_it_was_fed(till: EpsonTill) -> None:
+    uncut = receipt("1").removesuffix(b"\x1dV\x00") + b"\n\n"
+    assert b"+12" in with_rewards(till.terminal, uncut)
+
+
+def test_what_has_words_is_kept_to_learn_from(till: EpsonTill) -> None:
+    picture = b"No. 1\n\x1dv0\x00\x08\x00\xf0\x00" + bytes([255]) * 8 * 240 + b"\n\n\n\x1dV\x00"
+    for job in (b"\x1bp\x00\x19\xfa", picture, receipt("1")):
+        with_rewards(till.terminal, job)
+    folder = till.terminal.store.folder / "printed"
+    until(lambda: [file.read_bytes() for file in kept_jobs(folder)] == [receipt("1")])
 
 
 def test_two_receipts_in_one_job_each_have_their_own(till: EpsonTill) -> None:
@@ -85,13 +101,20 @@ def test_two_receipts_in_one_job_each_have_their_own(till: EpsonTill) -> None:
     assert sales(till) == [("front", "1", 1250), ("front", "2", 300)]
 
 
-def test_without_rules_or_with_broken_ones_nothing_is_a_sale(till: EpsonTill) -> None:
+def test_without_rules_or_with_broken_ones_nothing_is_a_sale(till: EpsonTill, caplog: pytest.LogCaptureFixture) -> None:
     rules = till.terminal.store.folder / "till-receipts.toml"
     rules.write_text("[total]\nwords = 3\n", encoding="utf-8")
     assert with_rewards(till.terminal, receipt("1")) == receipt("1")
+    assert "till-receipts.toml" in caplog.text
+    assert "Traceback" not in caplog.text
     rules.unlink()
     assert with_rewards(till.terminal, receipt("1")) == receipt("1")
     assert sales(till) == []
+
+
+def test_whatever_is_wrong_with_the_till_the_job_is_printed_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    assert with_rewards(SimpleNamespace(), receipt("1")) == receipt("1")  # type: ignore[arg-type]
+    assert "were not there within" not in caplog.text
 
 
 class Refusing:
@@ -102,9 +125,11 @@ class Refusing:
 class Slow:
     def __init__(self) -> None:
         self.go_on = threading.Event()
+        self.has_answered = False
 
     def record(self, printed: PrintedSale) -> Block:
         self.go_on.wait(10)
+        self.has_answered = True
         return Block(recorded=False)
 
 
@@ -114,4 +139,5 @@ def test_a_ledger_that_fails_or_is_slow_holds_no_receipt_up(till: EpsonTill, mon
     till.terminal.printed_sales = slow = Slow()  # type: ignore[assignment]
     monkeypatch.setattr(whole_jobs, "WITHIN_S", 0.05)
     assert with_rewards(till.terminal, receipt("1")) == receipt("1")
+    assert not slow.has_answered
     slow.go_on.set()

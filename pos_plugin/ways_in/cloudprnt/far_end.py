@@ -72,7 +72,7 @@ class FarEnd:
         if parts.scheme == "http" and self.host not in LOOPBACK:
             raise NoAddress(f"{self.host} is to be polled without encryption; write https://…")
         self.url, self.mac, self.unique_id = url, mac, ""
-        self._origin = (parts.scheme, parts.hostname, parts.port)
+        self._is_encrypted = parts.scheme == "https"
         self._whole_s = whole_s
         self._client: httpx.Client | None = None
 
@@ -114,18 +114,20 @@ class FarEnd:
         return {} if poll.jobToken in (None, "") else {"token": str(poll.jobToken)}
 
     def _with(self, other: str | None, asked: dict[str, str]) -> str:
+        import httpx
+
         try:
-            parts = urlsplit(urljoin(self.url, other) if other else self.url)
-            origin = (parts.scheme, parts.hostname, parts.port)
-            is_ours = origin == self._origin
-        except ValueError:
+            ours, made = httpx.URL(self.url), httpx.URL(urljoin(self.url, other or ""))
+            # As httpx reads it, who will ask: two readers of one address may see two hosts.
+            is_ours = (made.scheme, made.host, made.port) == (ours.scheme, ours.host, ours.port)
+        except (httpx.InvalidURL, ValueError):
             is_ours = False
         if not is_ours:
             raise Unreached(f"{self.host} names an address on another host, which is not asked.")
         identity = {"uid": self.unique_id} if self.unique_id else {}
         # A space as %20, as in the guide: a server that reads the address itself does not take "+" for one.
-        query = urlencode({**identity, "mac": self.mac, **asked}, quote_via=quote)
-        return parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment="").geturl()
+        query = urlencode({**identity, "mac": self.mac, **asked}, quote_via=quote).encode()
+        return str(made.copy_with(query=made.query + b"&" + query if made.query else query, fragment=None))
 
     def _ask(self, method: str, url: str, largest: int, **more: Any) -> tuple[int, dict[str, str], bytes]:
         import httpx
@@ -133,9 +135,8 @@ class FarEnd:
         if self._client is None:
             # A small answer that comes packed could become one without end, so that none is unpacked.
             plain = {"Accept-Encoding": "identity", "User-Agent": "pos-plugin"}
-            is_checked = self._origin[0] == "https"  # the other is on this machine
             self._client = httpx.Client(
-                timeout=STEP_S, follow_redirects=False, trust_env=False, headers=plain, verify=is_checked
+                timeout=STEP_S, follow_redirects=False, trust_env=False, headers=plain, verify=self._is_encrypted
             )
         deadline = time.monotonic() + self._whole_s
         try:

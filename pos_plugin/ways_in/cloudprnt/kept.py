@@ -10,6 +10,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,7 @@ class Job(msgspec.Struct):
     state: Literal["started", "printed", "unknown"]
     code: str = ""
     is_told: bool = False
+    at_s: int = 0  # when it was started, in seconds of the world's time
 
 
 class _Queue(msgspec.Struct):
@@ -82,10 +84,18 @@ class Kept:
             jobs = self._queue(url).jobs
             return jobs[-1] if jobs else None
 
-    def start(self, url: str, token: str, digest: str) -> Job:
+    def alike(self, url: str, digest: str, since_s: int) -> int:
+        """How many of the last jobs, one after the other, had no token and this content."""
+        with self._lock:
+            jobs = reversed(self._queue(url).jobs)
+            return sum(
+                1 for _ in takewhile(lambda one: (one.token, one.digest) == ("", digest) and one.at_s > since_s, jobs)
+            )
+
+    def start(self, url: str, token: str, digest: str, at_s: int = 0) -> Job:
         """Before the first byte. Raises KeptUnreadable, and then nothing may be printed."""
         with self._lock:
-            job = Job(token, digest, "started")
+            job = Job(token, digest, "started", at_s=at_s)
             jobs = self._queue(url).jobs
             jobs.append(job)
             del jobs[:-KEPT_JOBS]

@@ -73,7 +73,7 @@ def _around(headers: Mapping[str, str], drawer: DrawerSettings) -> tuple[tuple[B
 def _lines(data: bytes, charset: str, width_columns: int) -> list[Block]:
     try:
         text = data.decode(charset, "replace").removeprefix("\ufeff")
-    except LookupError:
+    except (LookupError, ValueError):  # none, or one that is no text
         text = data.decode("utf-8", "replace")
     lines: list[Block] = []
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):

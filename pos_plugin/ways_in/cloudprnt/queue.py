@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from drivers.verdict import Outcome
 from pos_plugin.config import printer_profile
+from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.ways_in.cloudprnt import papers
 from pos_plugin.ways_in.cloudprnt.far_end import FarEnd, Poll, TooLarge, Unreached
 from pos_plugin.ways_in.cloudprnt.kept import Job, Kept, KeptUnreadable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 SLOWEST_S = 300.0
 NEXT_S = 0.2
 """Between two jobs that wait."""
+MOST_ALIKE, ALIKE_WITHIN_S = 3, 60
+"""Of jobs without a token: a cloud till that forgets nothing would print one without end."""
 MOST_ACTIONS = 16
 LONGEST_TOKEN, LONGEST_ID = 512, 63
 PRINTED = "200 OK"
@@ -95,8 +98,11 @@ class CloudQueue:
             why = f"It cannot be fetched: status {fetched.status}. Nothing was printed."
             return self._unprintable(poll, "520 The job could not be downloaded", why)
         digest = hashlib.sha256(fetched.data).hexdigest()
-        if not token and (last := self._kept.last(self._far_end.url)) and last.digest == digest and _is_open(last):
-            return self._again(poll, last)
+        now_s = int(self._terminal.clock().timestamp())
+        if not token and (last := self._kept.last(self._far_end.url)) and last.digest == digest:
+            alike = self._kept.alike(self._far_end.url, digest, now_s - ALIKE_WITHIN_S)
+            if alike >= MOST_ALIKE or _is_open(last):
+                return self._again(poll, last)
         try:
             data = papers.job(
                 fetched.data,
@@ -109,10 +115,10 @@ class CloudQueue:
             )
         except papers.NotPrintable as error:
             return self._unprintable(poll, error.code, str(error))
-        return self._print(poll, data, self._kept.start(self._far_end.url, token, digest))
+        return self._print(poll, data, self._kept.start(self._far_end.url, token, digest, now_s))
 
     def _print(self, poll: Poll, data: bytes, job: Job) -> float:
-        verdict = self._terminal.print_for_host(data)
+        verdict = self._terminal.print_for_host(with_rewards(self._terminal, data))
         match verdict.outcome:
             case Outcome.PRINTED:
                 self._kept.end(job, "printed", PRINTED)
@@ -135,11 +141,11 @@ class CloudQueue:
         """It was worked on, and the cloud till did not hear so, or offers it once more: it hears it now."""
         if job.state == "started":  # what became of it could not be written down while this till runs
             job.state, job.code = "unknown", _code("", "Look at the paper")
-        how = "was printed" if job.state == "printed" else "may be printed in part or in full"
-        log.warning("a job of %s is offered again; it %s, and is not printed again by itself", self.host, how)
+        how = "was printed" if job.state == "printed" else "may be printed in part or in full: look at the paper"
+        self._say(f"A job of {self.host} is offered again. It {how}. It is not printed again by itself.")
         self._far_end.confirm(poll, job.code)
         self._kept.told(job)
-        return NEXT_S
+        return self._every_s
 
     def _unprintable(self, poll: Poll, code: str, why: str) -> float:
         """It never can be printed here: the cloud till hears so, that the jobs behind it come."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from functools import partial
 
@@ -45,7 +46,7 @@ DEVICE = "local_printer"
 TIMEOUT_MS = 60_000
 LONGEST_TIMEOUT_MS = 300_000
 JOBS_KEPT = 64
-_TO_ANSWER_S = 0.25
+_TO_ANSWER_S = 0.5
 """So much earlier than its sender gives up a job that has not begun is given up here: what was answered never prints later."""
 
 log = logging.getLogger("pos_plugin")
@@ -83,16 +84,18 @@ class _Service:
 
     async def answer(self, http: HttpRequest) -> Response:
         body = await http.body()
+        arrived_s = time.monotonic()
         try:
             request = await run_in_threadpool(read_request, body)
         except SchemaError as error:
             return _xml(envelope(self._refused(error), NAMESPACE))
         devid = request.devid or http.query_params.get("devid", "")
         timeout_ms = request.timeout_ms or _number(http.query_params.get("timeout", "")) or TIMEOUT_MS
-        answer = await self._answer(request, devid, min(timeout_ms, LONGEST_TIMEOUT_MS) / 1000)
+        until_s = arrived_s + min(timeout_ms, LONGEST_TIMEOUT_MS) / 1000
+        answer = await self._answer(request, devid, until_s)
         return _xml(envelope(answer, request.namespace, devid=devid, printjobid=request.printjobid))
 
-    async def _answer(self, request: Request, devid: str, timeout_s: float) -> Answer:
+    async def _answer(self, request: Request, devid: str, until_s: float) -> Answer:
         if devid != DEVICE or self._terminal.spooler is None:
             return Answer(False, "DeviceNotFound", 0)
         items = [item for item in request.items if not isinstance(item.element, elements.Recovery | elements.Reset)]
@@ -104,20 +107,20 @@ class _Service:
             return self._refused(error)
         if request.printjobid:
             self._keep(request.printjobid, Answer(False, "Printing", ALWAYS))
-        task = asyncio.create_task(run_in_threadpool(self._print, items, data, timeout_s))
+        task = asyncio.create_task(run_in_threadpool(self._print, items, data, until_s))
         self._printing.add(task)
         task.add_done_callback(partial(self._done, request.printjobid))
-        await asyncio.wait({task}, timeout=timeout_s)
+        await asyncio.wait({task}, timeout=max(until_s - time.monotonic(), 0))
         # A print that has begun goes on to its end, and its name tells what became of it.
         return task.result() if task.done() else Answer(False, NOT_TOLD, status_bits(self._status))
 
-    def _print(self, items: list[Item], data: bytes, timeout_s: float) -> Answer:
+    def _print(self, items: list[Item], data: bytes, until_s: float) -> Answer:
         terminal = self._terminal
         if _only_drawer(items) == terminal.config.drawer.pin:
             # Not a job: change must be given without paper, too.
             return of_drawer(terminal.open_drawer(), self._status)
         data = with_rewards(terminal, data)
-        verdict = terminal.print_for_host(data, begins_within_s=max(timeout_s - _TO_ANSWER_S, timeout_s / 2))
+        verdict = terminal.print_for_host(data, begins_within_s=max(until_s - time.monotonic() - _TO_ANSWER_S, 0))
         # Which error it is the verdict does not say.
         status = terminal.look_at_printer() if verdict.code == "error" else self._status
         answer = of_print(verdict, status, answers=self._answers)

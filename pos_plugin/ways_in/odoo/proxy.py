@@ -26,7 +26,7 @@ from drivers.document import Cut
 from drivers.verdict import Outcome, Verdict
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.odoo.polls import Polls
-from pos_plugin.ways_in.odoo.rewards import rewards_of
+from pos_plugin.ways_in.odoo.rewards import can_read_codes, rewards_of
 from pos_plugin.ways_in.pictures import NotPrintable, grey_of, picture_job, picture_of
 
 SCANNER_S = 55.0
@@ -61,6 +61,8 @@ class Odoo:
         self._waiting_prints = 0
         self._printing: anyio.CapacityLimiter | None = None
         self._opening: anyio.CapacityLimiter | None = None
+        if terminal.config.odoo.fiscal_codes and not can_read_codes():
+            log.error("[odoo] fiscal_codes: no codes can be read from pictures: pip install 'pos-plugin[camera]'")
 
     def let_go(self) -> None:
         self._polls.let_go()

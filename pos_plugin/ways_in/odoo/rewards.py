@@ -33,11 +33,19 @@ def rewards_of(terminal: Terminal, grey: Image.Image) -> Document | None:
         return None
 
 
-def _codes(grey: Image.Image) -> tuple[Code, ...]:
+def can_read_codes() -> bool:
     try:
-        import zxingcpp
+        import zxingcpp  # noqa: F401
     except ImportError:
+        return False
+    return True
+
+
+def _codes(grey: Image.Image) -> tuple[Code, ...]:
+    if not can_read_codes():
         return ()
+    import zxingcpp
+
     qr = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
     found = zxingcpp.read_barcodes(grey, formats=qr, text_mode=zxingcpp.TextMode.Plain)
     return tuple(Code("qr", one.text) for one in found[:MOST_CODES])

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from drivers.verdict import Outcome
+from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.qz.jobs import Refused, job_of
 
@@ -133,8 +134,8 @@ class Calls:
                 self._found(name)
 
     def _print(self, params: dict[str, Any]) -> None:
-        data = job_of(params, self._terminal.config, self._is_meant)
-        verdict = self._terminal.print_for_host(data)
+        data, copies = job_of(params, self._terminal.config, self._is_meant)
+        verdict = self._terminal.print_for_host(with_rewards(self._terminal, data) * copies)
         if verdict.outcome is not Outcome.PRINTED:
             raise Refused(verdict.reason)
 

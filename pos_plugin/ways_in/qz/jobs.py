@@ -63,8 +63,8 @@ class Print(msgspec.Struct):
     options: Options | None = None
 
 
-def job_of(params: dict[str, Any], config: Config, is_meant: Callable[[str], bool]) -> bytes:
-    """The bytes to print. Raises Refused. `is_meant` says whether a printer's name is that of ours."""
+def job_of(params: dict[str, Any], config: Config, is_meant: Callable[[str], bool]) -> tuple[bytes, int]:
+    """The bytes to print, and how often. Raises Refused. `is_meant` says whether a printer's name is that of ours."""
     try:
         asked = msgspec.convert(params, Print)
     except msgspec.ValidationError as error:
@@ -76,17 +76,17 @@ def job_of(params: dict[str, Any], config: Config, is_meant: Callable[[str], boo
     job = b"".join(_bytes_of(_item(one), to or "UTF-8", source or "", config) for one in asked.data)
     if not job:
         raise Refused("There was nothing to print.")
-    return _times(job, options.copies)
+    return job, _copies(options.copies, len(job))
 
 
-def _times(job: bytes, copies: object) -> bytes:
+def _copies(copies: object, job_bytes: int) -> int:
     try:
         number: int = int(copies)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         number = 1
-    if number > MOST_COPIES or len(job) * number > LARGEST_JOB:
-        raise Refused(f"{number} copies are too many at once. Nothing was printed.")
-    return job * max(number, 1)
+    if number > MOST_COPIES or job_bytes * number > LARGEST_JOB:
+        raise Refused("These are too many copies at once. Nothing was printed.")
+    return max(number, 1)
 
 
 def _check_printer(printer: Printer | None, address: str, is_meant: Callable[[str], bool]) -> None:
