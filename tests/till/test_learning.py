@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -241,10 +242,17 @@ def run(*arguments: object):
     return CliRunner().invoke(app, ["learn", *map(str, arguments)])
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = CliRunner().invoke(app, ["init", "--store", str(tmp_path / "till")])
+@pytest.fixture(scope="module")
+def till(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("learn") / "till"
+    made = CliRunner().invoke(app, ["init", "--store", str(folder)])
     assert made.exit_code == 0, made.output
+    return folder
+
+
+@pytest.fixture
+def folder(till: Path, tmp_path: Path) -> Path:
+    shutil.copytree(till, tmp_path / "till")
     (tmp_path / "one.bin").write_bytes(sale(1001, "7.80"))
     (tmp_path / "two.bin").write_bytes(sale(1002, "3.50"))
     (tmp_path / "kitchen.bin").write_bytes(job("KITCHEN", "2 Flat white"))
