@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -189,10 +190,8 @@ class _Lesson:
         """Those whose words stand there most, and English, which tills fall back to."""
         bare = {words_of(row.text.rstrip("0123456789.,-€$ ")) for one in readable for row in one.paper.rows}
         words = Counter[str]()
-        for name, language in languages().items():
-            known = {words_of(one) for one in (*language.total, *language.reference)}
-            known.update(words_of(one) for title in TITLES for one in language.kinds[title])
-            singles = {word for phrase in known for word in phrase if len(word) > 3}
+        for name in languages():
+            known, singles = _vocabulary(name)
             words[name] = sum(3 if phrase in known else any(word in singles for word in phrase) for phrase in bare)
         most = max(words.values(), default=0)
         return [name for name, many in words.items() if (many and many >= most * 0.6) or name == "en"]
@@ -242,7 +241,7 @@ class _Lesson:
         rows = self.rows[one]
         if one.told:
             return one.told == "sale"
-        numbers = set(map(words_of, self._phrases_of_references()))  # "Adisyon No: 17" is no title
+        numbers = {_label(phrase).words for phrase in self._phrases_of_references()}  # "Adisyon No: 17" is no title
         title = title_on(
             [row for row in rows if tuple(word for word in row.words if word != "#") not in numbers], self.rules
         )
@@ -307,7 +306,7 @@ class _Lesson:
         own = {one: without_slip(self.rows[one], self.rules) for one in apart}
         best, best_rank, best_values = "", (0, 0, 0), dict[Given, str]()
         for order, phrase in enumerate(self._phrases_of_references()):
-            label = Label(words_of(phrase))
+            label = _label(phrase)
             values = {one: value for one in apart if (value := self._value(own[one], label))}
             rank = (len(values), len(words_of(phrase)), -order)
             if self._are_enough(values, apart) and self._tells_apart(values) and rank > best_rank:
@@ -347,7 +346,7 @@ class _Lesson:
 
     def _value(self, rows: list[SeenRow], label: Label) -> str:
         """The one number behind the label, where no other stands behind it elsewhere on the paper."""
-        originals = [Label(words_of(phrase)) for phrase in of_all().original]
+        originals = [_label(phrase) for phrase in of_all().original]
         values = {
             value
             for row in rows
@@ -382,7 +381,7 @@ class _Lesson:
         table = of_all()
         behind = Counter[str]()
         for phrase in dict.fromkeys(table.operator):
-            label = Label(words_of(phrase))
+            label = _label(phrase)
             behind[phrase] = sum(any((label.after(row) or "").strip(" .:#") for row in self.rows[one]) for one in sales)
         most = max(behind.values(), default=0)
         if most * 2 >= len(sales) and most:
@@ -390,7 +389,7 @@ class _Lesson:
         member = [
             phrase
             for phrase in dict.fromkeys(table.member)
-            if any((label := Label(words_of(phrase))).value(row) for one in sales for row in self.rows[one])
+            if any((label := _label(phrase)).value(row) for one in sales for row in self.rows[one])
         ]
         self.tables["member"] = {"words": member}
         self.tables["original"] = {"words": list(dict.fromkeys(table.original))}
@@ -463,5 +462,20 @@ def _rank(label: Words) -> int | None:
     return min(ranks, default=None)
 
 
+@cache
+def _label(phrase: str) -> Label:
+    return Label(words_of(phrase))
+
+
+@cache
+def _vocabulary(name: str) -> tuple[frozenset[Words], frozenset[str]]:
+    """The phrases of a language, and those of their words that say which it is."""
+    language = languages()[name]
+    said = (*language.total, *language.reference, *(one for title in TITLES for one in language.kinds[title]))
+    phrases = frozenset(map(words_of, said))
+    return phrases, frozenset(word for phrase in phrases for word in phrase if len(word) > 3)
+
+
+@cache
 def _known_totals() -> list[list[Words]]:
     return [[words_of(one) for one in language.total] for language in languages().values()]
