@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from drivers.errors import DeviceError
 from drivers.wires import Wire, wire_from_url
-from pos_plugin.errors import PortInUse, TillError
+from pos_plugin.errors import TillError
 
 PIECE_BYTES = 4096
 """So much of a job is read at once: of text, reading takes longer than passing it on."""
@@ -124,7 +124,11 @@ class TcpDoor:
             made.listen(16)
         except OSError as error:
             made.close()
-            raise PortInUse(self._host, self.port, error.strerror or str(error)) from error
+            raise TillError(
+                "PORT_IN_USE",
+                f"Port {self.port} of {self._host} cannot be used: {error.strerror or error}.",
+                hint="Stop the program that has it, or write another port into listen, under [intercept] in till.toml.",
+            ) from error
         made.setblocking(False)
         self.port = made.getsockname()[1]
         self.listener = made

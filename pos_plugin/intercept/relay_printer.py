@@ -71,10 +71,9 @@ class RelayPrinter:
         return True
 
     def begin(self) -> None:
-        """Another job begins: what the printer has said until now was for somebody else."""
+        """Another job begins."""
         self.sent_of_job = 0
         self._out.clear()
-        self.hear()
 
     def send(self, data: bytes) -> None:
         self._out += data

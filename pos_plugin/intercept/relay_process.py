@@ -22,7 +22,7 @@ from pos_plugin.intercept.relay_announced import alone, announced, folder_of
 from pos_plugin.intercept.relay_doors import Door, TcpDoor, door_from_url
 from pos_plugin.intercept.relay_ledger import Ledger, RunningTill
 from pos_plugin.intercept.relay_printer import RelayPrinter
-from pos_plugin.intercept.relay_sales import PrintedSales
+from pos_plugin.intercept.relay_sales import RelaySales
 from pos_plugin.intercept.relay_stream import TillStream
 from pos_plugin.intercept.waiting_sales import WaitingSales
 
@@ -44,7 +44,7 @@ def relay_until_stopped(store: Path, told: Told, started: Callable[[Relay], None
         folder = folder_of(store)
         waiting = WaitingSales(folder)
         ledger = Ledger(RunningTill(store), waiting, lambda sale, block: sales.answered(sale.seen, block))
-        sales = PrintedSales(store, config.intercept.till, ledger, told=told)
+        sales = RelaySales(store, config.intercept.till, ledger, told=told)
         own_door = TcpDoor("127.0.0.1", 0, is_ours=True)
         own_door.open()
         with announced(store, own_door.port, config) as secret:

@@ -37,7 +37,7 @@ class Seen:
         self.is_taught = False
 
 
-class PrintedSales:
+class RelaySales:
     """Made for one till. `told` hears of each paper in a sentence; `event` as data."""
 
     def __init__(

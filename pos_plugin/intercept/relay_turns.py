@@ -100,7 +100,8 @@ class Turns:
         self.client, self._is_owned, self._has_only_asked = client, False, True
         client.wants_turn = False
         self._heard_at = self._answered_at = self._clock()
-        self._printer.hear()  # some end a connection that was silent for long: it is opened again
+        # What it has said until now was for somebody else; and some end a connection that was silent: it is opened again.
+        self._printer.hear()
         if not self._printer.open():
             self._cannot_print(client, first)
             return
