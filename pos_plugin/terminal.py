@@ -75,7 +75,7 @@ ONLINE_FOR_S = 30.0
 CURRENT_FOR_S = 60.0
 CHECKPOINT_EVERY_S = 5.0
 LOOK_EVERY_S = 2.0
-LOOK_BEHIND_RELAY_S = 30.0
+LOOK_BEHIND_RELAY_S = 5.0
 LISTEN_EVERY_S = 0.25
 DRAWER_WAIT_S = 8.0
 """How long a drawer may have to wait for the receipt that is being printed; after that a person opens it with its key."""

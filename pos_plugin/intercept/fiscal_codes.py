@@ -157,7 +157,9 @@ def _austrian(data: str) -> FiscalCode | Unreadable:
         return FiscalCode("Austrian", "other", 0, why="the Austrian fiscal code is of a training receipt")
     if not any(amounts):
         return FiscalCode("Austrian", "other", 0, why="the Austrian fiscal code is of a receipt without amounts")
-    if total < 0 or counter == b"STO":
+    if counter == b"STO" and total > 0:
+        return FiscalCode("Austrian", "other", 0, why="the Austrian fiscal code is of a return that was cancelled")
+    if total < 0:
         return FiscalCode("Austrian", "return", abs(total), reference, found["at"])
     return FiscalCode("Austrian", "sale", total, reference, found["at"])
 

@@ -16,7 +16,7 @@ from pos_plugin.intercept.amounts import SeenRow, as_phrase, words_of
 from pos_plugin.intercept.papers import Kind, Paper, Recognised
 from pos_plugin.intercept.printed_labels import Label, moment
 from pos_plugin.intercept.receipt_words import TITLES, Words, languages, of_all
-from pos_plugin.intercept.recognition import PICTURE, recognise, seen_rows, title_on, total_of
+from pos_plugin.intercept.recognition import PICTURE, recognise, seen_rows, title_on, total_of, without_slip
 from pos_plugin.intercept.sold_lines import sold_lines
 from pos_plugin.intercept.till_receipts import TillReceipts, as_toml, till_receipts
 
@@ -334,7 +334,7 @@ class _Lesson:
         originals = [Label(words_of(phrase)) for phrase in of_all().original]
         values = {
             value
-            for row in self.rows[one]
+            for row in without_slip(self.rows[one], self.rules)
             if (value := label.value(row)) and not any(each.after(row) is not None for each in originals)
         }
         return values.pop() if len(values) == 1 else ""

@@ -268,7 +268,7 @@ def _is_count(row: SeenRow, rules: TillReceipts) -> bool:
 def _references(paper: Paper, rows: list[SeenRow], rules: TillReceipts, day: str, at: str) -> tuple[str, str, str]:
     """The paper's own number, that of the sale which comes back, and why there is no own one."""
     of_values, rest = list[str](), list[SeenRow]()
-    for row in rows:
+    for row in without_slip(rows, rules):
         taken = False
         for label in rules.original_labels:
             if value := label.value(row):
@@ -291,6 +291,15 @@ def _references(paper: Paper, rows: list[SeenRow], rules: TillReceipts, day: str
             return "", of_reference, "Its number is longer than 64 characters."
         return own, of_reference, ""
     return "", of_reference, "No row says its number."
+
+
+def without_slip(rows: list[SeenRow], rules: TillReceipts) -> list[SeenRow]:
+    """The rows without those of a card terminal's slip below the total: its numbers are not the sale's."""
+    if card_marks(rows) < 2:
+        return rows
+    below = range(total_of(rows, rules).at + 1, len(rows))
+    of_slip = [at for at in below if card_marks(rows[at : at + 1]) or rules.title_of(rows[at].words) == "card_slip"]
+    return [*rows[: of_slip[0]], *rows[of_slip[-1] + 1 :]] if of_slip else rows
 
 
 def _first_value(labels: tuple[Label, ...], row: SeenRow) -> str:

@@ -55,6 +55,14 @@ class Client:
         self.has_ended = not data
         return data
 
+    @property
+    def has_said_something(self) -> bool:
+        """What nobody has read yet."""
+        try:
+            return bool(self.connection.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def tell(self, data: bytes) -> None:
         """What the printer says. Nobody waits for a client that does not read: a printer's line would not either."""
         with contextlib.suppress(OSError):

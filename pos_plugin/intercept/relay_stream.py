@@ -24,3 +24,8 @@ class TillStream(Stream):
         if state.kanji_code:
             out += bytes([0x1C, 0x43, state.kanji_code])
         return out + state.from_plain(sizes_changed=True)
+
+    def start_over(self) -> None:
+        """The printer went away within a job: neither the rest of a command nor the paper goes on when it is back."""
+        self.fault = ""
+        self._forget()

@@ -101,30 +101,13 @@ def add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
+        path, allowed = request.url.path[:200], (error.headers or {}).get("Allow", "")
+        refused = (422, "INVALID", "the body is no JSON that this till can read", "Nothing was recorded. Correct it.")
         if error.status_code == 404:
-            return refusal_at(
-                request.url.path,
-                404,
-                "NOT_FOUND",
-                f"There is nothing at {request.url.path[:200]}.",
-                "Check the address.",
-            )
+            refused = (404, "NOT_FOUND", f"There is nothing at {path}.", "Check the address.")
         if error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "")
-            return refusal_at(
-                request.url.path,
-                405,
-                "METHOD",
-                f"{request.url.path[:200]} does not take {request.method}.",
-                f"Use {allowed}.",
-            )
-        return refusal_at(
-            request.url.path,
-            422,
-            "INVALID",
-            "the body is no JSON that this till can read",
-            "Nothing was recorded. Correct it.",
-        )
+            refused = (405, "METHOD", f"{path} does not take {request.method}.", f"Use {allowed}.")
+        return refusal_at(request.url.path, *refused)
 
 
 def sentences(problems: Sequence[Any]) -> Iterator[str]:

@@ -59,6 +59,12 @@ class RecordingPrinter:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.shutdown(socket.SHUT_RD)
 
+    def hang_up(self) -> None:
+        """As some printers after a long silence."""
+        client = self._client
+        assert client is not None
+        client.shutdown(socket.SHUT_RDWR)
+
     def say(self, data: bytes) -> None:
         assert self._client is not None
         self._client.sendall(data)

@@ -65,6 +65,7 @@ TAKEN = [
     (austrian(), "sale", 1750, "NovaTouch3-ft9959#38164", "2018-02-26T10:02:23"),
     (austrian("0,00_0,00_0,00_21,20_0,00"), "sale", 2120, "NovaTouch3-ft9959#38164", "2018-02-26T10:02:23"),
     (austrian("-12,00_0,00_0,00_0,00_0,00", counter="U1RP"), "return", 1200, "NovaTouch3-ft9959#38164", "2018-02-26T10:02:23"),
+    (austrian(counter="U1RP"), "other", 0, "", ""),  # of a return that was cancelled
     (austrian(counter="VFJB"), "other", 0, "", ""),  # training
     (austrian("0,00_0,00_0,00_0,00_0,00"), "other", 0, "", ""),  # of the start, the month, or of nothing
     (saudi(*SAUDI), "sale", 115000, "", "2022-04-25T18:30:00"),  # Riyadh is three hours ahead

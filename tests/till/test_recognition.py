@@ -159,6 +159,8 @@ def test_every_amount_as_it_is_printed_comes_back(minor: int, marks: tuple[str, 
     [
         ("Summe EUR  5,79", "Summe EUR  5,97"),
         ("Summe EUR  - 5,79",),
+        ("Summe EUR  - 5,79", "Summe EUR  5,79"),
+        ("Summe EUR  5.79", "Summe EUR  5,79"),
         ("Summe EUR  5.79",),
         ("Summe EUR  1.234",),
         ("Summe EUR Artikel  5,79",),
@@ -276,6 +278,7 @@ def test_of_a_return_whose_numbers_begin_anew_the_first_sale_is_known_by_its_day
         ("Storno EUR  5,79", "other"),
         ("Umtausch nur mit Bon in 14 Tagen", "sale"),  # as taught, whatever the number
         ("Storno Kaffee  -4,50", "sale"),  # a line that was taken back
+        ("Storno  -4,50", "sale"),
         ("Trainingsjacke  49,90", "sale"),  # goods
         ("Kopierpapier  4,90", "sale"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from drivers.errors import DeviceAbsent, DeviceBusy
 from pos_plugin.errors import Conflict, TillError
 from pos_plugin.intercept import relay_announced, relay_process
 from pos_plugin.intercept.kept_jobs import kept_jobs
-from pos_plugin.intercept.relay import GIVES_WAY_S
+from pos_plugin.intercept.relay import MOST_CLIENTS
+from pos_plugin.intercept.relay_turns import GIVES_WAY_S
 from pos_plugin.intercept.relay_wire import RelayWire
 
 ASK_STATUS, WELL = b"\x10\x04\x01", b"\x16"
@@ -45,6 +47,14 @@ def front(tmp_path: Path, printer: RecordingPrinter) -> Iterator[Shop]:
 def test_what_the_till_prints_comes_out_byte_for_byte(front: Shop, printer: RecordingPrinter) -> None:
     front.print()
     until(lambda: printer.received == RECEIPT)
+
+
+@pytest.mark.parametrize(
+    "end", [b"\n\n\n\n", b"\n\n\x1bd\x03", b"\n\n\x1dV", b"\n\x1b"], ids=["feeds", "feed", "half a cut", "half"]
+)
+def test_what_a_till_ends_with_comes_out_when_it_hangs_up(end: bytes, front: Shop, printer: RecordingPrinter) -> None:
+    front.print(b"No cutter" + end)
+    until(lambda: printer.received == b"No cutter" + end)
 
 
 def test_every_byte_there_is_passes_in_pieces_of_any_size(front: Shop, printer: RecordingPrinter) -> None:
@@ -76,6 +86,26 @@ def test_a_till_that_half_closes_still_hears_the_last_answer(front: Shop, printe
         assert till.recv(10) == b""
 
 
+def test_what_the_printer_says_late_is_not_for_the_next_till(front: Shop, printer: RecordingPrinter) -> None:
+    printer.replies = {ASK_STATUS: WELL}
+    front.print()
+    until(lambda: front.relay is not None and front.relay.jobs == 1)
+    printer.say(b"late")
+    with front.connect() as till:
+        till.sendall(ASK_STATUS)
+        assert till.recv(10) == WELL
+
+
+def test_a_printer_that_ends_a_silent_connection_is_connected_to_again_for_the_next_job(
+    front: Shop, printer: RecordingPrinter
+) -> None:
+    for count in range(1, 4):
+        front.print()
+        until(lambda count=count: front.relay is not None and front.relay.jobs == count)
+        printer.hang_up()
+    assert printer.received == RECEIPT * 3
+
+
 def test_one_job_comes_out_behind_the_other_and_neither_within(front: Shop, printer: RecordingPrinter) -> None:
     first, second = RECEIPT.replace(b"Milk", b"Mill"), RECEIPT.replace(b"Milk", b"Mist")
     with front.connect() as one, front.connect() as other:
@@ -94,7 +124,18 @@ def test_a_client_that_says_nothing_keeps_nobody_waiting(front: Shop, printer: R
         front.print()
         until(lambda: printer.received == RECEIPT)
     front.print()
-    until(lambda: printer.received == RECEIPT * 2)
+    until(lambda: front.relay is not None and front.relay.jobs == 2)
+    assert printer.received == RECEIPT * 2  # and who only looked had no turn
+
+
+def test_a_program_that_leaves_its_connections_open_keeps_nobody_out(front: Shop, printer: RecordingPrinter) -> None:
+    with contextlib.ExitStack() as left_open:
+        for _ in range(MOST_CLIENTS + 4):
+            left_open.enter_context(front.connect())
+        front.print()
+        until(lambda: printer.received == RECEIPT)
+    assert front.relay is not None
+    assert len(front.relay._clients) <= MOST_CLIENTS
 
 
 def test_a_till_that_stays_connected_leaves_the_printer_to_others_between_its_receipts(

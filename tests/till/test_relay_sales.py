@@ -138,6 +138,24 @@ def test_rules_are_read_again_when_the_shop_has_taught(till: Any, tmp_path: Path
         assert any("What was taught before goes on" in said for said in front.shop.told)
 
 
+def test_behind_a_job_that_the_printer_broke_off_the_next_receipt_is_read_again(both: Front, till: Any) -> None:
+    with both.shop.connect() as connection:
+        connection.sendall(b"\x1b@Logo\n\x1dv0\x00\x48\x00\xff\xff" + b"dots")  # a picture that has just begun
+        until(lambda: both.printer.received.endswith(b"dots"))
+        both.printer.unplug()
+        until(lambda: not is_up(connection))
+    both.printer.plug()
+    assert both.prints(receipt("A-17")) != receipt("A-17")
+    assert references(till) == ["A-17"]
+
+
+def is_up(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.send(b"."))
+    except OSError:
+        return False
+
+
 # The ledger is down, slow or broken: the bytes are the till's own, and no sale is lost.
 
 
