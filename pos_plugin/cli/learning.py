@@ -98,7 +98,7 @@ def learn(
     else:
         _print(seen, profile, notes)
         if written:
-            typer.echo(f"Written: {written}. Interception takes it up at once: look at the first sales.")
+            typer.echo(f"Written: {written}. It counts from the next receipt on: sell something, and look at it.")
     if not as_json and problems:
         for problem in problems:
             typer.echo(problem, err=True)
@@ -139,6 +139,8 @@ def _given(files: Sequence[Path], told: dict[Kind, list[Path] | None], store: Pa
     profile = printer_profile(read_config(store).printer)
     given = []
     for file, kind in named:
+        if file.is_dir():
+            raise typer.BadParameter(f"{file} is a folder. Name the files in it, one a job.", param_hint="FILE")
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:

@@ -46,6 +46,8 @@ def run(
         server = Server(terminal, chosen)
         with announced(store, server.url), relay(store, terminal.config):
             typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
+            if listen := terminal.config.intercept.listen:
+                typer.echo(f'The shop\'s till prints to {listen}; "pos-plugin doctor" says how that goes.')
             doors = open_doors(terminal)
             try:
                 server.run()
