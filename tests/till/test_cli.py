@@ -34,6 +34,7 @@ COMMANDS = [
     "member",
     "test-print",
     "intercept",
+    "learn",
     "printer simulate",
     "printer listing",
     "program check",
