@@ -35,6 +35,7 @@ COMMANDS = [
     "test-print",
     "learn",
     "intercept",
+    "learn",
     "printer simulate",
     "printer listing",
     "program check",

@@ -219,6 +219,19 @@ def test_a_printer_that_goes_off_within_a_job_breaks_the_tills_connection_and_no
     until(lambda: printer.received == received + RECEIPT)
 
 
+def test_a_job_at_the_moment_in_which_the_printer_goes_off_is_printed_later_or_told_of(
+    front: Shop, printer: RecordingPrinter
+) -> None:
+    port = front.port
+    printer.unplug()
+    with socket.create_connection(("127.0.0.1", port), LONG_S) as till:  # before the door is shut
+        till.sendall(RECEIPT)
+    until(lambda: (relay_announced.state(front.folder) or {"trouble": ""})["trouble"] != "")
+    printer.plug()
+    # Of a job that was written to a connection just gone nobody knows how much is on paper.
+    until(lambda: printer.received == RECEIPT or any("look at the paper" in said for said in front.told))
+
+
 def test_the_job_of_a_till_that_hung_up_in_order_waits_for_a_printer_that_is_shared_and_off(tmp_path: Path) -> None:
     printer = RecordingPrinter()
     printer.unplug()
