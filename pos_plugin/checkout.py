@@ -131,6 +131,10 @@ class Checkout:
             self._told(found)
         return found
 
+    def whose_code(self, code: str) -> Identified:
+        """As `identify`, of a code that was printed: nobody holds it out, so that it puts nobody at the till."""
+        return self._cards.identify(self._member_code(code, ""))
+
     # -- quote
 
     def quote(

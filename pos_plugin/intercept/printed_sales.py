@@ -92,7 +92,7 @@ class PrintedSales:
             if known is not None:
                 kept = receipts.document(db, known.number)
         if known is not None:
-            return _again(known, seen, kept)
+            return _again(known, printed, kept, program)
         sale = _sale_of(printed, program)
         member, who, why = self._member(printed)
         try:
@@ -113,16 +113,20 @@ class PrintedSales:
         return Block(recorded=True, document=document, reference=done.reference, why=why)
 
     def _member(self, printed: PrintedSale) -> tuple[str, AtTill | None, str]:
-        """Whose sale it is, from whose being at the till, and why it is nobody's where a card was there."""
-        code = printed.seen.member_code or printed.member
-        if code:
-            found = self._checkout.identify(code) if printed.seen.member_code else None
-            if found is None:
-                return printed.member, None, ""
-            if found.kind == "member":
-                return found.member, None, ""
-            return "", None, f"The card on this receipt gets no points: {found.message or 'it is not one of ours.'}"
+        """Whose sale it is, whose being at the till it uses up, and why it is nobody's where a card was there."""
         who = self._lane.at(_utc(printed))
+        if printed.seen.member_code:
+            found = self._checkout.whose_code(printed.seen.member_code)
+            if found.kind == "member":
+                return found.member, who, ""
+            return "", who, f"The card on this receipt gets no points: {found.message or 'it is not one of ours.'}"
+        on_paper = {
+            found.member for code in printed.codes if (found := self._checkout.whose_code(code)).kind == "member"
+        }
+        if len(on_paper) == 1:
+            return on_paper.pop(), who, ""
+        if printed.member:
+            return printed.member, who, ""
         if who is None:
             return "", None, ""
         if not self._checkout.card_read(who.member):
@@ -139,7 +143,8 @@ class PrintedSales:
         layout = self._layout(printed.columns)
         if seen.kind == "void":
             done = returns.void(self._checkout, printed.till, of_sale, operator=seen.operator, layout=layout)
-            self._lane.clear()
+            if who := self._lane.at(_utc(printed)):
+                self._lane.sold(who)
         else:
             if not seen.reference:
                 raise BadRequest("NAME", "This return has no reference of its own, so it cannot be recorded once.")
@@ -171,18 +176,25 @@ class PrintedSales:
         self._notes.append(Note(at[:16], printed.seen.reference or printed.seen.of_reference, text))
 
 
-def _again(known: Entry, seen: Recognised, kept: bytes | None) -> Block:
-    """The sale stands already: the same is answered as then."""
-    reference = receipt_reference(known.envelope.terminal, known.number)
-    recorded = known.body.sale.total_minor if isinstance(known.body, SaleBody) else None
-    if recorded != seen.total_minor:
-        stands = "" if recorded is None else f" with {money(recorded, 'en')}, not {money(seen.total_minor, 'en')}"
-        return Block(
-            recorded=False,
-            reference=reference,
-            why=f"Sale {seen.reference} is recorded already{stands}. It stays as it was, and nothing more was recorded.",
-        )
-    return Block(recorded=True, document=_block(kept), reference=reference)
+def _again(known: Entry, printed: PrintedSale, kept: bytes | None, program: Program) -> Block:
+    """The sale stands already: the same is answered as then.
+
+    Another day on the paper is another sale, of a till that counts from 1 again: its customer is not shown the first's points.
+    """
+    seen, reference = printed.seen, receipt_reference(known.envelope.terminal, known.number)
+    sale = known.body.sale if isinstance(known.body, SaleBody) else None
+    stands = ""
+    if sale is None or sale.total_minor != seen.total_minor:
+        stands = "" if sale is None else f" with {money(sale.total_minor, 'en')}, not {money(seen.total_minor, 'en')}"
+    elif not seen.sold_at or sale.sold_at[:10] in (seen.sold_at[:10], _sold_at(printed, program).date().isoformat()):
+        return Block(recorded=True, document=_block(kept), reference=reference)
+    else:
+        stands = f" of {sale.sold_at[:10]}, not {seen.sold_at[:10]}"
+    return Block(
+        recorded=False,
+        reference=reference,
+        why=f"Sale {seen.reference} is recorded already{stands}. It stays as it was, and nothing more was recorded.",
+    )
 
 
 def _block(kept: bytes | None) -> Document | None:

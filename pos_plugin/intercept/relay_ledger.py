@@ -186,6 +186,8 @@ class Ledger:
         if not future.set_running_or_notify_cancel():
             return
         try:
+            if len(self.waiting) and not self._hand_over():
+                raise NoAnswer("Older sales wait: whoever was at the till then must not be there for this one.")
             future.set_result(self._till.record(sale, AT_THE_CUT_S))
         except Exception as error:
             future.set_exception(error if isinstance(error, NoAnswer) else NoAnswer(type(error).__name__))

@@ -23,10 +23,12 @@ HELD_BYTES: Final = 1024
 FINISHED_DOTS: Final = 3 * LINE_DOTS
 """Fed so far behind the last print a paper without a cut looks finished: three lines, somewhat below the edge to tear at."""
 
-What = Literal["feeds", "cuts", "quiet", "talk", "prints"]
+What = Literal["feeds", "cuts", "ends", "quiet", "talk", "prints"]
 
 _FEEDS: Final = ("LF", "ESC d", "ESC J")
 _CUTS: Final = ("GS V", "ESC i", "ESC m")
+# Behind a job of Windows' "Generic / Text Only" driver. Some printers cut at it (IBM 4610), most roll printers ignore it.
+_ENDS: Final = ("FF",)
 # Nothing of these shows on paper, or is answered.
 _QUIET: Final = (
     *("NUL", "CR", "BEL", "ESC @", "ESC p", "ESC B", "ESC ( A"),
@@ -84,7 +86,8 @@ class Stream:
     within `feed`, `flush` or `close`, when a piece of paper ends; what it answers goes in at once. It may raise: then, as after
     any other exception, the rest of the connection passes through unchanged and `fault` says why.
 
-    A paper may be asked about twice: when the till fell silent after long feeds, and, unless it was answered, at the cut.
+    A paper may be asked about twice: when the till fell silent after long feeds or sent FF, and, unless it was answered, at the
+    cut.
     """
 
     def __init__(self, on_paper: Callable[[Paper], Block | None], profile: Profile) -> None:
@@ -162,6 +165,8 @@ class Stream:
             self._forget()
             self.fault = ""
         else:
+            if not self._may_be_finished:  # torn off, and nobody knew what it was: it is no part of the next one
+                self._begin_paper()
             self._begin()
         return out
 
@@ -221,6 +226,8 @@ class Stream:
         what = self._what(item)
         if what == "cuts":
             self._end_paper(feeds_itself=_feeds_itself(item), may_put_in=may_hold)
+        elif what == "ends" and self._may_be_finished:
+            self._end_paper(feeds_itself=False, may_put_in=may_hold, is_cut=False)
         if (
             may_hold
             and (what == "feeds" or (what == "quiet" and self._held_bytes))
@@ -248,6 +255,8 @@ class Stream:
         if not isinstance(item, Command):
             return "prints"
         if item.name == "LF" and self._reading.line_is_open:
+            return "prints"
+        if item.name == "FF" and self._reading.is_in_page_mode:
             return "prints"
         return _KINDS.get(item.name, "prints")
 
@@ -310,13 +319,17 @@ class Stream:
                 answer.document, place.state, self._profile, line_is_open=place.line_is_open, feed_dots=feed_dots
             )
         if is_cut or (answer and (answer.recorded or answer.document)):
-            self._reading.begin_anew()
-            self._fed_dots, self._is_begun = 0, False
+            self._begin_paper()
+
+    def _begin_paper(self) -> None:
+        self._reading.begin_anew()
+        self._fed_dots, self._is_begun = 0, False
 
 
 _KINDS: Final[dict[str, What]] = {
     **dict.fromkeys(_FEEDS, "feeds"),
     **dict.fromkeys(_CUTS, "cuts"),
+    **dict.fromkeys(_ENDS, "ends"),
     **dict.fromkeys(_QUIET, "quiet"),
     **dict.fromkeys(_TALK, "talk"),
 }

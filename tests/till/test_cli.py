@@ -33,6 +33,7 @@ COMMANDS = [
     "members",
     "member",
     "test-print",
+    "learn",
     "intercept",
     "learn",
     "printer simulate",

@@ -251,6 +251,30 @@ def test_a_till_that_tears_off_gets_its_block_when_it_falls_silent() -> None:
     assert len(till.papers) == 1
 
 
+@pytest.mark.parametrize(("feeds", "added"), [(b"", 4), (b"\n\n", 2), (b"\n" * 8, 0)])
+def test_a_form_feed_ends_a_paper_as_the_text_driver_of_windows_sends_it(feeds: bytes, added: int) -> None:
+    till, end = Till(BLOCK), feeds + b"\x0c"
+    wanted = b"Tea 3.50\r\n" + POINTS + b"\n" * added + end
+    assert till.prints(*by_byte(b"Tea 3.50\r\n" + end)) == wanted
+    assert till.prints(b"Tea 3.50\r\n" + end) == wanted
+    assert [paper.text for paper in till.papers] == ["Tea 3.50", "Tea 3.50"]
+
+
+def test_a_form_feed_within_a_receipt_that_nobody_knows_yet_is_no_end() -> None:
+    till = Till(None, BLOCK)
+    assert till.prints(b"Shop\n\x0cTotal 3.50\n\x0c") == b"Shop\n\x0cTotal 3.50\n" + POINTS + b"\n" * 4 + b"\x0c"
+    assert [paper.text for paper in till.papers] == ["Shop", "Shop\nTotal 3.50"]
+
+
+@pytest.mark.parametrize("end", [b"\n\n\n\n", b"\x0c"], ids=repr)
+def test_a_torn_off_paper_that_nobody_knows_is_no_part_of_the_next_connections(end: bytes) -> None:
+    """Else a bill with its own total would make every later receipt contradict itself, for ever."""
+    till = Till(None)
+    till.prints(b"Bill 9.00\n" + end)
+    till.prints(b"Tea 3.50\n" + end)
+    assert [paper.text for paper in till.papers] == ["Bill 9.00", "Tea 3.50"]
+
+
 def test_silence_within_a_receipt_only_lets_go() -> None:
     till = Till(BLOCK)
     assert till.stream.feed(SHOP + b"\n") == SHOP

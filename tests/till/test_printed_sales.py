@@ -37,10 +37,16 @@ class Counter:
         return member
 
     def printed(
-        self, kind: str = "sale", reference: str = "A-17", total: int = 1250, columns: int = 42, **seen: Any
+        self,
+        kind: str = "sale",
+        reference: str = "A-17",
+        total: int = 1250,
+        columns: int = 42,
+        codes: tuple[str, ...] = (),
+        **seen: Any,
     ) -> Block:
         recognised = Recognised(kind, "a test", reference, total_minor=total, **seen)  # type: ignore[arg-type]
-        return self.sales.record(PrintedSale("front", recognised, columns, self.till.now.isoformat()))
+        return self.sales.record(PrintedSale("front", recognised, columns, self.till.now.isoformat(), codes=codes))
 
     def entry(self, reference: str = "A-17", kind: str = "sale", *more: str) -> Any:
         with self.till.store.read() as db:
@@ -104,6 +110,24 @@ def test_a_card_that_the_till_has_printed_comes_first(counter: Counter) -> None:
     assert "****0025" in text(block)
 
 
+@pytest.mark.parametrize(
+    ("codes", "whose"),
+    [
+        (("4012345000382", OTHER_CARD), OTHER_CARD),  # one among others
+        ((OTHER_CARD, OTHER_CARD), OTHER_CARD),
+        (("4012345000382", "V0;not a card"), CARD),  # none: whoever is at the till
+        ((CARD, OTHER_CARD), CARD),  # two: nobody can tell, so whoever is at the till
+    ],
+)
+def test_a_members_code_among_the_codes_of_a_receipt_says_whose_it_is(
+    counter: Counter, codes: tuple[str, ...], whose: str
+) -> None:
+    other = counter.till.member(OTHER_CARD)
+    first = counter.holds_out()
+    counter.printed(codes=codes)
+    assert counter.entry().member == {CARD: first, OTHER_CARD: other}[whose]
+
+
 def test_a_printed_code_that_is_no_members_gives_nobody_points_and_no_block(counter: Counter) -> None:
     counter.holds_out()
     block = counter.printed(member_code="4012345000382")
@@ -132,6 +156,29 @@ def test_a_sale_that_is_told_of_late_is_of_whoever_was_there_when_it_was_printed
     assert counter.entry().member == member
 
 
+def test_a_card_that_the_till_has_printed_uses_up_the_one_that_was_held_out(counter: Counter) -> None:
+    """The cashier reads it at both: else the next customer's sale would be theirs."""
+    counter.holds_out()
+    counter.printed(member_code=CARD)
+    counter.printed(reference="A-18")
+    assert counter.entry("A-18").member == ""
+    counter.holds_out(OTHER_CARD)
+    counter.printed(reference="A-19", member_code="4012345000382")
+    counter.printed(reference="A-20")
+    assert counter.entry("A-20").member == ""
+
+
+def test_a_void_that_is_told_of_late_sends_nobody_away_who_came_after_it(counter: Counter) -> None:
+    counter.printed()
+    printed_at = counter.till.now
+    counter.till.pass_time(seconds=30)
+    member = counter.holds_out()
+    void = Recognised("void", "a test", "A-18", of_reference="A-17")
+    assert counter.sales.record(PrintedSale("front", void, 42, printed_at.isoformat())).recorded
+    assert counter.lane.now is not None
+    assert counter.lane.now.member == member
+
+
 # Once.
 
 
@@ -155,6 +202,23 @@ def test_the_same_reference_with_another_total_stays_as_it_was_and_is_told_of(co
     assert "recorded already with 12.50, not 99.00" in block.why
     assert counter.till.head() == head
     assert counter.sales.notes[-1].text == block.why
+
+
+def test_a_number_of_another_day_is_no_reprint_and_shows_nobody_anothers_points(counter: Counter) -> None:
+    """A till that counts from 1 again each morning, of which nobody has taught that."""
+    counter.holds_out()
+    counter.printed(sold_at="2026-11-21T18:00:00")
+    counter.till.pass_time(hours=24)
+    head = counter.till.head()
+    block = counter.printed(sold_at="2026-11-22T18:00:00")
+    assert (block.recorded, block.document, block.ask_again) == (False, None, False)
+    assert "2026-11-21" in block.why
+    assert counter.till.head() == head
+    # The same paper once more, days later, is a reprint; so is one of a till whose clock was never set.
+    counter.till.pass_time(hours=48)
+    assert counter.printed(sold_at="2026-11-21T18:00:00").document is not None
+    counter.printed(reference="A-18", sold_at="2018-01-01T00:00:00")
+    assert counter.printed(reference="A-18", sold_at="2018-01-01T00:00:00").document is not None
 
 
 def test_a_paper_without_a_reference_is_not_recorded(counter: Counter) -> None:
@@ -331,6 +395,15 @@ def test_the_running_till_answers_the_block_of_the_member_at_the_till(front: Any
     other = {**PRINTED, "seen": {**PRINTED["seen"], "total_minor": 1}}  # type: ignore[dict-item]
     assert not front.client.post("/v1/printed-sales", json=other).json()["recorded"]
     assert [note["reference"] for note in front.client.get("/v1/state").json()["printed"]] == ["A-17"]
+
+
+def test_a_card_that_the_till_has_printed_is_at_the_till_for_that_sale_alone(front: Any) -> None:
+    member = front.member(CARD)
+    front.client.delete("/v1/lane")
+    with_card = {**PRINTED, "till": "1", "seen": {**PRINTED["seen"], "member_code": CARD}}  # type: ignore[dict-item]
+    assert front.client.post("/v1/printed-sales", json=with_card).json()["recorded"]
+    assert front.client.get("/v1/sales/1/A-17").json()["member"] == member
+    assert front.client.get("/v1/state").json()["lane"] is None
 
 
 @pytest.mark.parametrize(

@@ -378,7 +378,7 @@ def test_only_the_tills_user_can_read_where_the_relay_is_and_what_was_printed(fr
 
 
 def test_a_second_relay_of_a_folder_says_that_another_has_it(front: Shop) -> None:
-    with pytest.raises(Conflict, match="Another process relays") as refused:
+    with pytest.raises(Conflict, match="A relay runs already") as refused:
         relay_process.relay_until_stopped(front.folder, lambda sentence, data: None)
     assert refused.value.code == "RELAY_RUNS"
 

@@ -22,7 +22,7 @@ from drivers.escpos import profile
 from offline_store import journal
 from pos_plugin.intercept import relay_announced
 from pos_plugin.intercept.papers import Block, PrintedSale, Recognised
-from pos_plugin.intercept.relay_ledger import AT_THE_CUT_S, Ledger
+from pos_plugin.intercept.relay_ledger import AT_THE_CUT_S, Ledger, RunningTill
 from pos_plugin.intercept.relay_sales import RelaySales
 from pos_plugin.intercept.stream import Stream
 from pos_plugin.intercept.waiting_sales import FILE, NoRoom, WaitingSales
@@ -346,3 +346,34 @@ def test_a_card_that_was_read_in_the_same_second_as_the_paper_was_printed_was_re
     stream = Stream(sales.on_paper, profile("default"))
     stream.feed(receipt("A-17"))
     assert lane.at(datetime.fromisoformat(told[0].printed_at)) is not None
+
+
+def test_a_sale_that_waits_is_handed_over_before_the_next_is_asked_about(tmp_path: Path) -> None:
+    """Else the member of the one that waits, who is at the till until it is recorded, would get the next customer's as well."""
+    asked = list[str]()
+
+    class Till(RunningTill):
+        is_full = True
+
+        def record(self, sale: PrintedSale, timeout_s: float) -> Block:
+            if self.is_full:
+                return Block(recorded=False, ask_again=True)
+            asked.append(sale.seen.reference)
+            return Block(recorded=True)
+
+    till = Till(tmp_path)
+    ledger = Ledger(till, WaitingSales(tmp_path))
+    assert ledger.record(sale(1)) is None
+    assert ledger.record(sale(2)) is None
+    till.is_full = False
+    assert ledger.record(sale(3)) == Block(recorded=True)
+    assert asked == ["A-1", "A-2", "A-3"]
+
+
+def test_a_members_code_that_the_till_draws_on_its_receipt_says_whose_the_sale_is(both: Front, till: Any) -> None:
+    """GS k 73: Code 128, as tills print the card that they were shown."""
+    member = till.member(CARD)
+    till.client.delete("/v1/lane")
+    drawn = b"\x1dkI" + bytes([len(CARD) + 2]) + b"{B" + CARD.encode() + b"\n"
+    both.prints(receipt("A-17").replace(b"Thank you", drawn + b"Thank you"))
+    assert till.client.get("/v1/sales/front/A-17").json()["member"] == member
