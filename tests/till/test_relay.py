@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -357,6 +358,31 @@ def test_only_the_tills_user_can_read_where_the_relay_is_and_what_was_printed(fr
     for file in (front.folder / "printed").iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
     assert (front.folder / "printed").stat().st_mode & 0o077 == 0
+
+
+def test_a_till_that_asks_again_and_again_leaves_the_printer_to_others_and_gets_its_answers(
+    front: Shop, printer: RecordingPrinter
+) -> None:
+    printer.replies[b"\x10\x04\x01"] = b"\x16"
+    is_over, answers = threading.Event(), list[bytes]()
+    with front.connect() as asks:
+        asks.settimeout(LONG_S)
+
+        def ask() -> None:
+            while not is_over.wait(0.05):
+                asks.sendall(b"\x10\x04\x01")
+                answers.append(asks.recv(1))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            until(lambda: len(answers) > 2)
+            front.print()
+            until(lambda: RECEIPT in printer.received, "the till that asks keeps the printer")
+        finally:
+            is_over.set()
+            asking.join()
+    assert set(answers) == {b"\x16"}
 
 
 def test_a_second_relay_of_a_folder_says_that_another_has_it(front: Shop) -> None:
