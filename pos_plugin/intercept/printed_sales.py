@@ -27,7 +27,7 @@ from loyalty.words import money
 from offline_store import journal, receipts, settings
 from pos_plugin import returns
 from pos_plugin.errors import BadRequest, Conflict, TillError
-from pos_plugin.intercept.papers import Block, PrintedSale
+from pos_plugin.intercept.papers import Block, PrintedSale, Recognised
 from pos_plugin.lane import AtTill, Lane
 from pos_plugin.receipts import Layout
 
@@ -174,7 +174,7 @@ class PrintedSales:
 def _again(known: Entry, printed: PrintedSale, kept: bytes | None, program: Program) -> Block:
     """The sale stands already: the same is answered as then.
 
-    Another day on the paper is another sale, of a till that counts from 1 again: its customer is not shown the first one's points.
+    Another day on the paper is another sale, of a till that counts from 1 again: nobody sees another's points.
     """
     seen, reference = printed.seen, receipt_reference(known.envelope.terminal, known.number)
     sale = known.body.sale if isinstance(known.body, SaleBody) else None

@@ -369,7 +369,7 @@ def test_a_till_that_asks_again_and_again_leaves_the_printer_to_others_and_gets_
         asks.settimeout(LONG_S)
 
         def ask() -> None:
-            while not is_over.wait(0.05):
+            while not is_over.wait(0.15):
                 asks.sendall(b"\x10\x04\x01")
                 answers.append(asks.recv(1))
 
