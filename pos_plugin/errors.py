@@ -39,5 +39,5 @@ class PortInUse(TillError):
         super().__init__(
             "PORT_IN_USE",
             f"Port {port} of {host} cannot be used: {reason}.",
-            hint="Stop the program that has it (another till?), or choose another port under [page] in till.toml.",
+            hint="Stop the program that has it (another till?), or choose another port in till.toml.",
         )

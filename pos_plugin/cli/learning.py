@@ -98,7 +98,7 @@ def learn(
     else:
         _print(seen, profile, notes)
         if written:
-            typer.echo(f"Written: {written}. Start the till again, and look at the first sales.")
+            typer.echo(f"Written: {written}. It counts from the next receipt on: sell something, and look at it.")
     if not as_json and problems:
         for problem in problems:
             typer.echo(problem, err=True)
@@ -122,13 +122,14 @@ def papers_of(data: bytes, profile: Profile) -> list[Paper]:
 
 def _given(files: Sequence[Path], told: dict[Kind, list[Path] | None], store: Path) -> list[Given]:
     from pos_plugin.config import printer_profile, read_config
+    from pos_plugin.intercept.kept_jobs import kept_jobs
     from pos_plugin.intercept.learning import Given
 
     named: list[tuple[Path, Kind | None]] = [(file, None) for file in files]
     named += [(file, kind) for kind, some in told.items() for file in some or ()]
     if not files:
         known = {file.resolve() for file, _ in named}
-        kept = sorted((store / PRINTED).glob("*.bin"))
+        kept = sorted(kept_jobs(store / PRINTED))
         named = [(file, None) for file in kept if file.resolve() not in known] + named
     if not named:
         raise typer.BadParameter(
@@ -138,6 +139,8 @@ def _given(files: Sequence[Path], told: dict[Kind, list[Path] | None], store: Pa
     profile = printer_profile(read_config(store).printer)
     given = []
     for file, kind in named:
+        if file.is_dir():
+            raise typer.BadParameter(f"{file} is a folder. Name the files in it, one a job.", param_hint="FILE")
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:

@@ -135,7 +135,7 @@ def list_members(
     else:
         for card, balance in rows:
             typer.echo(f"{card:20} {balance:>10,}")
-        typer.echo(f"{len(rows):,} cards, {sum(balances.values()):,} points")
+        typer.echo(f"{len(rows):,} card{'' if len(rows) == 1 else 's'}, {sum(balances.values()):,} points")
 
 
 def member(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,11 +41,18 @@ def run(
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    with Terminal.open(store) as terminal:
+    terminal = Terminal.open(store)
+    with ExitStack() as closing:
+        try:
+            closing.enter_context(relay(store, terminal.config))  # ends last: the till's own jobs go through it
+        finally:
+            closing.enter_context(terminal)
         chosen = terminal.config.page.port if port is None else port
         server = Server(terminal, chosen)
-        with announced(store, server.url), relay(store, terminal.config):
+        with announced(store, server.url):
             typer.echo(f"The till is at {server.url} (Ctrl-C ends it).")
+            if listen := terminal.config.intercept.listen:
+                typer.echo(f'The shop\'s till prints to {listen}; "pos-plugin doctor" says how that goes.')
             doors = open_doors(terminal)
             try:
                 server.run()

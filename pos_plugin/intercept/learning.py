@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -144,7 +145,7 @@ class _Lesson:
         """What was found, if that is enough; `problems` says what is not."""
         sales = self._sales()
         if sales:
-            self._reference(sales)
+            sales = self._reference(sales)
             self._labels(sales)
         if not self.problems or sales:
             self._told_titles(sales)
@@ -189,10 +190,8 @@ class _Lesson:
         """Those whose words stand there most, and English, which tills fall back to."""
         bare = {words_of(row.text.rstrip("0123456789.,-€$ ")) for one in readable for row in one.paper.rows}
         words = Counter[str]()
-        for name, language in languages().items():
-            known = {words_of(one) for one in (*language.total, *language.reference)}
-            known.update(words_of(one) for title in TITLES for one in language.kinds[title])
-            singles = {word for phrase in known for word in phrase if len(word) > 3}
+        for name in languages():
+            known, singles = _vocabulary(name)
             words[name] = sum(3 if phrase in known else any(word in singles for word in phrase) for phrase in bare)
         most = max(words.values(), default=0)
         return [name for name, many in words.items() if (many and many >= most * 0.6) or name == "en"]
@@ -217,7 +216,9 @@ class _Lesson:
                 break
             chosen[best.label] = best.written
             sales += [
-                one for one in could_be if one not in sales and any(each.label == best.label for each in found[one])
+                one
+                for one in could_be
+                if one not in sales and len({each.minor for each in found[one] if each.label == best.label}) == 1
             ]
         if not chosen:
             self.problems.append(
@@ -240,7 +241,7 @@ class _Lesson:
         rows = self.rows[one]
         if one.told:
             return one.told == "sale"
-        numbers = set(map(words_of, self._phrases_of_references()))  # "Adisyon No: 17" is no title
+        numbers = {_label(phrase).words for phrase in self._phrases_of_references()}  # "Adisyon No: 17" is no title
         title = title_on(
             [row for row in rows if tuple(word for word in row.words if word != "#") not in numbers], self.rules
         )
@@ -263,14 +264,20 @@ class _Lesson:
         """The words that most of the other papers have with one amount; then those to which the lines come most often."""
         best, best_rank = None, (0, 0, 0, 0)
         for candidate in {each.label: each for one in found for each in found[one]}.values():
-            if candidate.label in chosen:
-                continue
+            currency = _CURRENCY_WORDS.intersection(candidate.label)
+            if any(label == candidate.label or _CURRENCY_WORDS.intersection(label) != currency for label in chosen):
+                continue  # a total of another currency is none here
             amounts = {one: {each.minor for each in found[one] if each.label == candidate.label} for one in found}
             known = {one: {each.minor for each in found[one] if each.label in chosen} for one in sales}
-            if any(len(some) > 1 for some in amounts.values()) or any(
-                amounts[one] and amounts[one] != known[one] for one in sales
+            torn = [one for one, some in amounts.items() if len(some) > 1]
+            having = sum(map(bool, amounts.values()))
+            if (
+                any(one.told for one in torn)
+                or len(torn) * 5 > having
+                or any(amounts[one] - known[one] for one in sales)
             ):
                 continue
+            amounts.update((one, set()) for one in torn)  # they contradict themselves, and are no sales
             new = [one for one in found if amounts[one] and one not in sales]
             adds_up = sum(
                 any(each.label == candidate.label and self._adds_up(one, each) for each in found[one]) for one in new
@@ -286,55 +293,63 @@ class _Lesson:
 
     # the number
 
-    def _reference(self, sales: list[Given]) -> None:
-        """The words before the number that stands on every sale and differs between them, or the code that does."""
+    def _reference(self, sales: list[Given]) -> list[Given]:
+        """The sales that have a number of their own. The words before it, or the code that is it, are in the tables then.
+
+        Of many papers a few may have none, if nobody has told that they are sales: then they are not.
+        """
         apart = list({tuple(row.text for row in one.paper.rows): one for one in sales}.values())
         if len(apart) < 2:
             self.problems.append(
                 "Give at least two different sales: only then it shows which number is the sale's own, and which stands on all."
             )
-        best, best_rank, best_values = None, (0, 0, 0), dict[Given, str]()
+        own = {one: without_slip(self.rows[one], self.rules) for one in apart}
+        best, best_rank, best_values = "", (0, 0, 0), dict[Given, str]()
         for order, phrase in enumerate(self._phrases_of_references()):
-            label = Label(words_of(phrase))
-            values = {one: value for one in apart if (value := self._value(one, label))}
-            if len(values) < len(apart) or not self._tells_apart(values):
-                continue
-            rank = (len(set(values.values())), len(words_of(phrase)), -order)
-            if best is None or rank > best_rank:
+            label = _label(phrase)
+            values = {one: value for one in apart if (value := self._value(own[one], label))}
+            rank = (len(values), len(words_of(phrase)), -order)
+            if self._are_enough(values, apart) and self._tells_apart(values) and rank > best_rank:
                 best, best_rank, best_values = phrase, rank, values
-        if best is not None:
+        if best:
             self.tables["reference"]["words"] = [best]
-        else:
-            for symbology in CODES:
-                values = {
-                    one: codes[0]
-                    for one in apart
-                    if len(codes := self._codes(one, symbology)) == 1 and codes[0].strip()
-                }
-                if len(values) == len(apart) and len(set(values.values())) == len(apart):
-                    self.tables["reference"]["code"] = symbology
-                    self.notes.append(
-                        f"The sale's number is the bar code ({symbology}) on it: no row was found that says it."
-                    )
-                    best_values = values
-                    break
-            else:
-                self.problems.append(
-                    "No number was found that stands on every sale and differs between them, like Receipt no., Bon-Nr. or Fiş No."
+        for symbology in () if best else CODES:
+            values = {one: codes[0] for one in apart if len(codes := self._codes(one, symbology)) == 1}
+            if self._are_enough(values, apart) and len(set(values.values())) == len(values):
+                self.tables["reference"]["code"] = symbology
+                self.notes.append(
+                    f"The sale's number is the bar code ({symbology}) on it: no row was found that says it."
                 )
-                return
+                best_values = values
+                break
+        if not best_values:
+            self.problems.append(
+                "No number was found that stands on every sale and differs between them, like Receipt no., Bon-Nr. or Fiş No."
+            )
+            return sales
+        self.notes += [f"{one.name} has no number, and is no sale then." for one in apart if one not in best_values]
         self.tables["reference"]["restarts"] = self.restarts or self._restarts(best_values)
+        return [one for one in sales if one in best_values or one not in apart]
+
+    def _are_enough(self, values: dict[Given, str], apart: list[Given]) -> bool:
+        """All of them, or two thirds of three and more."""
+        told = all(one in values for one in apart if one.told)
+        return (
+            bool(values)
+            and told
+            and (len(values) == len(apart) or (len(values) > 1 and len(values) * 3 >= len(apart) * 2))
+        )
 
     def _phrases_of_references(self) -> list[str]:
         ordered = sorted(languages(), key=lambda name: name not in self.languages)
         return list(dict.fromkeys(phrase for name in ordered for phrase in languages()[name].reference))
 
-    def _value(self, one: Given, label: Label) -> str:
+    def _value(self, rows: list[SeenRow], label: Label) -> str:
         """The one number behind the label, where no other stands behind it elsewhere on the paper."""
-        originals = [Label(words_of(phrase)) for phrase in of_all().original]
+        originals = [_label(phrase) for phrase in of_all().original]
         values = {
             value
-            for row in without_slip(self.rows[one], self.rules)
+            for row in rows
             if (value := label.value(row)) and not any(each.after(row) is not None for each in originals)
         }
         return values.pop() if len(values) == 1 else ""
@@ -366,7 +381,7 @@ class _Lesson:
         table = of_all()
         behind = Counter[str]()
         for phrase in dict.fromkeys(table.operator):
-            label = Label(words_of(phrase))
+            label = _label(phrase)
             behind[phrase] = sum(any((label.after(row) or "").strip(" .:#") for row in self.rows[one]) for one in sales)
         most = max(behind.values(), default=0)
         if most * 2 >= len(sales) and most:
@@ -374,7 +389,7 @@ class _Lesson:
         member = [
             phrase
             for phrase in dict.fromkeys(table.member)
-            if any((label := Label(words_of(phrase))).value(row) for one in sales for row in self.rows[one])
+            if any((label := _label(phrase)).value(row) for one in sales for row in self.rows[one])
         ]
         self.tables["member"] = {"words": member}
         self.tables["original"] = {"words": list(dict.fromkeys(table.original))}
@@ -420,7 +435,7 @@ class _Lesson:
                 if row.amount and ((row.amount.minor or 0) < 0 or speaks not in ("return", "void")):
                     continue
                 with_it = sum(any(other.words == row.words for other in self.rows[each]) for each in sales)
-                if one.told == "sale" or (len(sales) > 1 and with_it == len(sales)):
+                if one.told == "sale" or (len(sales) > 1 and with_it * 10 >= len(sales) * 9):
                     may_say[row.words] = as_phrase(row.text)
         if may_say:
             self.notes.append(f"Sales may say: {'; '.join(may_say.values())}.")
@@ -439,11 +454,28 @@ _CURRENCY_WORDS = frozenset("€ $ £ ₺ zl kr chf eur euro usd gbp try tl pln 
 def _rank(label: Words) -> int | None:
     """How good a name for a total these words are, 0 the best; None where they are none. Currencies and counts are no matter."""
     bare = tuple(one for one in label if one != "#" and one not in _CURRENCY_WORDS)
+    if label.count("#") > 1:
+        return None
     if "#" in label:
         bare = tuple(one for one in bare if one not in of_all().counted)
     ranks = [phrases.index(bare) for phrases in _known_totals() if bare in phrases]
     return min(ranks, default=None)
 
 
+@cache
+def _label(phrase: str) -> Label:
+    return Label(words_of(phrase))
+
+
+@cache
+def _vocabulary(name: str) -> tuple[frozenset[Words], frozenset[str]]:
+    """The phrases of a language, and those of their words that say which it is."""
+    language = languages()[name]
+    said = (*language.total, *language.reference, *(one for title in TITLES for one in language.kinds[title]))
+    phrases = frozenset(map(words_of, said))
+    return phrases, frozenset(word for phrase in phrases for word in phrase if len(word) > 3)
+
+
+@cache
 def _known_totals() -> list[list[Words]]:
     return [[words_of(one) for one in language.total] for language in languages().values()]

@@ -26,6 +26,7 @@ class Label:
     """Words after which a value stands in the same row."""
 
     def __init__(self, words: Words) -> None:
+        self.words = words
         said = r"[\W_]*".join(r"\d+" if one == "#" else re.escape(one) for one in words)
         self._said = re.compile(rf"(?<![^\W_]){said}(?![^\W\d_])")
         self._first = next((one for one in words if one != "#"), "")

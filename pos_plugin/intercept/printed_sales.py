@@ -120,6 +120,11 @@ class PrintedSales:
             if found.kind == "member":
                 return found.member, who, ""
             return "", who, f"The card on this receipt gets no points: {found.message or 'it is not one of ours.'}"
+        on_paper = {
+            found.member for code in printed.codes if (found := self._checkout.whose_code(code)).kind == "member"
+        }
+        if len(on_paper) == 1:
+            return on_paper.pop(), who, ""
         if printed.member:
             return printed.member, who, ""
         if who is None:
@@ -174,7 +179,7 @@ class PrintedSales:
 def _again(known: Entry, printed: PrintedSale, kept: bytes | None, program: Program) -> Block:
     """The sale stands already: the same is answered as then.
 
-    Another day on the paper is another sale, of a till that counts from 1 again: nobody sees another's points.
+    Another day on the paper is another sale, of a till that counts from 1 again: its customer is not shown the first's points.
     """
     seen, reference = printed.seen, receipt_reference(known.envelope.terminal, known.number)
     sale = known.body.sale if isinstance(known.body, SaleBody) else None

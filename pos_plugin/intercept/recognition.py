@@ -27,6 +27,7 @@ PICTURE = (
     "It was printed as a picture, so that its words cannot be read. Give the till a printer driver for text (ESC/POS) instead "
     "of one for graphics, or let it speak to the local API."
 )
+TEACH = "If it is one, teach it: pos-plugin learn --sale FILE."
 GOODS = "If it is a sale all the same, write goods = false into till-receipts.toml."
 MOST_ROWS = 1000
 MOST_COLUMNS = 200
@@ -217,7 +218,7 @@ def _speaks_of(rows: list[SeenRow], rules: TillReceipts) -> str:
             continue
         found = rules.speaks_of(row.beside if row.amount else row.words)
         if found and (row.amount is None or found in ("return", "void")):
-            return f'"{_squeezed(row.text)}" may make it something else than a sale. If it is one, teach it: pos-plugin learn.'
+            return f'"{_squeezed(row.text)}" may make it something else than a sale. {TEACH}'
     return ""
 
 

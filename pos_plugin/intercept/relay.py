@@ -97,7 +97,7 @@ class Relay:
                     log.exception("the relay failed within a job; it goes on with the next")
                     self._printer.close()
                     self._turns.break_off()
-                    self._tried_at = self._clock()
+                    time.sleep(IDLE_S)  # one that comes again and again must not take all of the machine
         finally:
             self._close()
 
@@ -164,17 +164,19 @@ class Relay:
         else:
             self._let_in(source)  # type: ignore[arg-type]
 
-    def _let_in(self, door: Door) -> None:
+    def _let_in(self, door: Door) -> bool:
+        """Whether somebody was at the door."""
         self._unwatch(door.listener)
         client = door.client()
         if client is None:
-            return
+            return False
         (self._greeting if client.is_ours else self._clients).append(client)
         if len(self._clients) + len(self._greeting) > MOST_CLIENTS:
             # A program that opens one connection after the other and ends none must not keep everybody else out.
             among = [*self._greeting, *self._clients]
             idle = (one for one in among if one is not self._turns.client and not one.has_said_something)
             self._forget(next(idle, client))
+        return True
 
     # -- ours: those who know the secret
 
@@ -221,6 +223,8 @@ class Relay:
         trouble = "" if is_there else self._printer.trouble
         for door in self._doors:
             if not is_there:
+                while isinstance(door, TcpDoor) and self._let_in(door):
+                    pass  # who is at the door already may believe that all is printed: it has its turn, and is told or kept
                 self._unwatch(door.listener)
                 door.shut()
             elif door.listener is None:

@@ -67,7 +67,7 @@ def alone(store: Path) -> Iterator[None]:
         except OSError:
             raise Conflict(
                 "RELAY_RUNS",
-                f"Another process relays what the till of {store} prints.",
+                f"A relay runs already for the till in {store}.",
                 hint='It goes on. "pos-plugin doctor" says what it sees; "pos-plugin intercept --stop" ends it.',
             ) from None
         yield

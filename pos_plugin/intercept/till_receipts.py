@@ -30,7 +30,10 @@ class TillReceiptsError(TomlError):
     """The profile cannot be used; `problems` names every one with its line."""
 
     code = "TILL_RECEIPTS_INVALID"
-    hint = "Correct till-receipts.toml, or write it anew: pos-plugin learn. Until then no paper is taken for a sale."
+    hint = (
+        "Correct till-receipts.toml, or write it anew: pos-plugin learn. Until then a relay that runs goes by what was "
+        "taught before; else no paper is taken for a sale."
+    )
 
 
 def _says_something(text: str) -> str:

@@ -32,7 +32,7 @@ async function notTheirs() {
 }
 
 function drawLane({ prints_for_others: isSoldElsewhere, lane, printed }) {
-  banner("#lane-banner", isSoldElsewhere && lane ? `Card ${lane.card} has the points of the next receipt that the other till prints.` : "");
+  banner("#lane-banner", isSoldElsewhere && lane ? `The other till's next receipt earns points for card ${lane.card}.` : "");
   const last = printed.at(-1);
   noted = last ? JSON.stringify(last) : "";
   banner("#printed-banner", last && noted !== seen ? `${last.reference ? `Receipt ${last.reference} of the other till: ` : ""}${last.text}` : "");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,31 @@ def test_a_picture_cannot_be_learned_and_what_to_do_is_said() -> None:
     assert "Give the till a printer driver for text" in learned.notes[0]
 
 
+def test_of_many_papers_one_without_a_number_is_no_sale_and_the_others_are_learned() -> None:
+    odd = paper("KIOSK", "Kassenbestand", "Summe  90,00")
+    learned = of(receipt(1), receipt(2), odd)
+    assert learned.problems == []
+    assert [found.kind for _, found in learned.seen] == ["sale", "sale", "other"]
+    assert learned.notes == ["paper 3 has no number, and is no sale then."]
+    assert "No number was found" in of(receipt(1), receipt(2), odd, told={3: "sale"}).problems[0]
+
+
+def test_a_total_of_another_currency_is_not_learned_beside_the_first() -> None:
+    papers = [paper("Tea  3.00", f"TOTAL CHF  {n}.00", f"Receipt no {n}") for n in (3, 4)]
+    learned = of(*papers, paper("Tea  3.00", "TOTAL EUR  3.00", "Receipt no 5"))
+    assert learned.profile is not None
+    assert learned.profile.total.words == ["TOTAL CHF"]
+    assert learned.seen[2][1].kind == "other"
+
+
+def test_one_of_many_papers_that_contradicts_itself_spoils_no_lesson() -> None:
+    odd = receipt(9, "Summe  1,00")
+    learned = of(*(receipt(number) for number in range(1, 7)), odd)
+    assert learned.profile is not None
+    assert learned.profile.total.words == ["Summe"]
+    assert learned.seen[6][1].kind == "other"
+
+
 def test_nothing_to_learn_from() -> None:
     assert "None of these papers looks like a sale" in of(paper("Hello")).problems[0]
     assert "None of these papers looks like a sale" in of().problems[0]
@@ -216,10 +242,17 @@ def run(*arguments: object):
     return CliRunner().invoke(app, ["learn", *map(str, arguments)])
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = CliRunner().invoke(app, ["init", "--store", str(tmp_path / "till")])
+@pytest.fixture(scope="module")
+def till(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("learn") / "till"
+    made = CliRunner().invoke(app, ["init", "--store", str(folder)])
     assert made.exit_code == 0, made.output
+    return folder
+
+
+@pytest.fixture
+def folder(till: Path, tmp_path: Path) -> Path:
+    shutil.copytree(till, tmp_path / "till")
     (tmp_path / "one.bin").write_bytes(sale(1001, "7.80"))
     (tmp_path / "two.bin").write_bytes(sale(1002, "3.50"))
     (tmp_path / "kitchen.bin").write_bytes(job("KITCHEN", "2 Flat white"))
@@ -292,8 +325,8 @@ def test_a_profile_is_checked_against_other_papers(folder: Path) -> None:
 def test_without_files_what_interception_has_kept_is_learned_from(folder: Path) -> None:
     assert run("--store", folder).exit_code == 2
     (folder / "printed").mkdir()
-    for one in files(folder):
-        one.rename(folder / "printed" / one.name)
+    for number, one in enumerate(files(folder)):
+        one.rename(folder / "printed" / f"{number:03}.bin")
     assert run("--store", folder).exit_code == 0
     assert (folder / FILE).exists()
 

@@ -56,6 +56,7 @@ PAPERS = [
     for shop, printed in SHOPS.items()
     for one in printed
 ]
+MONEY = ("sale", "return", "void")
 TAUGHT: dict[str, Learned] = {}
 
 
@@ -79,23 +80,19 @@ def test_a_paper_is_what_it_is(printed: Printed) -> None:
     ), found.why
 
 
-@pytest.mark.parametrize("printed", PAPERS)
-def test_untaught_nothing_is_a_sale(printed: Printed) -> None:
-    assert recognise(printed.paper, None).kind not in ("sale", "return", "void")
+@pytest.mark.parametrize("shop", SHOPS)
+def test_untaught_nothing_is_a_sale(shop: str) -> None:
+    for one in SHOPS[shop]:
+        assert recognise(one.paper, None).kind not in MONEY, one.comment
 
 
 @pytest.mark.parametrize("shop", SHOPS)
 def test_papers_of_other_shops_are_no_sales(shop: str) -> None:
     """Unless the other shop's words are the very same: then its paper would be one."""
-    rules = taught(shop)
-    for other, printed in SHOPS.items():
-        if other != shop:
-            for one in printed:
-                found = recognise(one.paper, rules)
-                assert found.kind == one.kind or found.kind not in ("sale", "return", "void"), (
-                    other,
-                    one.number,
-                    found,
-                )
-                if found.kind in ("sale", "return", "void"):
-                    assert found.total_minor == one.total_minor, (other, one.number)
+    rules, names = taught(shop), list(SHOPS)
+    at = names.index(shop)
+    for other in (names * 2)[at + 1 : at + 6]:
+        for one in SHOPS[other]:
+            found = recognise(one.paper, rules)
+            assert found.kind == one.kind or found.kind not in MONEY, (other, one.number, found)
+            assert found.kind not in MONEY or found.total_minor == one.total_minor, (other, one.number)

@@ -193,6 +193,7 @@ class BadLedger:
     def __init__(self, answer: bytes) -> None:
         self.answer = answer
         self.asked = 0
+        self.requests = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
@@ -209,8 +210,9 @@ class BadLedger:
 
     def _answer(self, client: socket.socket) -> None:
         try:
-            while client.recv(65_536):
+            while asked := client.recv(65_536):
                 self.asked += 1
+                self.requests += asked
                 if self.answer:
                     client.sendall(self.answer)
         except OSError:
@@ -245,6 +247,16 @@ def test_a_ledger_that_answers_no_block_changes_no_byte_and_the_sale_waits(answe
         assert front.prints(receipt("A-17")) == receipt("A-17")
         assert front.waiting() == 1
         assert bad.asked
+
+
+def test_a_void_does_not_overtake_its_sale_that_waits(front: Front) -> None:
+    with closing(BadLedger(BAD["no disk"])) as ledger, announced(front.folder, ledger.url):
+        front.prints(receipt("A-17"))
+        ledger.requests, ledger.answer = b"", http("200 OK", b'{"recorded":true}')
+        front.prints(receipt("A-18", title="Void").replace(b"Thank you", b"Of receipt no. A-17"))
+        until(lambda: front.waiting() == 0)
+        sale_at, void_at = (ledger.requests.index(kind) for kind in (b'"kind":"sale"', b'"kind":"void"'))
+        assert sale_at < void_at
 
 
 def test_a_ledger_that_is_slow_holds_one_receipt_up_for_a_quarter_of_a_second_and_the_next_not_at_all(
@@ -356,3 +368,12 @@ def test_a_sale_that_waits_is_handed_over_before_the_next_is_asked_about(tmp_pat
     till.is_full = False
     assert ledger.record(sale(3)) == Block(recorded=True)
     assert asked == ["A-1", "A-2", "A-3"]
+
+
+def test_a_members_code_that_the_till_draws_on_its_receipt_says_whose_the_sale_is(both: Front, till: Any) -> None:
+    """GS k 73: Code 128, as tills print the card that they were shown."""
+    member = till.member(CARD)
+    till.client.delete("/v1/lane")
+    drawn = b"\x1dkI" + bytes([len(CARD) + 2]) + b"{B" + CARD.encode() + b"\n"
+    both.prints(receipt("A-17").replace(b"Thank you", drawn + b"Thank you"))
+    assert till.client.get("/v1/sales/front/A-17").json()["member"] == member

@@ -12,8 +12,8 @@ const DONE = {
   "plug in printer": "The printer is plugged in.",
   "cut network": "The cable to head office is cut.",
   "mend network": "The cable to head office is mended. The till finds out by itself; Try now on its page is quicker.",
-  "other till sells": "The other till has printed a sale. Whoever's card was scanned before has the points.",
-  "other till reports": "The other till has printed its report, which is no sale: not one byte of it was changed.",
+  "other till sells": "The other till has printed a sale. If a card was scanned before, the receipt ends with its points.",
+  "other till reports": "The other till has printed its report. That is no sale: not one byte of it was changed.",
   "unplug scanner": "The scanner is unplugged.",
   "plug in scanner": "The scanner is plugged in.",
 };
