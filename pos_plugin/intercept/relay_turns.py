@@ -18,6 +18,8 @@ from pos_plugin.intercept.relay_stream import RESET
 
 SILENT_S = 0.3
 """After so long a silence with no paper begun a turn ends, and what the stream holds back goes on."""
+ANSWERED_S = 0.1
+"""So long a turn that would end is the till's for the printer's answer."""
 GIVES_WAY_S = 0.3
 """After so long without an answer one of ours, who has only asked the printer something, gives way to a till that prints."""
 STUCK_S = 60.0
@@ -44,6 +46,7 @@ class Stream(Protocol):
     def feed(self, data: bytes) -> bytes: ...
     def flush(self) -> bytes: ...
     def close(self) -> bytes: ...
+    def tear_off(self) -> None: ...
     def put_back(self) -> bytes: ...
     def start_over(self) -> None: ...
 
@@ -142,12 +145,18 @@ class Turns:
             self._end_of_job(client)
 
     def _pass_on(self, data: bytes) -> None:
-        self._heard_at = self._clock()
+        only_asks = not _QUESTIONS.sub(b"", data)
         if self.client is not None and self.client.is_ours:
+            self._heard_at = self._clock()
             self._has_reset |= RESET in data
-            self._has_only_asked &= not _QUESTIONS.sub(b"", data)
+            self._has_only_asked &= only_asks
             self._printer.send(data)
         else:
+            # A till that asks how the printer is, again and again, prints nothing meanwhile: it may wait for the answer alone.
+            if only_asks:
+                self._answered_at = self._clock()
+            else:
+                self._heard_at = self._clock()
             if len(self._job) <= LARGEST_JOB:
                 self._job += data
             self._printer.send(self._stream.feed(data))
@@ -193,13 +202,13 @@ class Turns:
                 self._end()
                 self._leaves(client)
             return
-        silent_s = now - max(self._heard_at, self._answered_at)
+        silent_s, answered_s = now - self._heard_at, now - self._answered_at
         if client.is_ours:
-            if silent_s >= STUCK_S:
+            if min(silent_s, answered_s) >= STUCK_S:
                 self._end()
                 self._leaves(client)
             return
-        if silent_s < SILENT_S:
+        if silent_s < SILENT_S or answered_s < ANSWERED_S:
             return
         if self._stream.is_holding:
             self._printer.send(self._stream.flush())
@@ -210,8 +219,10 @@ class Turns:
         if self._stream.is_between_papers:
             self._end()
         elif silent_s >= STUCK_S:
+            # A till that never hangs up: its next paper is read again, and no part of one that was torn off.
             if self._stream.fault:
-                self._stream.close()  # a till that never hangs up: its next paper is read again
+                self._stream.close()
+            self._stream.tear_off()
             self._end()
 
     def _broke(self, client: Client, now: float) -> None:

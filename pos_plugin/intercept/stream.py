@@ -165,10 +165,14 @@ class Stream:
             self._forget()
             self.fault = ""
         else:
-            if not self._may_be_finished:  # torn off, and nobody knew what it was: it is no part of the next one
-                self._begin_paper()
+            self.tear_off()
             self._begin()
         return out
+
+    def tear_off(self) -> None:
+        """No more comes of what looked finished and was known to nobody: it is no part of the next paper."""
+        if not self._may_be_finished:
+            self._begin_paper()
 
     # bytes
 

@@ -272,7 +272,14 @@ def test_a_torn_off_paper_that_nobody_knows_is_no_part_of_the_next_connections(e
     till = Till(None)
     till.prints(b"Bill 9.00\n" + end)
     till.prints(b"Tea 3.50\n" + end)
-    assert [paper.text for paper in till.papers] == ["Bill 9.00", "Tea 3.50"]
+    # On a connection that never ends the till's long silence says so.
+    till.stream.feed(b"Milk 1.20\n" + end)
+    till.stream.flush()
+    till.stream.tear_off()
+    till.stream.feed(b"Bread 2.00\n")
+    till.stream.tear_off()  # not fed past the edge yet: its rest may come
+    till.prints(b"Butter 1.00\n" + end)
+    assert [paper.text for paper in till.papers] == ["Bill 9.00", "Tea 3.50", "Milk 1.20", "Bread 2.00\nButter 1.00"]
 
 
 def test_silence_within_a_receipt_only_lets_go() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,6 +138,18 @@ def test_a_program_that_leaves_its_connections_open_keeps_nobody_out(front: Shop
         until(lambda: printer.received == RECEIPT)
     assert front.relay is not None
     assert len(front.relay._clients) <= MOST_CLIENTS
+
+
+def test_of_more_tills_than_are_let_in_at_once_each_gets_its_receipt(front: Shop, printer: RecordingPrinter) -> None:
+    """Those who have sent all and hung up cannot be told that they were turned away."""
+    many = MOST_CLIENTS + 8
+    printer.reads.clear()
+    with contextlib.ExitStack() as tills:
+        for number in range(many):
+            tills.enter_context(front.connect()).sendall(b"\x1b@%03d.\n\x1dV\x00" % number)
+    printer.reads.set()
+    until(lambda: printer.received.count(b"\x1dV\x00") == many, "not all were printed")
+    assert [number for number in range(many) if b"%03d." % number not in printer.received] == []
 
 
 def test_a_till_that_stays_connected_leaves_the_printer_to_others_between_its_receipts(
@@ -375,6 +388,31 @@ def test_only_the_tills_user_can_read_where_the_relay_is_and_what_was_printed(fr
     for file in (front.folder / "printed").iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
     assert (front.folder / "printed").stat().st_mode & 0o077 == 0
+
+
+def test_a_till_that_asks_again_and_again_leaves_the_printer_to_others_and_gets_its_answers(
+    front: Shop, printer: RecordingPrinter
+) -> None:
+    printer.replies[b"\x10\x04\x01"] = b"\x16"
+    is_over, answers = threading.Event(), list[bytes]()
+    with front.connect() as asks:
+        asks.settimeout(LONG_S)
+
+        def ask() -> None:
+            while not is_over.wait(0.15):
+                asks.sendall(b"\x10\x04\x01")
+                answers.append(asks.recv(1))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            until(lambda: len(answers) > 2)
+            front.print()
+            until(lambda: RECEIPT in printer.received, "the till that asks keeps the printer")
+        finally:
+            is_over.set()
+            asking.join()
+    assert set(answers) == {b"\x16"}
 
 
 def test_a_second_relay_of_a_folder_says_that_another_has_it(front: Shop) -> None:
