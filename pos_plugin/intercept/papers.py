@@ -59,6 +59,11 @@ PICTURE_DOTS = 200
 PICTURE_WORDS = 20
 
 
+MOST_CODES = 20
+LONGEST_CODE = 256
+"""What of a paper's codes the ledger is told."""
+
+
 class SoldLine(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     amount_minor: int
@@ -89,6 +94,7 @@ class PrintedSale(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the ledger is asked to record: `seen` was printed at `till`, on paper for `columns`. `printed_at` is UTC, ISO 8601.
 
     `member` is the one who was at the till then, where whoever asks knows; else the ledger's side knows whose card was scanned.
+    `codes` are all that stand on the paper: one of them may be a member's, which only the ledger's side can tell.
     """
 
     till: str
@@ -96,6 +102,12 @@ class PrintedSale(msgspec.Struct, frozen=True, omit_defaults=True):
     columns: int
     printed_at: str
     member: str = ""
+    codes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, till: str, seen: Recognised, paper: Paper, printed_at: str) -> PrintedSale:
+        codes = [one.data for one in paper.codes if len(one.data) <= LONGEST_CODE]
+        return cls(till, seen, paper.columns, printed_at, codes=tuple(codes[:MOST_CODES]))
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):

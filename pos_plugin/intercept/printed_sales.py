@@ -120,6 +120,11 @@ class PrintedSales:
             if found.kind == "member":
                 return found.member, who, ""
             return "", who, f"The card on this receipt gets no points: {found.message or 'it is not one of ours.'}"
+        on_paper = {
+            found.member for code in printed.codes if (found := self._checkout.whose_code(code)).kind == "member"
+        }
+        if len(on_paper) == 1:
+            return on_paper.pop(), who, ""
         if printed.member:
             return printed.member, who, ""
         if who is None:

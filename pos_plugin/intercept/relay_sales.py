@@ -74,7 +74,7 @@ class RelaySales:
         self.seen.sales += 1
         printed_at = now.astimezone(UTC).isoformat(timespec="microseconds")
         try:
-            block = self._ledger.record(PrintedSale(self._till, seen, paper.columns, printed_at))
+            block = self._ledger.record(PrintedSale.of(self._till, seen, paper, printed_at))
         except NoRoom as error:
             self.seen.lost += 1
             self._tell(seen, f"NOT RECORDED: {error} Make room on the disk.")

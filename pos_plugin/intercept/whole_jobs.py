@@ -83,5 +83,5 @@ def _block(terminal: Terminal, rules: TillReceipts | None, paper: Paper) -> Bloc
     if seen.kind not in TOLD or not (seen.reference or seen.of_reference):
         return None
     # To the microsecond: a card is held out in the same second as often as not.
-    printed = PrintedSale(terminal.config.intercept.till, seen, paper.columns, now.isoformat())
+    printed = PrintedSale.of(terminal.config.intercept.till, seen, paper, now.isoformat())
     return terminal.printed_sales.record(printed)

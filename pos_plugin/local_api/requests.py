@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from loyalty.days import is_month_day
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
-from pos_plugin.intercept.papers import PrintedSale, Recognised, SoldLine
+from pos_plugin.intercept.papers import LONGEST_CODE, MOST_CODES, PrintedSale, Recognised, SoldLine
 
 MOST_LINES = 500
 MOST_TAGS = 16
@@ -339,6 +339,7 @@ class PrintedSaleAsked(Asked):
     columns: Annotated[int, Field(ge=1, le=256)] = 42
     printed_at: Annotated[str, Field(max_length=40), AfterValidator(_moment)]
     member: Word = ""
+    codes: Annotated[list[Annotated[str, Field(max_length=LONGEST_CODE)]], Field(max_length=MOST_CODES)] = []
 
     def printed(self) -> PrintedSale:
         seen = self.seen
@@ -358,6 +359,7 @@ class PrintedSaleAsked(Asked):
             self.columns,
             self.printed_at,
             self.member,
+            tuple(self.codes),
         )
 
 

@@ -37,10 +37,16 @@ class Counter:
         return member
 
     def printed(
-        self, kind: str = "sale", reference: str = "A-17", total: int = 1250, columns: int = 42, **seen: Any
+        self,
+        kind: str = "sale",
+        reference: str = "A-17",
+        total: int = 1250,
+        columns: int = 42,
+        codes: tuple[str, ...] = (),
+        **seen: Any,
     ) -> Block:
         recognised = Recognised(kind, "a test", reference, total_minor=total, **seen)  # type: ignore[arg-type]
-        return self.sales.record(PrintedSale("front", recognised, columns, self.till.now.isoformat()))
+        return self.sales.record(PrintedSale("front", recognised, columns, self.till.now.isoformat(), codes=codes))
 
     def entry(self, reference: str = "A-17", kind: str = "sale", *more: str) -> Any:
         with self.till.store.read() as db:
@@ -102,6 +108,24 @@ def test_a_card_that_the_till_has_printed_comes_first(counter: Counter) -> None:
     block = counter.printed(member_code=OTHER_CARD)
     assert counter.entry().member == other
     assert "****0025" in text(block)
+
+
+@pytest.mark.parametrize(
+    ("codes", "whose"),
+    [
+        (("4012345000382", OTHER_CARD), OTHER_CARD),  # one among others
+        ((OTHER_CARD, OTHER_CARD), OTHER_CARD),
+        (("4012345000382", "V0;not a card"), CARD),  # none: whoever is at the till
+        ((CARD, OTHER_CARD), CARD),  # two: nobody can tell, so whoever is at the till
+    ],
+)
+def test_a_members_code_among_the_codes_of_a_receipt_says_whose_it_is(
+    counter: Counter, codes: tuple[str, ...], whose: str
+) -> None:
+    other = counter.till.member(OTHER_CARD)
+    first = counter.holds_out()
+    counter.printed(codes=codes)
+    assert counter.entry().member == {CARD: first, OTHER_CARD: other}[whose]
 
 
 def test_a_printed_code_that_is_no_members_gives_nobody_points_and_no_block(counter: Counter) -> None:

@@ -368,3 +368,12 @@ def test_a_sale_that_waits_is_handed_over_before_the_next_is_asked_about(tmp_pat
     till.is_full = False
     assert ledger.record(sale(3)) == Block(recorded=True)
     assert asked == ["A-1", "A-2", "A-3"]
+
+
+def test_a_members_code_that_the_till_draws_on_its_receipt_says_whose_the_sale_is(both: Front, till: Any) -> None:
+    """GS k 73: Code 128, as tills print the card that they were shown."""
+    member = till.member(CARD)
+    till.client.delete("/v1/lane")
+    drawn = b"\x1dkI" + bytes([len(CARD) + 2]) + b"{B" + CARD.encode() + b"\n"
+    both.prints(receipt("A-17").replace(b"Thank you", drawn + b"Thank you"))
+    assert till.client.get("/v1/sales/front/A-17").json()["member"] == member
