@@ -325,6 +325,7 @@ class _Lesson:
         if not best_values:
             self.problems.append(
                 "No number was found that stands on every sale and differs between them, like Receipt no., Bon-Nr. or Fiş No."
+                " Leave out papers that have none or share one: name the files of the others."
             )
             return sales
         self.notes += [f"{one.name} has no number, and is no sale then." for one in apart if one not in best_values]

@@ -51,7 +51,11 @@ def refusal_at(path: str, status: int, code: str, message: str, hint: str = "") 
     if path != toast_status.PATH:
         return response
     status, said = toast_status.in_toasts_words(status, code)
-    text = f"{message} {hint}".strip().encode("utf-8", "replace").decode()
+    text = (
+        f"{message if message.endswith(('.', '!', '?')) else message + '.'} {hint}".strip()
+        .encode("utf-8", "replace")
+        .decode()
+    )
     return answer({"transactionStatus": said, "message": text}, status)
 
 

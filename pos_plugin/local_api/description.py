@@ -49,7 +49,7 @@ _REFUSALS: dict[str, tuple[str, Refusal]] = {
         Refusal(
             "KEY_UNKNOWN",
             "This key is not known at this till; it may have been taken out.",
-            "Make one: pos-plugin api-key NAME",
+            "Make one: pos-plugin api-key NAME. It is sent as Authorization: Bearer KEY.",
         ),
     ),
     "403": (

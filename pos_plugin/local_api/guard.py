@@ -228,7 +228,7 @@ def _unfit(who: ApiKey | None, method: str, path: str) -> Refused | None:
     """Why a key is refused; None for one that may do this."""
     if who is None:
         text = "This key is not known at this till; it may have been taken out."
-        return 401, "KEY_UNKNOWN", text, "Make one: pos-plugin api-key NAME"
+        return 401, "KEY_UNKNOWN", text, "Make one: pos-plugin api-key NAME. It is sent as Authorization: Bearer KEY."
     if who.is_over:
         text = f"The key {who.name} was good until {who.until}."
         return 401, "KEY_EXPIRED", text, f"Take it out (pos-plugin api-key remove {who.name}) and make a new one."

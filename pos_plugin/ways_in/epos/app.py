@@ -135,7 +135,7 @@ class _Service:
         return of_state(self._terminal.look_at_printer(), answers=self._answers)
 
     def _refused(self, error: SchemaError) -> Answer:
-        log.info("[epos] a request was refused, and nothing of it was printed: %r", str(error)[:200])
+        log.warning("[epos] a request was refused, and nothing of it was printed: %r", str(error)[:200])
         return Answer(False, "SchemaError", status_bits(self._status))
 
     def _keep(self, name: str, answer: Answer) -> None:

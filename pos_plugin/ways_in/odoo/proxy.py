@@ -94,7 +94,7 @@ class Odoo:
         try:
             said["result"] = await self._result(path, call.params, request)
         except (Refused, NotPrintable) as refused:
-            log.info("odoo: %s: %s", path[:60], refused)
+            log.warning("odoo: %s: %s", path[:60], refused)
             said["error"] = {
                 "code": 200,
                 "message": str(refused),
