@@ -94,10 +94,10 @@ def retry_under_a_new_name(patch: Patch) -> None:
         if one is None:
             return original(self, quote_id, key)
         try:
-            done = self.store.write(lambda db: commit(self, db, one, key))
+            done = self.store.write(lambda db: commit(self, db, one, key, (), self.layout))
         except CommitUnknown:
             one.sale = msgspec.structs.replace(one.sale, sale_ref=f"{one.sale.sale_ref}-2")
-            done = self.store.write(lambda db: commit(self, db, one, ""))
+            done = self.store.write(lambda db: commit(self, db, one, "", (), self.layout))
         self._quotes.pop(quote_id, None)
         self._committed[quote_id] = (done.number, one.ends_at)
         return done

@@ -33,7 +33,6 @@ COMMANDS = [
     "members",
     "member",
     "test-print",
-    "learn",
     "intercept",
     "learn",
     "printer simulate",
