@@ -35,6 +35,8 @@ LISTEN_S = 0.005
 """Between two looks at what the printer says while somebody prints."""
 IDLE_S = 0.25
 MOST_CLIENTS = 32
+"""So many are let in, and more only in the place of one who says nothing: the others wait at the door."""
+SPEAKS_WITHIN_S = 1.0
 FINISH_S = 10.0
 """So long a job in progress may take once the relay is told to stop."""
 
@@ -135,7 +137,9 @@ class Relay:
         """Whoever is heard now: doors, those who say what they want, and whoever has the turn; without one, everybody."""
         wanted: dict[socket.socket, object] = {self._woken: None}
         if self._stopping_at is None:
-            wanted |= {door.listener: door for door in self._all_doors if door.listener is not None}
+            is_full = len(self._clients) >= MOST_CLIENTS and self._idle_client() is None
+            doors = [door for door in self._all_doors if not (is_full and door in self._doors)]
+            wanted |= {door.listener: door for door in doors if door.listener is not None}
             wanted |= {one.connection: one for one in self._greeting}
         turn = self._turns.client
         if turn is not None and not turn.has_ended and self._printer.has_room:
@@ -170,13 +174,18 @@ class Relay:
         client = door.client()
         if client is None:
             return False
-        (self._greeting if client.is_ours else self._clients).append(client)
-        if len(self._clients) + len(self._greeting) > MOST_CLIENTS:
+        among = self._greeting if client.is_ours else self._clients
+        among.append(client)
+        if len(among) > MOST_CLIENTS:
             # A program that opens one connection after the other and ends none must not keep everybody else out.
-            among = [*self._greeting, *self._clients]
-            idle = (one for one in among if one is not self._turns.client and not one.has_said_something)
-            self._forget(next(idle, client))
+            self._forget(among[0] if client.is_ours else self._idle_client() or client)
         return True
+
+    def _idle_client(self) -> Client | None:
+        """Who has been there longest and wants nothing; who has just come may be about to speak."""
+        came_before = self._clock() - SPEAKS_WITHIN_S
+        idle = (one for one in self._clients if one is not self._turns.client and one.since < came_before)
+        return next((one for one in idle if not one.wants_turn and not one.has_said_something), None)
 
     # -- ours: those who know the secret
 

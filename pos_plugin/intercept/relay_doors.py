@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ class Client:
         self.connection = connection
         self.name = name
         self.is_ours = is_ours
+        self.since = time.monotonic()
         self.has_ended = False
         """It has sent all that it wants to send, in order."""
         self.was_cut_off = False

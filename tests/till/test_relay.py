@@ -140,6 +140,7 @@ def test_a_program_that_leaves_its_connections_open_keeps_nobody_out(front: Shop
     assert len(front.relay._clients) <= MOST_CLIENTS
 
 
+@pytest.mark.slow  # each of 40 turns waits for the printer's last words
 def test_of_more_tills_than_are_let_in_at_once_each_gets_its_receipt(front: Shop, printer: RecordingPrinter) -> None:
     """Those who have sent all and hung up cannot be told that they were turned away."""
     many = MOST_CLIENTS + 8
