@@ -7,7 +7,9 @@ Its door for this till's own programs is a port of loopback. Whoever comes says 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import secrets
 import socket
@@ -22,6 +24,8 @@ import msgspec
 from drivers.errors import DeviceAbsent
 from pos_plugin.config import Config
 from pos_plugin.errors import Conflict
+
+log = logging.getLogger("pos_plugin")
 
 FOLDER = "printed"
 FILE = "relay.json"
@@ -77,16 +81,25 @@ def alone(store: Path) -> Iterator[None]:
 
 @contextmanager
 def announced(store: Path, port: int, config: Config) -> Iterator[str]:
-    """For as long as the block lasts the relay is found at `port`; the secret that its callers must say."""
+    """For as long as the block lasts the relay is found at `port`; the secret that its callers must say.
+
+    On a disk that is full nobody finds it, and the shop prints all the same.
+    """
     file = folder_of(store) / FILE
     secret = secrets.token_urlsafe(32)
-    file.unlink(missing_ok=True)
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(msgspec.json.encode(Announced(port, secret, settings_of(config))))
+    try:
+        file.unlink(missing_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(msgspec.json.encode(Announced(port, secret, settings_of(config))))
+    except OSError as error:
+        log.error(
+            "%s cannot be written (%s): the relay prints, and this till's own programs do not find it", file, error
+        )
     try:
         yield secret
     finally:
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def read_announced(store: Path) -> Announced | None:

@@ -29,10 +29,15 @@ class WaitingSales:
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
         self._lock = threading.Lock()
-        self._sales, self._bytes, is_whole = _read(self._file)
-        if not is_whole:
-            os.replace(self._file, self._file.with_suffix(".damaged"))
-            self.acknowledge(0)
+        self._problem = ""  # why nothing can be kept; what stands there already is not touched then
+        self._sales, self._bytes = list[PrintedSale](), 0
+        try:
+            self._sales, self._bytes, is_whole = _read(self._file)
+            if not is_whole:
+                os.replace(self._file, self._file.with_suffix(".damaged"))
+                self.acknowledge(0)
+        except OSError as error:
+            self._problem = f"{self._file} cannot be read: {error.strerror}."
 
     def __len__(self) -> int:
         return len(self._sales)
@@ -52,6 +57,8 @@ class WaitingSales:
         with self._lock:
             if any((one.till, one.seen) == (sale.till, sale.seen) for one in self._sales):
                 return  # the same paper again
+            if self._problem:
+                raise NoRoom(self._problem)
             if len(self._sales) >= MOST_SALES or self._bytes + len(line) > MOST_BYTES:
                 raise NoRoom(f"{len(self._sales):,} sales wait already, and no more are kept.")
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from relays import RecordingPrinter, Shop, until
+from relays import LONG_S, RecordingPrinter, Shop, until
 
 from drivers.escpos import profile
 from offline_store import journal
@@ -325,6 +326,51 @@ def test_a_disk_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pytes
     monkeypatch.undo()
     waiting.add(sale(3))
     assert WaitingSales(tmp_path).oldest(9) == [sale(1), sale(3)]
+
+
+def test_what_waits_and_cannot_be_read_is_told_of_and_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    waiting = WaitingSales(tmp_path)
+    assert len(waiting) == 0
+    with pytest.raises(NoRoom, match="cannot be read"):
+        waiting.add(sale(1))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit on the size of files stands for the full disk")
+def test_a_relay_that_is_started_on_a_full_disk_prints(tmp_path: Path) -> None:
+    folder = tmp_path / "till"
+    folder.mkdir()
+    with closing(RecordingPrinter()) as printer, closing(RecordingPrinter()) as free:
+        port = free.port
+        free.close()
+        (folder / "till.toml").write_text(
+            f'[printer]\naddress = "tcp://127.0.0.1:{printer.port}"\n[intercept]\nlisten = "tcp://127.0.0.1:{port}"\n',
+            encoding="utf-8",
+        )
+        (folder / "till-receipts.toml").write_text(RULES, encoding="utf-8")
+        full = (
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+            "from pos_plugin.cli import main; main()"
+        )
+        command = [sys.executable, "-c", full, "intercept", "--store", str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as relay:
+            try:
+                until(lambda: printer.connections == 1)
+                until(lambda: sent(port, receipt("A-17")))
+                until(lambda: printer.received == receipt("A-17"))
+            finally:
+                relay.terminate()
+            said, _ = relay.communicate(timeout=LONG_S)
+        assert "NOT RECORDED" in said
+
+
+def sent(port: int, data: bytes) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as till:
+            till.sendall(data)
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_a_card_that_was_read_in_the_same_second_as_the_paper_was_printed_was_read_before_it(tmp_path: Path) -> None:
