@@ -144,6 +144,8 @@ class Till:
         transport: httpx.BaseTransport | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"{url!r} must begin with http://, like http://127.0.0.1:8350")
         self._client = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {key}"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, Field, model_validator
 
-from loyalty.toml_table import Table, TomlError, checked, read_toml
+from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
 from loyalty.words import Language
 from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
@@ -296,7 +297,20 @@ def read_config(folder: Path) -> Config:
         text = text_of(file, ConfigError)
     except FileNotFoundError:
         return Config()
-    return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError)
+    return checked(Config, read_toml(text, str(file), ConfigError), text, str(file), ConfigError, _one_port_each)
+
+
+def _one_port_each(tables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Two doors at one port: the second would stay shut. Values of a wrong kind are told of by the tables."""
+    first = dict[int, str]()
+    for name in ("page", "odoo", "epos", "qz"):
+        table = tables.get(name, {})
+        port = table.get("port", PageSettings().port if name == "page" else 0) if isinstance(table, dict) else 0
+        if not isinstance(port, int) or not port:
+            continue
+        if port in first:
+            yield (name, "port"), f"{name}.port: {port} is {first[port]}.port, too; each needs one of its own"
+        first.setdefault(port, name)
 
 
 def printer_profile(set_up: PrinterSettings) -> Profile:

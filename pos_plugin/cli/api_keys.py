@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,6 +55,8 @@ def api_key(
             typer.echo(f"The key of {which} is taken out; it is refused from now on.")
     else:
         rights = [right.strip() for right in may.split(",") if right.strip()]
+        if expires and expires < datetime.now().date().isoformat():  # noqa: DTZ005 - this machine's own day
+            raise typer.BadParameter(f"{expires} is over: nobody could use this key.", param_hint="--expires")
         key = api_keys.create(store, name, may=rights, until=expires)
         if as_json:
             print_json({"name": name, "key": key})

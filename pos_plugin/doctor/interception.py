@@ -46,7 +46,7 @@ def interception(till: Till) -> Iterator[Finding]:
         )
     else:
         yield _jobs(said, door.name)
-    yield from _sales(said, till.is_running)
+    yield from _sales(said, till)
 
 
 def _jobs(said: dict[str, Any], address: str) -> Finding:
@@ -62,10 +62,12 @@ def _jobs(said: dict[str, Any], address: str) -> Finding:
     return Finding("Interception", True, seen)
 
 
-def _sales(said: dict[str, Any], is_running: bool) -> Iterator[Finding]:
+def _sales(said: dict[str, Any], till: Till) -> Iterator[Finding]:
+    from pos_plugin.intercept.till_receipts import FILE
+
     if said["rules_problem"]:
         yield Finding("Receipts seen", False, str(said["rules_problem"]), "Correct it; what was taught before goes on.")
-    elif not said["is_taught"]:
+    elif not (till.folder / FILE).exists():  # the relay has read it once it has seen a paper
         do = "Print a few receipts, then: pos-plugin learn"
         yield Finding("Receipts seen", not said["papers"], "the shop's receipts have not been taught", do)
     else:
@@ -76,5 +78,5 @@ def _sales(said: dict[str, Any], is_running: bool) -> Iterator[Finding]:
         do = "Make room on the disk; then enter those sales by hand."
         yield Finding("Receipts seen", False, f"{said['lost']:,} sales could not be kept", do)
     if said["waiting"]:
-        do = "" if is_running else "Start the till: pos-plugin run"
+        do = "" if till.is_running else "Start the till: pos-plugin run"
         yield Finding("Receipts seen", True, f"{said['waiting']:,} printed sales wait to be recorded", do)

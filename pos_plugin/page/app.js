@@ -109,6 +109,7 @@ function drawTraining() {
 }
 
 let wasOnline = null;
+let wasAtTill = false;
 
 function told(state) {
   if (!state) return;
@@ -118,6 +119,9 @@ function told(state) {
   Object.assign(sale, { till: state.till.terminal, currency: state.program.currency });
   if (wasOnline !== null && wasOnline !== state.network.online) model.requote();
   wasOnline = state.network.online;
+  // The other till has sold: whoever was here has gone, and the figures are of before.
+  if (wasAtTill && !state.lane && state.prints_for_others && !sale.lines.length) model.renew();
+  wasAtTill = Boolean(state.lane);
 }
 
 sale.operator = localStorage.getItem("operator") || "1";

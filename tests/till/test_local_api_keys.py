@@ -188,11 +188,13 @@ def test_the_command_makes_lists_and_takes_out(tmp_path: Path) -> None:
     store = ["--store", str(tmp_path)]
     assert "There are no keys." in typed("list", *store)
     typed("front-till", *store)
-    typed("kiosk", "--may", "read, sell", "--expires", "2020-01-31", *store)
+    typed("stand", "--may", "read, sell", "--expires", "2199-01-31", *store)
+    api_keys.create(tmp_path, "kiosk", may=["read", "sell"], until="2020-01-31")
     told = typed("list", *store)
     assert told.splitlines() == [
         "front-till: read, sell, refund, members, print, drawer",
         "kiosk: read, sell, over since 2020-01-31",
+        "stand: read, sell, until 2199-01-31",
     ]
     assert json.loads(typed("list", "--json", *store))[1] == {
         "name": "kiosk",
@@ -201,7 +203,7 @@ def test_the_command_makes_lists_and_takes_out(tmp_path: Path) -> None:
         "expired": True,
     }
     assert "is taken out" in typed("remove", "kiosk", *store)
-    assert [one.name for one in api_keys.listed(tmp_path)] == ["front-till"]
+    assert [one.name for one in api_keys.listed(tmp_path)] == ["front-till", "stand"]
     assert CliRunner().invoke(app, ["api-key", "remove", "kiosk", *store]).exit_code == 1
-    for wrong in (["remove"], ["list", "--may", "read"], ["kiosk", "read"]):
+    for wrong in (["remove"], ["list", "--may", "read"], ["kiosk", "read"], ["kiosk", "--expires", "2020-01-31"]):
         assert CliRunner().invoke(app, ["api-key", *wrong, *store]).exit_code == 2

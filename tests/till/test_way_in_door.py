@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.store import Store
-from pos_plugin.config import Config, DoorSettings
+from pos_plugin.config import Config, ConfigError, DoorSettings, read_config
 from pos_plugin.serve import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.door import BODY_WITHIN_S, CLIENTS, REQUESTS, REQUESTS_WITHIN_S, Door
@@ -381,3 +381,15 @@ def test_a_server_that_is_asked_beyond_its_door_says_nothing(tmp_path: Path) -> 
         said = httpx.post(url, content=b"hello", headers={"Host": "evil.example"}, trust_env=False)
         assert (said.status_code, said.headers["connection"]) == (403, "close")
         assert httpx.post(url, content=b"hello", trust_env=False).text == "hello"
+
+
+def test_two_doors_at_one_port_are_told_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "till.toml").write_text(
+        "[odoo]\nport = 8069\n[epos]\nport = 8069\n[qz]\nport = 8350\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError) as told:
+        read_config(tmp_path)
+    assert told.value.problems == [
+        "line 4: epos.port: 8069 is odoo.port, too; each needs one of its own",
+        "line 6: qz.port: 8350 is page.port, too; each needs one of its own",
+    ]
