@@ -491,7 +491,8 @@ class Checkout:
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
         """Whether points awarded now can be spent at this till before head office has heard of them."""
         is_alone = not self.connection().is_online and program.offline.policy != "online_only"
-        return is_alone and not usable_from and not at.is_late(sold_at)
+        # A till that belongs to no head office is the only one that could have recorded the sale, however late it is told of.
+        return is_alone and not usable_from and not (at.shop and at.is_late(sold_at))
 
     def _rewards(
         self,

@@ -563,6 +563,7 @@ def test_what_is_kept_in_memory_ends_with_time(till) -> None:
 def test_a_sale_from_before_the_last_start_gives_no_right_to_spend_here(till) -> None:
     """The disk may have been put back to an old image, and what was lost with it may have recorded that sale."""
     member = till.member()
+    till.store.write(lambda db: settings.put(db, "shop", "corner-shop"))
     before = till.sale("1", 15_000)
     till.pass_time(minutes=5)
     till.reopen()
@@ -577,8 +578,20 @@ def test_a_sale_from_before_this_till_was_made_gives_no_right_to_spend_here(till
     """Another till, lost since, may have recorded it already: its points go to the member, once a document."""
     member = till.member()
     till.store.write(lambda db: settings.put(db, "made_at", till.now.isoformat()))
+    till.store.write(lambda db: settings.put(db, "shop", "corner-shop"))
     old = msgspec.structs.replace(till.sale("old", 5000), sold_at="2026-11-20T10:00:00", business_day="2026-11-20")
     done = till.checkout.commit(till.checkout.quote(old, member).quote_id)
     assert (done.earned_points, till.held(member), till.balance(member).points) == (50, 0, 50)
     till.sell("new", 2000, member)
     assert till.held(member) == 20
+
+
+def test_a_till_that_belongs_to_no_head_office_lets_all_points_be_used_however_late_it_was_told_of_a_sale(till) -> None:
+    """Nobody else could have recorded it, and nobody else could ever give its points."""
+    member = till.member()
+    before = till.sale("1", 15_000)
+    till.pass_time(hours=1)
+    till.reopen()
+    till.scan()
+    till.checkout.commit(till.checkout.quote(before, member).quote_id)
+    assert till.quote("2", 9_900, member).spendable_here == 150
