@@ -133,7 +133,7 @@ class Checkout:
 
     def whose_code(self, code: str) -> Identified:
         """As `identify`, of a code that was printed: nobody holds it out, so that it puts nobody at the till."""
-        return self._cards.identify(self._member_code(code, ""))
+        return self._cards.identify(self._member_code(code, ""), "printed")
 
     # -- quote
 

@@ -71,8 +71,9 @@ class Identifying:
     def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
         """Who or what a code is.
 
-        `entry_mode` is "scanned", "typed" (the card's number by hand), "phone", or "name" (`scan` is then the member whom a
-        person chose among those of a name). Looked up by phone or name, a member can earn but not redeem.
+        `entry_mode` is "scanned", "typed" (the card's number by hand), "printed" (by another till, on its receipt), "phone", or
+        "name" (`scan` is then the member whom a person chose among those of a name). Printed, or looked up by phone or name, a
+        member can earn but not redeem.
         """
         if entry_mode in ("phone", "name"):
             member = self._look_up_phone(scan) if entry_mode == "phone" else self._look_up_member(scan)
@@ -85,7 +86,7 @@ class Identifying:
         if isinstance(proof, Declined):
             return _declined(proof)
         if proof is not None:
-            return self._accepted(proof)
+            return self._accepted(proof, entry_mode)
         with self._store.read() as db:
             at = moment(db, self._clock())
             member = members.member_of_card(db, scan) if scan else None
@@ -107,7 +108,8 @@ class Identifying:
         if member is None:
             read = read_item(scan, symbology, self._scale_patterns)
             return Identified(read.kind, code=scan, message=read.message, item=read.item)
-        self._remember(member, scan)
+        if entry_mode != "printed":
+            self._remember(member, scan)
         if known is None:  # head office has just told of them
             with self._store.read() as db:
                 known = _identified(db, moment(db, self._clock()), member, scan, can_redeem=True)
@@ -132,8 +134,8 @@ class Identifying:
     def _pass(self, scan: str) -> Accepted | Declined | None:
         return passes.read(self._store, self._clock, self._look_up_card, scan)
 
-    def _accepted(self, said: Accepted) -> Identified:
-        if said.can_redeem:
+    def _accepted(self, said: Accepted, entry_mode: str) -> Identified:
+        if said.can_redeem and entry_mode != "printed":
             self._remember(said.member, said.mark)
         with self._store.read() as db:
             at = moment(db, self._clock())

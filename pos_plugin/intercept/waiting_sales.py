@@ -6,6 +6,7 @@ because its till and its reference name it for ever.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 from pos_plugin.intercept.papers import PrintedSale
+
+log = logging.getLogger("pos_plugin")
 
 FILE = "waiting.jsonl"
 MOST_SALES = 20_000
@@ -35,6 +38,7 @@ class WaitingSales:
             self._sales, self._bytes, is_whole = _read(self._file)
             if not is_whole:
                 os.replace(self._file, self._file.with_suffix(".damaged"))
+                self._bytes = 0
                 self.acknowledge(0)
         except OSError as error:
             self._problem = f"{self._file} cannot be read: {error.strerror}."
@@ -78,7 +82,7 @@ class WaitingSales:
             self._bytes += len(line)
 
     def acknowledge(self, count: int) -> None:
-        """The first `count` need not be kept any more. Where that cannot be written down they are handed over once more."""
+        """The first `count` need not be kept any more. Where that cannot be written down they come again after a restart."""
         with self._lock:
             rest = self._sales[count:]
             data = b"".join(msgspec.json.encode(one) + b"\n" for one in rest)
@@ -93,9 +97,10 @@ class WaitingSales:
                     new.replace(self._file)
                 else:
                     self._file.unlink(missing_ok=True)
-            except OSError:
-                return
-            self._sales, self._bytes = rest, len(data)
+                self._bytes = len(data)
+            except OSError as error:
+                log.warning("%s cannot be written: %s", self._file, error.strerror)
+            self._sales = rest
 
 
 def _keep_name(folder: Path) -> None:

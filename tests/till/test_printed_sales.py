@@ -168,6 +168,15 @@ def test_a_card_that_the_till_has_printed_uses_up_the_one_that_was_held_out(coun
     assert counter.entry("A-20").member == ""
 
 
+def test_a_card_that_is_only_printed_lets_nobody_spend_its_points(till: Any) -> None:
+    counter = Counter(till)
+    member = counter.till.member()
+    till.pass_time(seconds=1000)
+    assert counter.printed(member_code=CARD).recorded
+    assert counter.entry().member == member
+    assert till.checkout.card_read(member) == ""
+
+
 def test_a_void_that_is_told_of_late_sends_nobody_away_who_came_after_it(counter: Counter) -> None:
     counter.printed()
     printed_at = counter.till.now

@@ -328,6 +328,21 @@ def test_a_disk_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pytes
     assert WaitingSales(tmp_path).oldest(9) == [sale(1), sale(3)]
 
 
+def test_what_is_acknowledged_on_a_disk_that_takes_nothing_is_not_handed_over_again_and_again(tmp_path: Path) -> None:
+    waiting = WaitingSales(tmp_path)
+    for number in range(3):
+        waiting.add(sale(number))
+    in_the_way = tmp_path / "waiting.new"
+    in_the_way.mkdir()
+    waiting.acknowledge(2)
+    assert waiting.oldest(9) == [sale(2)]
+    waiting.add(sale(3))
+    assert WaitingSales(tmp_path).oldest(9) == [sale(number) for number in range(4)]
+    in_the_way.rmdir()
+    waiting.acknowledge(1)
+    assert WaitingSales(tmp_path).oldest(9) == [sale(3)]
+
+
 def test_what_waits_and_cannot_be_read_is_told_of_and_not_written_over(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     waiting = WaitingSales(tmp_path)
