@@ -29,46 +29,19 @@ _FEEDS: Final = ("LF", "ESC d", "ESC J")
 _CUTS: Final = ("GS V", "ESC i", "ESC m")
 # Behind a job of Windows' "Generic / Text Only" driver. Some printers cut at it (IBM 4610), most roll printers ignore it.
 _ENDS: Final = ("FF",)
+# fmt: off
 # Nothing of these shows on paper, or is answered.
 _QUIET: Final = (
-    *("NUL", "CR", "BEL", "ESC @", "ESC p", "ESC B", "ESC ( A"),
-    *(
-        "ESC !",
-        "ESC E",
-        "ESC G",
-        "ESC -",
-        "GS B",
-        "ESC V",
-        "ESC 4",
-        "ESC 5",
-        "ESC M",
-        "GS !",
-        "ESC SP",
-        "ESC r",
-        "GS b",
-    ),
-    *("FS !", "FS -", "FS W", "FS S", "FS &", "FS .", "FS C", "FS ( C", "ESC t", "ESC R", "ESC %"),
-    *(
-        "ESC a",
-        "ESC {",
-        "GS L",
-        "GS W",
-        "ESC 2",
-        "ESC 3",
-        "GS P",
-        "ESC D",
-        "ESC U",
-        "ESC c",
-        "GS h",
-        "GS w",
-        "GS H",
-        "GS f",
-    ),
+    "NUL", "CR", "BEL", "ESC @", "ESC p", "ESC B", "ESC ( A", "ESC !", "ESC E", "ESC G", "ESC -", "GS B", "ESC V",
+    "ESC 4", "ESC 5", "ESC M", "GS !", "ESC SP", "ESC r", "GS b", "FS !", "FS -", "FS W", "FS S", "FS &", "FS .",
+    "FS C", "FS ( C", "ESC t", "ESC R", "ESC %", "ESC a", "ESC {", "GS L", "GS W", "ESC 2", "ESC 3", "GS P",
+    "ESC D", "ESC U", "ESC c", "GS h", "GS w", "GS H", "GS f",
 )
 # These are for the printer itself, and print nothing.
 _TALK: Final = (
-    *("DLE EOT", "DLE ENQ", "DLE DC4", "GS r", "GS I", "GS a", "ESC v", "ESC u", "GS ( H", "ACK", "ESC =", "GS :"),
+    "DLE EOT", "DLE ENQ", "DLE DC4", "GS r", "GS I", "GS a", "ESC v", "ESC u", "GS ( H", "ACK", "ESC =", "GS :",
 )
+# fmt: on
 _FEEDING_CUTS: Final = (65, 66, 97, 98, 103, 104)  # GS V m n: first to the cutter
 
 

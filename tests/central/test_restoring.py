@@ -225,6 +225,7 @@ def killed_at(step, folder, work):
     return code == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
 def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new(full, clock, tmp_path):
     file = tmp_path / "one.backup"

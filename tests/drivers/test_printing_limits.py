@@ -84,6 +84,7 @@ def test_a_long_receipt_may_drain_slowly_as_long_as_it_drains(counter: Counter, 
     assert len(counter.far.receipts[-1].lines) == 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", ANSWERING)
 def test_a_small_buffer_that_fills_again_and_again_loses_no_line_and_doubles_none(wire: str) -> None:
     # More than the system keeps for a terminal by itself, so that this is stopped as well.

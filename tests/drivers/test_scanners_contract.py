@@ -170,6 +170,7 @@ def test_telling_never_raises(far: FarEnd, scanner: Scanner) -> None:
     scanner.tell(good=True)
 
 
+@pytest.mark.slow
 def test_noise_before_a_scan_makes_no_false_label(far: FarEnd, scanner: Scanner, clock: Clock) -> None:
     if far.is_noisy:
         source = random.Random(5)

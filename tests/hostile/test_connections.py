@@ -114,6 +114,7 @@ def drip(peer, data, stop):
             peer.sendall(data[place : place + 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("at_once", "dripped", "bound"),
     [

@@ -119,6 +119,7 @@ def runs(role: str, given: bytes, **environment: str) -> bytes:
     return ended.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(os.environ.get("MUTANT_UNDER_TEST")), reason="other processes have no mutants")
 def test_ten_thousand_sales_award_the_same_in_two_processes_of_other_languages_and_time_zones() -> None:
     sent = runs(

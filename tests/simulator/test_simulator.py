@@ -73,6 +73,7 @@ def test_a_seed_does_the_same_again_to_the_byte() -> None:
     assert run_seed(7, 20, NAMES, is_traced=True) == first
 
 
+@pytest.mark.slow
 def test_a_seed_does_the_same_in_another_process() -> None:
     """Whatever else a process has done before, and in whatever order its sets come."""
     hazards = ",".join(NAMES)

@@ -77,6 +77,7 @@ def points_by_household(count: int, as_of: str) -> dict[str, int]:
     return points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2017-01-05", END_OF_YEAR])
 def test_every_household_has_the_whole_dollars_of_its_baskets(till: Path, count: int, day: str) -> None:
     shown = run("members", "--store", str(till), "--csv", "--as-of", day)

@@ -283,6 +283,7 @@ def test_a_printer_that_is_set_up_wrongly_is_said(till: Path, setting: str, told
 
 
 @needs_posix
+@pytest.mark.slow
 def test_a_serial_printer_that_says_nothing_is_asked_at_every_speed(till: Path, printer: SimulatedPrinter) -> None:
     configure(till, f'[printer]\naddress = "serial://{printer.serve_pty()}?baud=9600"\n')
     assert found(till, "Printer").ok

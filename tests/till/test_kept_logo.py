@@ -287,6 +287,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "instead"), WRONG, ids=map(repr, WRONG))
 def test_a_printer_that_answers_nothing_or_nonsense_gets_the_logo_with_each_receipt(
     counter: Counter, as_paper: bytes, answer: bytes, instead: bytes
@@ -298,6 +299,7 @@ def test_a_printer_that_answers_nothing_or_nonsense_gets_the_logo_with_each_rece
     assert set(counter.states()) == {"printed"}
 
 
+@pytest.mark.slow
 def test_garbage_and_silence_leave_the_receipts_as_they_are_without_the_logo_in_the_printer(
     counter: Counter, as_paper: bytes
 ) -> None:

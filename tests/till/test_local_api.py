@@ -380,6 +380,7 @@ def test_a_sale_is_printed_and_the_state_says_so(serve) -> None:
         )
 
 
+@pytest.mark.slow
 def test_who_listens_hears_that_a_trouble_is_over(serve, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(terminal_module, "LOOK_EVERY_S", terminal_module.LISTEN_EVERY_S)
     with serve(

@@ -130,6 +130,7 @@ def test_a_client_that_says_nothing_keeps_nobody_waiting(front: Shop, printer: R
     assert printer.received == RECEIPT * 2  # and who only looked had no turn
 
 
+@pytest.mark.slow
 def test_a_program_that_leaves_its_connections_open_keeps_nobody_out(front: Shop, printer: RecordingPrinter) -> None:
     with contextlib.ExitStack() as left_open:
         for _ in range(MOST_CLIENTS + 4):
@@ -179,6 +180,7 @@ def test_a_till_that_breaks_off_within_a_job_has_printed_what_it_sent(front: Sho
 # The printer's pace, and what it shows of itself.
 
 
+@pytest.mark.slow
 def test_a_printer_that_takes_no_more_holds_the_till_back_and_loses_nothing(
     front: Shop, printer: RecordingPrinter
 ) -> None:
@@ -201,6 +203,7 @@ def test_a_printer_that_takes_no_more_holds_the_till_back_and_loses_nothing(
     assert printer.received == data[:end]
 
 
+@pytest.mark.slow
 def test_while_the_printer_is_off_the_till_is_refused_and_it_is_let_in_again_by_itself(
     front: Shop, printer: RecordingPrinter
 ) -> None:
@@ -251,6 +254,7 @@ def test_a_job_at_the_moment_in_which_the_printer_goes_off_is_printed_later_or_t
     until(lambda: printer.received == RECEIPT or any("look at the paper" in said for said in front.told))
 
 
+@pytest.mark.slow
 def test_the_job_of_a_till_that_hung_up_in_order_waits_for_a_printer_that_is_shared_and_off(tmp_path: Path) -> None:
     printer = RecordingPrinter()
     printer.unplug()
@@ -335,6 +339,7 @@ def test_a_question_of_ours_that_nobody_answers_gives_way_to_the_till(front: Sho
     wire.close()
 
 
+@pytest.mark.slow
 def test_a_job_of_ours_gives_way_to_nobody(front: Shop, printer: RecordingPrinter) -> None:
     wire = RelayWire(front.folder)
     wire.open()

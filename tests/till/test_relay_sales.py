@@ -140,6 +140,7 @@ def test_rules_are_read_again_when_the_shop_has_taught(till: Any, tmp_path: Path
         assert any("What was taught before goes on" in said for said in front.shop.told)
 
 
+@pytest.mark.slow
 def test_behind_a_job_that_the_printer_broke_off_the_next_receipt_is_read_again(both: Front, till: Any) -> None:
     with both.shop.connect() as connection:
         connection.sendall(b"\x1b@Logo\n\x1dv0\x00\x48\x00\xff\xff" + b"dots")  # a picture that has just begun
@@ -250,6 +251,7 @@ def test_a_ledger_that_answers_no_block_changes_no_byte_and_the_sale_waits(answe
         assert bad.asked
 
 
+@pytest.mark.slow
 def test_a_void_does_not_overtake_its_sale_that_waits(front: Front) -> None:
     with closing(BadLedger(BAD["no disk"])) as ledger, announced(front.folder, ledger.url):
         front.prints(receipt("A-17"))

@@ -452,6 +452,7 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
     assert [paper.lines for paper in alone.far.receipts] == [["in time"]]
 
 
+@pytest.mark.slow
 def test_a_print_that_lasts_longer_than_its_sender_waits_goes_on_and_its_name_tells(alone: EpsonTill) -> None:
     assert alone.send("<feed/><cut/>").success
     alone.far.slow_down(bytes_per_s=100)
