@@ -16,8 +16,9 @@ from loyalty.standing import NO_EFFECTS, Standing
 from offline_store import histories, journal, members
 from offline_store.moment import Moment
 from pos_plugin import pricing
-from pos_plugin.checkout import Checkout, written
+from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.recorded import written
 from pos_plugin.returns import MAX_DOCUMENT
 
 
@@ -87,7 +88,7 @@ def record(
         histories.keep(db, current, who)
         return new
 
-    new = written(checkout, work, document)
+    new = written(checkout.store, work, document)
     body = new.body
     if not isinstance(body, GiveBody):
         raise ValueError("an activity's document leads to another kind of entry")

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from drivers.document import Block, decode_document, encode_document
+from drivers.document import Block, encode_document
 from ledger.entry import Draft, Entry, SaleBody
 from ledger.identifiers import RandomBytes, new_reference, receipt_reference
 from ledger.lots import spent
@@ -43,6 +43,7 @@ from pos_plugin.identifying import Identified, Identifying
 from pos_plugin.pricing import Priced
 from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
 from pos_plugin.receipts import Layout, PointsShown, reward_lines, reward_parts, sale_receipt
+from pos_plugin.recorded import completed_sale, lines_of, points_shown, recorded_sale, require_own_key
 from pos_plugin.scale_labels import ScalePattern
 
 log = logging.getLogger("pos_plugin")
@@ -319,7 +320,7 @@ class Checkout:
         program, member, sale, at = asked.program, asked.member, asked.sale, asked.at
         if asked.recorded is not None:
             with self.store.read() as db:
-                return _lines_of(db, journal.number_of(db, sale.document))
+                return lines_of(db, journal.number_of(db, sale.document))
         shown = None
         if member:
             earned = result.award
@@ -410,7 +411,7 @@ class Checkout:
         self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str], paper: Layout
     ) -> Completed:
         stands = journal.find(db, one.sale.document)
-        _require_own_key(db, key, stands.number if stands else 0)
+        require_own_key(db, key, stands.number if stands else 0)
         if stands is not None:
             return self._again(db, stands, one)
         program, member, sale = one.program, one.member, one.sale
@@ -486,7 +487,7 @@ class Checkout:
         kept = msgspec.json.encode(lines).decode()
         to_print = bool(document.blocks) and not paper.is_block
         receipts.keep(db, new.number, encode_document(document), to_print=to_print, rewards=kept)
-        return _completed(new, body, result.paid.total_minor, result.taken, document.text(), lines)
+        return completed_sale(new, body, result.paid.total_minor, result.taken, document.text(), lines)
 
     def stays_here(self, at: Moment, program: Program, sold_at: str, usable_from: str) -> bool:
         """Whether points awarded now can be spent at this till before head office has heard of them."""
@@ -544,17 +545,17 @@ class Checkout:
             one.reward,
         ):
             raise differs(one.sale)
-        return _completed_before(db, known)
+        return recorded_sale(db, known)
 
     def _committed_before(self, number: int | None, key: str) -> Completed:
         with self.store.read() as db:
-            _require_own_key(db, key, number)
+            require_own_key(db, key, number)
             if number is None and key:
                 row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
                 number = row[0] if row else None
             known = journal.read(db, number) if number is not None else None
             if known is not None and isinstance(known.body, SaleBody):
-                return _completed_before(db, known)
+                return recorded_sale(db, known)
         raise Unknown(
             "QUOTE_UNKNOWN",
             "This quote has ended. Nothing more was recorded.",
@@ -690,99 +691,3 @@ class Checkout:
             del self._quotes[first.quote.quote_id]
         while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
             del self._committed[oldest[0]]
-
-
-def written(checkout: Checkout, work: Callable[[sqlite3.Connection], Entry], document: str) -> Entry:
-    """The entry once it is durable; a COMMIT that failed is looked up, never repeated."""
-    try:
-        return checkout.store.write(work)
-    except CommitUnknown:
-        with checkout.store.read() as db:
-            known = journal.find(db, document)
-        if known is None:
-            raise
-        return known
-
-
-def points_shown(
-    db: sqlite3.Connection,
-    at: Moment,
-    program: Program,
-    new: Entry,
-    member: str,
-    card: str,
-    earned: int,
-    used: int,
-    connection: Connection,
-) -> PointsShown:
-    """The figures of a receipt's points block just after `new` was recorded, in the same transaction."""
-    balance = members.balance(db, member, at.today)
-    spendable = rights.spendable_here(db, program, member, at.today, is_online=connection.is_online, known=balance)
-    return PointsShown(
-        card=card,
-        balance=balance,
-        earned=earned,
-        used=used,
-        spendable_here=spendable.points,
-        is_online=connection.is_online,
-        is_current=connection.is_current and at.acknowledged == new.number - 1,
-        today=at.today,
-    )
-
-
-def _completed_before(db: sqlite3.Connection, known: Entry) -> Completed:
-    body = known.body
-    if not isinstance(body, SaleBody):
-        raise ValueError(f"entry {known.number} is no sale")
-    sold = body.sold
-    taken = pricing.line_shares(settings.program(db, body.program), sold, body.reward)
-    lines = _lines_of(db, known.number)
-    return _completed(known, body, sold.sale.total_minor, taken, _receipt_text(db, known), lines)
-
-
-def _lines_of(db: sqlite3.Connection, number: int | None) -> list[str]:
-    """The rewards that the host of a sale was given to print; none where it was recorded without a host."""
-    kept = receipts.rewards(db, number) if number is not None else None
-    return msgspec.json.decode(kept, type=list[str]) if kept else []
-
-
-def _require_own_key(db: sqlite3.Connection, key: str, number: int | None) -> None:
-    """Raises Conflict where the key belongs to another request than the commit that made (or is to make) this entry."""
-    if not key:
-        return
-    row = db.execute("SELECT number FROM request WHERE key = ?", (key,)).fetchone()
-    is_other = row is not None and number is not None and row[0] != number
-    if is_other or db.execute("SELECT 1 FROM answered WHERE key = ?", (key,)).fetchone():
-        raise Conflict(
-            "IDEMPOTENCY_KEY_REUSED",
-            "This Idempotency-Key belongs to another request, another sale's perhaps. Nothing was recorded.",
-            hint="Make a new key for each request.",
-        )
-
-
-def _completed(
-    known: Entry, body: SaleBody, paid_minor: int, taken: dict[str, int], text: str, lines: list[str]
-) -> Completed:
-    return Completed(
-        till=body.sale.till,
-        sale_ref=body.sale.sale_ref,
-        number=known.number,
-        reference=receipt_reference(known.envelope.terminal, known.number),
-        member=known.member,
-        total_minor=body.sale.total_minor,
-        redeem_points=body.redeemed,
-        redeemed_minor=body.redeemed_minor,
-        due_minor=paid_minor - body.redeemed_minor,
-        earned_points=body.awarded,
-        receipt_text=text,
-        reward=body.reward,
-        off=body.off,
-        taken=taken,
-        usable_from=body.usable_from,
-        receipt_lines=lines,
-    )
-
-
-def _receipt_text(db: sqlite3.Connection, known: Entry) -> str:
-    kept = receipts.document(db, known.number)
-    return decode_document(kept).text() if kept else ""

@@ -16,9 +16,10 @@ from loyalty.sale import document_name
 from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
 from pos_plugin import pricing
-from pos_plugin.checkout import Checkout, points_shown, written
+from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.receipts import claim_receipt
+from pos_plugin.recorded import points_shown, written
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ def claim(checkout: Checkout, reference: str, member: str, *, operator: str = ""
     with checkout.store.read() as db:
         sold = journal.read(db, read[1])
     document = sold.envelope.document.replace("sale/", "claim/", 1) if sold else ""
-    new = written(checkout, work, document)
+    new = written(checkout.store, work, document)
     with checkout.store.read() as db:
         kept = receipts.document(db, new.number)
     body = new.body

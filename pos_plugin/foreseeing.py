@@ -1,6 +1,6 @@
 """What a member's points will be once a quoted sale is committed: the figures of its receipt, before there is one.
 
-The same figures that `points_shown` of the checkout reads back after the entry was recorded, computed without recording it.
+The same figures that `recorded.points_shown` reads back after the entry was recorded, computed without recording it.
 """
 
 from __future__ import annotations

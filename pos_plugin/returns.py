@@ -13,11 +13,12 @@ from loyalty.returns import ReturnRefused, left_of, reversal
 from loyalty.sale import Return, document_name
 from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
-from pos_plugin.checkout import Checkout, points_shown, written
+from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
 from pos_plugin.explaining import tier_shown
 from pos_plugin.pricing import known_of, standing_at
 from pos_plugin.receipts import Layout, return_receipt
+from pos_plugin.recorded import points_shown, written
 
 MAX_DOCUMENT = 200
 """The most characters of a document that head office stores."""
@@ -71,7 +72,7 @@ def take_back(
     def work(db: sqlite3.Connection) -> Entry:
         return _take_back(checkout, db, back, operator, shift, layout or checkout.layout)
 
-    return _returned(checkout, written(checkout, work, back.document))
+    return _returned(checkout, written(checkout.store, work, back.document))
 
 
 def _is_same(one: Return, other: Return) -> bool:

@@ -35,8 +35,6 @@ from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
 from ledger.wire import MemberLookup, MembersFound
-from loyalty.program import Program
-from loyalty.words import in_language
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
@@ -44,7 +42,7 @@ from offline_store.receipts import PrintJob
 from offline_store.store import Store
 from offline_store.sync import Refused as SyncRefused
 from offline_store.sync import Sync, SyncError
-from pos_plugin import host_prints, sample_sheet
+from pos_plugin import host_prints, sample_sheet, till_state
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Notice, Told
@@ -565,91 +563,7 @@ class Terminal:
 
     def state(self) -> dict[str, Any]:
         """Everything the page shows that is not the sale itself."""
-        with self.store.read() as db:
-            who, shop = journal.identity(db), settings.get(db, "shop")
-            program = settings.program_in_force(db, self.clock())
-            last, _ = journal.head(db)
-            acknowledged = int(settings.get(db, "acknowledged", "0"))
-            seen = settings.get(db, "server_time")
-            jobs = receipts.shown_jobs(db)
-            waiting = sum(job.state in ("waiting", "not printed", "started") for job in jobs)
-        connection = self.connection()
-        since = connection.since or (datetime.fromisoformat(seen) if seen else None)
-        return {
-            "event": self.events.number,
-            "till": {"terminal": who.terminal, "shop": shop, "enrolled": bool(shop)},
-            "program": {
-                "id": program.id,
-                "currency": program.currency,
-                "time_zone": program.time_zone,
-                "points": program.redeem.points,
-                "worth_minor": program.redeem.worth_minor,
-                "claim_days": program.claim.within_days,
-                "charities": [
-                    {"name": one.name, "title": in_language(one.title)}
-                    for one in (program.giving.charities if program.giving else [])
-                ],
-            },
-            "network": {
-                "configured": self.sync is not None,
-                "online": connection.is_online,
-                "since": since.astimezone(program.zone).isoformat(timespec="minutes") if since else "",
-                "unsent": last - acknowledged,
-                "text": self._network_text(connection, since.astimezone(program.zone) if since else None),
-            },
-            "printer": {
-                "configured": self.spooler is not None,
-                "trouble": self.spooler.trouble if self.spooler else "",
-                "code": self.spooler.trouble_code if self.spooler else "",
-                "notice": self.spooler.notice if self.spooler else "",
-                "answers": self.spooler is not None and self.spooler.answers,
-                "waiting": waiting,
-                "jobs": [
-                    {
-                        "job": job.job,
-                        "reference": receipt_reference(who.terminal, job.number),
-                        "copy": job.copy,
-                        "state": job.state,
-                        "reason": job.reason,
-                        "can_go_on": self.spooler is not None and self.spooler.can_go_on(job.job),
-                    }
-                    for job in jobs
-                ],
-            },
-            "display": {
-                "configured": self.display is not None,
-                "trouble": self.display.trouble if self.display else "",
-            },
-            "prints_for_others": self._prints_for_others,
-            "lane": self._lane_state(program),
-            "printed": [msgspec.to_builtins(note) for note in self.printed_sales.notes],
-            "scanners": [msgspec.to_builtins(reader.state) for reader in self.readers],
-            "scans": msgspec.to_builtins(self.scans),
-        }
-
-    @property
-    def _prints_for_others(self) -> bool:
-        """Whether another till may print through this one, so that a sale may be told of when it is printed."""
-        config = self.config
-        return bool(
-            config.intercept.listen or config.epos.port or config.qz.port or config.odoo.port or config.cloudprnt
-        )
-
-    def _lane_state(self, program: Program) -> dict[str, str] | None:
-        """Who is at the till, for a sale that is told of when it is printed."""
-        there = self.lane.now
-        if there is None:
-            return None
-        return {"card": there.card, "since": there.since.astimezone(program.zone).isoformat(timespec="minutes")}
-
-    def _network_text(self, connection: Connection, since: datetime | None) -> str:
-        if connection.is_online:
-            return "Connected to head office."
-        if self.sync is None:
-            return "Not connected to a head office. Keep selling and scanning."
-        problem = f"{self.sync.problem} " if self.sync.problem and self.sync.problem.code != "UNREACHABLE" else ""
-        when = f" since {since:%a %H:%M}" if since else ""
-        return f"{problem}No connection{when}. Keep selling and scanning. Use only the points shown."
+        return till_state.shown(self)
 
     # -- loops
 

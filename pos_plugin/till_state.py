@@ -1,0 +1,108 @@
+"""How a till is, for its page and for programs that ask: head office, printer, scanners, and who is at it. Knows no sale."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ledger.identifiers import receipt_reference
+from loyalty.program import Program
+from loyalty.words import in_language
+from offline_store import journal, receipts, settings
+from pos_plugin.quotes import Connection
+
+if TYPE_CHECKING:
+    from pos_plugin.terminal import Terminal
+
+
+def shown(terminal: Terminal) -> dict[str, Any]:
+    """Everything the page shows that is not the sale itterminal."""
+    with terminal.store.read() as db:
+        who, shop = journal.identity(db), settings.get(db, "shop")
+        program = settings.program_in_force(db, terminal.clock())
+        last, _ = journal.head(db)
+        acknowledged = int(settings.get(db, "acknowledged", "0"))
+        seen = settings.get(db, "server_time")
+        jobs = receipts.shown_jobs(db)
+        waiting = sum(job.state in ("waiting", "not printed", "started") for job in jobs)
+    connection = terminal.connection()
+    since = connection.since or (datetime.fromisoformat(seen) if seen else None)
+    return {
+        "event": terminal.events.number,
+        "till": {"terminal": who.terminal, "shop": shop, "enrolled": bool(shop)},
+        "program": {
+            "id": program.id,
+            "currency": program.currency,
+            "time_zone": program.time_zone,
+            "points": program.redeem.points,
+            "worth_minor": program.redeem.worth_minor,
+            "claim_days": program.claim.within_days,
+            "charities": [
+                {"name": one.name, "title": in_language(one.title)}
+                for one in (program.giving.charities if program.giving else [])
+            ],
+        },
+        "network": {
+            "configured": terminal.sync is not None,
+            "online": connection.is_online,
+            "since": since.astimezone(program.zone).isoformat(timespec="minutes") if since else "",
+            "unsent": last - acknowledged,
+            "text": _network_text(terminal, connection, since.astimezone(program.zone) if since else None),
+        },
+        "printer": {
+            "configured": terminal.spooler is not None,
+            "trouble": terminal.spooler.trouble if terminal.spooler else "",
+            "code": terminal.spooler.trouble_code if terminal.spooler else "",
+            "notice": terminal.spooler.notice if terminal.spooler else "",
+            "answers": terminal.spooler is not None and terminal.spooler.answers,
+            "waiting": waiting,
+            "jobs": [
+                {
+                    "job": job.job,
+                    "reference": receipt_reference(who.terminal, job.number),
+                    "copy": job.copy,
+                    "state": job.state,
+                    "reason": job.reason,
+                    "can_go_on": terminal.spooler is not None and terminal.spooler.can_go_on(job.job),
+                }
+                for job in jobs
+            ],
+        },
+        "display": {
+            "configured": terminal.display is not None,
+            "trouble": terminal.display.trouble if terminal.display else "",
+        },
+        "prints_for_others": _prints_for_others(terminal),
+        "lane": _lane(terminal, program),
+        "printed": [msgspec.to_builtins(note) for note in terminal.printed_sales.notes],
+        "scanners": [msgspec.to_builtins(reader.state) for reader in terminal.readers],
+        "scans": msgspec.to_builtins(terminal.scans),
+    }
+
+
+def _prints_for_others(terminal: Terminal) -> bool:
+    """Whether another till may print through this one, so that a sale may be told of when it is printed."""
+    config = terminal.config
+    return bool(config.intercept.listen or config.epos.port or config.qz.port or config.odoo.port or config.cloudprnt)
+
+
+def _lane(terminal: Terminal, program: Program) -> dict[str, str] | None:
+    """Who is at the till, for a sale that is told of when it is printed."""
+    there = terminal.lane.now
+    if there is None:
+        return None
+    return {"card": there.card, "since": there.since.astimezone(program.zone).isoformat(timespec="minutes")}
+
+
+def _network_text(terminal: Terminal, connection: Connection, since: datetime | None) -> str:
+    if connection.is_online:
+        return "Connected to head office."
+    if terminal.sync is None:
+        return "Not connected to a head office. Keep selling and scanning."
+    problem = (
+        f"{terminal.sync.problem} " if terminal.sync.problem and terminal.sync.problem.code != "UNREACHABLE" else ""
+    )
+    when = f" since {since:%a %H:%M}" if since else ""
+    return f"{problem}No connection{when}. Keep selling and scanning. Use only the points shown."
