@@ -97,10 +97,11 @@ def add(db: sqlite3.Connection, new: Entry, *, is_posted: bool) -> None:
         db.execute("INSERT INTO unposted (member, number) VALUES (?, ?)", (new.member, new.number))
     extends_to = extension(new)
     if extends_to:
+        # The day stays that of the first activity: what it kept alive is what the next one finds, unless that came too late.
         db.execute(
             "INSERT INTO kept_alive (member, number, day, extends_to) VALUES (?, ?, ?, ?) ON CONFLICT (member) DO UPDATE "
-            "SET number = excluded.number, day = excluded.day, extends_to = excluded.extends_to "
-            "WHERE excluded.extends_to >= extends_to",
+            "SET number = excluded.number, day = iif(excluded.day < extends_to, min(day, excluded.day), excluded.day), "
+            "extends_to = excluded.extends_to WHERE excluded.extends_to >= extends_to",
             (new.member, new.number, new.envelope.business_day, extends_to),
         )
 
@@ -141,7 +142,10 @@ def hear(db: sqlite3.Connection, told: Iterable[Told], waiting: set[str]) -> Non
 
 
 def kept_alive(db: sqlite3.Connection, member: str, after: int) -> tuple[str, str]:
-    """The trading day of what this till recorded after an entry that keeps the member's points alive, and to which day."""
+    """Since which trading day this till's entries keep the member's points alive, the last of them after `after`, and to which.
+
+    Points that ended on that day or before were gone by then.
+    """
     row = db.execute(
         "SELECT day, extends_to FROM kept_alive WHERE member = ? AND number > ?", (member, after)
     ).fetchone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -139,3 +139,28 @@ def test_balances_of_today_are_those_of_the_journal(till) -> None:
         if number % 3 == 0:
             void(till.checkout, "1", str(number))
     assert as_of(till, "2026-11-21") == {member: till.balance(member).points}
+
+
+KEPT_ALIVE = 'name = "i"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n[expire]\nrule = "inactivity"\nmonths = 3\n'
+
+
+@pytest.mark.parametrize(
+    ("days", "told_of"),
+    [
+        ([12], 120),  # before the 5th
+        ([12, 15], 120),  # the second finds what the first has kept
+        ([12, 60, 110], 120),
+        ([15], 0),  # too late
+        ([12, 150], 0),  # the second is too late for what the first has kept
+    ],
+)
+def test_activity_keeps_points_alive_that_earlier_activity_has_kept(till, days: list[int], told_of: int) -> None:
+    till.use_program(KEPT_ALIVE)
+    member = till.member()
+    till.hear_of(member, ("2026-12-05", 120), as_of=till.now, includes=till.head()[0])  # today is 21 November
+    begun = till.now
+    for number, day in enumerate(days):
+        till.now = begun + timedelta(days=day)
+        till.scan()
+        till.sell(f"s{number}", 100, member)
+    assert till.balance(member).known == told_of

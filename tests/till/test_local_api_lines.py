@@ -109,7 +109,7 @@ def test_a_quote_foretells_the_lines_of_its_commit(till, connection: str, rule: 
     till.new_checkout(layout=Layout(32, template=template))
     member = till.member()
     if not connection.startswith("never heard"):
-        soon, late = "2026-12-30", "2027-06-01"
+        soon, late = "2026-12-05", "2027-06-01"
         told_at = till.head()[0]
         till.hear_of(member, (soon, 120), (late, 230), as_of=till.now, includes=told_at)
     if connection not in ("never heard", "offline"):
