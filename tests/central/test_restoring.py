@@ -258,6 +258,7 @@ def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new(full, cl
     assert step > 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
 def test_declaring_a_restore_that_is_killed_at_any_step_is_done_again_before_anybody_is_served(full, clock, tmp_path):
     witness.remember(full)

@@ -75,6 +75,7 @@ def test_a_reset_is_gone_like_a_hanging_up(listener: socket.socket, connecting: 
     again.close()
 
 
+@pytest.mark.slow
 def test_an_address_at_which_nobody_answers_costs_no_more_than_its_bound(clock: Clock) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))

@@ -383,6 +383,7 @@ def test_dle_enq_1_goes_on_after_a_jam(printer: SimulatedPrinter, client: Client
     assert printer.printed_total == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_printer_stops_reading_when_its_buffer_is_full(printer: SimulatedPrinter, client: Client) -> None:
     printer.open_cover()
     client.socket.setblocking(False)

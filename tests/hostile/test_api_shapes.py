@@ -125,6 +125,7 @@ def fuzz_office(central, path, count):
     central.an_honest_till_is_served()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MESSAGES)
 def test_head_office_answers_whatever_fits_or_does_not_fit_its_messages(central, path):
     fuzz_office(central, path, FEW)

@@ -53,6 +53,7 @@ def test_two_gigabytes_are_refused_before_they_are_read(central, tell, head, fra
         assert tell.raw_refusal(tell.heard(peer)) == (413, "TOO_LARGE")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/v1/nonce", "/v1/health", "/nothing", "/v1/feed", "/v1/enroll"])
 def test_a_body_without_end_is_not_read_to_its_end_at_any_address(central, tell, path):
     began = monotonic()
@@ -210,6 +211,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", GARBAGE)
 def test_what_is_no_http_is_refused_in_json_and_hung_up_on(central, tell, what):
     with central.unmoved():

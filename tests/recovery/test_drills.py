@@ -110,6 +110,7 @@ def test_head_office_restored_from_yesterday_hears_all_of_it_again(either):
     assert either.notes() == {}
 
 
+@pytest.mark.slow
 def test_a_restored_head_office_that_starts_again_still_waits_and_then_no_longer(either):
     file, one, two, late, _ = a_day_that_the_backup_lacks(either)
     either.restore(file)
@@ -131,6 +132,7 @@ def test_a_restored_head_office_that_starts_again_still_waits_and_then_no_longer
     either.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spent", [100, 40, 0])
 def test_going_on_without_a_till_costs_what_it_had_spent_twice(either, spent):
     """What it held and had not spent comes back when it greets, and makes good what the shop bore at first."""
@@ -157,6 +159,7 @@ def test_going_on_without_a_till_costs_what_it_had_spent_twice(either, spent):
     assert either.notes()["loss"] == 1
 
 
+@pytest.mark.slow
 def test_what_is_granted_after_a_till_was_excused_and_came_back_is_an_ordinary_grant(world):
     one, late = world.till(), world.till()
     one.sell(500, CARD)
@@ -277,6 +280,7 @@ def test_a_tills_disk_dies_and_its_points_are_the_members_again(world):
     world.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spent", "earned"), [(200, 0), (60, 1)])  # of 2.00 with 60 points 1.40 is paid: 1 point
 def test_a_till_that_was_given_up_and_turns_up_costs_what_it_spent_twice(world, spent, earned):
     one, lost = world.till(), world.till("Mill")
@@ -391,6 +395,7 @@ def test_a_member_erased_while_shops_are_offline_stays_erased(either):
     assert {row["card"] for row in either.ask("members")} == {OTHER_CARD}
 
 
+@pytest.mark.slow
 def test_a_member_erased_after_being_merged_is_not_brought_back_by_a_restore(world):
     one, two = world.till(), world.till("Mill")
     one.member(CARD, **PERSON)

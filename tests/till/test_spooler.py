@@ -243,6 +243,7 @@ def test_what_a_person_has_settled_is_not_settled_anew_by_the_printer(desk: Desk
     assert (desk.job(1).state, desk.job(1).code) == ("printed", "settled")
 
 
+@pytest.mark.slow
 def test_a_day_of_receipts_comes_out_in_order_after_an_outage(desk: Desk) -> None:
     desk.far.unplug()
     numbers = range(1, 1001)

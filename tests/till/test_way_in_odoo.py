@@ -190,6 +190,7 @@ def test_a_browser_is_let_in_by_its_preflight(counter: Shop) -> None:
     assert "content-type" in said.headers["access-control-allow-headers"]
 
 
+@pytest.mark.slow
 def test_the_state_of_the_devices_is_told_in_odoos_form(shop: Shop, far: SimulatedPrinter) -> None:
     status = shop.rpc("/hw_proxy/status_json")["result"]
     assert status["printer"] == {"status": "connected", "messages": ""}
