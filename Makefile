@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than there are processors: a third of the time a test waits for a socket or a child.
+WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .PHONY: setup run words test test-kernel check replay sim mutants bench lint clean
 
@@ -28,7 +30,7 @@ words: setup
 
 # What every change must pass, on a bare machine: under five minutes.
 test: setup lint
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not postgres and (not browser or main_path)"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not postgres and (not browser or main_path)"
 
 # The drivers against the devices of a real kernel, in a virtual machine (docs/testing-in-a-real-kernel.md): under four minutes.
 # One case: make test-kernel CASES="-k unplug"
