@@ -129,7 +129,7 @@ class Guard:
         if refused is not None:
             await self._refuse(scope, receive, send, refused)
         elif line is None or scope["path"] == "/v1/events":  # which has a bound of its own, and lasts
-            await self._app(scope, _replayed(body, receive), send)
+            await self._app(scope, replayed(body, receive), send)
         elif line.waiting >= rights.IN_LINE:
             text = f"{rights.IN_LINE} requests of this key wait already. Nothing was done."
             await self._refuse(
@@ -137,7 +137,7 @@ class Guard:
             )
         else:
             async with _turn(line):
-                await self._app(scope, _replayed(body, receive), send)
+                await self._app(scope, replayed(body, receive), send)
 
     async def _read(self, scope: Scope, headers: dict[str, str], receive: Receive) -> tuple[bytes, Refused | None]:
         if scope["method"] in ("GET", "HEAD"):
@@ -286,7 +286,8 @@ async def _body(receive: Receive, announced: int) -> bytes | None:
             return bytes(body) if max(length, announced) <= LARGEST_BODY else None
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A body that was read already, for whoever reads it next."""
     is_given = False
 
     async def once() -> Message:

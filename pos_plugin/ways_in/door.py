@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pos_plugin.config import DoorSettings
 from pos_plugin.local_api.answers import internal
+from pos_plugin.local_api.guard import replayed
 
 LARGEST_BODY = 8 * 1024 * 1024
 """A receipt as a picture, in base64."""
@@ -93,7 +94,7 @@ class Door:
             await send(message)
 
         try:
-            await self._app(scope, _replayed(body, receive), send_with_cors)
+            await self._app(scope, replayed(body, receive), send_with_cors)
         except Exception as error:
             internal(error)  # told in the log, without what was sent
             if not started:
@@ -176,19 +177,6 @@ async def _body(receive: Receive, announced: str, largest: int) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    is_given = False
-
-    async def once() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return once
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, text: str) -> None:
