@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import select
 import socket
 import struct
 import sys
@@ -56,6 +57,11 @@ class Client:
             return b""
         self.has_ended = not data
         return data
+
+    def await_more(self, within_s: float) -> None:
+        """Until there is something to take, its end among it, or the time is over."""
+        with contextlib.suppress(OSError):
+            select.select([self.connection], [], [], max(0.0, within_s))
 
     @property
     def has_said_something(self) -> bool:

@@ -28,6 +28,8 @@ LAST_WORDS_S = 0.2
 """Behind a job so much silence of the printer ends the connection: an answer may be on its way."""
 LONGEST_LAST_WORDS_S = 5.0
 TRY_AGAIN_S = 1.0
+HANGS_UP_WITHIN_S = 0.3
+"""Most tills hang up right behind a job, and hear nothing of a refusal then: with no printer a job waits so long for its end."""
 MOST_OWNED = 4 * 1024 * 1024
 """Of the job of a till that has hung up, and that no printer could be had for."""
 # DLE EOT, DLE ENQ, GS a, GS r, GS I, and the request for a process id (GS ( H).
@@ -121,11 +123,11 @@ class Turns:
             self._leaves(client)
             return
         job = bytearray(first)
-        while not client.has_ended and len(job) < MOST_OWNED:
-            data = client.take()
-            if not data and not client.has_ended:
-                break
-            job += data
+        give_up = self._clock() + HANGS_UP_WITHIN_S
+        while not client.has_ended and len(job) < MOST_OWNED and self._clock() < give_up:
+            job += client.take()  # nobody else waits: there is no printer
+            if not client.has_ended:
+                client.await_more(give_up - self._clock())
         if not client.has_ended or client.was_cut_off:
             self._told(f"The printer cannot be reached; {client.name} was refused. {self._printer.trouble}")
             self._is_cut_off(client)
