@@ -23,6 +23,8 @@ from starlette.requests import ClientDisconnect
 from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
+from central_server.pages.frame import add_pages
+from central_server.pages.sign_in import add_sign_in
 from ledger.wire import (
     Enrolment,
     FeedRequest,
@@ -121,6 +123,9 @@ def create_app(
     @app.post("/v1/members/search")
     async def member_search(request: Request) -> Response:
         return await signed(request, MemberSearch, name_search.search)
+
+    add_sign_in(app, office, bodies.read)
+    add_pages(app, office, bodies.read)
 
     @app.get("/v1/health")
     async def health() -> Response:

@@ -24,6 +24,15 @@ RECALL, RENEW, FORFEIT = "recall/", "renew/", "forfeit/"
 """How items of a terminal's channel begin that are no grants: a member, member/number/hash, or an epoch follows."""
 
 
+OPERATOR, CARD_BATCH = "operator/", "batch/"
+"""How items of a shop's own channel begin: an operator's name, or a batch's follows."""
+
+
+def shop_of(shop: str) -> str:
+    """The channel of what concerns one shop alone: its operators, its cards."""
+    return f"shop/{shop}"
+
+
 def members_of(shop: str) -> str:
     return f"members/{shop}"
 

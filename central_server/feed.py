@@ -8,8 +8,21 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from central_server import profiles, schema, surprises, used_up
-from central_server.channels import BLOCK, FORFEIT, PROGRAM, RECALL, RENEW, REVOCATIONS, REVOKE, grants_of, members_of
+from central_server import card_stock, operators, profiles, schema, surprises, used_up
+from central_server.channels import (
+    BLOCK,
+    CARD_BATCH,
+    FORFEIT,
+    OPERATOR,
+    PROGRAM,
+    RECALL,
+    RENEW,
+    REVOCATIONS,
+    REVOKE,
+    grants_of,
+    members_of,
+    shop_of,
+)
 from central_server.histories import for_a_till, read_history
 from central_server.office import Office
 from ledger.entry import Slice
@@ -39,14 +52,14 @@ slices = msgspec.json.Decoder(list[Slice])
 
 def read(office: Office, terminal: str, shop: str, request: FeedRequest) -> FeedReply:
     """A page of each channel asked for; channels that are not this terminal's are left out."""
-    own = (PROGRAM, members_of(shop), grants_of(terminal), REVOCATIONS)
+    own = (PROGRAM, members_of(shop), grants_of(terminal), REVOCATIONS, shop_of(shop))
     limit = min(max(1, request.limit), MAX_ITEMS)
     channels: dict[str, FeedChannel] = {}
     with office.database.reading() as connection:
         included = includes(connection, terminal, request.epoch)
         for channel, after in request.positions.items():
             if channel in own:
-                channels[channel] = _page(office, connection, terminal, channel, after, limit, included)
+                channels[channel] = _page(office, connection, terminal, shop, channel, after, limit, included)
     return FeedReply(office.server_epoch, office.time(), channels)
 
 
@@ -68,7 +81,14 @@ def includes(connection: Connection, terminal: str, epoch: str = "") -> int:
 
 
 def _page(
-    office: Office, connection: Connection, terminal: str, channel: str, after: int, limit: int, included: int
+    office: Office,
+    connection: Connection,
+    terminal: str,
+    shop: str,
+    channel: str,
+    after: int,
+    limit: int,
+    included: int,
 ) -> FeedChannel:
     table = schema.feed_item.c
     rows = connection.execute(
@@ -88,6 +108,8 @@ def _page(
         items = list(_rights(connection, terminal, keys))
     elif channel == REVOCATIONS:
         items = list(_revocations(office, connection, keys))
+    elif channel == shop_of(shop):
+        items = list(_of_shop(connection, shop, keys))
     else:
         items = list(_members(office, connection, terminal, keys, included))
     return FeedChannel(int(rows[-1].position), items, more)
@@ -139,6 +161,16 @@ def _revocations(office: Office, connection: Connection, keys: list[str]) -> Ite
     for row in connection.execute(select(token).where(token.c.serial.in_(serials)).order_by(token.c.serial)):
         if row.last_day >= today:
             yield RevokeItem(row.serial, row.last_day)
+
+
+def _of_shop(connection: Connection, shop: str, keys: list[str]) -> Iterable[FeedItem]:
+    """Its operators and its batches of cards."""
+    yield from operators.items(
+        connection, shop, [key.removeprefix(OPERATOR) for key in keys if key.startswith(OPERATOR)]
+    )
+    yield from card_stock.items(
+        connection, shop, [key.removeprefix(CARD_BATCH) for key in keys if key.startswith(CARD_BATCH)]
+    )
 
 
 def _members(

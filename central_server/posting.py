@@ -11,7 +11,7 @@ from datetime import date
 
 from sqlalchemy import Row, select
 
-from central_server import gives, referrals, schema
+from central_server import closings, consents, gives, referrals, schema
 from central_server.books import Books, Origin, Settlement
 from central_server.database import keep
 from central_server.notes import note_row
@@ -19,6 +19,8 @@ from central_server.office import Office
 from central_server.sales import Sales
 from ledger.entry import (
     ClaimBody,
+    ClosingBody,
+    ConsentBody,
     Entry,
     EntryUnreadable,
     Envelope,
@@ -95,6 +97,10 @@ class EntryPosting:
                 if body.referrer:
                     self.sales.flush()  # what was bought is looked for in the tables
                     referrals.joined(self.books, self.shop, entry, body.referrer)
+            case ClosingBody() as body:
+                closings.recorded(self.books, self.shop, entry, body)
+            case ConsentBody() as body:
+                consents.recorded(self.books, entry, body)
             case HelloBody():
                 pass
             case _:

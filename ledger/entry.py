@@ -194,6 +194,22 @@ class SettleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     changes: dict[str, int]
 
 
+class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A business day was closed at this till: its Z. `number` counts the closings of this till, without gaps."""
+
+    number: int
+    operator: str = ""
+
+
+class ConsentBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The member agreed to the text of this version, or took it back. `channel`: till, page, paper, web."""
+
+    text: str
+    is_given: bool
+    channel: str = "till"
+    operator: str = ""
+
+
 Body = (
     OpenBody
     | JoinBody
@@ -207,6 +223,8 @@ Body = (
     | MergeBody
     | GrantBody
     | SettleBody
+    | ClosingBody
+    | ConsentBody
 )
 
 BODIES: Mapping[str, type[msgspec.Struct]] = {
@@ -222,6 +240,8 @@ BODIES: Mapping[str, type[msgspec.Struct]] = {
     "merge": MergeBody,
     "grant": GrantBody,
     "settle": SettleBody,
+    "closing": ClosingBody,
+    "consent": ConsentBody,
 }
 KINDS: Mapping[type[msgspec.Struct], str] = {body: kind for kind, body in BODIES.items()}
 

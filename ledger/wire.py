@@ -202,7 +202,39 @@ class RevokeItem(msgspec.Struct, frozen=True, tag="revoke"):
     last_day: str
 
 
-FeedItem = MemberItem | ProgramItem | GrantItem | RecallItem | RenewItem | ForfeitItem | BlockItem | RevokeItem
+class OperatorItem(msgspec.Struct, frozen=True, tag="operator", omit_defaults=True):
+    """Somebody who may sign in at the tills of this shop. `role` is cashier, supervisor or manager; `pin` is Argon2id in
+    PHC form, '' for an operator who may not sign in any more. `member` is their own membership, if they have one."""
+
+    operator: str
+    name: str
+    role: str
+    pin: str = ""
+    member: str = ""
+
+
+class CardBatchItem(msgspec.Struct, frozen=True, tag="card_batch", omit_defaults=True):
+    """Cards `first` to `last` (numbers without check digit, `digits` long) were sent to this shop: from then on a new member's
+    card must be one of a batch. `state` is sent, or withdrawn: none of it is taken any more."""
+
+    batch: str
+    first: str
+    last: str
+    state: str = "sent"
+
+
+FeedItem = (
+    MemberItem
+    | ProgramItem
+    | GrantItem
+    | RecallItem
+    | RenewItem
+    | ForfeitItem
+    | BlockItem
+    | RevokeItem
+    | OperatorItem
+    | CardBatchItem
+)
 
 
 class FeedChannel(msgspec.Struct, frozen=True):
@@ -321,7 +353,9 @@ class _Tagged(msgspec.Struct, frozen=True):
 
 _feeds = msgspec.json.Decoder(FeedReply)
 _items = msgspec.json.Decoder(FeedItem)
-_KNOWN_ITEMS = frozenset({"member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke"})
+_KNOWN_ITEMS = frozenset(
+    {"member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke", "operator", "card_batch"}
+)
 
 
 def read_feed(data: bytes) -> FeedReply:

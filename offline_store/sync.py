@@ -31,6 +31,7 @@ from ledger.wire import (
     Batch,
     BatchReply,
     BlockItem,
+    CardBatchItem,
     Enrolled,
     Enrolment,
     FeedItem,
@@ -46,6 +47,7 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     MembersFound,
+    OperatorItem,
     ProgramItem,
     RecallItem,
     RenewItem,
@@ -55,7 +57,7 @@ from ledger.wire import (
 )
 from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
-from offline_store import codes, journal, members, rights, settings
+from offline_store import card_stock, codes, journal, members, operators, rights, settings
 from offline_store.moment import moment
 from offline_store.store import Store
 
@@ -361,7 +363,7 @@ class Sync:
         """One more page of each channel; whether there are more. Raises Nonsense; what was gathered before stays good."""
         with self._store.read() as db:
             who, shop = journal.identity(db), settings.get(db, "shop")
-            channels = ("program", f"members/{shop}", f"grants/{who.terminal}", "revocations")
+            channels = ("program", f"members/{shop}", f"grants/{who.terminal}", "revocations", f"shop/{shop}")
             known = dict(db.execute("SELECT channel, position FROM feed_position").fetchall())
         known.update({channel: one.position for channel, one in gathered.items()})
         positions = {channel: known.get(channel, 0) for channel in channels}
@@ -435,6 +437,10 @@ class Sync:
                     refused.append(item)
                 case GrantItem():
                     rights.take(db, at, item)
+                case OperatorItem():
+                    operators.apply_items(db, [item])
+                case CardBatchItem():
+                    card_stock.apply_items(db, [item])
                 case RecallItem():
                     rights.recall(db, item.member)
                 case RenewItem():

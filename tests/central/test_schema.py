@@ -26,6 +26,9 @@ LEADS_WITH = {
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count"},
     "program": {"program"},
+    "login": {"staff"},
+    "session_hash": {"session"},
+    "proposal": {"proposal"},
 }
 
 

@@ -1,0 +1,52 @@
+"""The tables of who works at head office: accounts, sessions, and what waits for a second person."""
+
+from __future__ import annotations
+
+from sqlalchemy import Table
+
+from central_server.schema.columns import key, metadata, number, text
+
+staff = Table(
+    "staff",
+    metadata,
+    key("login"),
+    text("name"),
+    text("role"),
+    text("shop"),
+    text("password"),
+    text("second_factor"),
+    text("changed_at"),
+    text("closed_at"),
+    number("failures"),
+    text("locked_until"),
+)
+"""`role` is one of `people.roles.ROLES`; `shop` is '' for who works for all. `password` is Argon2id in PHC form, `second_factor`
+a TOTP secret in hex, '' for none."""
+
+session = Table(
+    "session",
+    metadata,
+    key("session_hash"),
+    text("login"),
+    text("form_key"),
+    text("began_at"),
+    text("seen_at"),
+)
+"""Whoever knows the secret of this hash is `login`; `form_key` stands in each form, which a foreign page cannot know."""
+
+proposal = Table(
+    "proposal",
+    metadata,
+    key("proposal"),
+    text("kind"),
+    text("details"),
+    text("reason"),
+    text("shop"),
+    text("proposed_by"),
+    text("proposed_at"),
+    text("decided_by"),
+    text("decided_at"),
+    text("outcome"),
+    text("answer"),
+)
+"""What one person asks for and another allows: `outcome` is '' while it waits, then done, refused or failed. `details`: JSON."""

@@ -1,0 +1,3 @@
+"""The tables of a shop's day: its operators, closings, card stock, and what its members agreed to."""
+
+from __future__ import annotations

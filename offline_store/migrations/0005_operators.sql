@@ -1,0 +1,1 @@
+-- The shop's operators, as head office told them.

@@ -1,0 +1,1 @@
+-- The closings of this till's days.

@@ -1,0 +1,1 @@
+-- Card stock, and what members agreed to.
