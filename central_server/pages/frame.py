@@ -21,8 +21,8 @@ from starlette.concurrency import run_in_threadpool
 from central_server.errors import CentralError
 from central_server.office import Office
 from central_server.people import sessions
-from central_server.people.roles import leave, may_any
 from central_server.people.staff import Staff
+from loyalty.roles import leave, may_any
 
 if TYPE_CHECKING:
     from jinja2 import Environment

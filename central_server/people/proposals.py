@@ -13,9 +13,9 @@ from central_server.database import add
 from central_server.desk import Who
 from central_server.errors import CentralError, OfficeError
 from central_server.office import Office
-from central_server.people.roles import leave
 from central_server.people.staff import Staff
 from ledger.identifiers import new_reference
+from loyalty.roles import leave
 
 Details = Mapping[str, str]
 

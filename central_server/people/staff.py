@@ -9,7 +9,7 @@ from central_server import schema
 from central_server.database import put
 from central_server.errors import OfficeError
 from central_server.office import Office
-from central_server.people.roles import ROLES
+from loyalty.roles import ROLES
 
 SHORTEST_PASSWORD = 10
 

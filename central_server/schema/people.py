@@ -20,7 +20,7 @@ staff = Table(
     number("failures"),
     text("locked_until"),
 )
-"""`role` is one of `people.roles.ROLES`; `shop` is '' for who works for all. `password` is Argon2id in PHC form, `second_factor`
+"""`role` is one of `loyalty.roles.ROLES`; `shop` is '' for who works for all. `password` is Argon2id in PHC form, `second_factor`
 a TOTP secret in hex, '' for none."""
 
 session = Table(

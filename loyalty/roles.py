@@ -1,9 +1,9 @@
-"""Who may do what: one table, of which pages, commands and tests are made.
+"""Who may do what: one table, of which pages, commands and tests are made, at tills and at head office.
 
     Y yes    L limited    O of the own shop    P proposes    2 allows as the second person    M masked    R reads    F own figures
 
-What "limited" means stands where it is done. Cashiers and supervisors work at tills; their columns count there, too
-(`pos_plugin.operators`). An integrator's programs speak to a till's API with a key of their own.
+What "limited" means stands where it is done. Cashiers, supervisors and managers work at tills
+(`pos_plugin.operators`), the others at head office. An integrator's programs speak to a till's API with a key of their own.
 """
 
 from __future__ import annotations
