@@ -20,7 +20,7 @@ import msgspec
 
 from drivers.document import Block, encode_document
 from ledger.entry import Draft, Entry, SaleBody
-from ledger.identifiers import RandomBytes, new_reference, receipt_reference
+from ledger.identifiers import RandomBytes, feedback_code, new_reference, receipt_reference
 from ledger.lots import spent
 from loyalty.award import standing_of
 from loyalty.program import Program
@@ -479,6 +479,7 @@ class Checkout:
             priced=result,
             rewards=rewards,
             own_lines=own_lines,
+            feedback=feedback_code(new.envelope.terminal, new.number, new.hash),
         )
         layout = self._layout_of(one.columns)
         if layout is not paper:
