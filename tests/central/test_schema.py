@@ -27,6 +27,7 @@ LEADS_WITH = {
     "name": {"setting", "rule_count"},
     "program": {"program"},
     "login": {"staff"},
+    "who": {"wrong_sign_in"},
     "session_hash": {"session"},
     "proposal": {"proposal"},
 }
