@@ -14,7 +14,7 @@ from central_server.database import add
 from central_server.errors import OfficeError, Refused
 from central_server.pages.frame import Reached
 from central_server.pages.sign_in import own_path
-from central_server.people import proposals, sessions, staff
+from central_server.people import proposals, sessions, signing_in, staff
 from central_server.people.proposals import Kind
 from central_server.people.signing_in import Typed, good_step, sign_in
 from central_server.people.staff import Staff, put_account
