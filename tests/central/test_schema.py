@@ -28,6 +28,7 @@ LEADS_WITH = {
     "program": {"program"},
     "ticket": {"ticket", "ticket_word"},
     "login": {"staff"},
+    "who": {"wrong_sign_in"},
     "session_hash": {"session"},
     "proposal": {"proposal"},
 }
