@@ -20,12 +20,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search
+from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search, replacements
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
 from central_server.pages.frame import add_pages
 from central_server.pages.sign_in import add_sign_in
 from ledger.wire import (
+    CardReplacement,
     Enrolment,
     FeedRequest,
     GrantRequest,
@@ -123,6 +124,10 @@ def create_app(
     @app.post("/v1/members/search")
     async def member_search(request: Request) -> Response:
         return await signed(request, MemberSearch, name_search.search)
+
+    @app.post("/v1/members/replace-card")
+    async def replace_card(request: Request) -> Response:
+        return await signed(request, CardReplacement, replacements.replace)
 
     add_sign_in(app, office, bodies.read)
     add_pages(app, office, bodies.read)

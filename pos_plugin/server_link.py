@@ -16,6 +16,8 @@ import msgspec
 from ledger.keys import SigningKey, request_message
 from ledger.wire import (
     BatchReply,
+    CardReplaced,
+    CardReplacement,
     Enrolled,
     Enrolment,
     FeedReply,
@@ -95,6 +97,9 @@ class HttpLink:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._signed("/v1/members/search", msgspec.json.encode(search), MembersFound)
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        return self._signed("/v1/members/replace-card", msgspec.json.encode(replacement), CardReplaced)
 
     def _signed(self, path: str, body: bytes, answer: type[T]) -> T:
         """Signs a nonce of the server's; one that has run out is replaced once."""

@@ -21,7 +21,8 @@ Details = Mapping[str, str]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """`action` of the table of roles: who has P there may propose, who has 2 may allow. `sentence` says what it is to a person,
+    """`action` of the table of roles: who has P there may propose, who has 2 may allow, and who
+    has Y, as they could have done it alone. `sentence` says what it is to a person,
     `carry_out` does it and answers what became of it; it raises CentralError where it cannot be done."""
 
     action: str
@@ -80,7 +81,7 @@ def decide(office: Office, proposal: str, by: Staff, *, is_allowed: bool) -> Pro
         found = _read(row)
         kind = KINDS[found.kind]
         is_own = found.proposed_by == by.login
-        if is_own or "2" not in leave(by.role, kind.action) or not kind.may_allow(office, found.details, by):
+        if is_own or not set(leave(by.role, kind.action)) & {"2", "Y"} or not kind.may_allow(office, found.details, by):
             raise OfficeError("Somebody else has to decide this.", code="APPROVAL_MISSING")
         decided = {"decided_by": by.login, "decided_at": office.time(), "outcome": "done" if is_allowed else "refused"}
         connection.execute(update(table).where(table.c.proposal == proposal).values(**decided))
