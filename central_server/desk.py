@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection, delete, select, update
 
-from central_server import cards, gives, members, profiles, report, schema
+from central_server import card_stock, cards, gives, members, profiles, report, schema
 from central_server.books import Books, Origin
 from central_server.errors import OfficeError
 from central_server.office import Office
@@ -238,6 +238,7 @@ def replace_card(office: Office, card: str, new: str, who: Who) -> None:
                 code="CARD_BLOCKED",
             )
         member = books.who(members.of_card(office, card))
+        card_stock.exchange(office, books.connection, new)
         books.connection.execute(update(table).where(table.c.card == card).values(card=new))
         books.connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card == card))
         if not cards.why_blocked(office, books.connection, card):

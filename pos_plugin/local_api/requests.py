@@ -280,6 +280,33 @@ class JoinAsked(Asked):
     charity: Word = ""
     referrer: Word = ""
     operator: Word = ""
+    consent: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+    print: bool | None = None
+
+
+class ConsentAsked(Asked):
+    """Whether a member agrees. `text` is the version of the text that they were shown; taking back needs none."""
+
+    given: bool
+    text: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+    operator: Word = ""
+
+    @model_validator(mode="after")
+    def _to_something(self) -> ConsentAsked:
+        if self.given and not self.text:
+            raise ValueError("text names the version that the member agrees to")
+        return self
+
+
+class ReplacementAsked(Asked):
+    """`old` is the card that is lost or worn, in full or masked; it may be left out where the member has one card."""
+
+    new: Word
+    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
+    old: Word = ""
+    operator: Word = ""
 
 
 class TicketAsked(Asked):

@@ -30,6 +30,8 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/sales/{till}/{sale_ref}/void": frozenset(("refund",)),
     "POST /v1/sales/{till}/{sale_ref}/refund": frozenset(("refund",)),
     "POST /v1/members": _MEMBERS,
+    "POST /v1/members/{member}/consent": _MEMBERS,
+    "POST /v1/members/{member}/replace-card": _MEMBERS,
     "POST /v1/members/search": frozenset(("read", "members")),
     "POST /v1/activities": _MEMBERS,
     "POST /v1/tickets": _MEMBERS,
