@@ -1,4 +1,4 @@
-"""The npm libraries of package.json, in exactly those versions: installed once into pytest's cache, and anew when that changes."""
+"""The npm libraries of package.json, in exactly those versions: in pytest's cache, installed anew when that changes."""
 
 from __future__ import annotations
 
