@@ -3,6 +3,7 @@
 import { post } from "./api.js";
 import { $, asOf, day, fill, h, keepsFocus, money, points, signed } from "./dom.js";
 import { openJoin } from "./join.js";
+import { kbd } from "./keys.js";
 import { state } from "./live.js";
 import { question, say, warn } from "./say.js";
 import * as model from "./sale.js";
@@ -128,7 +129,7 @@ function attached() {
       h("p", { id: "redeem-text", class: "dim", "aria-live": "polite" }),
       h("input", { id: "wanted", type: "text", inputmode: "numeric", maxlength: "9", autocomplete: "off", value: "0",
         oninput: (event) => { const count = Number.parseInt(event.target.value, 10); model.want(Number.isSafeInteger(count) && count > 0 ? count : 0); } }),
-      h("button", { type: "button", id: "use-all", class: "secondary accent", onclick: () => useAll() }, h("span", { id: "use-all-text" }), h("kbd", {}, "F8"))),
+      h("button", { type: "button", id: "use-all", class: "secondary accent", onclick: () => useAll() }, h("span", { id: "use-all-text" }), kbd("use_points"))),
     h("div", { class: "rewards", id: "rewards" }),
     h("p", { class: "sum-line", id: "sum-line" }),
   ];

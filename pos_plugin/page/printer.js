@@ -2,6 +2,7 @@
 
 import { post } from "./api.js";
 import { $, fill, h, keepsFocus } from "./dom.js";
+import { kbd } from "./keys.js";
 import { state, watch } from "./live.js";
 import { say, warn } from "./say.js";
 import { answers, question } from "./status.js";
@@ -78,7 +79,7 @@ function drawDialog() {
     tested.length ? h("div", { id: "tested", role: "status" }, tested.map((line) => h("p", {}, line))) : null,
     h("div", { class: "buttons" },
       printer.configured ? h("button", { type: "button", class: "secondary", "data-key": "test", id: "print-test", disabled: isTesting, onclick: test }, "Print test page") : null,
-      printer.configured ? h("button", { type: "button", class: "secondary", "data-key": "drawer", onclick: openDrawer }, h("span", {}, "Open drawer"), h("kbd", {}, "F10")) : null,
+      printer.configured ? h("button", { type: "button", class: "secondary", "data-key": "drawer", onclick: openDrawer }, h("span", {}, "Open drawer"), kbd("drawer")) : null,
       h("button", { type: "button", class: "primary", "data-key": "close", id: "printer-close", onclick: () => $("#printer-desk").close() }, "Done")));
   if (document.activeElement === document.body) $("#printer-close").focus();
 }
