@@ -71,11 +71,18 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
 def _add_page(app: FastAPI, session: str, set_up: PageSettings) -> None:
     shown = {"shortcuts": set_up.shortcuts.model_dump(), "sounds": set_up.sounds.model_dump()}
 
-    @app.get("/", include_in_schema=False)
-    def page(request: Request) -> Response:
-        response = Response(_page_files()["index.html"], media_type=PAGE_TYPES["html"])
+    def with_session(name: str, request: Request) -> Response:
+        response = Response(_page_files()[name], media_type=PAGE_TYPES["html"])
         response.set_cookie(session_cookie(request.scope), session, httponly=True, samesite="strict")
         return response
+
+    @app.get("/", include_in_schema=False)
+    def page(request: Request) -> Response:
+        return with_session("index.html", request)
+
+    @app.get("/customer", include_in_schema=False)
+    def customer(request: Request) -> Response:
+        return with_session("customer.html", request)
 
     @app.get("/page/settings.json", include_in_schema=False)
     def settings() -> Response:

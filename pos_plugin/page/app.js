@@ -2,13 +2,14 @@
 
 import { post } from "./api.js";
 import * as claim from "./claim.js";
+import * as devices from "./devices.js";
 import { $, h, useCurrency, useZone } from "./dom.js";
+import * as help from "./help.js";
 import * as join from "./join.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as panel from "./member_panel.js";
 import * as members from "./members.js";
-import * as printer from "./printer.js";
 import * as receipt from "./receipt.js";
 import * as returns from "./returns.js";
 import * as model from "./sale.js";
@@ -27,7 +28,7 @@ function complete() {
 }
 
 function scanned(result) {
-  if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message);
+  if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message, "refused");
   if (join.isOpen()) return join.scanned(result);
   if ($("#ask").open) return warn("Answer the question first, then scan again.");
   if (receipt.isOpen()) receipt.close();
@@ -107,13 +108,14 @@ function told(state) {
 sale.operator = localStorage.getItem("operator") || "1";
 live.watch(told);
 status.start();
-printer.start();
 saleView.register();
-for (const part of [returns, members, claim]) part.start();
+for (const part of [returns, members, claim, devices, help]) part.start();
 keys.act("use_points", "Use all points, or none", panel.useAll);
 keys.act("complete", "Complete the sale", complete);
-keys.act("drawer", "Open the drawer", printer.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given
-keys.act("cashier", "Change cashier", signOff);
+keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given
+keys.act("cashier", "Change cashier", signOff, { inMenu: true });
+keys.act("customer", "Customer's window", () => window.open("/customer", "customer", "popup,width=1024,height=768"), { inMenu: true });
+keys.act("training", "Training mode", train, { inMenu: true });
 keys.fillSigns();
 keys.listen();
 $("#cashier").addEventListener("click", signOff);

@@ -17,14 +17,14 @@ let pendingFor = "";
 // A member was identified: attach them, or ask first where the sale has another.
 export async function identified(who) {
   if (who.kind === "unknown card") {
-    if (sale.member) return warn(`Nobody has joined with this card. ${label(sale.member)} stays on this sale.`);
+    if (sale.member) return warn(`Nobody has joined with this card. ${label(sale.member)} stays on this sale.`, "refused");
     pendingCard = /^\d+$/.test(who.code ?? "") ? who.code : "";
     pendingFor = sale.ref;
     shownFor = null;
     drawMember($("#member"));
-    return warn(who.message);
+    return warn(who.message, "refused");
   }
-  if (who.kind !== "member") return warn(who.message || "This is no member card.");
+  if (who.kind !== "member") return warn(who.message || "This is no member card.", "refused");
   const other = sale.member && sale.member.member !== who.member;
   if (other && !(await question("Another card", `This sale has ${label(sale.member)}. Use ${label(who)} instead?`, "Use this card", "Keep the first"))) return undefined;
   pendingCard = "";

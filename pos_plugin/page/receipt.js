@@ -4,7 +4,7 @@ import { at, post } from "./api.js";
 import { $, fill, h, money, signed } from "./dom.js";
 import { kbd } from "./keys.js";
 import { state, watch } from "./live.js";
-import { openDrawer } from "./printer.js";
+import { openDrawer } from "./devices.js";
 import { say, warn } from "./say.js";
 import { answers, question } from "./status.js";
 

@@ -48,16 +48,18 @@ export function show(name) {
 function drawRow() {
   const mark = (isHere) => (isHere ? "page" : null);
   const main = [...views.values()].filter((one) => one.isMain);
-  const rest = views.get(current)?.isMain === false ? views.get(current) : null;
   fill($(".views"),
     main.map((one) => h("button", { type: "button", "data-key": one.name, "data-view": one.name, "aria-current": mark(one.name === current), "aria-keyshortcuts": keyOf(one.name), onclick: () => show(one.name) }, `${one.title} `, kbd(one.name))),
-    h("button", { type: "button", id: "menu-open", "data-key": "menu", "aria-haspopup": "dialog", "aria-current": mark(rest), "aria-keyshortcuts": keyOf("menu"), onclick: openMenu }, rest ? `${rest.title} ▾ ` : "More ▾ ", kbd("menu")));
+    h("button", { type: "button", id: "menu-open", "data-key": "menu", "aria-haspopup": "dialog", "aria-current": mark(views.get(current)?.isMain === false), "aria-keyshortcuts": keyOf("menu"), onclick: openMenu }, "More ", h("span", { "aria-hidden": "true" }, "▾ "), kbd("menu")));
 }
+
+// A view of the row for which this screen is too narrow.
+const isLeftOut = (name) => views.get(name)?.isMain && !$(`[data-view="${name}"]`).offsetWidth;
 
 function openMenu() {
   const close = (name) => { $("#menu").close(); run(name); };
   openDialog("menu", "More",
-    h("div", { class: "menu" }, [...actions.values()].filter((one) => one.inMenu).map((one) =>
+    h("div", { class: "menu" }, [...actions.values()].filter((one) => one.inMenu || isLeftOut(one.name)).map((one) =>
       h("button", { type: "button", class: "secondary", "data-key": one.name, onclick: () => close(one.name) }, h("span", {}, one.title), kbd(one.name)))),
     h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", onclick: () => $("#menu").close() }, "Back")));
 }
