@@ -343,6 +343,12 @@ class Checkout:
         layout = self._layout_of(columns)
         return reward_lines(layout, self._rewards(layout, program, sale, result, asked.known, shown, reference=""))
 
+    def sale_of(self, quote_id: str) -> Sale | None:
+        """What an open quote is of; None once it has ended."""
+        with self._lock:
+            one = self._quotes.get(quote_id)
+        return one.sale if one else None
+
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
         with self._lock:

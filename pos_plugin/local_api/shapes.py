@@ -210,10 +210,13 @@ class JobState(msgspec.Struct, frozen=True):
 
 
 class PrinterState(msgspec.Struct, frozen=True):
+    """`asked`: it was asked how it is since the till started; only then does silence mean that it cannot say."""
+
     configured: bool
     trouble: str
     code: str
     notice: str
+    asked: bool
     answers: bool
     waiting: int
     jobs: list[JobState]
