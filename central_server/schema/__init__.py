@@ -122,5 +122,5 @@ from central_server.schema.ledger import (
     vesting as vesting,
 )
 
-VERSION = "0010"
+VERSION = "0011"
 """The newest migration: the only version of the tables that this program serves."""
