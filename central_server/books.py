@@ -539,7 +539,7 @@ class Books:
             .where(about.c.member == old)
             .values(merged_into=into, merge=merge_id, merge_signature=signature)
         )
-        for table in (schema.card, schema.token):
+        for table in (schema.card, schema.token, schema.shops.consent):
             connection.execute(update(table).where(table.c.member == old).values(member=into))
         connection.execute(delete(schema.phone).where(schema.phone.c.member == old))
         shops = connection.scalars(select(seen.c.shop).where(seen.c.member == old)).all()

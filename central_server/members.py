@@ -145,7 +145,7 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card.in_(theirs)))
     cards.forget(office, connection, theirs)
     tokens.revoke_all(office, connection, member)
-    for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card):
+    for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card, schema.shops.consent):
         connection.execute(delete(personal).where(personal.c.member == member))
     tickets.forget(connection, [member])
     channels.announce_members(connection, [member])

@@ -13,12 +13,15 @@ LEADS_WITH = {
     "member": {
         *("member", "person", "profile", "member_shop", "member_history"),
         *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed"),
+        "consent",
     },
     "shop": {"shop", "document", "sale", "follow_up", "undone"},
     "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
-    "card": {"card", "pass_key"},  # directories: they lead with what is looked up, and name the member
+    "batch": {"card_batch"},
+    "version": {"consent_text"},
+    "card": {"card", "pass_key", "stock_card"},  # directories: they lead with what is looked up, and name the member
     "card_hash": {"blocked_card"},
     "serial": {"token"},
     "phone_hash": {"phone"},
