@@ -33,7 +33,9 @@ def _of_card(visit: Visit, field: str) -> str:
     with visit.office.database.reading() as connection:
         found = connection.scalar(select(card.member).where(card.card.in_({typed.strip(), "".join(typed.split())})))
     if found is None:
-        raise OfficeError("Nobody has this card.", hint="Type the whole number as it stands on it.", code="CARD_UNKNOWN")
+        raise OfficeError(
+            "Nobody has this card.", hint="Type the whole number as it stands on it.", code="CARD_UNKNOWN"
+        )
     return str(found)
 
 
@@ -100,7 +102,9 @@ def write_off(visit: Visit) -> Response:
 def merge(visit: Visit) -> Response:
     member, into = _member(visit), _of_card(visit, "card")
     if member == into:
-        raise OfficeError("These two cards are one member's already.", hint="Nothing was proposed.", code="MERGED_ALREADY")
+        raise OfficeError(
+            "These two cards are one member's already.", hint="Nothing was proposed.", code="MERGED_ALREADY"
+        )
     return _propose(visit, "merge", {"member": member, "into": into})
 
 
@@ -145,7 +149,9 @@ def replace_card(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
         card = card_named(visit.office, connection, member, visit.form.get("card", ""))
     desk.replace_card(visit.office, card, new, _who(visit))
-    return _back(visit, member, f"The card that ends {new[-4:]} is theirs; the one that ends {card[-4:]} is nobody's now.")
+    return _back(
+        visit, member, f"The card that ends {new[-4:]} is theirs; the one that ends {card[-4:]} is nobody's now."
+    )
 
 
 @page("POST", "/members/{member}/segment", "enrol")
