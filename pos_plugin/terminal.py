@@ -54,6 +54,7 @@ from pos_plugin.identifying import Identified
 from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.lane import Lane
+from pos_plugin.operators import Operators
 from pos_plugin.plugins import Plugins
 from pos_plugin.quotes import Completed, Connection
 from pos_plugin.readers import Reader
@@ -168,6 +169,13 @@ class Terminal:
             scale_patterns=config.items.scale_patterns,
             own_lines=self.plugins.receipt_lines,
             member_code=self.plugins.member_code,
+        )
+        self.operators = Operators(
+            store,
+            clock=clock,
+            limits=config.operators,
+            end_quotes=self.checkout.sign_off,
+            changed=lambda: self.events.happened("operators"),
         )
         self.lane = Lane(clock)
         self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"))
