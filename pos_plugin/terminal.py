@@ -55,6 +55,7 @@ from pos_plugin.identifying import Identified
 from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.lane import Lane
+from pos_plugin.operators import Operators
 from pos_plugin.plugins import Plugins
 from pos_plugin.quotes import Completed, Connection, Quote
 from pos_plugin.readers import Reader
@@ -175,6 +176,13 @@ class Terminal:
             member_code=self.plugins.member_code,
         )
         self.customer = CustomerWindow(layout, self._figures)
+        self.operators = Operators(
+            store,
+            clock=clock,
+            limits=config.operators,
+            end_quotes=self.checkout.sign_off,
+            changed=lambda: self.events.happened("operators"),
+        )
         self.lane = Lane(clock)
         self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"))
 

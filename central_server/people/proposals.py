@@ -35,7 +35,7 @@ ACTIONS = tuple(action for action, roles in LEAVES.items() if any("P" in may or 
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """`action` of the table of roles: who has P there may propose, who has 2 or Y may allow. `sentence` says what it is to a person,
+    """`action` of the table of roles: who has P there may propose, who has 2 or Y allow. `sentence` says what it is to a person,
     with what is and what will be where it can; `carry_out` does it and answers what became of it. Both raise CentralError where
     it cannot be done (any more). `details["points"]` is what a limit is held against: whoever has L2 allows no more than head
     office's setting says, and what was proposed in their own shop alone."""
