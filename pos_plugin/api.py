@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 
 from pos_plugin.api_keys import ApiKey
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
+from pos_plugin.local_api.closing import add_closing
 from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
@@ -62,6 +63,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_receipts(app, terminal)
     add_printed_sales(app, terminal)
     add_devices(app, terminal)
+    add_closing(app, terminal)
     add_till(app, terminal, app.state.listeners)
     add_tickets(app, terminal)
     add_toast(app, terminal)

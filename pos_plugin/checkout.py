@@ -357,6 +357,24 @@ class Checkout:
         if was_open:
             self._told(None)
 
+    def let_go(self, quote_id: str) -> OpenQuote:
+        """Ends an open quote and answers what it was: its sale is put on hold, what it had reserved is free. Raises Unknown."""
+        with self._lock:
+            self._forget_ended()
+            one = self._quotes.pop(quote_id, None)
+        if one is None:
+            raise _ended()
+        self._told(None)
+        return one
+
+    def known_member(self, member: str) -> str | None:
+        """A member's reference as it is now, where they are known here or at head office."""
+        return self._cards.known_member(member)
+
+    def vouch_for(self, member: str, card: str) -> None:
+        """The member's card was read, at another till of this head office that says so."""
+        self._cards.vouch_for(member, card)
+
     def sign_off(self, operator: str) -> int:
         """Ends every open quote of an operator; answers how many."""
         with self._lock:
@@ -564,11 +582,7 @@ class Checkout:
             known = journal.read(db, number) if number is not None else None
             if known is not None and isinstance(known.body, SaleBody):
                 return recorded_sale(db, known)
-        raise Unknown(
-            "QUOTE_UNKNOWN",
-            "This quote has ended. Nothing more was recorded.",
-            hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
-        )
+        raise _ended()
 
     def _trained(self, one: OpenQuote) -> Completed:
         """A training sale looks like a sale and records nothing."""
@@ -699,3 +713,11 @@ class Checkout:
             del self._quotes[first.quote.quote_id]
         while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
             del self._committed[oldest[0]]
+
+
+def _ended() -> Unknown:
+    return Unknown(
+        "QUOTE_UNKNOWN",
+        "This quote has ended. Nothing more was recorded.",
+        hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
+    )
