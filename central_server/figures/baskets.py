@@ -83,9 +83,8 @@ def attached(connection: Connection, scope: Scope, by: By | None = None) -> list
         called = dict(zip(names, key, strict=True))
         members, others = group.get(1, Sold()), group.get(0, Sold())
         whole = _sum([members, others])
-        if not (whole.sales or whole.returns):
-            if names:
-                continue
+        if names and not (whole.sales or whole.returns):
+            continue
         found.append(
             Attached(
                 called.get("shop", scope.shop),
