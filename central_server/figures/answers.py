@@ -9,8 +9,11 @@ from sqlalchemy import Connection
 
 from central_server.figures import baskets, customers, facts, points, scope, tiers
 from central_server.figures.baskets import Attached, Basket, By
+from central_server.figures.customers import Customers, Value
+from central_server.figures.points import Cost, Issue, Liability, Moved
 from central_server.figures.ratio import Ratio
 from central_server.figures.scope import Scope, Silent
+from central_server.figures.tiers import Move
 from central_server.office import Office
 
 
@@ -30,13 +33,13 @@ class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"
     waiting_entries: int
     attach: Attached
     baskets: dict[str, Basket]
-    customers: customers.Customers
-    points: points.Moved
-    issues: list[points.Issue]
-    liability: points.Liability
-    cost: points.Cost
-    value: customers.Value | None
-    tiers: list[tiers.Move]
+    customers: Customers
+    points: Moved
+    issues: list[Issue]
+    liability: Liability
+    cost: Cost
+    value: Value | None
+    tiers: list[Move]
     renewed: Ratio
     by: list[Attached] = []
 
@@ -142,20 +145,9 @@ def lines(found: Figures) -> Iterator[Line]:
     yield Line("expected_liability", "Liability, expected", expected, basis)
     yield Line("owed", "Owed by members", f"{owed.owed_points:,} points", "today; apart from the liability")
     cost = found.cost
-    yield share(
-        "points_cost",
-        "Points cost",
-        cost.of_net_sales,
-        f"{found.currency}, all shops, with the change of liability",
-        True,
-    )
-    yield share(
-        "points_cash_cost",
-        "Points cost, cash",
-        cost.cash_of_net_sales,
-        f"{found.currency}, all shops, redemptions only",
-        True,
-    )
+    of = f"{found.currency}, all shops"
+    yield share("points_cost", "Points cost", cost.of_net_sales, f"{of}, with the change of liability", True)
+    yield share("points_cash_cost", "Points cost, cash", cost.cash_of_net_sales, f"{of}, redemptions only", True)
     if found.value is not None:
         one_member = found.value
         basis = f"{one_member.members:,} members, at a margin of {one_member.margin_percent} %"
