@@ -218,21 +218,31 @@ def _kept_beside(old: Path, now: datetime) -> Path | None:
     if not old.exists():
         return None
     kept = old.with_name(f"{old.name}.before-{now:%Y%m%dT%H%M%S}")
-    try:
-        with closing(sqlite3.connect(old, isolation_level=None)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            db.execute("PRAGMA journal_mode = DELETE").fetchall()
-    except sqlite3.Error:  # damaged: its log is kept as it is
+    while kept.exists():  # of a restore that was interrupted within this second
+        kept = kept.with_name(f"{kept.name}x")
+    # Named before SQLite looks at them: of a damaged file it may throw the log away.
+    _link(old, kept)
+    _link(old.with_name(f"{old.name}-wal"), kept.with_name(f"{kept.name}-wal"))
+    with suppress(sqlite3.Error), closing(sqlite3.connect(old, isolation_level=None)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        db.execute("PRAGMA journal_mode = DELETE").fetchall()
+    for suffix in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
-            os.replace(old.with_name(f"{old.name}-wal"), kept.with_name(f"{kept.name}-wal"))
-    with suppress(FileNotFoundError):
-        old.with_name(f"{old.name}-shm").unlink()
-    try:
-        os.link(old, kept)
-    except OSError:
-        shutil.copyfile(old, kept)
-        kept.chmod(0o600)
+            old.with_name(old.name + suffix).unlink()
+    log = kept.with_name(f"{kept.name}-wal")
+    if log.exists() and not log.stat().st_size:
+        log.unlink()
     return kept
+
+
+def _link(file: Path, name: Path) -> None:
+    try:
+        os.link(file, name)
+    except FileNotFoundError:
+        return
+    except OSError:  # a file system without hard links
+        shutil.copyfile(file, name)
+        name.chmod(0o600)
 
 
 def _remove(new: Path) -> None:
