@@ -1,4 +1,4 @@
-"""The commands `consent-text`, `consent` and `data-copy` of `pos-central`: what members agree to, and their own data."""
+"""The commands `consent-text`, `consent` and `data-copy`: what members agree to, and their right to their own data."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def adjust(
             approved_by=who.approved_by,
         )
         if points > 0:
-            expires_on = _expire(books, member)
+            expires_on = end_of_points(books, member)
             body = msgspec.structs.replace(body, lot=gives.lot_of(name), expires_on=expires_on)
         is_new = gives.give(books, member, body, name)
         if not is_new:
@@ -365,7 +365,8 @@ def standing_here(books: Books, member: str, day: str = "") -> Standing:
     return standing_of(books.program, books.histories.of(member), profile, day or books.today)
 
 
-def _expire(books: Books, member: str) -> str:
+def end_of_points(books: Books, member: str) -> str:
+    """The first day without points that this member is given today."""
     return _rule(books, books.who(member)).expires_on(books.today)
 
 

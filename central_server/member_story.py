@@ -36,8 +36,8 @@ from loyalty.words import in_language, money, say
 A_PAGE = 100
 LATE = timedelta(hours=1)
 """An entry that took longer to arrive says so."""
-_MOVED = ("take", "release", "grant", "open")
-"""Kinds that only say where points lie."""
+_MOVED = ("take", "release", "grant", "open", "settle")
+"""Kinds that say where points lie, and may leave the balance as it was."""
 
 
 class Part(msgspec.Struct, frozen=True):

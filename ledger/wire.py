@@ -224,6 +224,16 @@ class CardBatchItem(msgspec.Struct, frozen=True, tag="card_batch", omit_defaults
     state: str = "sent"
 
 
+class TicketItem(msgspec.Struct, frozen=True, tag="ticket", omit_defaults=True):
+    """How far a member's ticket is: `status` is open, answered or closed, `reply` the last words for the member."""
+
+    ticket: str
+    member: str
+    topic: str
+    status: str
+    reply: str = ""
+
+
 class ConsentTextItem(msgspec.Struct, frozen=True, tag="consent_text", omit_defaults=True):
     """What who joins is asked to agree to, from now on: `texts` is language → text."""
 
@@ -242,6 +252,7 @@ FeedItem = (
     | RevokeItem
     | OperatorItem
     | CardBatchItem
+    | TicketItem
     | ConsentTextItem
 )
 
@@ -336,6 +347,25 @@ class MembersFound(msgspec.Struct, frozen=True, omit_defaults=True):
     more: bool = False
 
 
+class TicketOpened(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody asked or complained of at a till. `ticket` names it for ever, and stands on the slip that they were given;
+    `receipt` is the reference that it is about, if it is about one. `sealed` to head office are the words themselves."""
+
+    ticket: str
+    topic: str
+    opened_at: str
+    sealed: str
+    member: str = ""
+    receipt: str = ""
+    operator: str = ""
+
+
+class TicketTaken(msgspec.Struct, frozen=True):
+    server_epoch: int
+    server_time: str
+    ticket: str
+
+
 class CardReplacement(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member's card `old` is lost, stolen or worn, and `new` was given to them: head office is to carry it out.
 
@@ -387,7 +417,7 @@ _items = msgspec.json.Decoder(FeedItem)
 _KNOWN_ITEMS = frozenset(
     {
         *("member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke", "operator"),
-        *("card_batch", "consent_text"),
+        *("card_batch", "consent_text", "ticket"),
     }
 )
 

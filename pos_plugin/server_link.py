@@ -31,6 +31,8 @@ from ledger.wire import (
     MembersFound,
     Nonce,
     Refusal,
+    TicketOpened,
+    TicketTaken,
     WireError,
     read_feed,
 )
@@ -97,6 +99,9 @@ class HttpLink:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._signed("/v1/members/search", msgspec.json.encode(search), MembersFound)
+
+    def ticket(self, opened: TicketOpened) -> TicketTaken:
+        return self._signed("/v1/tickets", msgspec.json.encode(opened), TicketTaken)
 
     def replace_card(self, replacement: CardReplacement) -> CardReplaced:
         return self._signed("/v1/members/replace-card", msgspec.json.encode(replacement), CardReplaced)

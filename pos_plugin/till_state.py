@@ -58,6 +58,7 @@ def shown(terminal: Terminal) -> dict[str, Any]:
             "trouble": terminal.spooler.trouble if terminal.spooler else "",
             "code": terminal.spooler.trouble_code if terminal.spooler else "",
             "notice": terminal.spooler.notice if terminal.spooler else "",
+            "asked": terminal.spooler is not None and terminal.spooler.asked,
             "answers": terminal.spooler is not None and terminal.spooler.answers,
             "waiting": waiting,
             "jobs": [

@@ -30,6 +30,8 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     MembersFound,
+    TicketOpened,
+    TicketTaken,
     pack,
     read_feed,
     unpack,
@@ -101,6 +103,9 @@ class Wire:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._ask("members/search", msgspec.json.encode(search), MembersFound)
+
+    def ticket(self, opened: TicketOpened) -> TicketTaken:
+        return self._ask("tickets", msgspec.json.encode(opened), TicketTaken)
 
     def replace_card(self, replacement: CardReplacement) -> CardReplaced:
         return self._ask("members/replace-card", msgspec.json.encode(replacement), CardReplaced)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from drivers.scanners.scan import scan_from_bytes
-from pos_plugin import activities, joining, replacing
+from pos_plugin import activities, balances, joining, replacing
 from pos_plugin.activities import Given
 from pos_plugin.identifying import Identified
 from pos_plugin.joining import ConsentSaid, Joined
@@ -17,6 +17,7 @@ from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.replacing import Replaced
+from pos_plugin.slip_prints import print_slip
 from pos_plugin.terminal import Terminal
 
 
@@ -141,3 +142,14 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     )
     def enquiry(member: RefInPath) -> Response:
         return answer(lookups.member_answer(terminal, member))
+
+    @app.post(
+        "/v1/members/{member}/enquiry",
+        tags=[MEMBERS],
+        summary="Print a member's balance, without a sale",
+        responses=answers(shapes.SlipPrinted, "What became of the paper."),
+    )
+    def print_balance(member: RefInPath) -> Response:
+        """The balance and the last five movements at this till. Nothing moves, and nothing is recorded."""
+        slip = balances.slip_of(terminal, member)
+        return answer(shapes.SlipPrinted.of(print_slip(terminal, slip), slip))

@@ -16,7 +16,7 @@ LEADS_WITH = {
         "consent",
     },
     "shop": {"shop", "document", "sale", "follow_up", "undone"},
-    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit"},
+    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
     "batch": {"card_batch"},
@@ -29,7 +29,9 @@ LEADS_WITH = {
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count"},
     "program": {"program"},
+    "ticket": {"ticket", "ticket_word"},
     "login": {"staff"},
+    "who": {"wrong_sign_in"},
     "session_hash": {"session"},
     "proposal": {"proposal"},
 }

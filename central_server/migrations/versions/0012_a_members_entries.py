@@ -1,6 +1,6 @@
 """Every entry of one member can be found: by the tills' entries, by head office's own, and by who has become them.
 
-Revision ID: 0011
+Revision ID: 0012
 """
 
 import json
@@ -8,8 +8,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
