@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, codes_cli, consent_cli, desk_cli, staff_cli, stock_cli
+from central_server import cards_cli, codes_cli, consent_cli, desk_cli, figures_cli, staff_cli, stock_cli
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -445,6 +445,7 @@ def serve(
 
 
 desk_cli.add_to(app)
+figures_cli.add_to(app)
 codes_cli.add_to(app)
 cards_cli.add_to(app)
 staff_cli.add_to(app)

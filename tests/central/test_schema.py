@@ -12,11 +12,17 @@ from central_server.office import Office
 LEADS_WITH = {
     "member": {
         *("member", "person", "profile", "member_shop", "member_history"),
-        *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed"),
+        *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed", "member_day"),
         "consent",
     },
-    "shop": {"shop", "document", "sale", "follow_up", "undone"},
-    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback"},
+    "shop": {
+        *("shop", "document", "sale", "follow_up", "undone"),
+        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day"),
+    },
+    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback", "counted", "period_cut"},
+    "lot": {"lot_fact"},
+    "period": {"period"},
+    "figure": {"target"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
     "batch": {"card_batch"},
