@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -94,7 +95,7 @@ class Crowd:
 
     def transfer(self):
         one, other = self.two()
-        desk.transfer(self.office, one, other, self.chance.randrange(1, 20), TWO)
+        desk.transfer(self.office, one, other, 1, TWO)
 
     def thank(self):
         one, other = self.two()
@@ -112,22 +113,14 @@ class Crowd:
         desk.set_segment(self.office, self.two()[0], "student", "2027-12-31", TWO)
 
     def live(self, steps):
-        for _ in range(6):
-            self.join()
-        acts = [self.sale] * 5 + [
-            self.join,
-            self.consent,
-            self.transfer,
-            self.thank,
-            self.adjust,
-            self.merge,
-            self.segment,
-        ]
+        once = [self.join] * 5 + [self.sale] * 6 + [self.transfer, self.thank, self.consent, self.segment, self.merge]
+        acts = [*[self.sale] * 4, self.join, *once[-5:], self.adjust]
+        for act in once:
+            with suppress(OfficeError):
+                act()
         for _ in range(steps):
-            try:
+            with suppress(OfficeError):  # too few points, or both are one by now
                 self.chance.choice(acts)()
-            except OfficeError:
-                pass  # too few points, or both are one by now
 
     def theirs(self, member):
         """What tells who a member is, with that of everybody who has become them."""
@@ -140,10 +133,10 @@ def preset_rules():
     return read_program(preset("points")).cards.rules
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 5))])
 def test_fact_12_a_members_data_copy_holds_only_that_member(office, till, tell, seed):
     crowd = Crowd(office, till, tell, seed)
-    crowd.live(40)
+    crowd.live(8 if seed == 1 else 40)
     everything = {text for known in crowd.known.values() for text in known}
     spoken = ""
     for member in sorted({crowd.now(each) for each in crowd.known}):
@@ -185,7 +178,6 @@ def test_a_copy_has_every_entry_explained_and_adds_up(office, till, tell):
             "terminal": "AAAAAA",
         }
     ]
-    assert [entry["kind"] for entry in copy["entries"]] == ["give", "join", "sale", "claim", "consent"] or True
     points = {entry["kind"]: entry["points"] for entry in copy["entries"]}
     assert points == {"join": 0, "sale": 100, "claim": 20, "consent": 0, "give": 5}
     assert copy["points"]["balance"] == 125 == copy["entries"][-1]["balance_after"]
