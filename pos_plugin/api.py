@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 
 from pos_plugin.api_keys import ApiKey
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
+from pos_plugin.local_api.closing import add_closing
 from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
@@ -24,6 +25,7 @@ from pos_plugin.local_api.printed_sales import add_printed_sales
 from pos_plugin.local_api.receipts import add_receipts
 from pos_plugin.local_api.sales import add_sales
 from pos_plugin.local_api.stream import Listeners
+from pos_plugin.local_api.tickets import add_tickets
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
 from pos_plugin.page_settings import PageSettings
@@ -61,7 +63,9 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_receipts(app, terminal)
     add_printed_sales(app, terminal)
     add_devices(app, terminal)
+    add_closing(app, terminal)
     add_till(app, terminal, app.state.listeners)
+    add_tickets(app, terminal)
     add_toast(app, terminal)
     add_description(app)
     _add_page(app, session, terminal.config.page)

@@ -76,6 +76,8 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 
 [operators]
 # members = { "1" = "2900000000018" }          # an operator's own card does not count on sales that they ring
+# refund_minor = 5000                          # what a cashier gives back without a supervisor's PIN, in cents,
+# claim_minor = 10000                          # and the sale whose points they add to a forgotten card
 """
 
 
@@ -262,9 +264,14 @@ class CloudQueueSettings(Table):
 
 
 class OperatorSettings(Table):
-    """`members`: for each operator who is a member, their card or member reference."""
+    """`members`: for each operator who is a member, their card or member reference.
+
+    `refund_minor` and `claim_minor`: sales of up to so much a cashier takes back, or adds to a card, without a supervisor.
+    """
 
     members: dict[str, str] = Field(default={}, max_length=1000)
+    refund_minor: int = Field(default=5_000, ge=0, le=10**12)
+    claim_minor: int = Field(default=10_000, ge=0, le=10**12)
 
 
 class Config(Table):

@@ -34,14 +34,14 @@ from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
-from ledger.wire import MemberLookup, MembersFound
+from ledger.wire import CardReplaced, CardReplacement, MemberLookup, MembersFound
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.receipts import PrintJob
 from offline_store.store import Store
+from offline_store.sync import NotEnrolled, Sync, SyncError
 from offline_store.sync import Refused as SyncRefused
-from offline_store.sync import Sync, SyncError
 from pos_plugin import host_prints, sample_sheet, till_state
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, printer_profile, read_config, read_layout
@@ -55,6 +55,7 @@ from pos_plugin.identifying import Identified
 from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.lane import Lane
+from pos_plugin.operators import Operators
 from pos_plugin.plugins import Plugins
 from pos_plugin.quotes import Completed, Connection, Quote
 from pos_plugin.readers import Reader
@@ -175,6 +176,13 @@ class Terminal:
             member_code=self.plugins.member_code,
         )
         self.customer = CustomerWindow(layout, self._figures)
+        self.operators = Operators(
+            store,
+            clock=clock,
+            limits=config.operators,
+            end_quotes=self.checkout.sign_off,
+            changed=lambda: self.events.happened("operators"),
+        )
         self.lane = Lane(clock)
         self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"))
 
@@ -489,6 +497,12 @@ class Terminal:
             "Names are known at head office alone, which cannot be asked now.",
             hint="Scan the card, or look the member up by phone number.",
         )
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        """Asks head office to. Raises SyncError, or TimeoutError; then it may be done or not."""
+        if self.sync is None:
+            raise NotEnrolled("This till has no head office.")
+        return self._asking.submit(self.sync.replace_card, replacement).result(RIGHTS_WAIT_S)
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         if self.sync is None or not self.connection().is_online:
