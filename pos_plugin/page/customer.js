@@ -70,7 +70,6 @@ function sale(shown) {
 
 function drawLanguages(shown) {
   const place = $("#languages fieldset");
-  $("#languages legend").textContent = shown.choose;
   if (place.children.length === 1) {
     place.append(...Object.entries(LANGUAGES).map(([language, name]) => h("label", { lang: language },
       h("input", { type: "radio", name: "language", value: language, onchange: () => choose(language) }), h("span", {}, name))));
