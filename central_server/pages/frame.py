@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 
 from central_server.errors import CentralError
 from central_server.office import Office
+from central_server.pages.uploads import uploaded
 from central_server.people import sessions
 from central_server.people.staff import Staff
 from loyalty.roles import leave, may_any
@@ -153,7 +154,7 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         form: dict[str, str] = {}
         if page.method == "POST":
-            form = form_of(await read(request))
+            form = form_of(await read(request), request.headers.get("content-type", ""))
         return await run_in_threadpool(_answer, office, page, request, form)
 
     return endpoint
@@ -186,6 +187,8 @@ def _answer(office: Office, page: Page, request: Request, form: dict[str, str]) 
         return visit.show("refused.html", status, message=str(error), hint=error.hint)
 
 
-def form_of(body: bytes) -> dict[str, str]:
+def form_of(body: bytes, content_type: str = "") -> dict[str, str]:
     """The fields of a posted form; a file's content comes in a field like any other text."""
+    if content_type.startswith("multipart/form-data"):
+        return uploaded(body, content_type)
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500))
