@@ -6,7 +6,6 @@ from fastapi import Response
 
 from central_server import publishing, what_if
 from central_server.errors import OfficeError
-from central_server.office import Office
 from central_server.pages.frame import Visit, page
 from central_server.people import proposals
 from central_server.program_proposals import check, difference, program_of
@@ -29,15 +28,8 @@ def program(visit: Visit) -> Response:
     assert now is not None, "init puts a programme in force"
     versions = publishing.versions(visit.office)
     waiting = [one for one in proposals.waiting(visit.office) if one.kind == "publish"]
-    said = [(one, _sentence(visit.office, one)) for one in waiting]
+    said = [(one, proposals.sentence(visit.office, one)) for one in waiting]
     return visit.show("program.html", now=now, versions=versions[::-1], waiting=said, may=bool(visit.leave("publish")))
-
-
-def _sentence(office: Office, found: proposals.Proposal) -> str:
-    try:
-        return proposals.KINDS[found.kind].sentence(office, found.details)
-    except OfficeError as error:
-        return f"This cannot be done any more. {error}"
 
 
 @page("GET", "/program/versions/{program}", *SEE)
@@ -59,7 +51,11 @@ def proposed(visit: Visit) -> Response:
     text = waiting[0].details["text"]
     differs = difference(now.text if now else "", text)
     return visit.show(
-        "program_proposal.html", found=waiting[0], what=_sentence(visit.office, waiting[0]), differs=differs, text=text
+        "program_proposal.html",
+        found=waiting[0],
+        what=proposals.sentence(visit.office, waiting[0]),
+        differs=differs,
+        text=text,
     )
 
 
