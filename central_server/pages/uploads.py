@@ -30,7 +30,7 @@ def uploaded(body: bytes, content_type: str) -> dict[str, str]:
     if not letter.is_multipart():
         return {}
     found: dict[str, str] = {}
-    for part in letter.get_payload():  # type: ignore[index]
+    for part in letter.get_payload():
         name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
         content = part.get_payload(decode=True)  # type: ignore[union-attr]
         if isinstance(name, str) and isinstance(content, bytes):
