@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search
+from central_server.care import tickets
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
 from central_server.pages.frame import ROOT, Doors, Reached, add_pages
@@ -34,6 +35,7 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     Refusal,
+    TicketOpened,
     WireError,
     unpack,
 )
@@ -128,6 +130,10 @@ def create_app(
     @app.post("/v1/members/search")
     async def member_search(request: Request) -> Response:
         return await signed(request, MemberSearch, name_search.search)
+
+    @app.post("/v1/tickets")
+    async def ticket(request: Request) -> Response:
+        return await signed(request, TicketOpened, tickets.take)
 
     doors = Doors(reached)
     add_sign_in(app, office, bodies.read, doors)

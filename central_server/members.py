@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, delete, select, update
 
 from central_server import cards, channels, name_search, profiles, schema, tokens
 from central_server.books import Books, Origin
+from central_server.care import tickets
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
@@ -146,6 +147,7 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     tokens.revoke_all(office, connection, member)
     for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card):
         connection.execute(delete(personal).where(personal.c.member == member))
+    tickets.forget(connection, [member])
     channels.announce_members(connection, [member])
 
 

@@ -223,6 +223,16 @@ class CardBatchItem(msgspec.Struct, frozen=True, tag="card_batch", omit_defaults
     state: str = "sent"
 
 
+class TicketItem(msgspec.Struct, frozen=True, tag="ticket", omit_defaults=True):
+    """How far a member's ticket is: `status` is open, answered or closed, `reply` the last words for the member."""
+
+    ticket: str
+    member: str
+    topic: str
+    status: str
+    reply: str = ""
+
+
 FeedItem = (
     MemberItem
     | ProgramItem
@@ -234,6 +244,7 @@ FeedItem = (
     | RevokeItem
     | OperatorItem
     | CardBatchItem
+    | TicketItem
 )
 
 
@@ -327,6 +338,25 @@ class MembersFound(msgspec.Struct, frozen=True, omit_defaults=True):
     more: bool = False
 
 
+class TicketOpened(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody asked or complained of at a till. `ticket` names it for ever, and stands on the slip that they were given;
+    `receipt` is the reference that it is about, if it is about one. `sealed` to head office are the words themselves."""
+
+    ticket: str
+    topic: str
+    opened_at: str
+    sealed: str
+    member: str = ""
+    receipt: str = ""
+    operator: str = ""
+
+
+class TicketTaken(msgspec.Struct, frozen=True):
+    server_epoch: int
+    server_time: str
+    ticket: str
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Any request that was not carried out: `code` for programs, `message` and `hint` for people."""
 
@@ -354,7 +384,7 @@ class _Tagged(msgspec.Struct, frozen=True):
 _feeds = msgspec.json.Decoder(FeedReply)
 _items = msgspec.json.Decoder(FeedItem)
 _KNOWN_ITEMS = frozenset(
-    {"member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke", "operator", "card_batch"}
+    {"member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke", "operator", "card_batch", "ticket"}
 )
 
 

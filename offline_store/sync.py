@@ -52,12 +52,15 @@ from ledger.wire import (
     RecallItem,
     RenewItem,
     RevokeItem,
+    TicketItem,
+    TicketOpened,
+    TicketTaken,
     enrolment_message,
     pack,
 )
 from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
-from offline_store import card_stock, codes, journal, members, operators, rights, settings
+from offline_store import card_stock, codes, journal, members, operators, rights, settings, tickets
 from offline_store.moment import moment
 from offline_store.store import Store
 
@@ -102,6 +105,7 @@ class Link(Protocol):
     def details(self, details: MemberDetails) -> None: ...
     def lookup(self, lookup: MemberLookup) -> MemberFound: ...
     def search(self, search: MemberSearch) -> MembersFound: ...
+    def ticket(self, opened: TicketOpened) -> TicketTaken: ...
 
 
 @dataclass
@@ -266,6 +270,7 @@ class Sync:
             self._store.write(lambda db, member=member: self._release(db, member, keeps))  # type: ignore[misc]
         self._upload(progress)
         self._send_details()
+        self._send_tickets()
         if progress.uploaded or progress.received:
             self._read_feed(progress)
             self._upload(progress)
@@ -338,6 +343,13 @@ class Sync:
         for details in waiting:
             self._link.details(details)
             self._store.write(lambda db, member=details.member: members.details_arrived(db, member))  # type: ignore[misc]
+
+    def _send_tickets(self) -> None:
+        with self._store.read() as db:
+            waiting = tickets.waiting(db)
+        for opened in waiting:
+            self._link.ticket(opened)
+            self._store.write(lambda db, ticket=opened.ticket: tickets.arrived(db, ticket))  # type: ignore[misc]
 
     def _read_feed(self, progress: Progress) -> None:
         """Reads every channel to its end. Pages are gathered, so that a shop's first feed does not wait for the disk at each."""
@@ -439,6 +451,8 @@ class Sync:
                     rights.take(db, at, item)
                 case OperatorItem():
                     operators.apply_items(db, [item])
+                case TicketItem():
+                    tickets.apply_item(db, item)
                 case CardBatchItem():
                     card_stock.apply_items(db, [item])
                 case RecallItem():

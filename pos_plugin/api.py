@@ -24,6 +24,7 @@ from pos_plugin.local_api.printed_sales import add_printed_sales
 from pos_plugin.local_api.receipts import add_receipts
 from pos_plugin.local_api.sales import add_sales
 from pos_plugin.local_api.stream import Listeners
+from pos_plugin.local_api.tickets import add_tickets
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
 from pos_plugin.terminal import Terminal
@@ -61,6 +62,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_printed_sales(app, terminal)
     add_devices(app, terminal)
     add_till(app, terminal, app.state.listeners)
+    add_tickets(app, terminal)
     add_toast(app, terminal)
     add_description(app)
     _add_page(app, session)

@@ -29,6 +29,8 @@ from ledger.wire import (
     MembersFound,
     Nonce,
     Refusal,
+    TicketOpened,
+    TicketTaken,
     WireError,
     read_feed,
 )
@@ -95,6 +97,9 @@ class HttpLink:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._signed("/v1/members/search", msgspec.json.encode(search), MembersFound)
+
+    def ticket(self, opened: TicketOpened) -> TicketTaken:
+        return self._signed("/v1/tickets", msgspec.json.encode(opened), TicketTaken)
 
     def _signed(self, path: str, body: bytes, answer: type[T]) -> T:
         """Signs a nonce of the server's; one that has run out is replaced once."""

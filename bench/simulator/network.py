@@ -28,6 +28,8 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     MembersFound,
+    TicketOpened,
+    TicketTaken,
     pack,
     read_feed,
     unpack,
@@ -99,6 +101,9 @@ class Wire:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._ask("members/search", msgspec.json.encode(search), MembersFound)
+
+    def ticket(self, opened: TicketOpened) -> TicketTaken:
+        return self._ask("tickets", msgspec.json.encode(opened), TicketTaken)
 
     def deliver_late(self) -> None:
         """What was delayed arrives now; nobody waits for the answer. A signed request is only good as long as its nonce."""

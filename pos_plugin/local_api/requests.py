@@ -282,6 +282,18 @@ class JoinAsked(Asked):
     operator: Word = ""
 
 
+class TicketAsked(Asked):
+    """What a customer asks or complains of. `contact` is how they want to be answered, `receipt` what it is about."""
+
+    topic: Literal["points", "reward", "card", "data", "other"]
+    words: Annotated[str, Field(min_length=1, max_length=2000)]
+    member: Word = ""
+    receipt: Annotated[str, AfterValidator(_reference_or_none)] = ""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    operator: Word = ""
+    print: bool = False
+
+
 class ActivityAsked(Asked):
     """Something that a member did and that is no sale: an activity of the shop's own by its name, or a reload."""
 

@@ -32,6 +32,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/members": _MEMBERS,
     "POST /v1/members/search": frozenset(("read", "members")),
     "POST /v1/activities": _MEMBERS,
+    "POST /v1/tickets": _MEMBERS,
     "GET /v1/members/{member}": frozenset(("read", "sell", "members")),
     "GET /v1/receipts/{reference}": _READ,
     "GET /v1/receipts/{reference}.png": _READ,

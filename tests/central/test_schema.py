@@ -15,7 +15,7 @@ LEADS_WITH = {
         *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed"),
     },
     "shop": {"shop", "document", "sale", "follow_up", "undone"},
-    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit"},
+    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
     "card": {"card", "pass_key"},  # directories: they lead with what is looked up, and name the member
@@ -26,6 +26,7 @@ LEADS_WITH = {
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count"},
     "program": {"program"},
+    "ticket": {"ticket", "ticket_word"},
     "login": {"staff"},
     "who": {"wrong_sign_in"},
     "session_hash": {"session"},
