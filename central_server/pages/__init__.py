@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from central_server.pages import account as account
 from central_server.pages import approvals as approvals
+from central_server.pages import audit as audit
+from central_server.pages import exports as exports
 from central_server.pages import home as home
 from central_server.pages import settings as settings
 from central_server.pages import sign_in as sign_in
