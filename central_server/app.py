@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search
+from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search, replacements
 from central_server.care import tickets
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
@@ -28,6 +28,7 @@ from central_server.pages.frame import ROOT, Doors, Reached, add_pages
 from central_server.pages.frame import refused as refused_page
 from central_server.pages.sign_in import add_sign_in
 from ledger.wire import (
+    CardReplacement,
     Enrolment,
     FeedRequest,
     GrantRequest,
@@ -134,6 +135,10 @@ def create_app(
     @app.post("/v1/tickets")
     async def ticket(request: Request) -> Response:
         return await signed(request, TicketOpened, tickets.take)
+
+    @app.post("/v1/members/replace-card")
+    async def replace_card(request: Request) -> Response:
+        return await signed(request, CardReplacement, replacements.replace)
 
     doors = Doors(reached)
     add_sign_in(app, office, bodies.read, doors)

@@ -14,9 +14,9 @@ from datetime import date, timedelta
 from typing import IO, Any, cast
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from central_server import report, schema
+from central_server import consents, report, schema
 from central_server.errors import OfficeError
 from central_server.office import Office
 from central_server.surprises import readable
@@ -71,7 +71,7 @@ def members(office: Office, shop: str = "", *, is_masked: bool = False) -> Itera
     with office.database.reading() as connection:
         of_card: dict[str, str] = dict(connection.execute(select(schema.card.c.card, schema.card.c.member)).all())
         known = {row.member: row for row in connection.execute(select(schema.member))}
-        agree = _agreeing(connection)
+        agree = set(connection.scalars(consents.agreeing()))
         people = {row.member: row for row in connection.execute(select(person.member, person.name, person.phone))}
         here = set(connection.scalars(select(home.member).where(home.shop == shop))) if shop else set()
     for one in balances:
@@ -192,7 +192,3 @@ def _points(entry: Entry) -> tuple[int, int, int, int, int]:
 def _cell(cell: str | int) -> str | int:
     """A spreadsheet takes text that begins so for a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
-
-
-def _agreeing(connection: Connection) -> set[str]:
-    return set()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from central_server import card_stock, operators, profiles, schema, surprises, used_up
+from central_server import card_stock, consents, operators, profiles, schema, surprises, used_up
 from central_server.care import tickets
 from central_server.channels import (
     BLOCK,
@@ -125,6 +125,8 @@ def _programs(office: Office, connection: Connection, terminal: str) -> Iterable
     key = terminal_key(drawing, terminal).hex() if drawing else ""
     for program in programs:
         yield ProgramItem(program.text, key, used_up.gone(connection, program))
+    if text := consents.asked_for(connection):
+        yield text
 
 
 def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[FeedItem]:

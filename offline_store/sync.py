@@ -32,6 +32,9 @@ from ledger.wire import (
     BatchReply,
     BlockItem,
     CardBatchItem,
+    CardReplaced,
+    CardReplacement,
+    ConsentTextItem,
     Enrolled,
     Enrolment,
     FeedItem,
@@ -60,7 +63,7 @@ from ledger.wire import (
 )
 from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
-from offline_store import card_stock, codes, journal, members, operators, rights, settings, tickets
+from offline_store import card_stock, codes, consents, journal, members, operators, rights, settings, tickets
 from offline_store.moment import moment
 from offline_store.store import Store
 
@@ -106,6 +109,8 @@ class Link(Protocol):
     def lookup(self, lookup: MemberLookup) -> MemberFound: ...
     def search(self, search: MemberSearch) -> MembersFound: ...
     def ticket(self, opened: TicketOpened) -> TicketTaken: ...
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced: ...
 
 
 @dataclass
@@ -257,6 +262,18 @@ class Sync:
             found = self._link.search(MemberSearch(name))
             self._heard(found.server_epoch, found.server_time)
             return found
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        """Has head office give a member another card, or propose it there. Raises SyncError; the feed tells of it."""
+        with self._one_at_a_time:
+            with self._store.read() as db:
+                self._require_enrolled(db)
+            self._upload(Progress())  # whoever joined here a moment ago must be known there
+            self._send_details()
+            done = self._link.replace_card(replacement)
+            self._heard(done.server_epoch, done.server_time)
+            self._read_feed(Progress())
+            return done
 
     def _step(self, keeps: Callable[[str], bool]) -> Progress:
         progress = Progress()
@@ -455,6 +472,8 @@ class Sync:
                     tickets.apply_item(db, item)
                 case CardBatchItem():
                     card_stock.apply_items(db, [item])
+                case ConsentTextItem():
+                    consents.use_text(db, item)
                 case RecallItem():
                     rights.recall(db, item.member)
                 case RenewItem():

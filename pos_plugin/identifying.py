@@ -127,6 +127,18 @@ class Identifying:
         with self._store.read() as db:
             return "" if blocked(db, card) or codes.is_revoked(db, card) else card
 
+    def known_member(self, member: str) -> str | None:
+        """The member as they are called now, where they are known here or at head office."""
+        with self._store.read() as db:
+            current = members.current(db, member)
+            if db.execute("SELECT 1 FROM member WHERE member = ?", (current,)).fetchone() is not None:
+                return current
+        return self._look_up_member(member)
+
+    def vouch_for(self, member: str, card: str) -> None:
+        """As if this card of the member had been read here just now."""
+        self._remember(member, card)
+
     def _blocked(self, card: str) -> Declined | None:
         with self._store.read() as db:
             return blocked(db, card)

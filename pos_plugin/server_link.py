@@ -16,6 +16,8 @@ import msgspec
 from ledger.keys import SigningKey, request_message
 from ledger.wire import (
     BatchReply,
+    CardReplaced,
+    CardReplacement,
     Enrolled,
     Enrolment,
     FeedReply,
@@ -100,6 +102,9 @@ class HttpLink:
 
     def ticket(self, opened: TicketOpened) -> TicketTaken:
         return self._signed("/v1/tickets", msgspec.json.encode(opened), TicketTaken)
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        return self._signed("/v1/members/replace-card", msgspec.json.encode(replacement), CardReplaced)
 
     def _signed(self, path: str, body: bytes, answer: type[T]) -> T:
         """Signs a nonce of the server's; one that has run out is replaced once."""

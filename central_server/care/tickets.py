@@ -227,9 +227,12 @@ def change(
 def forget(connection: Connection, members: Sequence[str]) -> None:
     """What was said in the tickets of a member who is erased; that there were some stays."""
     table, words = schema.care.ticket, schema.care.ticket_word
-    names = connection.scalars(select(table.c.ticket).where(table.c.member.in_(members))).all()
+    theirs = of_member(connection, members)
+    names = [line.ticket for line in theirs]
     connection.execute(delete(words).where(words.c.ticket.in_(names)))
     connection.execute(update(table).where(table.c.ticket.in_(names)).values(member="", status="closed"))
+    for line in theirs:
+        _announce(connection, line.ticket, line.shop, line.member)
     feedback = schema.care.feedback
     connection.execute(update(feedback).where(feedback.c.member.in_(members)).values(member="", comment=""))
 

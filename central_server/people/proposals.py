@@ -35,7 +35,7 @@ ACTIONS = tuple(action for action, roles in LEAVES.items() if any("P" in may or 
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """`action` of the table of roles: who has P there may propose, who has 2 may allow. `sentence` says what it is to a person,
+    """`action` of the table of roles: who has P there may propose, who has 2 or Y allow. `sentence` says what it is to a person,
     with what is and what will be where it can; `carry_out` does it and answers what became of it. Both raise CentralError where
     it cannot be done (any more). `details["points"]` is what a limit is held against: whoever has L2 allows no more than head
     office's setting says, and what was proposed in their own shop alone."""
@@ -119,7 +119,7 @@ def why_not(office: Office, found: Proposal, by: Staff) -> str:
     if kind is None:
         return "This version of the program does not know what it is."
     letters = leave(by.role, kind.action)
-    if "2" not in letters:
+    if not set(letters) & {"2", "Y"}:  # who has Y could have done it alone
         return "Your role does not allow this."
     if found.proposed_by == by.login:
         return "Somebody else has to allow it: you have proposed it."

@@ -123,5 +123,5 @@ from central_server.schema.ledger import (
     vesting as vesting,
 )
 
-VERSION = "0011"
+VERSION = "0012"
 """The newest migration: the only version of the tables that this program serves."""
