@@ -71,7 +71,7 @@ def members(office: Office, shop: str = "", *, is_masked: bool = False) -> Itera
     with office.database.reading() as connection:
         of_card: dict[str, str] = dict(connection.execute(select(schema.card.c.card, schema.card.c.member)).all())
         known = {row.member: row for row in connection.execute(select(schema.member))}
-        agree = set(connection.scalars(consents.agreeing()))
+        agree: set[str] = set(connection.scalars(consents.agreeing()))
         people = {row.member: row for row in connection.execute(select(person.member, person.name, person.phone))}
         here = set(connection.scalars(select(home.member).where(home.shop == shop))) if shop else set()
     for one in balances:
