@@ -49,6 +49,7 @@ def join(
     charity: str = "",
     referrer: str = "",
     operator: str = "",
+    shift: str = "",
     write: Callable[[Callable[[sqlite3.Connection], Joined]], Joined] | None = None,
 ) -> Joined:
     """A new member with this card, or with a new number where none is given; what the programme gives for joining is theirs.
@@ -98,7 +99,7 @@ def join(
         at = checkout.moment(db)
         brought_by = _referrer(db, referrer)
         details = MemberDetails(member, [card], at.recorded_at, sealed, birthday, charity)
-        new = members.join(db, at, details, initials, referrer=brought_by)
+        new = members.join(db, at, details, initials, referrer=brought_by, operator=operator, shift=shift)
         profile = Profile(birthday=birthday, is_referred=bool(brought_by), charity=charity)
         histories.know(db, member, profile)
         if phone:
@@ -106,7 +107,7 @@ def join(
                 "INSERT INTO phone (phone_hash, member) VALUES (?, ?) ON CONFLICT (phone_hash) DO NOTHING",
                 (phone_hash(phone_key, phone), member),
             )
-        points = _welcome(checkout, db, at, member, profile, brought_by, operator)
+        points = _welcome(checkout, db, at, member, profile, brought_by, (operator, shift))
         reference = ""
         if checkout.layout.template.slips.enrolment:
             reference = receipt_reference(at.who.terminal, new.number)
@@ -140,7 +141,13 @@ def _referrer(db: sqlite3.Connection, referrer: str) -> str:
 
 
 def _welcome(
-    checkout: Checkout, db: sqlite3.Connection, at: Moment, member: str, profile: Profile, about: str, operator: str
+    checkout: Checkout,
+    db: sqlite3.Connection,
+    at: Moment,
+    member: str,
+    profile: Profile,
+    about: str,
+    by: tuple[str, str],
 ) -> int:
     """What the programme gives for joining, in an entry of its own; answers how many points."""
     gone = at.gone.get(at.program.id, ())
@@ -148,5 +155,5 @@ def _welcome(
     earned = gift(at.program, "join", at.today, at.occurred_at, standing)
     if earned.points or earned.effects:
         document = document_name("gift", "join", member)
-        give(checkout, db, at, document, member, "join", about, earned, standing, operator)
+        give(checkout, db, at, document, member, "join", about, earned, standing, *by)
     return earned.points

@@ -15,6 +15,7 @@ from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.operators import by
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.terminal import Terminal
 
@@ -53,6 +54,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     def join(asked: requests.JoinAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Also offline. Without `card` a new number is made: send an Idempotency-Key, so that a second try makes no second
         member."""
+        who = by(terminal, request, "enrol", asked)
         under = Asked.by(terminal, request, asked)
         joined = joining.join(
             terminal.checkout,
@@ -62,7 +64,8 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
             birthday=asked.birthday,
             charity=asked.charity,
             referrer=asked.referrer,
-            operator=asked.operator,
+            operator=who.operator,
+            shift=who.shift,
             write=lambda work: under.written(work, Joined),
         )
         terminal.recorded("members")
@@ -78,6 +81,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
         """An activity of the programme by its name, or a reload. `(till, ref)` names it: the same again does nothing more."""
 
         def work() -> Any:
+            who = by(terminal, request, "enrol", asked)
             done = activities.record(
                 terminal.checkout,
                 asked.till,
@@ -85,7 +89,8 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
                 asked.member,
                 activity=asked.activity,
                 reload_minor=asked.reload_minor or 0,
-                operator=asked.operator,
+                operator=who.operator,
+                shift=who.shift,
             )
             terminal.recorded("members")
             return done

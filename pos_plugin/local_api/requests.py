@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ledger.pins import LONGEST
 from loyalty.days import is_month_day
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
 from pos_plugin.intercept.papers import LONGEST_CODE, MOST_CODES, PrintedSale, Recognised, SoldLine
@@ -118,6 +119,7 @@ Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_co
 Minor = Annotated[int, Field(ge=-MOST_MINOR, le=MOST_MINOR)]
 DisplayLine = Annotated[str, Field(max_length=80), AfterValidator(_no_control)]
 PrintedText = Annotated[str, Field(max_length=1000), AfterValidator(_no_control)]
+Pin = Annotated[SecretStr, Field(max_length=LONGEST)]
 Columns = Annotated[int, Field(ge=NARROWEST, le=WIDEST)]
 Quantity = Annotated[int, BeforeValidator(_quantity_milli, json_schema_input_type=int | str)]
 
@@ -228,9 +230,21 @@ class QuoteAsked(Asked):
         )
 
 
-class VoidAsked(Asked):
+class Overridable(Asked):
+    """What more than who is at the till may need: somebody else's word, with their PIN, and why.
+
+    The PIN is kept out of everything that is made of a request.
+    """
+
     operator: Word = ""
     shift: Word = ""
+    allowed_by: Word = ""
+    pin: Pin = SecretStr("")
+    reason: Name = ""
+
+
+class VoidAsked(Overridable):
+    pass
 
 
 class BackLine(Asked):
@@ -244,14 +258,12 @@ class BackLine(Asked):
         return self
 
 
-class RefundAsked(Asked):
+class RefundAsked(Overridable):
     """What comes back: some lines, or an amount, or with neither all that is left."""
 
     return_ref: Ref
     lines: Annotated[list[BackLine], Field(min_length=1, max_length=MOST_LINES)] | None = None
     amount_minor: Annotated[int, Field(ge=1, le=MOST_MINOR)] | None = None
-    operator: Word = ""
-    shift: Word = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> RefundAsked:
@@ -266,10 +278,9 @@ class RefundAsked(Asked):
         return Return(till, sale_ref, self.return_ref, lines=lines, amount_minor=self.amount_minor)
 
 
-class ClaimAsked(Asked):
+class ClaimAsked(Overridable):
     reference: Word
     member: Word
-    operator: Word = ""
 
 
 class JoinAsked(Asked):
@@ -280,6 +291,7 @@ class JoinAsked(Asked):
     charity: Word = ""
     referrer: Word = ""
     operator: Word = ""
+    shift: Word = ""
 
 
 class ActivityAsked(Asked):
@@ -291,6 +303,7 @@ class ActivityAsked(Asked):
     activity: Word = ""
     reload_minor: Annotated[int, Field(ge=1, le=MOST_MINOR)] | None = None
     operator: Word = ""
+    shift: Word = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> ActivityAsked:
@@ -308,8 +321,29 @@ class TestPrintAsked(Asked):
     buzzer: bool = False
 
 
+class SignOnAsked(Asked):
+    operator: Word
+    pin: Pin
+    new_shift: bool = False
+
+
 class SignOffAsked(Asked):
     operator: Word
+
+
+class TrainingAsked(Asked):
+    on: bool
+    allowed_by: Word = ""
+    pin: Pin = SecretStr("")
+    reason: Name = ""
+
+
+class OperatorAsked(Asked):
+    operator: Ref
+    name: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_control)]
+    role: Literal["cashier", "supervisor", "manager"]
+    pin: Pin
+    member: Word = ""
 
 
 class SoldLineAsked(Asked):
