@@ -20,7 +20,7 @@ import msgspec
 
 from drivers.document import Block, encode_document
 from ledger.entry import Draft, Entry, SaleBody
-from ledger.identifiers import RandomBytes, new_reference, receipt_reference
+from ledger.identifiers import RandomBytes, feedback_code, new_reference, receipt_reference
 from ledger.lots import spent
 from loyalty.award import standing_of
 from loyalty.program import Program
@@ -344,12 +344,36 @@ class Checkout:
         layout = self._layout_of(columns)
         return reward_lines(layout, self._rewards(layout, program, sale, result, asked.known, shown, reference=""))
 
+    def sale_of(self, quote_id: str) -> Sale | None:
+        """What an open quote is of; None once it has ended."""
+        with self._lock:
+            one = self._quotes.get(quote_id)
+        return one.sale if one else None
+
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
         with self._lock:
             was_open = self._quotes.pop(quote_id, None) is not None
         if was_open:
             self._told(None)
+
+    def let_go(self, quote_id: str) -> OpenQuote:
+        """Ends an open quote and answers what it was: its sale is put on hold, what it had reserved is free. Raises Unknown."""
+        with self._lock:
+            self._forget_ended()
+            one = self._quotes.pop(quote_id, None)
+        if one is None:
+            raise _ended()
+        self._told(None)
+        return one
+
+    def known_member(self, member: str) -> str | None:
+        """A member's reference as it is now, where they are known here or at head office."""
+        return self._cards.known_member(member)
+
+    def vouch_for(self, member: str, card: str) -> None:
+        """The member's card was read, at another till of this head office that says so."""
+        self._cards.vouch_for(member, card)
 
     def sign_off(self, operator: str) -> int:
         """Ends every open quote of an operator; answers how many."""
@@ -480,6 +504,7 @@ class Checkout:
             priced=result,
             rewards=rewards,
             own_lines=own_lines,
+            feedback=feedback_code(new.envelope.terminal, new.number, new.hash),
         )
         layout = self._layout_of(one.columns)
         if layout is not paper:
@@ -557,11 +582,7 @@ class Checkout:
             known = journal.read(db, number) if number is not None else None
             if known is not None and isinstance(known.body, SaleBody):
                 return recorded_sale(db, known)
-        raise Unknown(
-            "QUOTE_UNKNOWN",
-            "This quote has ended. Nothing more was recorded.",
-            hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
-        )
+        raise _ended()
 
     def _trained(self, one: OpenQuote) -> Completed:
         """A training sale looks like a sale and records nothing."""
@@ -692,3 +713,11 @@ class Checkout:
             del self._quotes[first.quote.quote_id]
         while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
             del self._committed[oldest[0]]
+
+
+def _ended() -> Unknown:
+    return Unknown(
+        "QUOTE_UNKNOWN",
+        "This quote has ended. Nothing more was recorded.",
+        hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
+    )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
 from loyalty.words import Language
+from pos_plugin.page_settings import PageSettings
 from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
 from pos_plugin.scale_labels import ScalePattern, told_apart
@@ -65,6 +66,8 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 [page]
 # port = 8350
 # origins = ["https://till.example"]           # web tills that may call the local API with a key
+# shortcuts = { claim = "Shift+F6" }           # other keys on the page: docs/till-page.md
+# sounds = { on = true, volume_percent = 60 }
 
 # [intercept]                      # the till prints to here, and its receipts end with the rewards: docs/intercept.md
 # listen = "tcp://127.0.0.1:9100"              # or serial:///dev/ttyS1?baud=19200
@@ -211,15 +214,6 @@ class ItemSettings(Table):
 
 class ServerSettings(Table):
     url: str = Field(default="", pattern=r"^(https?://\S+)?$")
-
-
-class PageSettings(Table):
-    """`origins` are the web tills that may call the local API with a key, like "https://till.example"."""
-
-    port: int = Field(default=8350, ge=0, le=65_535)
-    origins: list[Annotated[str, Field(pattern=r"^https?://[^\s/*]+$", max_length=200)]] = Field(
-        default=[], max_length=32
-    )
 
 
 class InterceptSettings(Table):

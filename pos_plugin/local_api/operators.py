@@ -16,15 +16,13 @@ from pos_plugin.local_api.requests import RefInPath
 from pos_plugin.operators import By, Override
 from pos_plugin.terminal import Terminal
 
-Named = requests.QuoteAsked | requests.Overridable | requests.JoinAsked | requests.ActivityAsked
-
 
 def is_page(request: Request) -> bool:
     """Whether the till's own page asks, and no program with a key."""
     return request.state.key is None
 
 
-def by(terminal: Terminal, request: Request, action: str, asked: Named) -> By:
+def by(terminal: Terminal, request: Request, action: str, asked: requests.Named) -> By:
     """Whose doing a request is: at the page who is signed on, of a program whom it names. Raises as `Operators.by`."""
     override = _override(asked) if isinstance(asked, requests.Overridable) else None
     who = By()

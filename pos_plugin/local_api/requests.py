@@ -20,6 +20,7 @@ MOST_TAGS = 16
 MOST_MINOR = 10**12
 MOST_POINTS = 10**9
 LONGEST_KEY = 128
+LONGEST_TOKEN = 512
 NARROWEST, WIDEST = 24, 64
 """Columns of paper, as in the settings."""
 
@@ -112,7 +113,12 @@ def _reference_or_none(text: str) -> str:
     return reference(text) if text else text
 
 
+def _day_or_none(text: str) -> str:
+    return _day(text) if text else text
+
+
 Ref = Annotated[str, AfterValidator(reference)]
+DayOrNone = Annotated[str, Field(max_length=10), AfterValidator(_day_or_none)]
 Word = Annotated[str, Field(max_length=64), AfterValidator(_no_control)]
 Name = Annotated[str, Field(max_length=120), AfterValidator(_no_control)]
 Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_control_but_gs)]
@@ -135,6 +141,13 @@ class Asked(BaseModel):
     """A request's body."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Named(Asked):
+    """A request that causes an entry: whose doing it is, as a host's program says it."""
+
+    operator: Word = ""
+    shift: Word = ""
 
 
 class IdentifyAsked(Asked):
@@ -172,7 +185,7 @@ class Redeem(Asked):
         return self
 
 
-class QuoteAsked(Asked):
+class QuoteAsked(Named):
     """A sale as it stands at the till now. `sold_at` and `business_day` may be left to this till."""
 
     till: Ref
@@ -182,11 +195,10 @@ class QuoteAsked(Asked):
     lines: Annotated[list[Line], Field(max_length=MOST_LINES)] = []
     member: Word = ""
     redeem: Annotated[list[Redeem], Field(max_length=8)] = []
-    operator: Word = ""
-    shift: Word = ""
     sold_at: Annotated[str, AfterValidator(_local_time)] | None = None
     business_day: Annotated[str, AfterValidator(_day)] | None = None
     training: bool = False
+    resumes: Annotated[str, Field(max_length=LONGEST_TOKEN), AfterValidator(_no_control)] = ""
     columns: Columns | None = None
 
     @model_validator(mode="after")
@@ -230,14 +242,12 @@ class QuoteAsked(Asked):
         )
 
 
-class Overridable(Asked):
+class Overridable(Named):
     """What more than who is at the till may need: somebody else's word, with their PIN, and why.
 
     The PIN is kept out of everything that is made of a request.
     """
 
-    operator: Word = ""
-    shift: Word = ""
     allowed_by: Word = ""
     pin: Pin = SecretStr("")
     reason: Name = ""
@@ -283,18 +293,52 @@ class ClaimAsked(Overridable):
     member: Word
 
 
-class JoinAsked(Asked):
+class JoinAsked(Named):
     card: Word = ""
     name: Name = ""
     phone: Word = ""
     birthday: Annotated[str, AfterValidator(_month_day)] = ""
     charity: Word = ""
     referrer: Word = ""
-    operator: Word = ""
-    shift: Word = ""
+    consent: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+    print: bool | None = None
 
 
-class ActivityAsked(Asked):
+class ConsentAsked(Named):
+    """Whether a member agrees. `text` is the version of the text that they were shown; taking back needs none."""
+
+    given: bool
+    text: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+
+    @model_validator(mode="after")
+    def _to_something(self) -> ConsentAsked:
+        if self.given and not self.text:
+            raise ValueError("text names the version that the member agrees to")
+        return self
+
+
+class ReplacementAsked(Named):
+    """`old` is the card that is lost or worn, in full or masked; it may be left out where the member has one card."""
+
+    new: Word
+    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
+    old: Word = ""
+
+
+class TicketAsked(Named):
+    """What a customer asks or complains of. `contact` is how they want to be answered, `receipt` what it is about."""
+
+    topic: Literal["points", "reward", "card", "data", "other"]
+    words: Annotated[str, Field(min_length=1, max_length=2000)]
+    member: Word = ""
+    receipt: Annotated[str, AfterValidator(_reference_or_none)] = ""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    print: bool = False
+
+
+class ActivityAsked(Named):
     """Something that a member did and that is no sale: an activity of the shop's own by its name, or a reload."""
 
     till: Ref
@@ -302,8 +346,6 @@ class ActivityAsked(Asked):
     member: Word
     activity: Word = ""
     reload_minor: Annotated[int, Field(ge=1, le=MOST_MINOR)] | None = None
-    operator: Word = ""
-    shift: Word = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> ActivityAsked:
@@ -325,6 +367,21 @@ class SignOnAsked(Asked):
     operator: Word
     pin: Pin
     new_shift: bool = False
+
+
+class LookAsked(Asked):
+    day: DayOrNone = ""
+    operator: Word = ""
+
+
+class ClosingAsked(Asked):
+    day: DayOrNone = ""
+    operator: Word = ""
+    print: bool = True
+
+
+class SuspendAsked(Asked):
+    print: bool = False
 
 
 class SignOffAsked(Asked):
