@@ -89,7 +89,7 @@ def add_operators(app: FastAPI, terminal: Terminal) -> None:
         summary="Add an operator to a till without a head office, or change one",
         responses=answers(shapes.OperatorShown, "The operator."),
     )
-    def put(asked: requests.OperatorAsked, request: Request) -> Response:
+    def put_operator(asked: requests.OperatorAsked, request: Request) -> Response:
         """For `pos-plugin operator`; the page may not."""
         _require_command(request)
         operators.put(asked.operator, asked.name, asked.role, asked.pin.get_secret_value(), asked.member)
@@ -101,7 +101,7 @@ def add_operators(app: FastAPI, terminal: Terminal) -> None:
         summary="Let an operator of a till without a head office sign on no more",
         responses=answers(shapes.OperatorClosed, "Whether they could until now."),
     )
-    def close(operator: RefInPath, request: Request) -> Response:
+    def close_operator(operator: RefInPath, request: Request) -> Response:
         """For `pos-plugin operator`; the page may not."""
         _require_command(request)
         return answer(shapes.OperatorClosed(operator, operators.close(operator)))

@@ -6,12 +6,11 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from conftest import OTHER_CARD, START, ServedTill, served_till
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from typer.testing import CliRunner
 
@@ -25,6 +24,8 @@ from offline_store.operators import Operator, begin_try, was_right
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict, NotAllowed, TooOften
 
+OTHER_CARD = "2900000000025"
+START = datetime(2026, 11, 21, 17, 5, tzinfo=UTC)  # 18:05 in Berlin
 PINS = {"kim": "2580", "lee": "1470", "sam": "3690", "max": "9513"}
 HASHES = {  # at no cost: what a till's real ones cost is not what is tested here
     who: Argon2id(salt=who.encode().ljust(16), length=32, iterations=1, lanes=1, memory_cost=8).derive_phc_encoded(
@@ -44,7 +45,7 @@ REASON = {"reason": "the customer was charged twice"}
 class Counter:
     """A till whose shop keeps operators, seen from its page: what the page sends, with the page's cookie."""
 
-    def __init__(self, served: ServedTill) -> None:
+    def __init__(self, served: Any) -> None:
         self.served, self.terminal = served, served.terminal
         self.now = START
         self.terminal.operators._clock = lambda: self.now
@@ -115,11 +116,10 @@ class Counter:
 
 
 @pytest.fixture(scope="module")
-def one_counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
-    with served_till(tmp_path_factory.mktemp("operators") / "till") as served:
-        one = Counter(served)
-        yield one
-        one.page.close()
+def one_counter(shared: Any) -> Iterator[Counter]:
+    one = Counter(shared)
+    yield one
+    one.page.close()
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def counter(one_counter: Counter) -> Counter:
 
 
 @pytest.fixture
-def own_counter(served: ServedTill) -> Iterator[Counter]:
+def own_counter(served: Any) -> Iterator[Counter]:
     """One that no test has used before."""
     one = Counter(served)
     one.begin()
