@@ -12,6 +12,7 @@ from central_server.pages import home as home
 from central_server.pages import member_actions as member_actions
 from central_server.pages import member_story as member_story
 from central_server.pages import members as members
+from central_server.pages import operators as operators
 from central_server.pages import programs as programs
 from central_server.pages import settings as settings
 from central_server.pages import shops as shops
