@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, codes_cli, desk_cli
+from central_server import cards_cli, closings_cli, codes_cli, desk_cli
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -445,6 +445,7 @@ def serve(
 desk_cli.add_to(app)
 codes_cli.add_to(app)
 cards_cli.add_to(app)
+closings_cli.add_to(app)
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ class Covered(NamedTuple):
     counted_to: dict[str, int]
     goes_on_from: int
     ahead: dict[str, int]
-    entries: int
+    entries: tuple[Entry, ...]
 
 
 def covered(entries: Iterable[Entry], day: str, before: ClosingBody | None, closed_day: str, following: int) -> Covered:
@@ -76,7 +76,7 @@ def covered(entries: Iterable[Entry], day: str, before: ClosingBody | None, clos
         counted_to=counted_to,
         goes_on_from=later[0].number if later else following,
         ahead=_sales_by_day(later),
-        entries=len(own),
+        entries=tuple(own),
     )
 
 

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
+from central_server.pages import closings as closings
 from central_server.pages import home as home
 from central_server.pages import sign_in as sign_in

@@ -14,7 +14,7 @@ LEADS_WITH = {
         *("member", "person", "profile", "member_shop", "member_history"),
         *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed"),
     },
-    "shop": {"shop", "document", "sale", "follow_up", "undone"},
+    "shop": {"shop", "document", "sale", "follow_up", "undone", "closing"},
     "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
