@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, closings_cli, codes_cli, desk_cli
+from central_server import cards_cli, closings_cli, codes_cli, consent_cli, desk_cli, staff_cli, stock_cli
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -434,10 +434,12 @@ def serve(
             status=2,
         )
     with opened(folder) as office:
+        from central_server.pages.frame import Reached
         from central_server.serving import PortTaken, serve_until_stopped
 
+        reached = Reached.BY_PROXY if behind_proxy else Reached.LOCALLY if host in LOOPBACK else Reached.DIRECTLY
         try:
-            serve_until_stopped(office, host, port, tls_cert, tls_key)
+            serve_until_stopped(office, host, port, tls_cert, tls_key, reached)
         except PortTaken as taken:
             stop(str(taken), "Is head office running already? Otherwise choose another --port.")
 
@@ -445,6 +447,9 @@ def serve(
 desk_cli.add_to(app)
 codes_cli.add_to(app)
 cards_cli.add_to(app)
+staff_cli.add_to(app)
+stock_cli.add_to(app)
+consent_cli.add_to(app)
 closings_cli.add_to(app)
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from drivers.document import Block, encode_document
 from ledger.entry import Draft, Entry, SaleBody
-from ledger.identifiers import RandomBytes, new_reference, receipt_reference
+from ledger.identifiers import RandomBytes, feedback_code, new_reference, receipt_reference
 from ledger.lots import spent
 from loyalty.award import standing_of
 from loyalty.program import Program
@@ -29,7 +29,7 @@ from loyalty.reward import Reward, why_not
 from loyalty.sale import Sale
 from loyalty.standing import Standing
 from loyalty.words import say
-from offline_store import histories, journal, members, receipts, rights, settings
+from offline_store import histories, journal, members, operators, receipts, rights, settings
 from offline_store.errors import CommitUnknown
 from offline_store.histories import Known
 from offline_store.members import Balance
@@ -98,9 +98,10 @@ class Checkout:
         own_lines: Callable[[Sale, Quote], Sequence[str]] = lambda sale, quote: (),
         member_code: Callable[[str, str], str] = lambda label, symbology: label,
     ) -> None:
-        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see.
+        """`operators`: the card or member reference of operators who are members, beside those whom the till keeps.
 
-        `own_lines` are the shop's own for a receipt; `member_code` is the code that a scanned label stands for there.
+        `told` hears what the customer may see. `own_lines` are the shop's own for a receipt; `member_code` is
+        the code that a scanned label stands for there.
         """
         self.store = store
         self.layout = layout
@@ -218,8 +219,8 @@ class Checkout:
 
     def require_not_own(self, db: sqlite3.Connection, operator: str, member: str) -> None:
         """Raises Conflict where the member is the operator who rings the sale."""
-        own = self._operators.get(operator)
-        if own and member in (members.member_of_card(db, own), members.current(db, own)):
+        cards = {self._operators.get(operator, ""), operators.own_card(db, operator)} - {""} if operator else set()
+        if any(member in (members.member_of_card(db, own), members.current(db, own)) for own in cards):
             raise Conflict(
                 "OWN_CARD",
                 "A cashier's own card does not count on sales that they ring. Nothing was recorded.",
@@ -342,6 +343,12 @@ class Checkout:
                 )
         layout = self._layout_of(columns)
         return reward_lines(layout, self._rewards(layout, program, sale, result, asked.known, shown, reference=""))
+
+    def sale_of(self, quote_id: str) -> Sale | None:
+        """What an open quote is of; None once it has ended."""
+        with self._lock:
+            one = self._quotes.get(quote_id)
+        return one.sale if one else None
 
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
@@ -497,6 +504,7 @@ class Checkout:
             priced=result,
             rewards=rewards,
             own_lines=own_lines,
+            feedback=feedback_code(new.envelope.terminal, new.number, new.hash),
         )
         layout = self._layout_of(one.columns)
         if layout is not paper:

@@ -44,11 +44,19 @@ class ClosingFigures:
 
 
 def enrolment_slip(
-    program: Program, layout: Layout, *, at: str, card: str, is_new_number: bool, points: int = 0, reference: str = ""
+    program: Program,
+    layout: Layout,
+    *,
+    at: str,
+    card: str,
+    is_new_number: bool,
+    points: int = 0,
+    reference: str = "",
+    agreed: tuple[str, str] | None = None,
 ) -> Document:
     """For whoever has joined. A number that was made here is printed in full and as a bar code: it is their card.
 
-    A card that they brought is masked, as on a receipt.
+    A card that they brought is masked, as on a receipt. What they `agreed` to, its version and its words, is theirs to keep.
     """
     blocks = _title(layout, layout.say("WELCOME"))
     if is_new_number:
@@ -64,6 +72,11 @@ def enrolment_slip(
         worth, needed = Money(program.redeem.worth_minor), program.unit.counted(program.redeem.points)
         blocks += layout.wrapped(layout.say("{amount} off for {points}", amount=worth, points=needed))
     blocks += layout.wrapped(layout.say("Show your card each time you buy."))
+    if agreed:
+        version, words = agreed
+        blocks += [Feed(), *layout.wrapped(layout.say("You agreed to this (text {version}):", version=version))]
+        blocks += layout.wrapped(words)
+        blocks += layout.wrapped(layout.say("You can take this back at any time, here at the till."))
     return laid_out_slip(layout, blocks, at, reference)
 
 

@@ -287,6 +287,45 @@ class JoinAsked(Asked):
     charity: Word = ""
     referrer: Word = ""
     operator: Word = ""
+    consent: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+    print: bool | None = None
+
+
+class ConsentAsked(Asked):
+    """Whether a member agrees. `text` is the version of the text that they were shown; taking back needs none."""
+
+    given: bool
+    text: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+    operator: Word = ""
+
+    @model_validator(mode="after")
+    def _to_something(self) -> ConsentAsked:
+        if self.given and not self.text:
+            raise ValueError("text names the version that the member agrees to")
+        return self
+
+
+class ReplacementAsked(Asked):
+    """`old` is the card that is lost or worn, in full or masked; it may be left out where the member has one card."""
+
+    new: Word
+    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
+    old: Word = ""
+    operator: Word = ""
+
+
+class TicketAsked(Asked):
+    """What a customer asks or complains of. `contact` is how they want to be answered, `receipt` what it is about."""
+
+    topic: Literal["points", "reward", "card", "data", "other"]
+    words: Annotated[str, Field(min_length=1, max_length=2000)]
+    member: Word = ""
+    receipt: Annotated[str, AfterValidator(_reference_or_none)] = ""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    operator: Word = ""
+    print: bool = False
 
 
 class ActivityAsked(Asked):

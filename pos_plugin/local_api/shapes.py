@@ -239,10 +239,13 @@ class JobState(msgspec.Struct, frozen=True):
 
 
 class PrinterState(msgspec.Struct, frozen=True):
+    """`asked`: it was asked how it is since the till started; only then does silence mean that it cannot say."""
+
     configured: bool
     trouble: str
     code: str
     notice: str
+    asked: bool
     answers: bool
     waiting: int
     jobs: list[JobState]
@@ -272,6 +275,23 @@ class LaneCleared(msgspec.Struct, frozen=True):
     cleared: bool
 
 
+class CardsState(msgspec.Struct, frozen=True):
+    """`kept`: the shop was sent cards, and takes no others for new members; so many are `left` as far as this till knows."""
+
+    kept: bool
+    left: int
+    low: bool
+
+
+class ConsentState(msgspec.Struct, frozen=True):
+    """The text that who joins is asked to agree to: in the shop's language, and all of them. `version` is '' where there is
+    none."""
+
+    version: str
+    text: str
+    texts: dict[str, str]
+
+
 class State(msgspec.Struct, frozen=True):
     """Everything about the till that is not the sale. `event` is the number of the last event that is in it.
 
@@ -284,6 +304,8 @@ class State(msgspec.Struct, frozen=True):
     network: NetworkState
     printer: PrinterState
     display: DisplayState
+    cards: CardsState
+    consent: ConsentState
     prints_for_others: bool
     lane: LaneShown | None
     printed: list[Note]
