@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, closings_cli, codes_cli, consent_cli, desk_cli, staff_cli, stock_cli
+from central_server import (
+    cards_cli,
+    closings_cli,
+    codes_cli,
+    consent_cli,
+    desk_cli,
+    figures_cli,
+    staff_cli,
+    stock_cli,
+    upgrading_cli,
+)
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -56,7 +66,7 @@ def init(
         str, typer.Option(metavar="FILE|PRESET", help="The programme's TOML file or preset; without it plain points.")
     ] = "",
 ) -> None:
-    """Makes a head office. Run again: adds shops, puts a programme in force, brings the tables up to date."""
+    """Makes a head office. Run again: adds shops, puts a programme in force."""
     from central_server import surprises
     from central_server.files import in_use
     from central_server.office import Office
@@ -445,12 +455,14 @@ def serve(
 
 
 desk_cli.add_to(app)
+figures_cli.add_to(app)
 codes_cli.add_to(app)
 cards_cli.add_to(app)
 staff_cli.add_to(app)
 stock_cli.add_to(app)
 consent_cli.add_to(app)
 closings_cli.add_to(app)
+upgrading_cli.add_to(app)
 
 
 def main() -> None:

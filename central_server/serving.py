@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from central_server import apply, witness
 from central_server.app import apply_recorded, create_app, log
 from central_server.connections import Connection
+from central_server.figures import facts
 from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import staff
@@ -110,11 +111,13 @@ def _apply_until(office: Office, stopped: threading.Event, woken: threading.Even
 
 
 def _keep_up_until(office: Office, stopped: threading.Event) -> None:
-    """Posts what has expired, and writes down how far the database is, now and then and at the end. Neither ever hurries."""
+    """Posts what has expired, counts figures, and writes down how far the database is, now and then and at the end. None of it
+    ever hurries."""
     while True:
         try:
             while not stopped.is_set() and apply.expire_due(office):
                 pass
+            facts.count_pending(office)
             witness.remember(office)
         except (SQLAlchemyError, OSError) as error:
             log.error("upkeep is put off: %s", type(error).__name__)

@@ -16,6 +16,7 @@ from pos_plugin.cli import (
     cards,
     closings,
     intercepting,
+    keeping,
     learning,
     printers,
     programs,
@@ -44,6 +45,7 @@ reports.add_to(app)
 cards.add_to(app)
 closings.add_to(app)
 audits.add_to(app)
+keeping.add_to(app)
 learning.add_to(app)
 
 
