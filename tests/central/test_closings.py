@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import msgspec
 import pytest
@@ -10,6 +11,10 @@ from typer.testing import CliRunner
 
 from central_server import closings
 from central_server.cli import app
+from central_server.errors import Refused
+from central_server.pages import closings as pages
+from central_server.pages.frame import Visit
+from central_server.people.staff import Staff
 from ledger.closing import covered
 from ledger.entry import ClosingBody, Entry, Tally
 
@@ -220,3 +225,54 @@ def test_the_command_ends_with_status_1_where_something_differs(office, one):
     }
     assert "the till says 9, head office has 1" in ran(office).output
     assert ran(office, "--day", "2026-03-1").exit_code == 2
+
+
+def page(office, **query) -> str:
+    """The page as somebody of the role `role` and the shop `shop` sees it."""
+    who = Staff("ada", "Ada", query.pop("role", "finance"), query.pop("shop_of", ""))
+    visit = Visit(office, who, "", "key", False, "/office/closings", {}, {}, query, {})
+    answer = pages.shown(visit)
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", bytes(answer.body).decode())
+
+
+def test_the_page_shows_a_days_closings_and_what_differs(office, day, till):
+    other = till("BBBBBB", "Mill")
+    other.sale("17", 900)
+    other.sale("19", 100)
+    close(day, total=Tally(sales=3))
+    close(other)
+    day.send()
+    other.send()
+    seen = page(office)
+    assert "Closings of 2026-03-02" in seen
+    assert re.search(r"Harbour, AAAAAA.*?<strong>Differs</strong>.*?Mill, BBBBBB.*?Equal", seen)
+    assert '<th scope="row">sales</th><td>–</td><td>3</td><td>2</td>' in seen
+    assert "No sale has these receipt numbers: till BBBBBB: 18." in seen
+    assert "Harbour" not in page(office, shop="Mill").split("<main")[1].split("<form")[0]
+
+
+def test_a_manager_sees_the_closings_of_their_own_shop_whatever_they_ask_for(office, day, till):
+    other = till("BBBBBB", "Mill")
+    close(day)
+    close(other)
+    day.send()
+    other.send()
+    seen = page(office, role="manager", shop_of="Mill", shop="Harbour")
+    assert "Mill, BBBBBB" in seen
+    assert "AAAAAA" not in seen
+    assert "All shops" not in seen
+
+
+def test_the_page_lists_days_that_nobody_closed(office, clock, one):
+    assert "No till has closed a day yet" in page(office)
+    one.sale("17", 100)
+    one.send()
+    clock.pass_by(days=1)
+    assert "Days on which a till sold, without a Z of their own" in page(office)
+    assert "In no Z yet" in page(office)
+
+
+def test_a_day_that_is_none_is_refused_on_the_page(office):
+    with pytest.raises(Refused, match="no day"):
+        page(office, day="2026-02-30")
