@@ -25,6 +25,7 @@ from ledger.entry import (
     ClosingBody,
     Entry,
     EntryUnreadable,
+    ReturnBody,
     SaleBody,
     SettleBody,
     Tally,
@@ -37,6 +38,8 @@ LOOK_BACK = 2000
 """So many of a till's entries since its last closing are looked through for days that nobody closed."""
 SHOWN_DAYS = 31
 MOST_SHOWN = 50
+
+MOST_NAMED = 5
 
 Moved = dict[str, int]
 """Points by account: issued and redeemed alone."""
@@ -153,7 +156,7 @@ def _compare(connection: Connection, server: str, row: Row[Any, Any, Any]) -> Co
         unlike.insert(
             0, Unlike("entries", str(entry.number - body.first), here, "the others are not here, or unreadable")
         )
-    own_ledger, apart = _ledger(connection, server, row.terminal, found.entries)
+    own_ledger, apart = _ledger(connection, server, row.shop, row.terminal, found.entries)
     unlike += apart
     return Compared(
         shop=row.shop,
@@ -216,7 +219,9 @@ def _before(connection: Connection, shop: str, terminal: str, entry: Entry) -> t
     return before.body, before.envelope.business_day
 
 
-def _ledger(connection: Connection, server: str, terminal: str, entries: Sequence[Entry]) -> tuple[Moved, list[Unlike]]:
+def _ledger(
+    connection: Connection, server: str, shop: str, terminal: str, entries: Sequence[Entry]
+) -> tuple[Moved, list[Unlike]]:
     """What head office's ledger has of these entries' points, and where that is something else than they say."""
     has: dict[str, Moved] = {one.hash: Counter() for one in entries}
     numbers = [one.number for one in entries]
@@ -252,11 +257,36 @@ def _ledger(connection: Connection, server: str, terminal: str, entries: Sequenc
         sums.update(has[one.hash])
         for account, sign, what in (("issued", -1, "points issued"), ("redeemed", 1, "points redeemed")):
             if said[account] != has[one.hash].get(account, 0):
-                why = reasons.get(one.hash, "head office settled it otherwise: it knew more of this sale than the till")
+                why = reasons.get(one.hash) or _why(connection, shop, one)
                 reference = receipt_reference(terminal, one.number)
                 said_words, has_words = str(sign * said[account]), str(sign * has[one.hash].get(account, 0))
                 unlike.append(Unlike(what, said_words, has_words, why, reference))
     return {"issued": sums["issued"], "redeemed": sums["redeemed"]}, unlike
+
+
+def _why(connection: Connection, shop: str, entry: Entry) -> str:
+    """Why head office booked an entry otherwise than it says, where nobody was told."""
+    table, follow, sale = schema.document.c, schema.follow_up.c, schema.sale.c
+    first = connection.execute(
+        select(table.terminal, table.number).where(
+            table.shop == shop, table.document == entry.envelope.document, table.hash != entry.hash
+        )
+    ).first()
+    if first is not None:
+        return f"the same had come before, as {receipt_reference(first.terminal, first.number)}"
+    if isinstance(entry.body, ReturnBody):
+        of = entry.body.sale
+        others = connection.execute(
+            select(follow.terminal, follow.number)
+            .where(follow.shop == shop, follow.sale == of, follow.kind == "return", follow.hash != entry.hash)
+            .order_by(follow.terminal, follow.number)
+        ).all()
+        if others:
+            which = ", ".join(receipt_reference(one.terminal, one.number) for one in others[:MOST_NAMED])
+            return f"of the same sale came back as well: {which}"
+        if connection.execute(select(sale.document).where(sale.shop == shop, sale.document == of)).first() is None:
+            return "its sale is not known here, or of another shop: the points are settled once it is"
+    return "head office knew more of this sale than the till"
 
 
 def _members(connection: Connection, entries: Iterable[Entry]) -> list[str]:

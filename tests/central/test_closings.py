@@ -17,6 +17,7 @@ from central_server.pages.frame import Visit
 from central_server.people.staff import Staff
 from ledger.closing import covered
 from ledger.entry import ClosingBody, Entry, Tally
+from ledger.identifiers import receipt_reference
 
 
 def close(till, day="2026-03-02", before: Entry | None = None, **lies) -> Entry:
@@ -118,8 +119,21 @@ def test_a_line_that_two_tills_took_back_is_shown_with_its_reason(office, one, t
     assert found[one.name].is_equal
     (unlike,) = found[two.name].unlike
     assert (unlike.what, unlike.said, unlike.found) == ("points issued", "-50", "0")
-    assert unlike.why
+    assert unlike.why == f"of the same sale came back as well: {receipt_reference('AAAAAA', 4)}"
     assert found[two.name].issued == 0
+
+
+def test_a_sale_that_two_tills_brought_counts_once_and_the_second_says_so(office, one, two):
+    one.join("anna")
+    one.sale("17", 5000, "anna", till="front")
+    one.send()
+    two.sale("17", 5000, "anna", till="front")
+    close(two)
+    two.send()
+    (found,) = closings.compared(office)
+    (unlike,) = found.unlike
+    assert (unlike.what, unlike.said, unlike.found) == ("points issued", "50", "0")
+    assert unlike.why == f"the same had come before, as {receipt_reference('AAAAAA', 3)}"
 
 
 def test_a_sale_that_came_late_is_said_and_equal(office, one):

@@ -203,7 +203,10 @@ def test_what_differs_is_named_by_its_field(journal: Journal) -> None:
     assert isinstance(z.body, ClosingBody)
     assert differences(z.body, found) == {}
     lying = msgspec.structs.replace(z.body, total=Tally(sales=2, sales_minor=1000), operators={})
-    assert differences(lying, found) == {"sales": (2, 1), "cashier kim": ("nothing", "sales 1, sales_minor 1000")}
+    assert differences(lying, found) == {
+        "sales": (2, 1),
+        "cashier kim": ("nothing", "sales 1, the value of sales in cents 1000"),
+    }
 
 
 DAYS = ["2026-11-20", "2026-11-21", "2026-11-22"]
