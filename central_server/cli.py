@@ -17,6 +17,7 @@ import typer
 
 from central_server import (
     cards_cli,
+    closings_cli,
     codes_cli,
     consent_cli,
     desk_cli,
@@ -462,6 +463,7 @@ staff_cli.add_to(app)
 stock_cli.add_to(app)
 operators_cli.add_to(app)
 consent_cli.add_to(app)
+closings_cli.add_to(app)
 upgrading_cli.add_to(app)
 
 
