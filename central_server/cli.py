@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, codes_cli, desk_cli, figures_cli
+from central_server import cards_cli, codes_cli, consent_cli, desk_cli, figures_cli, staff_cli, stock_cli, upgrading_cli
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -56,7 +56,7 @@ def init(
         str, typer.Option(metavar="FILE|PRESET", help="The programme's TOML file or preset; without it plain points.")
     ] = "",
 ) -> None:
-    """Makes a head office. Run again: adds shops, puts a programme in force, brings the tables up to date."""
+    """Makes a head office. Run again: adds shops, puts a programme in force."""
     from central_server import surprises
     from central_server.files import in_use
     from central_server.office import Office
@@ -434,10 +434,12 @@ def serve(
             status=2,
         )
     with opened(folder) as office:
+        from central_server.pages.frame import Reached
         from central_server.serving import PortTaken, serve_until_stopped
 
+        reached = Reached.BY_PROXY if behind_proxy else Reached.LOCALLY if host in LOOPBACK else Reached.DIRECTLY
         try:
-            serve_until_stopped(office, host, port, tls_cert, tls_key)
+            serve_until_stopped(office, host, port, tls_cert, tls_key, reached)
         except PortTaken as taken:
             stop(str(taken), "Is head office running already? Otherwise choose another --port.")
 
@@ -446,6 +448,10 @@ desk_cli.add_to(app)
 figures_cli.add_to(app)
 codes_cli.add_to(app)
 cards_cli.add_to(app)
+staff_cli.add_to(app)
+stock_cli.add_to(app)
+consent_cli.add_to(app)
+upgrading_cli.add_to(app)
 
 
 def main() -> None:

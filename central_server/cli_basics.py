@@ -22,7 +22,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for progra
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
-FOUND = ("SCHEMA_OLDER", "SCHEMA_NEWER", "DATABASE_RESTORED", "BACKUP_DAMAGED", "BACKUP_UNWRITABLE", "RESTORE_FAILED")
+FOUND = (
+    "SCHEMA_OLDER",
+    "SCHEMA_NEWER",
+    "DATABASE_RESTORED",
+    "BACKUP_ABSENT",
+    "BACKUP_DAMAGED",
+    "BACKUP_UNWRITABLE",
+    "RESTORE_FAILED",
+    "UPGRADE_FAILED",
+    "DOWNGRADE_FORGETS",
+)
 """Codes that name a problem found (status 1); the others are wrong use (status 2)."""
 
 

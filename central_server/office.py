@@ -48,7 +48,7 @@ def utc_text(at: datetime) -> str:
 
 
 class Office:
-    """Head office, open. `open` it to serve or report, `init` makes it or brings it up to date."""
+    """Head office, open. `open` it to serve or report, `init` makes it."""
 
     def __init__(self, folder: Path, now: Now, random_bytes: RandomBytes) -> None:
         self.folder = folder
@@ -91,7 +91,7 @@ class Office:
         program_text: str = "",
         shops: Sequence[str] = (),
     ) -> Office:
-        """A new head office in `folder`; or the one that is there, its tables brought up to date and these shops added.
+        """A new head office in `folder`; or the one that is there, these shops added.
 
         Raises OfficeError, and ProgramError where the programme is not right; nothing is changed then.
         """
@@ -118,7 +118,10 @@ class Office:
             )
         try:
             with office.database.writing() as connection:
-                migrate(connection)
+                if schema_of(connection):
+                    office._check_schema(connection)  # an upgrade makes a backup first: `central_server.upgrading`
+                else:
+                    migrate(connection)
                 office._claim_database(connection)
                 at = utc_text(now())
                 keep(connection, schema.shop, [{"shop": shop, "created_at": at} for shop in shops])
@@ -226,13 +229,17 @@ class Office:
         keep(connection, schema.chain, [{"server": self.server, "head": GENESIS, "head_number": 0}])
 
     def _check_schema(self, connection: Connection) -> None:
-        found = "none"
-        if inspect(connection).has_table("alembic_version"):
-            found = connection.scalar(text("SELECT version_num FROM alembic_version")) or "none"
-        if found == "none" or found < schema.VERSION:
+        found = schema_of(connection)
+        if not found:
+            raise OfficeError(
+                "The database has no tables yet.",
+                hint=f"Run: pos-central init --dir {self.folder}",
+                code="SCHEMA_OLDER",
+            )
+        if found < schema.VERSION:
             raise OfficeError(
                 f"The database is at schema {found}; this program needs {schema.VERSION}.",
-                hint=f"Run: pos-central init --dir {self.folder}",
+                hint=f"Run: pos-central upgrade --dir {self.folder}",
                 code="SCHEMA_OLDER",
             )
         if found > schema.VERSION:
@@ -241,6 +248,13 @@ class Office:
                 hint="Install the version of pos-plugin that wrote it.",
                 code="SCHEMA_NEWER",
             )
+
+
+def schema_of(connection: Connection) -> str:
+    """The version of the tables that are there; '' for none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
 
 
 def read_office_file(folder: Path) -> OfficeFile:

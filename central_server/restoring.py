@@ -4,6 +4,9 @@ A restored head office has forgotten what happened since its backup. It takes a 
 the database; by that the tills see it, send again what it lacks, and greet it. What must not be forgotten with the database
 (who was enrolled or revoked, who got rights, who was erased, which cards and tokens nobody takes) stands in the roster, and is
 put right before anybody is served.
+
+A backup is of the tables as they were, so an older one can be restored by a newer program, and the one that an upgrade makes
+before it begins can be put back for the program before (`central_server.upgrading`).
 """
 
 from __future__ import annotations
@@ -11,23 +14,25 @@ from __future__ import annotations
 import errno
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, inspect, select, update
+from sqlalchemy import Connection, MetaData, Table, inspect, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from central_server import cards, forfeits, members, passes, schema, tokens, witness
+from central_server import cards, consents, forfeits, members, passes, schema, tokens, witness
 from central_server.database import Database, add, keep, put, sqlite_url
 from central_server.errors import OfficeError
 from central_server.files import alone, flush_names
-from central_server.office import Now, Office, OfficeFile, read_office_file, write_office_file
+from central_server.office import Now, Office, OfficeFile, read_office_file, schema_of, write_office_file
 from central_server.roster import Event
 from ledger.identifiers import RandomBytes
 
 FORMAT = "pos-central backup 1"
+ALEMBICS_OWN = "alembic_version"
 ROWS_AT_ONCE = 2000
 MAX_LINE_BYTES = 256 * 1024 * 1024
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -79,7 +84,8 @@ def backup(office: Office, file: Path, progress: Told = _nobody) -> int:
             # Read before the tables: a line too many does no harm, one too few might.
             roster = office.roster.every()
             with office.database.reading() as connection:
-                header = Header(FORMAT, office.server, office.server_epoch, schema.VERSION, office.time(), roster)
+                found = schema_of(connection)
+                header = Header(FORMAT, office.server, office.server_epoch, found, office.time(), roster)
                 out.write(squeeze.compress(_line(header)))
                 for part in _content(connection):
                     out.write(squeeze.compress(_line(part)))
@@ -123,8 +129,15 @@ def _line(part: object) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
+def tables_of(connection: Connection) -> list[Table]:
+    """The tables as this database has them, whatever its version; each after those it refers to."""
+    found = MetaData()
+    found.reflect(connection)
+    return [table for table in found.sorted_tables if table.name != ALEMBICS_OWN]
+
+
 def _content(connection: Connection) -> Iterator[Rows]:
-    for table in schema.metadata.sorted_tables:
+    for table in tables_of(connection):
         result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
         for part in result.partitions(ROWS_AT_ONCE):
             yield Rows(str(table.name), [list(row) for row in part])
@@ -139,9 +152,45 @@ def restore(
     """Puts a backup in the place of the database, as a new server epoch, and answers head office, open.
 
     Into a new SQLite file beside the keys, or into an empty database at `url`; the database before is left as it is. The
-    folder's keys must be those of the head office that made the backup. It is in force once `office.json` names it, so an
-    interruption at any moment leaves the old one in force, or the new one. Raises OfficeError; then nothing has changed.
+    folder's keys must be those of the head office that made the backup. One of an earlier version is brought up to date on the
+    way. It is in force once `office.json` names it, so an interruption at any moment leaves the old one in force, or the new
+    one. Raises OfficeError; then nothing has changed.
     """
+
+    def finish(office: Office, connection: Connection, is_older: bool) -> None:
+        migrate(connection)
+        if is_older:
+            _await_everybody(office, connection)
+        _put_right(office, connection)
+
+    from central_server.migrations import migrate
+
+    _exchange(folder, file, now, random_bytes, finish, url=url, progress=progress)
+    return Office.open(folder, now, random_bytes)
+
+
+def put_back(
+    folder: Path, file: Path, now: Now, random_bytes: RandomBytes, *, url: str = "", progress: Told = _nobody
+) -> None:
+    """As `restore`, but the tables stay those of the version that made the backup, for that version's program.
+
+    Nothing is put right: only that program knows how, in its own tables. It refuses to serve until it was told `restored`,
+    because the folder is of a later server epoch than what was put back.
+    """
+    _exchange(folder, file, now, random_bytes, lambda *_: None, url=url, progress=progress)
+
+
+def _exchange(
+    folder: Path,
+    file: Path,
+    now: Now,
+    random_bytes: RandomBytes,
+    finish: Callable[[Office, Connection, bool], None],
+    *,
+    url: str,
+    progress: Told,
+) -> None:
+    """`finish` does what is due in the transaction that fills the new database; it hears whether the roster had forgotten."""
     about = read_office_file(folder)
     if not url and about.database:
         raise OfficeError(
@@ -170,10 +219,8 @@ def restore(
                 _remove(folder / after.file)
             office.database = Database(url or sqlite_url(folder / after.file))
             with _in_words(file), office.database.writing() as connection:
-                _fill(connection, parts, file, progress)
-                if is_older:
-                    _await_everybody(office, connection)
-                _put_right(office, connection)
+                _fill(connection, header.schema, parts, file, progress)
+                finish(office, connection, is_older)
             office.database.close()  # SQLite folds its log into the file
             flush_names(folder)
             write_office_file(folder, after)
@@ -182,7 +229,6 @@ def restore(
             if not url:
                 _remove(folder / after.file)
             raise
-        return Office.open(folder, now, random_bytes)
 
 
 def declare_restored(folder: Path, now: Now, random_bytes: RandomBytes) -> Office:
@@ -246,12 +292,16 @@ def _header(file: Path, data: bytes) -> Header:
         raise OfficeError(
             f"{file} is no backup of a head office.", hint="Nothing was changed.", code="BACKUP_DAMAGED"
         ) from error
-    if header.format != FORMAT or header.schema != schema.VERSION:
+    from central_server.migrations import steps
+
+    if header.schema > schema.VERSION:
         raise OfficeError(
-            f"{file} was written by another version (schema {header.schema}; this program has {schema.VERSION}).",
-            hint="Restore it with the version that wrote it, then update.",
-            code="SCHEMA_NEWER" if header.schema > schema.VERSION else "SCHEMA_OLDER",
+            f"{file} was written by a newer version (schema {header.schema}; this program has {schema.VERSION}).",
+            hint="Nothing was changed; restore it with the version that wrote it.",
+            code="SCHEMA_NEWER",
         )
+    if header.format != FORMAT or header.schema not in dict(steps()):
+        raise _damaged(file)
     return header
 
 
@@ -303,14 +353,23 @@ def _in_words(file: Path) -> Iterator[None]:
         raise _damaged(file) from error
 
 
-def _fill(connection: Connection, parts: Iterator[bytes], file: Path, progress: Told) -> None:
+def _fill(connection: Connection, version: str, parts: Iterator[bytes], file: Path, progress: Told) -> None:
     from central_server.migrations import migrate
 
     if inspect(connection).get_table_names():
         raise OfficeError(
             "The database to restore into is not empty.", hint="Create a new, empty one. Nothing was changed."
         )
-    migrate(connection)
+    migrate(connection, version)
+    tables = {str(table.name): table for table in tables_of(connection)}
+    for table, rows in _rows(parts, tables, file, progress):
+        add(connection, table, rows)
+
+
+def _rows(
+    parts: Iterator[bytes], tables: Mapping[str, Table], file: Path, progress: Told
+) -> Iterator[tuple[Table, list[dict[str, object]]]]:
+    """What stands in a backup behind its header. Raises OfficeError where it does not fit, or its end is missing."""
     counted = 0
     for data in parts:
         try:
@@ -319,14 +378,45 @@ def _fill(connection: Connection, parts: Iterator[bytes], file: Path, progress: 
                 if part.rows != counted or next(parts, None) is not None:
                     raise _damaged(file)
                 return
-            table = schema.metadata.tables[part.table]
+            table = tables[part.table]
             names = [column.name for column in table.columns]
             rows = [dict(zip(names, row, strict=True)) for row in part.rows]
         except (msgspec.DecodeError, KeyError, ValueError) as error:
             raise _damaged(file) from error
-        add(connection, table, rows)
+        yield table, rows
         counted += len(rows)
         progress(counted)
+    raise _damaged(file)
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What a backup holds: how many rows by table, and how many entries of each terminal."""
+
+    schema: str
+    made_at: str
+    rows: dict[str, int]
+    entries: dict[str, int]
+
+
+def content_of(file: Path) -> Content:
+    """Reads a backup to its end. Raises OfficeError where it is none, or not whole."""
+    parts = _parts(file)
+    header = _header(file, next(parts, b""))
+    rows: Counter[str] = Counter()
+    entries: Counter[str] = Counter()
+    terminal = list(schema.inbox.c.keys()).index("terminal")
+    for data in parts:
+        try:
+            part = msgspec.msgpack.decode(data, type=Rows | End)
+            if isinstance(part, End):
+                if part.rows != rows.total() or next(parts, None) is not None:
+                    raise _damaged(file)
+                return Content(header.schema, header.made_at, dict(rows), dict(entries))
+            rows[part.table] += len(part.rows)
+            if part.table == schema.inbox.name:
+                entries.update(str(row[terminal]) for row in part.rows)
+        except (msgspec.DecodeError, IndexError) as error:
+            raise _damaged(file) from error
     raise _damaged(file)
 
 
@@ -377,7 +467,7 @@ def _put_right(office: Office, connection: Connection) -> None:
     of_database = connection.execute(select(lost.c.terminal, lost.c.epoch)).all()
     forfeited = {tuple(row) for row in of_database} | {(one.terminal, one.epoch) for one in roster.events("forfeited")}
     forfeits.give_up(office, connection, sorted(forfeited))
-    for put_codes_right in (cards.put_right, tokens.put_right, passes.put_right):
-        put_codes_right(office, connection)
+    for put_it_right in (cards.put_right, tokens.put_right, passes.put_right, consents.put_right):
+        put_it_right(office, connection)
     for one in roster.events("erased"):
         members.forget(office, connection, one.member)

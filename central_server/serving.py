@@ -17,6 +17,8 @@ from central_server.app import apply_recorded, create_app, log
 from central_server.connections import Connection
 from central_server.figures import facts
 from central_server.office import Office
+from central_server.pages.frame import Reached
+from central_server.people import staff
 
 APPLY_EVERY_S = 30.0
 UPKEEP_EVERY_S = 600.0
@@ -27,7 +29,12 @@ class PortTaken(Exception):
 
 
 def serve_until_stopped(
-    office: Office, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None
+    office: Office,
+    host: str,
+    port: int,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    reached: Reached = Reached.DIRECTLY,
 ) -> None:
     """Serves until SIGTERM or Ctrl-C. Before anything begins: PortTaken, or OfficeError for a database put back."""
     witness.require_current(office)
@@ -37,7 +44,7 @@ def serve_until_stopped(
         apply.understand(office)
         apply_recorded(office)
         stopped, woken = threading.Event(), threading.Event()
-        config = configured(create_app(office, apply_later=woken.set), tls_cert, tls_key)
+        config = configured(create_app(office, apply_later=woken.set, reached=reached), tls_cert, tls_key)
         threads = [
             threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep"),
             threading.Thread(target=_apply_until, args=(office, stopped, woken), name="applying"),
@@ -54,6 +61,9 @@ def serve_until_stopped(
             print(
                 f"Head office is open on {scheme}://{host}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True
             )
+            if not staff.is_anybody(office):
+                make = f"pos-central staff add LOGIN --name NAME --role finance --dir {office.folder}"
+                print(f"Its pages are at /office. Nobody can sign in there yet: {make}", flush=True)
             # What is loaded by now stays; looking through it at every collection takes time from recording.
             gc.freeze()
             server.run(sockets=[listening])

@@ -8,6 +8,7 @@ StoreError               `code` for programs, `hint` says what to do
 ├── StoreFull            the disk is full; the transaction did not happen
 ├── StoreDamaged         the file is no till's file, or SQLite finds it corrupt
 ├── StoreNewer           written by a newer version of this program
+├── StoreOlder           written by an older one, and not brought up to date yet
 └── CommitUnknown        a COMMIT failed: it may or may not have happened; look the document up
 """
 
@@ -50,6 +51,10 @@ class StoreDamaged(StoreError):
 
 class StoreNewer(StoreError):
     code = "STORE_NEWER"
+
+
+class StoreOlder(StoreError):
+    code = "STORE_OLDER"
 
 
 class CommitUnknown(StoreError):

@@ -31,7 +31,7 @@ from offline_store.errors import (
     StoreFull,
     StoreLocked,
 )
-from offline_store.schema import migrate
+from offline_store.schema import migrate, require_current
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class Store:
                 secret.flush()
                 os.fsync(secret.fileno())
         os.close(os.open(folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600))
-        _flush_names(folder)
+        flush_names(folder)
         store = cls(folder, lock=lock)
         named = {"terminal": new_terminal(random_bytes), "epoch": new_reference(random_bytes)}
         store.write(
@@ -113,9 +113,19 @@ class Store:
 
     @classmethod
     def open_for_reading(cls, folder: Path) -> Store:
-        """Opens the till in `folder` for reports, also while another process runs it. `write` raises ValueError."""
+        """Opens the till in `folder` for reports, also while another process runs it. `write` raises ValueError.
+
+        Raises StoreOlder for a file that has not been brought up to date yet: reports read tables that it has not.
+        """
         _require(folder)
-        return cls(folder, lock=None)
+        store = cls(folder, lock=None)
+        try:
+            with store.read() as db:
+                require_current(db, store.file)
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def secret_key(self) -> bytes:
         """The terminal's 32 secret bytes."""
@@ -321,7 +331,7 @@ def _require(folder: Path) -> None:
         raise StoreAbsent(f"There is no till in {folder}.", hint=f"Make one: pos-plugin init --store {folder}")
 
 
-def _flush_names(folder: Path) -> None:
+def flush_names(folder: Path) -> None:
     """A new file or folder outlives a power cut for certain only once the folder that names it is flushed, too.
 
     SQLite does so for its own files; nobody does for the key and for the folders above, which may be new as well.
@@ -335,6 +345,16 @@ def _flush_names(folder: Path) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """The folder as its owner, its file unopened: for who exchanges that file. Raises StoreLocked while a till runs there."""
+    handle = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _lock(folder: Path) -> int:

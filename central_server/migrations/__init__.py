@@ -1,8 +1,13 @@
-"""The steps by which the tables came to be. Run by `pos-central init`, in one transaction, without an alembic.ini."""
+"""The steps by which the tables came to be. Run in one transaction, without an alembic.ini."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 def migrate(connection: Connection, to: str = "head") -> None:
@@ -11,13 +16,11 @@ def migrate(connection: Connection, to: str = "head") -> None:
     Raises OfficeError where they are newer.
     """
     from alembic import command
-    from alembic.config import Config
     from alembic.util.exc import CommandError
 
     from central_server.errors import OfficeError
 
-    config = Config()
-    config.set_main_option("script_location", "central_server:migrations")
+    config = _config()
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, to)
@@ -27,3 +30,19 @@ def migrate(connection: Connection, to: str = "head") -> None:
             hint="Install the version of pos-plugin that wrote it.",
             code="SCHEMA_NEWER",
         ) from error
+
+
+def steps() -> list[tuple[str, str]]:
+    """Every version of the tables and what came with it, the first one first."""
+    from alembic.script import ScriptDirectory
+
+    found = ScriptDirectory.from_config(_config()).walk_revisions()
+    return [(one.revision, (one.doc or "").strip()) for one in reversed(list(found))]
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "central_server:migrations")
+    return config

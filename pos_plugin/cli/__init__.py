@@ -15,6 +15,7 @@ from pos_plugin.cli import (
     audits,
     cards,
     intercepting,
+    keeping,
     learning,
     printers,
     programs,
@@ -42,6 +43,7 @@ receipts.add_to(app)
 reports.add_to(app)
 cards.add_to(app)
 audits.add_to(app)
+keeping.add_to(app)
 learning.add_to(app)
 
 

@@ -39,8 +39,10 @@ def run(
     from pos_plugin.terminal import Terminal
     from pos_plugin.ways_in.doors import open_doors
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[shown], format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("pos_plugin").setLevel(logging.INFO)  # the page's last lines have more than the window shows
     terminal = Terminal.open(store)
     with ExitStack() as closing:
         try:

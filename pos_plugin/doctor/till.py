@@ -163,6 +163,7 @@ def receipts(till: Till) -> Iterator[Finding]:
 REOPENED = {
     "copied": "head office had another history of it: its disk was copied, or put back from an image",
     "forfeited": "it had been given up for lost",
+    "restored": "it was restored from a backup",
     "": "it gave up every right that it held",
 }
 

@@ -170,7 +170,7 @@ def test_a_backup_of_another_head_office_or_version_is_refused(full, clock, tmp_
     for changed, code in (
         (msgspec.structs.replace(header, server="XXXXXX"), "OFFICE_UNUSABLE"),
         (msgspec.structs.replace(header, schema="9999"), "SCHEMA_NEWER"),
-        (msgspec.structs.replace(header, schema="0000"), "SCHEMA_OLDER"),
+        (msgspec.structs.replace(header, schema="0000"), "BACKUP_DAMAGED"),
     ):
         (tmp_path / "two.backup").write_bytes(packed(changed))
         with pytest.raises(OfficeError) as refused:

@@ -178,7 +178,7 @@ def _look(store: Store, promised: Promised) -> Found:
         found.settings = settings.every(db)
         found.terminal, found.epoch = found.settings.get("terminal", ""), found.settings.get("epoch", "")
         _read(db, found)
-    backup = store.folder / f"{FILE}.before-{NEXT_STEP[0]}"
+    backup = store.folder / f"{FILE}.schema-{NEXT_STEP[0] - 1}"
     if found.schema == NEXT_STEP[0]:
         found.copied = _copied(backup)
     if found.terminal and "program" in found.settings:

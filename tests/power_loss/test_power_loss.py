@@ -46,7 +46,7 @@ def test_the_recording_is_all_that_was_written(recording: Recording) -> None:
     assert {
         "shop/till/till.db",
         "shop/till/terminal.key",
-        f"shop/till/till.db.before-{NEXT_STEP[0]}",
+        f"shop/till/till.db.schema-{NEXT_STEP[0] - 1}",
     } <= recording.files.keys()
 
 
