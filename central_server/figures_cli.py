@@ -58,7 +58,7 @@ def report(
             told(facts.recount(office) if recount else facts.count_pending(office))
         with office.database.reading() as connection:
             asked = scope_of(office, connection, first, last, shop, window)
-        found = answers.figures(office, asked, by=by.value if by else None, margin_percent=margin)
+        found = answers.whole(office, asked, by.value if by else None, margin)
     if as_json:
         print_json(found)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from central_server.pages import account as account
 from central_server.pages import approvals as approvals
+from central_server.pages import figures as figures
 from central_server.pages import home as home
 from central_server.pages import member_actions as member_actions
 from central_server.pages import member_story as member_story
