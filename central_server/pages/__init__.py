@@ -9,6 +9,7 @@ from central_server.pages import card_stock as card_stock
 from central_server.pages import closings as closings
 from central_server.pages import consents as consents
 from central_server.pages import exports as exports
+from central_server.pages import figures as figures
 from central_server.pages import home as home
 from central_server.pages import member_actions as member_actions
 from central_server.pages import member_story as member_story
