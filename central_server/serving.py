@@ -26,7 +26,12 @@ class PortTaken(Exception):
 
 
 def serve_until_stopped(
-    office: Office, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None
+    office: Office,
+    host: str,
+    port: int,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    metrics_token: str = "",
 ) -> None:
     """Serves until SIGTERM or Ctrl-C. Before anything begins: PortTaken, or OfficeError for a database put back."""
     witness.require_current(office)
@@ -36,7 +41,7 @@ def serve_until_stopped(
         apply.understand(office)
         apply_recorded(office)
         stopped, woken = threading.Event(), threading.Event()
-        config = configured(create_app(office, apply_later=woken.set), tls_cert, tls_key)
+        config = configured(create_app(office, apply_later=woken.set, metrics_token=metrics_token), tls_cert, tls_key)
         threads = [
             threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep"),
             threading.Thread(target=_apply_until, args=(office, stopped, woken), name="applying"),
@@ -72,6 +77,7 @@ def configured(
         app,
         http=http,
         ws="none",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

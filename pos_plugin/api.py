@@ -26,6 +26,7 @@ from pos_plugin.local_api.sales import add_sales
 from pos_plugin.local_api.stream import Listeners
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
+from pos_plugin.metrics import add_metrics
 from pos_plugin.terminal import Terminal
 
 PAGE_TYPES = {
@@ -62,6 +63,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_devices(app, terminal)
     add_till(app, terminal, app.state.listeners)
     add_toast(app, terminal)
+    add_metrics(app, terminal)
     add_description(app)
     _add_page(app, session)
     return app

@@ -45,6 +45,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/test-print": frozenset(("print",)),
     "POST /v1/display": frozenset(("sell", "print")),
     "POST /v1/drawer": frozenset(("drawer",)),
+    "GET /metrics": frozenset(("read",)),
     "POST /v1/sync": ANY,
     "GET /v1/state": ANY,
     "GET /v1/events": ANY,
