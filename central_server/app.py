@@ -20,12 +20,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search
+from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search, replacements
+from central_server.care import tickets
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
-from central_server.pages.frame import add_pages
+from central_server.pages.frame import ROOT, Doors, Reached, add_pages
+from central_server.pages.frame import refused as refused_page
 from central_server.pages.sign_in import add_sign_in
 from ledger.wire import (
+    CardReplacement,
     Enrolment,
     FeedRequest,
     GrantRequest,
@@ -33,6 +36,7 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     Refusal,
+    TicketOpened,
     WireError,
     unpack,
 )
@@ -57,6 +61,7 @@ def create_app(
     *,
     body_within_s: float = BODY_WITHIN_S,
     apply_later: Callable[[], None] | None = None,
+    reached: Reached = Reached.DIRECTLY,
     metrics_token: str = "",
 ) -> FastAPI:
     """Head office's addresses. `apply_later` wakes whoever applies what a till that catches up has sent; without it, and for the
@@ -128,8 +133,17 @@ def create_app(
     async def member_search(request: Request) -> Response:
         return await signed(request, MemberSearch, name_search.search)
 
-    add_sign_in(app, office, bodies.read)
-    add_pages(app, office, bodies.read)
+    @app.post("/v1/tickets")
+    async def ticket(request: Request) -> Response:
+        return await signed(request, TicketOpened, tickets.take)
+
+    @app.post("/v1/members/replace-card")
+    async def replace_card(request: Request) -> Response:
+        return await signed(request, CardReplacement, replacements.replace)
+
+    doors = Doors(reached)
+    add_sign_in(app, office, bodies.read, doors)
+    add_pages(app, office, bodies.read, doors)
     if metrics_token:
         from central_server.metrics import add_metrics
 
@@ -158,7 +172,9 @@ def create_app(
         return _json(Refusal(WireError.code, "This message cannot be read."), 400)
 
     @app.exception_handler(HTTPException)
-    async def no_such_address(_: Request, error: HTTPException) -> Response:
+    async def no_such_address(request: Request, error: HTTPException) -> Response:
+        if request.url.path.startswith(f"{ROOT}/"):
+            return refused_page(error.status_code, "There is no such page.", "Start at /office.")
         hint = "docs/wire-format.md lists the addresses."
         return _json(Refusal("NO_SUCH_ADDRESS", f"{error.detail}.", hint), error.status_code)
 

@@ -16,6 +16,7 @@ from central_server import grants, schema
 from central_server.books import Books, Origin
 from central_server.database import is_entrys_fault, keep
 from central_server.documents import content
+from central_server.figures import facts
 from central_server.histories import forget_vested
 from central_server.office import Office
 from central_server.posting import EntryPosting, InboxRow, note_of
@@ -194,7 +195,7 @@ def understand(office: Office) -> int:
     """After an upgrade: parked entries that can be read by now get the rest of their postings. Answers how many."""
 
     def work(connection: Connection) -> int:
-        understood = 0
+        understood: list[InboxRow] = []
         connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         inbox, note = schema.inbox, schema.note
         parked = (
@@ -232,8 +233,9 @@ def understand(office: Office) -> int:
                 )
             )
             _post_alone(office, connection, shop, row, esc_is_posted=True)
-            understood += 1
-        return understood
+            understood.append(row)
+        facts.count_understood(office, connection, understood)
+        return len(understood)
 
     return office.database.write(work)
 

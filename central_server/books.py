@@ -402,7 +402,10 @@ class Books:
     def _store_journal(self) -> None:
         if self._own:
             server, chain = self.office.server, schema.chain
-            rows = [{"server": server, "number": own.number, "hash": own.hash, "data": own.data} for own in self._own]
+            rows = [
+                {"server": server, "number": own.number, "hash": own.hash, "data": own.data, "member": own.member}
+                for own in self._own
+            ]
             add(self.connection, schema.journal, rows)
             self.connection.execute(
                 update(chain).where(chain.c.server == server).values(head=self._head, head_number=self._head_number)
@@ -536,7 +539,7 @@ class Books:
             .where(about.c.member == old)
             .values(merged_into=into, merge=merge_id, merge_signature=signature)
         )
-        for table in (schema.card, schema.token):
+        for table in (schema.card, schema.token, schema.shops.consent):
             connection.execute(update(table).where(table.c.member == old).values(member=into))
         connection.execute(delete(schema.phone).where(schema.phone.c.member == old))
         shops = connection.scalars(select(seen.c.shop).where(seen.c.member == old)).all()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from central_server.cli_basics import AsJson, Folder, opened, print_json, stop
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,17 +29,9 @@ def cards(
     as_json: AsJson = False,
 ) -> None:
     """Draws new card numbers that no member has, and cards with them to print."""
-    from sqlalchemy import select
-
-    from central_server import schema
-    from central_server.cards import why_blocked
+    from central_server.card_stock import is_known
     from loyalty.card_batch import draw_numbers, form_of, problem_with, told, write_batch
     from loyalty.words import in_language
-
-    def is_known(connection: Connection, number: str) -> bool:
-        """A member's, or one that was blocked or replaced."""
-        found = connection.scalar(select(schema.card.c.card).where(schema.card.c.card == number))
-        return found is not None or bool(why_blocked(office, connection, number))
 
     with opened(folder) as office:
         with office.database.reading() as connection:
@@ -58,7 +47,7 @@ def cards(
                     form_of(rules, form or ""),
                     count,
                     lambda digits: f"{secrets.randbelow(10**digits):0{digits}}",
-                    lambda number: is_known(connection, number),
+                    lambda number: is_known(office, connection, number),
                 )
             except ValueError as problem:
                 stop(str(problem), status=2)

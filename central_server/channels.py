@@ -24,12 +24,12 @@ RECALL, RENEW, FORFEIT = "recall/", "renew/", "forfeit/"
 """How items of a terminal's channel begin that are no grants: a member, member/number/hash, or an epoch follows."""
 
 
-OPERATOR, CARD_BATCH = "operator/", "batch/"
-"""How items of a shop's own channel begin: an operator's name, or a batch's follows."""
+OPERATOR, CARD_BATCH, TICKET = "operator/", "batch/", "ticket/"
+"""How items of a shop's own channel begin: the name of an operator, a batch or a ticket follows."""
 
 
 def shop_of(shop: str) -> str:
-    """The channel of what concerns one shop alone: its operators, its cards."""
+    """The channel of what concerns one shop alone: its operators, its cards, its tickets."""
     return f"shop/{shop}"
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, codes_cli, desk_cli, upgrading_cli
+from central_server import cards_cli, codes_cli, consent_cli, desk_cli, figures_cli, staff_cli, stock_cli, upgrading_cli
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -446,19 +446,25 @@ def serve(
 
     with opened(folder) as office:
         from central_server.metrics import read_token
+        from central_server.pages.frame import Reached
         from central_server.serving import PortTaken, serve_until_stopped
 
+        reached = Reached.BY_PROXY if behind_proxy else Reached.LOCALLY if host in LOOPBACK else Reached.DIRECTLY
         set_up(as_json=log_json, file=log_file)
         token = read_token(metrics_token) if metrics_token else ""
         try:
-            serve_until_stopped(office, host, port, tls_cert, tls_key, token)
+            serve_until_stopped(office, host, port, tls_cert, tls_key, reached, token)
         except PortTaken as taken:
             stop(str(taken), "Is head office running already? Otherwise choose another --port.")
 
 
 desk_cli.add_to(app)
+figures_cli.add_to(app)
 codes_cli.add_to(app)
 cards_cli.add_to(app)
+staff_cli.add_to(app)
+stock_cli.add_to(app)
+consent_cli.add_to(app)
 upgrading_cli.add_to(app)
 
 

@@ -186,6 +186,21 @@ def put(connection: Connection, table: Table, rows: Rows) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), [dict(row) for row in rows])
 
 
+def add_up(connection: Connection, table: Table, rows: Rows) -> None:
+    """Inserts rows; what is there under the same key has these numbers added to its own. No key comes twice."""
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key]
+    sums = [name for name in rows[0] if name not in key]
+    if connection.dialect.name == "postgresql":
+        changes = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in sums)
+        _insert_arrays(connection, table, rows, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}")
+        return
+    statement = sqlite.insert(table)
+    changed = {name: table.c[name] + statement.excluded[name] for name in sums}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), [dict(row) for row in rows])
+
+
 AT_ONCE = 2000
 """The most values that one query looks for."""
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection, delete, select, update
 
-from central_server import cards, gives, members, profiles, report, schema
+from central_server import card_stock, cards, gives, members, profiles, report, schema
 from central_server.books import Books, Origin
 from central_server.errors import OfficeError
 from central_server.office import Office
@@ -75,7 +75,7 @@ def adjust(
             approved_by=who.approved_by,
         )
         if points > 0:
-            expires_on = _expire(books, member)
+            expires_on = end_of_points(books, member)
             body = msgspec.structs.replace(body, lot=gives.lot_of(name), expires_on=expires_on)
         is_new = gives.give(books, member, body, name)
         if not is_new:
@@ -238,6 +238,7 @@ def replace_card(office: Office, card: str, new: str, who: Who) -> None:
                 code="CARD_BLOCKED",
             )
         member = books.who(members.of_card(office, card))
+        card_stock.exchange(office, books.connection, new)
         books.connection.execute(update(table).where(table.c.card == card).values(card=new))
         books.connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card == card))
         if not cards.why_blocked(office, books.connection, card):
@@ -364,7 +365,8 @@ def standing_here(books: Books, member: str, day: str = "") -> Standing:
     return standing_of(books.program, books.histories.of(member), profile, day or books.today)
 
 
-def _expire(books: Books, member: str) -> str:
+def end_of_points(books: Books, member: str) -> str:
+    """The first day without points that this member is given today."""
     return _rule(books, books.who(member)).expires_on(books.today)
 
 

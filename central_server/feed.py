@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from central_server import card_stock, operators, profiles, schema, surprises, used_up
+from central_server import card_stock, consents, operators, profiles, schema, surprises, used_up
+from central_server.care import tickets
 from central_server.channels import (
     BLOCK,
     CARD_BATCH,
@@ -19,6 +20,7 @@ from central_server.channels import (
     RENEW,
     REVOCATIONS,
     REVOKE,
+    TICKET,
     grants_of,
     members_of,
     shop_of,
@@ -123,6 +125,8 @@ def _programs(office: Office, connection: Connection, terminal: str) -> Iterable
     key = terminal_key(drawing, terminal).hex() if drawing else ""
     for program in programs:
         yield ProgramItem(program.text, key, used_up.gone(connection, program))
+    if text := consents.asked_for(connection):
+        yield text
 
 
 def _rights(connection: Connection, terminal: str, keys: list[str]) -> Iterable[FeedItem]:
@@ -164,13 +168,14 @@ def _revocations(office: Office, connection: Connection, keys: list[str]) -> Ite
 
 
 def _of_shop(connection: Connection, shop: str, keys: list[str]) -> Iterable[FeedItem]:
-    """Its operators and its batches of cards."""
+    """Its operators, its batches of cards, and the tickets of its members."""
     yield from operators.items(
         connection, shop, [key.removeprefix(OPERATOR) for key in keys if key.startswith(OPERATOR)]
     )
     yield from card_stock.items(
         connection, shop, [key.removeprefix(CARD_BATCH) for key in keys if key.startswith(CARD_BATCH)]
     )
+    yield from tickets.items(connection, [key.removeprefix(TICKET) for key in keys if key.startswith(TICKET)])
 
 
 def _members(

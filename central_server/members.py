@@ -8,8 +8,9 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, Row, Select, delete, select, update
 
-from central_server import cards, channels, name_search, profiles, schema, tokens
+from central_server import card_stock, cards, channels, name_search, profiles, schema, tokens
 from central_server.books import Books, Origin
+from central_server.care import tickets
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
@@ -47,6 +48,7 @@ def take_details(office: Office, terminal: Row[tuple[str, ...]], details: Member
             return details.member  # and nothing of it is kept
         books = Books(connection, office)
         member = books.know(details.member, terminal.shop, details.joined_at)
+        card_stock.activate(office, connection, terminal, member, details)
         # A stolen card makes its finder nobody else: it says nothing of who they are.
         unblocked = [card for card in details.cards if not cards.why_blocked(office, connection, card)]
         others = _owners(connection, books, unblocked) - {member}
@@ -143,9 +145,11 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     theirs = connection.scalars(select(schema.card.c.card).where(schema.card.c.member == member)).all()
     connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card.in_(theirs)))
     cards.forget(office, connection, theirs)
+    card_stock.forget(connection, theirs)
     tokens.revoke_all(office, connection, member)
-    for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card):
+    for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card, schema.shops.consent):
         connection.execute(delete(personal).where(personal.c.member == member))
+    tickets.forget(connection, [member])
     channels.announce_members(connection, [member])
 
 

@@ -25,7 +25,13 @@ _LONGEST_WORD = 40
 
 def search(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberSearch) -> MembersFound:
     """The members whose name has a word for each that was asked for, beginning with it. Raises Refused for too few letters."""
-    asked = words_of(wanted.name)
+    named, more = named_like(office, wanted.name)
+    return MembersFound(office.server_epoch, office.time(), named, more=more)
+
+
+def named_like(office: Office, name: str, *, most: int = MOST_FOUND, shop: str = "") -> tuple[list[NamedMember], bool]:
+    """As `search`; and whether there are more. With a `shop` only those who are known there."""
+    asked = words_of(name)
     if not asked or any(len(word) < SHORTEST for word in asked):
         hint = f"Write at least {SHORTEST} letters of each name."
         raise Refused("NAME_TOO_SHORT", "That is too little of a name to look for.", hint=hint, status=422)
@@ -35,8 +41,11 @@ def search(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberSearch)
         .join(schema.member, member.member == person.member)
         .where(member.merged_into == "", member.erased_at == "")
         .order_by(person.name, person.member)
-        .limit(MOST_FOUND + 1)
+        .limit(most + 1)
     )
+    if shop:
+        seen = schema.member_shop.c
+        query = query.where(person.member.in_(select(seen.member).where(seen.shop == shop)))
     for word in asked:
         begins = (table.begins == word[:SHORTEST]) & table.word.startswith(word, autoescape=True)
         query = query.where(person.member.in_(select(table.member).where(begins)))
@@ -49,8 +58,7 @@ def search(office: Office, terminal: Row[tuple[str, ...]], wanted: MemberSearch)
                 select(schema.card).where(card.member.in_([one.member for one in found])).order_by(card.card.desc())
             )
         }
-    named = [NamedMember(one.member, one.name, ends.get(one.member, "")) for one in found[:MOST_FOUND]]
-    return MembersFound(office.server_epoch, office.time(), named, more=len(found) > MOST_FOUND)
+    return [NamedMember(one.member, one.name, ends.get(one.member, "")) for one in found[:most]], len(found) > most
 
 
 def keep_words(connection: Connection, member: str, name: str) -> None:

@@ -23,7 +23,7 @@ import msgspec
 from sqlalchemy import Connection, MetaData, Table, inspect, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from central_server import cards, forfeits, members, passes, schema, tokens, witness
+from central_server import cards, consents, forfeits, members, passes, schema, tokens, witness
 from central_server.database import Database, add, keep, put, sqlite_url
 from central_server.errors import OfficeError
 from central_server.files import alone, flush_names
@@ -467,7 +467,7 @@ def _put_right(office: Office, connection: Connection) -> None:
     of_database = connection.execute(select(lost.c.terminal, lost.c.epoch)).all()
     forfeited = {tuple(row) for row in of_database} | {(one.terminal, one.epoch) for one in roster.events("forfeited")}
     forfeits.give_up(office, connection, sorted(forfeited))
-    for put_codes_right in (cards.put_right, tokens.put_right, passes.put_right):
-        put_codes_right(office, connection)
+    for put_it_right in (cards.put_right, tokens.put_right, passes.put_right, consents.put_right):
+        put_it_right(office, connection)
     for one in roster.events("erased"):
         members.forget(office, connection, one.member)

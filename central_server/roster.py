@@ -21,8 +21,9 @@ FILE = "roster.jsonl"
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`kind` is enrolled, revoked, granted, forfeited, excused, erased; of member codes card, token, token revoked, pass. The
-    other fields are those that it needs; a card is named by its hash, so that a person can be forgotten."""
+    """`kind` is enrolled, revoked, granted, forfeited, excused, erased; of member codes card, token, token revoked, pass; and
+    withdrawn, of a consent. The other fields are those that it needs; a card is named by its hash, so that a person can be
+    forgotten."""
 
     kind: str
     terminal: str = ""

@@ -15,7 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from central_server import apply, witness
 from central_server.app import apply_recorded, create_app, log
 from central_server.connections import Connection
+from central_server.figures import facts
 from central_server.office import Office
+from central_server.pages.frame import Reached
+from central_server.people import staff
 
 APPLY_EVERY_S = 30.0
 UPKEEP_EVERY_S = 600.0
@@ -31,6 +34,7 @@ def serve_until_stopped(
     port: int,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
+    reached: Reached = Reached.DIRECTLY,
     metrics_token: str = "",
 ) -> None:
     """Serves until SIGTERM or Ctrl-C. Before anything begins: PortTaken, or OfficeError for a database put back."""
@@ -41,7 +45,8 @@ def serve_until_stopped(
         apply.understand(office)
         apply_recorded(office)
         stopped, woken = threading.Event(), threading.Event()
-        config = configured(create_app(office, apply_later=woken.set, metrics_token=metrics_token), tls_cert, tls_key)
+        app = create_app(office, apply_later=woken.set, reached=reached, metrics_token=metrics_token)
+        config = configured(app, tls_cert, tls_key)
         threads = [
             threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep"),
             threading.Thread(target=_apply_until, args=(office, stopped, woken), name="applying"),
@@ -58,6 +63,9 @@ def serve_until_stopped(
             print(
                 f"Head office is open on {scheme}://{host}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True
             )
+            if not staff.is_anybody(office):
+                make = f"pos-central staff add LOGIN --name NAME --role finance --dir {office.folder}"
+                print(f"Its pages are at /office. Nobody can sign in there yet: {make}", flush=True)
             # What is loaded by now stays; looking through it at every collection takes time from recording.
             gc.freeze()
             server.run(sockets=[listening])
@@ -106,11 +114,13 @@ def _apply_until(office: Office, stopped: threading.Event, woken: threading.Even
 
 
 def _keep_up_until(office: Office, stopped: threading.Event) -> None:
-    """Posts what has expired, and writes down how far the database is, now and then and at the end. Neither ever hurries."""
+    """Posts what has expired, counts figures, and writes down how far the database is, now and then and at the end. None of it
+    ever hurries."""
     while True:
         try:
             while not stopped.is_set() and apply.expire_due(office):
                 pass
+            facts.count_pending(office)
             witness.remember(office)
         except (SQLAlchemyError, OSError) as error:
             log.error("upkeep is put off: %s", type(error).__name__)

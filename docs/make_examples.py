@@ -22,6 +22,7 @@ import msgspec
 
 from central_server import apply, auth, enrolment, feed, grants, inbox, name_search
 from central_server import members as details
+from central_server.care import tickets
 from central_server.office import Office
 from drivers.document import decode_document
 from ledger.entry import read_entry
@@ -41,6 +42,8 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     MembersFound,
+    TicketOpened,
+    TicketTaken,
     enrolment_message,
     unpack,
 )
@@ -195,6 +198,9 @@ class Wiretap:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._both("search", search, name_search.search(self.office, self._terminal(), search))
+
+    def ticket(self, opened: TicketOpened) -> TicketTaken:
+        return self._both("ticket", opened, tickets.take(self.office, self._terminal(), opened))
 
 
 def wire_examples() -> dict[str, str]:

@@ -194,11 +194,57 @@ class SettleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     changes: dict[str, int]
 
 
+class Tally(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a day, a cashier or a shift came to, as `ledger.closing` counts it. Money as it is paid, tax included, minor units.
+
+    A sale that was voided within the same closing is no sale: both are `voids`. Its points stand, issued and reversed.
+    """
+
+    sales: int = 0
+    sales_minor: int = 0
+    member_sales: int = 0
+    member_minor: int = 0
+    returns: int = 0
+    returns_minor: int = 0
+    voids: int = 0
+    issued: int = 0
+    redeemed: int = 0
+    redeemed_minor: int = 0
+    reversed: int = 0
+    restored: int = 0
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """`count` receipt numbers of a till that no sale bears, from `first` to `last` as the till would write them."""
+
+    till: str
+    first: str
+    last: str
+    count: int
+
+
 class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A business day was closed at this till: its Z. `number` counts the closings of this till, without gaps."""
+    """A trading day was ended at this till: its Z. `number` counts the closings of this till, without gaps.
+
+    It covers those of the entries `first` to `last` that are of its day or an earlier one and that no earlier closing covers.
+    The next closing looks from `goes_on_from`. `late` are its sales by their day, of days that are over or were closed before;
+    `counted_to` the highest receipt number by till and prefix; `unsent` so many entries head office did not have yet.
+    """
 
     number: int
     operator: str = ""
+    first: int = 0
+    last: int = 0
+    goes_on_from: int = 0
+    total: Tally = Tally()
+    operators: dict[str, Tally] = {}
+    shifts: dict[str, Tally] = {}
+    late: dict[str, int] = {}
+    missing: tuple[Gap, ...] = ()
+    counted_to: dict[str, int] = {}
+    unsent: int = 0
+    approved_by: str = ""
+    reason: str = ""
 
 
 class ConsentBody(msgspec.Struct, frozen=True, omit_defaults=True):

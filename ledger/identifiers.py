@@ -6,6 +6,8 @@ read aloud, and saying nothing about the member or lot it stands for. Randomness
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
@@ -65,3 +67,31 @@ def read_receipt_reference(text: str) -> tuple[str, int] | None:
     if len(terminal) != 6 or any(character not in _CHECKED for character in terminal):
         return None
     return (terminal, number) if receipt_reference(terminal, number) == "-".join(parts) else None
+
+
+def feedback_code(terminal: str, number: int, entry_hash: str) -> str:
+    """By which whoever holds a receipt may say how it was: its reference, and a mark that only the entry's own hash gives.
+
+    >>> feedback_code("7K3M2P", 17, "00" * 32)
+    '7K3M2P-17-6-YJPY68G5E797'
+    """
+    return f"{receipt_reference(terminal, number)}-{_feedback_mark(entry_hash)}"
+
+
+def read_feedback_code(text: str) -> tuple[str, int, str] | None:
+    """Terminal, number and mark of such a code, or None where it is mistyped."""
+    reference, _, mark = text.strip().upper().rpartition("-")
+    about = read_receipt_reference(reference)
+    if about is None or len(mark) != 12 or not set(mark) <= set(_CHECKED):
+        return None
+    return (*about, mark)
+
+
+def is_feedback_mark(mark: str, entry_hash: str) -> bool:
+    return hmac.compare_digest(mark.encode(), _feedback_mark(entry_hash).encode())
+
+
+def _feedback_mark(entry_hash: str) -> str:
+    """60 bits. A hash depends on every entry before it, so nobody can guess it who has not seen the journal."""
+    value = int.from_bytes(hashlib.sha256(f"feedback {entry_hash}".encode()).digest()[:8], "big") >> 4
+    return "".join(_CHECKED[value >> shift & 31] for shift in range(55, -1, -5))

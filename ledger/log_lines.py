@@ -66,7 +66,7 @@ def _told(exc_info: ExcInfo) -> tuple[str, list[str]]:
 
 def set_up(*, as_json: bool = False, file: Path | None = None) -> None:
     """Warnings and worse to standard error, where a service manager keeps them, or to `file`. Raises OSError."""
-    logging.basicConfig(level=logging.WARNING, handlers=[handler(as_json=as_json, file=file)])
+    logging.basicConfig(handlers=[handler(as_json=as_json, file=file)])
 
 
 def handler(*, as_json: bool, file: Path | None) -> logging.Handler:
@@ -78,5 +78,6 @@ def handler(*, as_json: bool, file: Path | None) -> logging.Handler:
         from logging.handlers import RotatingFileHandler
 
         made = RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES_BEFORE, encoding="utf-8")
+    made.setLevel(logging.WARNING)
     made.setFormatter(JsonLines() if as_json else Lines())
     return made

@@ -214,13 +214,31 @@ class OperatorItem(msgspec.Struct, frozen=True, tag="operator", omit_defaults=Tr
 
 
 class CardBatchItem(msgspec.Struct, frozen=True, tag="card_batch", omit_defaults=True):
-    """Cards `first` to `last` (numbers without check digit, `digits` long) were sent to this shop: from then on a new member's
-    card must be one of a batch. `state` is sent, or withdrawn: none of it is taken any more."""
+    """Cards that were sent to this shop and are nobody's yet: from the first batch on, a new member's card must be one of them.
+
+    They are all of the batch, instead of what was said of it before. `state` is sent, or withdrawn: none of it is taken any
+    more."""
 
     batch: str
-    first: str
-    last: str
+    cards: list[str] = []
     state: str = "sent"
+
+
+class TicketItem(msgspec.Struct, frozen=True, tag="ticket", omit_defaults=True):
+    """How far a member's ticket is: `status` is open, answered or closed, `reply` the last words for the member."""
+
+    ticket: str
+    member: str
+    topic: str
+    status: str
+    reply: str = ""
+
+
+class ConsentTextItem(msgspec.Struct, frozen=True, tag="consent_text", omit_defaults=True):
+    """What who joins is asked to agree to, from now on: `texts` is language → text."""
+
+    version: str
+    texts: dict[str, str]
 
 
 FeedItem = (
@@ -234,6 +252,8 @@ FeedItem = (
     | RevokeItem
     | OperatorItem
     | CardBatchItem
+    | TicketItem
+    | ConsentTextItem
 )
 
 
@@ -327,6 +347,47 @@ class MembersFound(msgspec.Struct, frozen=True, omit_defaults=True):
     more: bool = False
 
 
+class TicketOpened(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody asked or complained of at a till. `ticket` names it for ever, and stands on the slip that they were given;
+    `receipt` is the reference that it is about, if it is about one. `sealed` to head office are the words themselves."""
+
+    ticket: str
+    topic: str
+    opened_at: str
+    sealed: str
+    member: str = ""
+    receipt: str = ""
+    operator: str = ""
+
+
+class TicketTaken(msgspec.Struct, frozen=True):
+    server_epoch: int
+    server_time: str
+    ticket: str
+
+
+class CardReplacement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A member's card `old` is lost, stolen or worn, and `new` was given to them: head office is to carry it out.
+
+    `operator` asks for it; whoever may only propose by their `role` (`loyalty.roles`), or is nobody, has made a proposal.
+    """
+
+    member: str
+    old: str
+    new: str
+    reason: str
+    operator: str = ""
+    role: str = ""
+
+
+class CardReplaced(msgspec.Struct, frozen=True):
+    """`outcome` is replaced, or proposed: it waits for somebody at head office."""
+
+    server_epoch: int
+    server_time: str
+    outcome: Literal["replaced", "proposed"]
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Any request that was not carried out: `code` for programs, `message` and `hint` for people."""
 
@@ -354,7 +415,10 @@ class _Tagged(msgspec.Struct, frozen=True):
 _feeds = msgspec.json.Decoder(FeedReply)
 _items = msgspec.json.Decoder(FeedItem)
 _KNOWN_ITEMS = frozenset(
-    {"member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke", "operator", "card_batch"}
+    {
+        *("member", "program", "grant", "recall", "renew", "forfeit", "block", "revoke", "operator"),
+        *("card_batch", "consent_text", "ticket"),
+    }
 )
 
 

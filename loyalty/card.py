@@ -21,6 +21,9 @@ Symbology = Literal[
 ]  # fmt: skip
 """The kinds of code that a card may have."""
 
+LOW_STOCK = 50
+"""A shop that has so many new cards left, or fewer, is to ask for more."""
+
 _ITEM_LENGTHS = (8, 12, 13, 14)  # EAN-8 and UPC-E, UPC-A, EAN-13, ITF-14
 _ITEM_SYMBOLOGIES = ("ean8", "upca", "upce", "ean13-addon", "gs1-128", "gs1-qr", "gs1-datamatrix", "gs1-databar")
 _PREFIX = re.compile(r"[A-Z]{0,4}-?[0-9]{0,11}")

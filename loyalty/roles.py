@@ -4,6 +4,7 @@
 
 What "limited" means stands where it is done. Cashiers, supervisors and managers work at tills
 (`pos_plugin.operators`), the others at head office. An integrator's programs speak to a till's API with a key of their own.
+Tickets are opened at tills by anybody, and answered at head office.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ figures          F O O Y Y - Y -
 ledger           - - O - Y R Y -
 forfeit          - - P - 2 - - -
 devices          - - P - - - - 2
+tickets          P O O - - Y R -
 """
 
 LEAVES: dict[str, dict[str, str]] = {

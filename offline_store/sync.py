@@ -32,6 +32,9 @@ from ledger.wire import (
     BatchReply,
     BlockItem,
     CardBatchItem,
+    CardReplaced,
+    CardReplacement,
+    ConsentTextItem,
     Enrolled,
     Enrolment,
     FeedItem,
@@ -52,12 +55,15 @@ from ledger.wire import (
     RecallItem,
     RenewItem,
     RevokeItem,
+    TicketItem,
+    TicketOpened,
+    TicketTaken,
     enrolment_message,
     pack,
 )
 from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
-from offline_store import card_stock, codes, journal, members, operators, rights, settings
+from offline_store import card_stock, codes, consents, journal, members, operators, rights, settings, tickets
 from offline_store.moment import moment
 from offline_store.store import Store
 
@@ -102,6 +108,9 @@ class Link(Protocol):
     def details(self, details: MemberDetails) -> None: ...
     def lookup(self, lookup: MemberLookup) -> MemberFound: ...
     def search(self, search: MemberSearch) -> MembersFound: ...
+    def ticket(self, opened: TicketOpened) -> TicketTaken: ...
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced: ...
 
 
 @dataclass
@@ -254,6 +263,18 @@ class Sync:
             self._heard(found.server_epoch, found.server_time)
             return found
 
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        """Has head office give a member another card, or propose it there. Raises SyncError; the feed tells of it."""
+        with self._one_at_a_time:
+            with self._store.read() as db:
+                self._require_enrolled(db)
+            self._upload(Progress())  # whoever joined here a moment ago must be known there
+            self._send_details()
+            done = self._link.replace_card(replacement)
+            self._heard(done.server_epoch, done.server_time)
+            self._read_feed(Progress())
+            return done
+
     def _step(self, keeps: Callable[[str], bool]) -> Progress:
         progress = Progress()
         with self._store.read() as db:
@@ -266,6 +287,7 @@ class Sync:
             self._store.write(lambda db, member=member: self._release(db, member, keeps))  # type: ignore[misc]
         self._upload(progress)
         self._send_details()
+        self._send_tickets()
         if progress.uploaded or progress.received:
             self._read_feed(progress)
             self._upload(progress)
@@ -338,6 +360,13 @@ class Sync:
         for details in waiting:
             self._link.details(details)
             self._store.write(lambda db, member=details.member: members.details_arrived(db, member))  # type: ignore[misc]
+
+    def _send_tickets(self) -> None:
+        with self._store.read() as db:
+            waiting = tickets.waiting(db)
+        for opened in waiting:
+            self._link.ticket(opened)
+            self._store.write(lambda db, ticket=opened.ticket: tickets.arrived(db, ticket))  # type: ignore[misc]
 
     def _read_feed(self, progress: Progress) -> None:
         """Reads every channel to its end. Pages are gathered, so that a shop's first feed does not wait for the disk at each."""
@@ -439,8 +468,12 @@ class Sync:
                     rights.take(db, at, item)
                 case OperatorItem():
                     operators.apply_items(db, [item])
+                case TicketItem():
+                    tickets.apply_item(db, item)
                 case CardBatchItem():
                     card_stock.apply_items(db, [item])
+                case ConsentTextItem():
+                    consents.use_text(db, item)
                 case RecallItem():
                     rights.recall(db, item.member)
                 case RenewItem():

@@ -15,7 +15,8 @@ from importlib.resources import files
 from fastapi import FastAPI, Request, Response
 
 from pos_plugin.api_keys import ApiKey
-from pos_plugin.local_api.answers import add_error_answers, refusal
+from pos_plugin.local_api.answers import add_error_answers, answer, refusal
+from pos_plugin.local_api.closing import add_closing
 from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
@@ -24,9 +25,11 @@ from pos_plugin.local_api.printed_sales import add_printed_sales
 from pos_plugin.local_api.receipts import add_receipts
 from pos_plugin.local_api.sales import add_sales
 from pos_plugin.local_api.stream import Listeners
+from pos_plugin.local_api.tickets import add_tickets
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
 from pos_plugin.metrics import add_metrics
+from pos_plugin.page_settings import PageSettings
 from pos_plugin.terminal import Terminal
 
 PAGE_TYPES = {
@@ -61,20 +64,35 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_receipts(app, terminal)
     add_printed_sales(app, terminal)
     add_devices(app, terminal)
+    add_closing(app, terminal)
     add_till(app, terminal, app.state.listeners)
+    add_tickets(app, terminal)
     add_toast(app, terminal)
     add_metrics(app, terminal)
     add_description(app)
-    _add_page(app, session)
+    _add_page(app, session, terminal.config.page)
     return app
 
 
-def _add_page(app: FastAPI, session: str) -> None:
-    @app.get("/", include_in_schema=False)
-    def page(request: Request) -> Response:
-        response = Response(_page_files()["index.html"], media_type=PAGE_TYPES["html"])
+def _add_page(app: FastAPI, session: str, set_up: PageSettings) -> None:
+    shown = {"shortcuts": set_up.shortcuts.model_dump(), "sounds": set_up.sounds.model_dump()}
+
+    def with_session(name: str, request: Request) -> Response:
+        response = Response(_page_files()[name], media_type=PAGE_TYPES["html"])
         response.set_cookie(session_cookie(request.scope), session, httponly=True, samesite="strict")
         return response
+
+    @app.get("/", include_in_schema=False)
+    def page(request: Request) -> Response:
+        return with_session("index.html", request)
+
+    @app.get("/customer", include_in_schema=False)
+    def customer(request: Request) -> Response:
+        return with_session("customer.html", request)
+
+    @app.get("/page/settings.json", include_in_schema=False)
+    def settings() -> Response:
+        return answer(shown)
 
     @app.get("/page/{name}", include_in_schema=False)
     def part(name: str) -> Response:

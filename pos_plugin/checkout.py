@@ -20,7 +20,7 @@ import msgspec
 
 from drivers.document import Block, encode_document
 from ledger.entry import Draft, Entry, SaleBody
-from ledger.identifiers import RandomBytes, new_reference, receipt_reference
+from ledger.identifiers import RandomBytes, feedback_code, new_reference, receipt_reference
 from ledger.lots import spent
 from loyalty.award import standing_of
 from loyalty.program import Program
@@ -29,7 +29,7 @@ from loyalty.reward import Reward, why_not
 from loyalty.sale import Sale
 from loyalty.standing import Standing
 from loyalty.words import say
-from offline_store import histories, journal, members, receipts, rights, settings
+from offline_store import histories, journal, members, operators, receipts, rights, settings
 from offline_store.errors import CommitUnknown
 from offline_store.histories import Known
 from offline_store.members import Balance
@@ -98,9 +98,10 @@ class Checkout:
         own_lines: Callable[[Sale, Quote], Sequence[str]] = lambda sale, quote: (),
         member_code: Callable[[str, str], str] = lambda label, symbology: label,
     ) -> None:
-        """`operators`: the card or member reference of each operator who is a member. `told` what the customer may see.
+        """`operators`: the card or member reference of operators who are members, beside those whom the till keeps.
 
-        `own_lines` are the shop's own for a receipt; `member_code` is the code that a scanned label stands for there.
+        `told` hears what the customer may see. `own_lines` are the shop's own for a receipt; `member_code` is
+        the code that a scanned label stands for there.
         """
         self.store = store
         self.layout = layout
@@ -218,8 +219,8 @@ class Checkout:
 
     def require_not_own(self, db: sqlite3.Connection, operator: str, member: str) -> None:
         """Raises Conflict where the member is the operator who rings the sale."""
-        own = self._operators.get(operator)
-        if own and member in (members.member_of_card(db, own), members.current(db, own)):
+        cards = {self._operators.get(operator, ""), operators.own_card(db, operator)} - {""} if operator else set()
+        if any(member in (members.member_of_card(db, own), members.current(db, own)) for own in cards):
             raise Conflict(
                 "OWN_CARD",
                 "A cashier's own card does not count on sales that they ring. Nothing was recorded.",
@@ -343,12 +344,36 @@ class Checkout:
         layout = self._layout_of(columns)
         return reward_lines(layout, self._rewards(layout, program, sale, result, asked.known, shown, reference=""))
 
+    def sale_of(self, quote_id: str) -> Sale | None:
+        """What an open quote is of; None once it has ended."""
+        with self._lock:
+            one = self._quotes.get(quote_id)
+        return one.sale if one else None
+
     def drop(self, quote_id: str) -> None:
         """Ends an open quote: the customer left, or the operator signed off."""
         with self._lock:
             was_open = self._quotes.pop(quote_id, None) is not None
         if was_open:
             self._told(None)
+
+    def let_go(self, quote_id: str) -> OpenQuote:
+        """Ends an open quote and answers what it was: its sale is put on hold, what it had reserved is free. Raises Unknown."""
+        with self._lock:
+            self._forget_ended()
+            one = self._quotes.pop(quote_id, None)
+        if one is None:
+            raise _ended()
+        self._told(None)
+        return one
+
+    def known_member(self, member: str) -> str | None:
+        """A member's reference as it is now, where they are known here or at head office."""
+        return self._cards.known_member(member)
+
+    def vouch_for(self, member: str, card: str) -> None:
+        """The member's card was read, at another till of this head office that says so."""
+        self._cards.vouch_for(member, card)
 
     def sign_off(self, operator: str) -> int:
         """Ends every open quote of an operator; answers how many."""
@@ -479,6 +504,7 @@ class Checkout:
             priced=result,
             rewards=rewards,
             own_lines=own_lines,
+            feedback=feedback_code(new.envelope.terminal, new.number, new.hash),
         )
         layout = self._layout_of(one.columns)
         if layout is not paper:
@@ -556,11 +582,7 @@ class Checkout:
             known = journal.read(db, number) if number is not None else None
             if known is not None and isinstance(known.body, SaleBody):
                 return recorded_sale(db, known)
-        raise Unknown(
-            "QUOTE_UNKNOWN",
-            "This quote has ended. Nothing more was recorded.",
-            hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
-        )
+        raise _ended()
 
     def _trained(self, one: OpenQuote) -> Completed:
         """A training sale looks like a sale and records nothing."""
@@ -691,3 +713,11 @@ class Checkout:
             del self._quotes[first.quote.quote_id]
         while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
             del self._committed[oldest[0]]
+
+
+def _ended() -> Unknown:
+    return Unknown(
+        "QUOTE_UNKNOWN",
+        "This quote has ended. Nothing more was recorded.",
+        hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
+    )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
 from loyalty.words import Language
+from pos_plugin.page_settings import PageSettings
 from pos_plugin.receipt_template import Logo, read_template
 from pos_plugin.receipts import Layout
 from pos_plugin.scale_labels import ScalePattern, told_apart
@@ -65,6 +66,8 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 [page]
 # port = 8350
 # origins = ["https://till.example"]           # web tills that may call the local API with a key
+# shortcuts = { claim = "Shift+F6" }           # other keys on the page: docs/till-page.md
+# sounds = { on = true, volume_percent = 60 }
 
 # [intercept]                      # the till prints to here, and its receipts end with the rewards: docs/intercept.md
 # listen = "tcp://127.0.0.1:9100"              # or serial:///dev/ttyS1?baud=19200
@@ -73,6 +76,8 @@ language = "en"                    # of receipts: en, tr, de, fr or es
 
 [operators]
 # members = { "1" = "2900000000018" }          # an operator's own card does not count on sales that they ring
+# refund_minor = 5000                          # what a cashier gives back without a supervisor's PIN, in cents,
+# claim_minor = 10000                          # and the sale whose points they add to a forgotten card
 """
 
 
@@ -211,15 +216,6 @@ class ServerSettings(Table):
     url: str = Field(default="", pattern=r"^(https?://\S+)?$")
 
 
-class PageSettings(Table):
-    """`origins` are the web tills that may call the local API with a key, like "https://till.example"."""
-
-    port: int = Field(default=8350, ge=0, le=65_535)
-    origins: list[Annotated[str, Field(pattern=r"^https?://[^\s/*]+$", max_length=200)]] = Field(
-        default=[], max_length=32
-    )
-
-
 class InterceptSettings(Table):
     """`listen`: where the shop's till prints to, a TCP address of this machine or a serial port; empty is nowhere.
 
@@ -268,9 +264,14 @@ class CloudQueueSettings(Table):
 
 
 class OperatorSettings(Table):
-    """`members`: for each operator who is a member, their card or member reference."""
+    """`members`: for each operator who is a member, their card or member reference.
+
+    `refund_minor` and `claim_minor`: sales of up to so much a cashier takes back, or adds to a card, without a supervisor.
+    """
 
     members: dict[str, str] = Field(default={}, max_length=1000)
+    refund_minor: int = Field(default=5_000, ge=0, le=10**12)
+    claim_minor: int = Field(default=10_000, ge=0, le=10**12)
 
 
 class Config(Table):

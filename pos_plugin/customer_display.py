@@ -45,6 +45,19 @@ Told = Identified | Quote | Completed | Notice
 """Who was identified, what a sale would come to, what was recorded, or what the host has to say."""
 
 
+def lasts_s(what: Told) -> float:
+    """For how long that concerns whoever stands there."""
+    match what:
+        case Notice():
+            return what.lasts_s
+        case Quote():
+            return QUOTE_S
+        case Completed():
+            return THANKS_S
+        case Identified():
+            return GREETING_S
+
+
 class Glass(Protocol):
     """What is needed of `drivers.display.LineDisplay`."""
 
@@ -97,17 +110,8 @@ class CustomerDisplay:
 
     def tell(self, what: Told | None) -> None:
         """Something that concerns the customer; None: the sale is over without one."""
-        match what:
-            case Notice():
-                lasts_s = what.lasts_s
-            case Quote():
-                lasts_s = QUOTE_S
-            case Completed():
-                lasts_s = THANKS_S
-            case _:
-                lasts_s = GREETING_S
         with self._lock:
-            self._told, self._until, self._is_news = what, self._clock() + lasts_s, True
+            self._told, self._until, self._is_news = what, self._clock() + (lasts_s(what) if what else 0.0), True
 
     def step(self) -> None:
         """Shows what is due, if it is not shown already; never raises because of the display."""

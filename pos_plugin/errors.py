@@ -4,6 +4,8 @@
     ├── Unknown          no such member, sale, quote or receipt          (HTTP 404)
     ├── Conflict         the same name with other content, or too late   (HTTP 409)
     ├── BadRequest       what was asked makes no sense                   (HTTP 422)
+    ├── NotAllowed       whoever is at the till may not do this alone    (HTTP 403)
+    ├── TooOften         not now: too many tries                         (HTTP 429)
     └── PortInUse        the port of the till's page cannot be had (nothing was started)
 
 The names of codes follow what tills' vendors use among themselves: ACCOUNT_INVALID, TRANSACTION_DOES_NOT_EXIST,
@@ -32,6 +34,14 @@ class Conflict(TillError):
 
 class BadRequest(TillError):
     status = 422
+
+
+class NotAllowed(TillError):
+    status = 403
+
+
+class TooOften(TillError):
+    status = 429
 
 
 class PortInUse(TillError):

@@ -11,7 +11,7 @@ RING = 256
 
 
 class Event(msgspec.Struct, frozen=True):
-    """`about`: "scan", "scanner", "sale", "print", "printer", "display", "sync", "members" or "lane"."""
+    """`about`: "scan", "scanner", "sale", "print", "printer", "display", "sync", "members", "lane" or "customer"."""
 
     number: int
     about: str

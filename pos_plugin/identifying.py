@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
-from offline_store import codes, members
+from offline_store import codes, members, tickets
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
+from offline_store.tickets import Ticket
 from pos_plugin import passes, tokens
 from pos_plugin.item_codes import Item, read_item
 from pos_plugin.member_codes import Accepted, Declined, blocked
@@ -28,6 +29,7 @@ class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
     `kind`: "member"; "unknown card" (a card that nobody has joined with); "damaged card" (scan it again); "blocked card" (lost,
     stolen or replaced); "refused code" (a token or pass that is not taken: `message` says why); "item" and "coupon" (the host's
     business: `code` is what was read, `item` what it says). `can_redeem`: the card itself was read, so points may be spent.
+    `tickets` are what the member has asked and head office has not closed.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Identified(msgspec.Struct, frozen=True, omit_defaults=True):
     as_of: str = ""
     message: str = ""
     item: Item | None = None
+    tickets: list[Ticket] = []
 
     @property
     def is_of_use(self) -> bool:
@@ -124,6 +127,18 @@ class Identifying:
         with self._store.read() as db:
             return "" if blocked(db, card) or codes.is_revoked(db, card) else card
 
+    def known_member(self, member: str) -> str | None:
+        """The member as they are called now, where they are known here or at head office."""
+        with self._store.read() as db:
+            current = members.current(db, member)
+            if db.execute("SELECT 1 FROM member WHERE member = ?", (current,)).fetchone() is not None:
+                return current
+        return self._look_up_member(member)
+
+    def vouch_for(self, member: str, card: str) -> None:
+        """As if this card of the member had been read here just now."""
+        self._remember(member, card)
+
     def _blocked(self, card: str) -> Declined | None:
         with self._store.read() as db:
             return blocked(db, card)
@@ -167,4 +182,5 @@ def _identified(db: sqlite3.Connection, at: Moment, member: str, card: str, *, c
         can_redeem=can_redeem,
         balance=balance.points,
         as_of=balance.as_of,
+        tickets=tickets.of_member(db, member),
     )

@@ -1,6 +1,7 @@
 """Members who join at this till, also while it is offline: a random reference in the journal, a card beside it.
 
-Name and phone number are sealed to head office's key at once; this till keeps only initials and a keyed hash of the phone.
+Name and phone number are sealed to head office's key at once; this till keeps only initials and a keyed hash of the phone. Where
+the shop was sent cards by head office, a card that is brought must be one of those. What somebody agrees to is an entry, too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from drivers.document import encode_document
+from ledger.entry import ConsentBody
 from ledger.identifiers import new_reference, receipt_reference
 from ledger.keys import phone_hash, seal
 from ledger.wire import MemberDetails
@@ -20,7 +22,7 @@ from loyalty.card import MemberCard, member_card, new_card_number
 from loyalty.days import is_month_day
 from loyalty.sale import document_name
 from loyalty.standing import NO_HISTORY, Profile
-from offline_store import histories, members, receipts, settings
+from offline_store import card_stock, consents, histories, members, receipts, settings
 from offline_store.moment import Moment
 from pos_plugin.activities import give
 from pos_plugin.checkout import Checkout
@@ -30,13 +32,23 @@ from pos_plugin.slips import enrolment_slip
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """A new member with their card's number in full: shown once, on this page. `reference` is that of their slip, if there is."""
+    """A new member with their card's number in full: shown once, on this page. `reference` is that of their slip, if there is;
+    `consent` the version of the text that they agreed to, if they did."""
 
     member: str
     card: str
     initials: str
     points: int = 0
     reference: str = ""
+    consent: str = ""
+
+
+class ConsentSaid(msgspec.Struct, frozen=True):
+    """What was written down: the member, the version of the text, and whether they agree to it from now on."""
+
+    member: str
+    text: str
+    given: bool
 
 
 def join(
@@ -49,14 +61,19 @@ def join(
     charity: str = "",
     referrer: str = "",
     operator: str = "",
+    consent: str = "",
+    channel: str = "till",
+    prints: bool | None = None,
     write: Callable[[Callable[[sqlite3.Connection], Joined]], Joined] | None = None,
 ) -> Joined:
     """A new member with this card, or with a new number where none is given; what the programme gives for joining is theirs.
 
-    `birthday` is month and day, `charity` a name of the programme's, `referrer` the card or reference of who brought them.
+    `birthday` is month and day, `charity` a name of the programme's, `referrer` the card or reference of who brought them,
+    `consent` the version of the text that they agree to, by `channel`. `prints` a slip for them; None as the template says.
     `write` runs the transaction, for a caller who records something beside it.
     Raises BadRequest where one of these is none of this programme, or where personal fields cannot be sealed yet; Unknown
-    where nobody knows the referrer here; Conflict where the card is somebody's already. Nothing is recorded then.
+    where nobody knows the referrer here; Conflict where the card is somebody's already, or not of this shop's stock. Nothing is
+    recorded then.
     """
     with checkout.store.read() as db:
         program = checkout.moment(db).program
@@ -95,6 +112,9 @@ def join(
             raise Conflict("CARD_TAKEN", "Somebody has joined with this card already.", hint="Scan it to see.")
         if refused := blocked(db, card):
             raise Conflict("CARD_BLOCKED", refused.message, hint="Join with another card.")
+        if not is_new_number:
+            require_stock(db, card)
+        agreed = text_asked(db, consent) if consent else None
         at = checkout.moment(db)
         brought_by = _referrer(db, referrer)
         details = MemberDetails(member, [card], at.recorded_at, sealed, birthday, charity)
@@ -107,8 +127,11 @@ def join(
                 (phone_hash(phone_key, phone), member),
             )
         points = _welcome(checkout, db, at, member, profile, brought_by, operator)
+        if agreed:
+            body = ConsentBody(agreed.version, True, channel, operator)
+            consents.say(db, at, member, body, new_reference(checkout.random_bytes))
         reference = ""
-        if checkout.layout.template.slips.enrolment:
+        if checkout.layout.template.slips.enrolment if prints is None else prints:
             reference = receipt_reference(at.who.terminal, new.number)
             slip = enrolment_slip(
                 at.program,
@@ -118,11 +141,58 @@ def join(
                 is_new_number=is_new_number,
                 points=points,
                 reference=reference,
+                agreed=(agreed.version, agreed.text_in(checkout.layout.language)) if agreed else None,
             )
             receipts.keep(db, new.number, encode_document(slip))
-        return Joined(member, card, initials, points, reference)
+        return Joined(member, card, initials, points, reference, consent)
 
     return (write or checkout.store.write)(work)
+
+
+def say_consent(
+    checkout: Checkout, member: str, text: str, *, given: bool, channel: str = "till", operator: str = ""
+) -> ConsentSaid:
+    """A member agrees to the text of this version, or takes back what they agreed to, whichever text that was.
+
+    Also offline. Raises Unknown for a member who is not known here, Conflict where another text is asked for now.
+    """
+
+    def work(db: sqlite3.Connection) -> ConsentSaid:
+        whom = members.known_as(db, member)
+        if not whom:
+            raise Unknown("ACCOUNT_INVALID", "This member is not known here.")
+        version = text_asked(db, text).version if given else text
+        body = ConsentBody(version, given, channel, operator)
+        consents.say(db, checkout.moment(db), whom, body, new_reference(checkout.random_bytes))
+        return ConsentSaid(whom, version, given)
+
+    return checkout.store.write(work)
+
+
+def text_asked(db: sqlite3.Connection, version: str) -> consents.ConsentText:
+    """The text that is asked for now. Raises Conflict where it is not the one of this version."""
+    asked = consents.text(db)
+    if asked is None or asked.version != version:
+        raise Conflict(
+            "CONSENT_TEXT_OUTDATED",
+            f"The text {version} is not the one that is asked for now. Nothing was recorded."
+            if asked
+            else "Head office has published no text to agree to. Nothing was recorded.",
+            hint="Show the text of the till's state (consent) to the member, and ask again."
+            if asked
+            else "Join without.",
+        )
+    return asked
+
+
+def require_stock(db: sqlite3.Connection, card: str) -> None:
+    """Raises Conflict for a card that head office never sent to this shop, where it sent others."""
+    if not card_stock.may_join_with(db, card):
+        raise Conflict(
+            "CARD_NOT_IN_STOCK",
+            "This card is not one of those that were sent to this shop. Nothing was recorded.",
+            hint="Take a card of the shop's own, or leave the number empty for a new one.",
+        )
 
 
 def _referrer(db: sqlite3.Connection, referrer: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from drivers.document import Document
+from ledger.entry import Gap, Tally
 from ledger.identifiers import receipt_reference
 from loyalty.award import standing_of
 from loyalty.card import ean13_check_digit
@@ -23,10 +24,12 @@ from pos_plugin.receipts import Layout, PointsShown, sale_receipt
 from pos_plugin.slips import (
     ClosingFigures,
     DeviceFound,
+    balance_slip,
     closing_slip,
     device_status_slip,
     enrolment_slip,
     gift_card_slip,
+    suspended_slip,
     ticket_slip,
 )
 
@@ -106,7 +109,11 @@ def _gift_card(program: Program, layout: Layout, at: str) -> Document:
 
 
 def _closing(program: Program, layout: Layout, at: str) -> Document:
-    figures = ClosingFigures(118, 214_530, 3, 4_290, (("Cash", 61_240), ("Card", 149_000)), 71, 1320, 400, 42, 6)
+    kim = Tally(70, 130_110, 48, 101_400, 2, 2_790, 0, 900, 400, 400, 30)
+    lee = Tally(48, 84_420, 23, 52_000, 1, 1_500, 1, 420, 0, 0, 12)
+    total = Tally(118, 214_530, 71, 153_400, 3, 4_290, 1, 1320, 400, 400, 42)
+    missing = (Gap("1", "1042", "1042", 1),)
+    figures = ClosingFigures(total, {"Kim": kim, "Lee": lee}, late={at[:10]: 1}, missing=missing, unsent=6)
     return closing_slip(
         layout,
         at=at,
@@ -128,11 +135,33 @@ def _device_status(program: Program, layout: Layout, at: str) -> Document:
     return device_status_slip(layout, at=at, terminal=TERMINAL, found=found)
 
 
+def _balance(program: Program, layout: Layout, at: str) -> Document:
+    moves = [(at[:10], "sale", 26), (at[:10], "return", -12), (at[:10], "claim", 8)]
+    return balance_slip(
+        program,
+        layout,
+        at=at,
+        card=card(),
+        points=KNOWN,
+        as_of=at,
+        usable_here=120,
+        expiring=(40, at[:10]),
+        moves=moves,
+    )
+
+
+def _suspended(program: Program, layout: Layout, at: str) -> Document:
+    held = "H1.sample"
+    return suspended_slip(layout, at=at, token=held, till="1", sale_ref="17", good_until=at)
+
+
 SLIPS: dict[str, Callable[[Program, Layout, str], Document]] = {
     "enrolment": _enrolment,
     "ticket": _ticket,
     "gift-card": _gift_card,
     "closing": _closing,
+    "balance": _balance,
+    "suspended": _suspended,
     "device-status": _device_status,
 }
 

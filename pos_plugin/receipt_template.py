@@ -27,7 +27,20 @@ SALE = ("lines", "discounts", "totals")
 OF_MEMBERS = ("points", "expiry", "reach", "tier", "offers", "charity", "claim", "claim code")
 """What is about points. It goes to the slip where there is one."""
 SPACING = ("blank", "rule")
-BLOCKS = ("logo", "header", "date", "operator", *SALE, *OF_MEMBERS, "own", "reference", "barcode", "footer", *SPACING)
+BLOCKS = (
+    "logo",
+    "header",
+    "date",
+    "operator",
+    *SALE,
+    *OF_MEMBERS,
+    "own",
+    "feedback",
+    "reference",
+    "barcode",
+    "footer",
+    *SPACING,
+)
 DEFAULT_BLOCKS = (
     *("logo", "header", "date", "blank", *SALE, "blank"),
     *("points", "expiry", "reach", "charity", "tier", "offers", "claim", "own", "blank", "footer", "reference"),
@@ -51,6 +64,7 @@ WORDINGS = {
     "reach": text("{points} more: {reward}"),
     "charity": text("{amount} goes to {charity}"),
     "claim": text("You could have earned {points}: scan within {days} days"),
+    "feedback": text("How was it? Tell us:"),
     "reference": text("Receipt {reference}"),
 }
 """The product's words that a shop may replace. Its own must name the same fields: a figure is never left out of a sentence."""
@@ -67,6 +81,7 @@ TEMPLATE = """\
 # points = "receipt"               # or "slip" (a paper of its own), "points only" (your till prints the sale), "none"
 # long_names = "cut"               # or "wrap": names of goods over several lines
 # language = "en"                  # if receipts speak another language than till.toml says: en, tr, de, fr or es
+# feedback_link = ""               # head office's page for feedback, like "https://shop.example/feedback/{code}"
 # claim_link = ""                  # what the claim code opens, like "https://shop.example/claim?receipt={reference}"
 
 # blocks = [                       # from top to bottom; leave out or move what you like
@@ -74,7 +89,7 @@ TEMPLATE = """\
 #   "lines", "discounts", "totals", "blank",
 #   "points", "expiry", "reach", "charity", "tier", "offers", "claim", "own", "blank",
 #   "footer", "reference",
-# ]                                # there are also: "operator", "claim code", "barcode", "rule", and your own notes by name
+# ]                                # there are also: "operator", "claim code", "feedback", "barcode", "rule", and your notes
 
 # points_lines = ["balance", "since", "sale", "why", "used", "here"]    # "why" may be left out
 
@@ -108,6 +123,7 @@ class OwnWords(Table):
     reach: Words | None = None
     charity: Words | None = None
     claim: Words | None = None
+    feedback: Words | None = None
     reference: Words | None = None
 
 
@@ -132,6 +148,7 @@ class Template(Table):
     points: Literal["receipt", "slip", "points only", "none"] = "receipt"
     long_names: Literal["cut", "wrap"] = "cut"
     claim_link: str = Field(default="", max_length=200)
+    feedback_link: str = Field(default="", max_length=200)
     blocks: list[str] = Field(default=list(DEFAULT_BLOCKS), max_length=100)
     points_lines: list[str] = Field(default=list(POINTS_LINES), max_length=20)
     words: OwnWords = OwnWords()
@@ -243,15 +260,24 @@ def _truth(tables: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(lines, list) and all(isinstance(one, str) for one in lines):
         yield from _points_lines(lines)
     yield from _texts(tables, own, blocks if isinstance(blocks, list) else [])
-    link = tables.get("claim_link")
-    if isinstance(link, str) and link:
-        if not link.startswith(("https://", "http://")) or not link.isascii() or not link.isprintable() or " " in link:
-            yield (
-                ("claim_link",),
-                f'claim_link must be an address like "https://shop.example/{{reference}}", not "{link}"',
-            )
-        else:
-            yield from _fields(("claim_link",), "claim_link", link, ["reference"], ["reference"])
+    for name, field in (("claim_link", "reference"), ("feedback_link", "code")):
+        link = tables.get(name)
+        if isinstance(link, str) and link:
+            if (
+                not link.startswith(("https://", "http://"))
+                or not link.isascii()
+                or not link.isprintable()
+                or " " in link
+            ):
+                example = f"https://shop.example/{{{field}}}"
+                yield (name,), f'{name} must be an address like "{example}", not "{link}"'
+            else:
+                yield from _fields((name,), name, link, [field], [field])
+    if isinstance(blocks, list) and "feedback" in blocks and not tables.get("feedback_link"):
+        yield (
+            ("blocks", blocks.index("feedback")),
+            'blocks: "feedback" needs feedback_link, the page that its code opens',
+        )
 
 
 def _blocks(blocks: list[str], own: Mapping[str, int], points: str) -> Iterator[Problem]:

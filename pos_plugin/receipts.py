@@ -153,6 +153,7 @@ def sale_receipt(
     benefits: Sequence[str] = (),
     in_reach: tuple[int, str] | None = None,
     own_lines: Sequence[str] = (),
+    feedback: str = "",
     is_training: bool = False,
     rewards: dict[str, list[Block]] | None = None,
 ) -> Document:
@@ -160,8 +161,8 @@ def sale_receipt(
 
     What members' prices take off a line stands below it; what points take off each, where they are a discount that lowers its
     tax, below the sum of it. A document without blocks is not for printing: the shop's own till prints the sale, and there is
-    nothing to say about points. `rewards` are the parts about points, where the caller has them already; `own_lines`
-    are of the shop's own program.
+    nothing to say about points. `feedback` is the code by which whoever holds it says how it was. `rewards` are the parts
+    about points, where the caller has them already; `own_lines` are of the shop's own program.
     """
     reward = reward_named(program, priced.reward)
     parts = {
@@ -171,6 +172,9 @@ def sale_receipt(
     }
     if own_lines:
         parts["own"] = [block for line in own_lines for block in layout.wrapped(line, "center")]
+    if feedback and "feedback" in layout.template.blocks:
+        code = Qr(layout.template.feedback_link.format(code=feedback), CLAIM_MODULE_DOTS)
+        parts["feedback"] = [*layout.wrapped(layout.word("feedback"), "center"), _BLANK, code, _BLANK]
     if sale.operator and "operator" in layout.template.blocks:
         parts["operator"] = layout.wrapped(layout.word("operator", operator=sale.operator), "center")
     if rewards is None:

@@ -16,6 +16,8 @@ import msgspec
 from ledger.keys import SigningKey, request_message
 from ledger.wire import (
     BatchReply,
+    CardReplaced,
+    CardReplacement,
     Enrolled,
     Enrolment,
     FeedReply,
@@ -29,6 +31,8 @@ from ledger.wire import (
     MembersFound,
     Nonce,
     Refusal,
+    TicketOpened,
+    TicketTaken,
     WireError,
     read_feed,
 )
@@ -95,6 +99,12 @@ class HttpLink:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._signed("/v1/members/search", msgspec.json.encode(search), MembersFound)
+
+    def ticket(self, opened: TicketOpened) -> TicketTaken:
+        return self._signed("/v1/tickets", msgspec.json.encode(opened), TicketTaken)
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        return self._signed("/v1/members/replace-card", msgspec.json.encode(replacement), CardReplaced)
 
     def _signed(self, path: str, body: bytes, answer: type[T]) -> T:
         """Signs a nonce of the server's; one that has run out is replaced once."""

@@ -9,8 +9,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from loyalty.simulation import Behaviour, Outcome
+from loyalty.simulation_words import HEADINGS, assumed, cells, lines
 from pos_plugin.errors import BadRequest
-from pos_plugin.simulation_report import HEADINGS, assumed, cells, lines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

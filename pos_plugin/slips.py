@@ -5,13 +5,15 @@ They share the receipt's head, foot and language, and end as a receipt does: wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from drivers.document import Barcode, Block, Document, Feed, Text
+from drivers.document import Barcode, Block, Document, Feed, Qr, Text
+from ledger.closing import gap_words, share_tenths
+from ledger.entry import Gap, Tally
 from loyalty.card import ean13_check_digit, masked
 from loyalty.program import Program
-from loyalty.words import Money
+from loyalty.words import Money, text
 from pos_plugin.receipts import Layout, date_words, laid_out_slip
 
 
@@ -27,29 +29,34 @@ class DeviceFound:
 
 @dataclass(frozen=True)
 class ClosingFigures:
-    """What a closing says of a business day or a shift, as it is given. Money in minor units, by tender as the shop calls it.
+    """What a closing says of a trading day, as `ledger.closing` has counted it.
 
     `unsent` entries are on this till alone until head office has them: figures of head office may lack them.
     """
 
-    sales: int
-    sales_minor: int
-    returns: int
-    returns_minor: int
-    tenders: tuple[tuple[str, int], ...] = ()
-    sales_with_member: int = 0
-    points_issued: int = 0
-    points_redeemed: int = 0
-    points_reversed: int = 0
+    total: Tally
+    operators: Mapping[str, Tally] = field(default_factory=dict)
+    shifts: Mapping[str, Tally] = field(default_factory=dict)
+    late: Mapping[str, int] = field(default_factory=dict)
+    ahead: Mapping[str, int] = field(default_factory=dict)
+    missing: Sequence[Gap] = ()
     unsent: int = 0
 
 
 def enrolment_slip(
-    program: Program, layout: Layout, *, at: str, card: str, is_new_number: bool, points: int = 0, reference: str = ""
+    program: Program,
+    layout: Layout,
+    *,
+    at: str,
+    card: str,
+    is_new_number: bool,
+    points: int = 0,
+    reference: str = "",
+    agreed: tuple[str, str] | None = None,
 ) -> Document:
     """For whoever has joined. A number that was made here is printed in full and as a bar code: it is their card.
 
-    A card that they brought is masked, as on a receipt.
+    A card that they brought is masked, as on a receipt. What they `agreed` to, its version and its words, is theirs to keep.
     """
     blocks = _title(layout, layout.say("WELCOME"))
     if is_new_number:
@@ -65,6 +72,11 @@ def enrolment_slip(
         worth, needed = Money(program.redeem.worth_minor), program.unit.counted(program.redeem.points)
         blocks += layout.wrapped(layout.say("{amount} off for {points}", amount=worth, points=needed))
     blocks += layout.wrapped(layout.say("Show your card each time you buy."))
+    if agreed:
+        version, words = agreed
+        blocks += [Feed(), *layout.wrapped(layout.say("You agreed to this (text {version}):", version=version))]
+        blocks += layout.wrapped(words)
+        blocks += layout.wrapped(layout.say("You can take this back at any time, here at the till."))
     return laid_out_slip(layout, blocks, at, reference)
 
 
@@ -111,9 +123,10 @@ def closing_slip(
     currency: str,
     figures: ClosingFigures,
     operator: str = "",
+    reference: str = "",
 ) -> Document:
     """A closing: "X" is a look that changes nothing, "Z" ends the day and has a number of its own."""
-    say, columns, money = layout.say, layout.columns, layout.money
+    say, columns = layout.say, layout.columns
     if kind not in ("X", "Z"):
         raise ValueError(f"a closing is X or Z, not {kind}")
     title = say("X REPORT") if kind == "X" else say("Z REPORT {number}", number=number)
@@ -123,26 +136,143 @@ def closing_slip(
     if operator:
         blocks.append(Text(columns(say("Operator"), operator)))
     blocks += layout.fixed["rule"]
-    net = figures.sales_minor - figures.returns_minor
-    blocks += [
-        Text(columns(say("Sales ({count})", count=figures.sales), money(figures.sales_minor))),
-        Text(columns(say("Returns ({count})", count=figures.returns), money(-figures.returns_minor))),
-        Text(columns(say("TOTAL {currency}", currency=currency), money(net)), bold=True),
-    ]
-    blocks += [Text(columns(f"  {tender}", money(minor))) for tender, minor in figures.tenders]
+    blocks += _money_taken(layout, figures.total, currency)
     blocks += layout.fixed["rule"]
-    blocks += [
-        Text(columns(say("Sales with a member"), _share(figures.sales_with_member, figures.sales, layout))),
-        Text(columns(say("Points given"), f"{figures.points_issued:+d}")),
-        Text(columns(say("Points used"), f"{-figures.points_redeemed:+d}")),
-        Text(columns(say("Points taken back"), f"{-figures.points_reversed:+d}")),
-    ]
+    blocks += _points_moved(layout, figures.total)
+    blocks += _parts(layout, say("BY CASHIER"), figures.operators)
+    blocks += _parts(layout, say("BY SHIFT"), figures.shifts)
+    if figures.late or figures.ahead or figures.missing or figures.unsent:
+        blocks += layout.fixed["rule"]
+    if figures.late:
+        blocks += layout.wrapped(say("Of other days, or later than their closing:"))
+        blocks += _by_day(layout, figures.late)
+    if figures.ahead:
+        blocks += layout.wrapped(say("Not in here, for a later closing:"))
+        blocks += _by_day(layout, figures.ahead)
+    if figures.missing:
+        blocks += layout.wrapped(say("No sale has these receipt numbers:"), bold=True)
+        for gap in figures.missing:
+            blocks += layout.spread(say("Till {till}", till=gap.till), gap_words(gap))
     if figures.unsent:
         blocks += layout.wrapped(
             say("Entries not at head office yet: {count}. They are safe here.", count=figures.unsent)
         )
     if kind == "X":
         blocks += [Feed(), *layout.wrapped(say("A look only: the day goes on."), "center")]
+    return laid_out_slip(layout, blocks, at, reference)
+
+
+def _money_taken(layout: Layout, total: Tally, currency: str) -> list[Block]:
+    say, columns, money = layout.say, layout.columns, layout.money
+    blocks: list[Block] = [
+        Text(columns(say("Sales ({count})", count=total.sales), money(total.sales_minor))),
+        Text(columns(say("Returns ({count})", count=total.returns), money(-total.returns_minor))),
+    ]
+    if total.voids:
+        blocks.append(Text(columns(say("Voided"), str(total.voids))))
+    net = total.sales_minor - total.returns_minor
+    blocks.append(Text(columns(say("TOTAL {currency}", currency=currency), money(net)), bold=True))
+    if total.redeemed_minor:
+        blocks.append(Text(columns(f"  {say('paid with points')}", money(total.redeemed_minor))))
+    return blocks
+
+
+def _points_moved(layout: Layout, total: Tally) -> list[Block]:
+    say, columns, money = layout.say, layout.columns, layout.money
+    blocks: list[Block] = [
+        Text(
+            columns(
+                say("Sales with a member"), _share(str(total.member_sales), total.member_sales, total.sales, layout)
+            )
+        )
+    ]
+    if total.member_minor:
+        share = _share(money(total.member_minor), total.member_minor, total.sales_minor, layout)
+        blocks.append(Text(columns(f"  {say('their value')}", share)))
+    blocks += [
+        Text(columns(say("Points given"), f"{total.issued:+d}")),
+        Text(columns(say("Points used"), f"{-total.redeemed:+d}")),
+        Text(columns(say("Points taken back"), f"{-total.reversed:+d}")),
+    ]
+    if total.restored:
+        blocks.append(Text(columns(say("Points given back"), f"{total.restored:+d}")))
+    return blocks
+
+
+def _parts(layout: Layout, title: str, tallies: Mapping[str, Tally]) -> list[Block]:
+    """A cashier or a shift in two lines: what was sold, and how many of the sales had a member."""
+    if not tallies:
+        return []
+    say = layout.say
+    blocks: list[Block] = [*layout.fixed["rule"], *layout.wrapped(title, bold=True)]
+    for name, one in tallies.items():
+        sold = f"{one.sales}  {layout.money(one.sales_minor - one.returns_minor)}"
+        blocks.append(Text(layout.columns(name or say("nobody named"), sold)))
+        share = _share(str(one.member_sales), one.member_sales, one.sales, layout)
+        blocks.append(Text(layout.columns(f"  {say('with a member')}", share)))
+    return blocks
+
+
+def _by_day(layout: Layout, sales: Mapping[str, int]) -> list[Block]:
+    return [
+        Text(layout.columns(f"  {date_words(day, layout.language)}", layout.say("Sales ({count})", count=count)))
+        for day, count in sales.items()
+    ]
+
+
+KINDS = {
+    "sale": text("Sale"),
+    "return": text("Return"),
+    "claim": text("Points added later"),
+    "give": text("Points given"),
+    "join": text("Joined"),
+}
+"""What moved a member's points, as customers read it."""
+
+
+def balance_slip(
+    program: Program,
+    layout: Layout,
+    *,
+    at: str,
+    card: str,
+    points: int,
+    as_of: str,
+    usable_here: int,
+    expiring: tuple[int, str] = (0, ""),
+    moves: Sequence[tuple[str, str, int]] = (),
+) -> Document:
+    """A member's balance without a sale. `as_of` is the shop's time of a figure that is not of now, "" for one that is.
+
+    `moves` are the last at this till, newest first: day, kind, points. `expiring`: so many, and the last day of their use.
+    """
+    say, columns, unit = layout.say, layout.columns, program.unit
+    blocks = _title(layout, say("YOUR POINTS"))
+    if card:
+        blocks.append(Text(columns(say("Card"), masked(card))))
+    blocks.append(Text(columns(say("Balance"), str(points)), bold=True))
+    if as_of:
+        day = date_words(as_of[:10], layout.language)
+        blocks += layout.wrapped(say("As of {day}, {time}, with what happened here since.", day=day, time=as_of[11:16]))
+    if usable_here != points:
+        blocks += layout.wrapped(say("You can use {points} here today.", points=unit.counted(usable_here)))
+    if expiring[0]:
+        day = date_words(expiring[1], layout.language)
+        blocks += layout.wrapped(say("{points} to use by {day}.", points=unit.counted(expiring[0]), day=day))
+    if moves:
+        blocks += [*layout.fixed["rule"], *layout.wrapped(say("Last at this till"), bold=True)]
+        for day, kind, change in moves:
+            words = f"{date_words(day, layout.language)}  {say(KINDS[kind]) if kind in KINDS else kind}"
+            blocks += layout.spread(words, f"{change:+d}", indent="")
+    return laid_out_slip(layout, blocks, at, "")
+
+
+def suspended_slip(layout: Layout, *, at: str, token: str, till: str, sale_ref: str, good_until: str) -> Document:
+    """For the other till: the code of a sale that waits, with what was to be used of points."""
+    blocks = _title(layout, layout.say("SALE ON HOLD"))
+    blocks.append(Text(layout.columns(layout.say("Till {till}", till=till), sale_ref)))
+    blocks += layout.wrapped(layout.say("Good until {time}", time=good_until[11:16]))
+    blocks += [Feed(), Qr(token)]
     return laid_out_slip(layout, blocks, at, "")
 
 
@@ -184,9 +314,9 @@ def _indented(layout: Layout, sentences: Iterable[str]) -> list[Block]:
     return [Text(f"  {line.text}") for line in lines if isinstance(line, Text)]
 
 
-def _share(part: int, whole: int, layout: Layout) -> str:
+def _share(shown: str, part: int, whole: int, layout: Layout) -> str:
     if not whole:
-        return str(part)
-    tenths = (part * 1000 + whole // 2) // whole
+        return shown
+    tenths = share_tenths(part, whole)
     point = layout.money(0)[1]  # the comma of the language
-    return f"{part} ({tenths // 10}{point}{tenths % 10} %)"
+    return f"{shown} ({tenths // 10}{point}{tenths % 10} %)"

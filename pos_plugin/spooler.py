@@ -72,6 +72,8 @@ class Spooler:
         self.notice = ""
         """What will be in the way soon, in words: the paper is nearly used up."""
         self.status = PrinterStatus()
+        self.asked = False
+        """Whether it was asked how it is, or printed for, since the start: before that its silence says nothing."""
         store.write(receipts.mark_interrupted)
 
     def step(self) -> bool:
@@ -109,6 +111,7 @@ class Spooler:
             verdict = self._logo.print(short, data, timeout_s=timeout_s)
         else:
             verdict = self._device.print(data, timeout_s=timeout_s)
+        self.asked = True
         self._see_to_doubts()  # to print this one the printer may first have ended the one before
         match verdict.outcome:
             case Outcome.PRINTED:
@@ -138,12 +141,14 @@ class Spooler:
         try:
             status = self._device.status()
         except DeviceError as error:
+            self.asked = True
             self.trouble, self.trouble_code = (
                 f"{error} {error.hint}".strip(),
                 error.code.removeprefix("DEVICE_").lower(),
             )
             return
         self._heard(status)
+        self.asked = True
         self._see_to_doubts()
 
     def listen(self) -> bool:

@@ -34,18 +34,19 @@ from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
-from ledger.wire import MemberLookup, MembersFound
+from ledger.wire import CardReplaced, CardReplacement, MemberLookup, MembersFound
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.receipts import PrintJob
 from offline_store.store import Store
+from offline_store.sync import NotEnrolled, Sync, SyncError
 from offline_store.sync import Refused as SyncRefused
-from offline_store.sync import Sync, SyncError
 from pos_plugin import host_prints, sample_sheet, till_state
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Notice, Told
+from pos_plugin.customer_window import CustomerWindow
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
 from pos_plugin.errands import Errands, TooBusy
 from pos_plugin.errors import BadRequest, Conflict, Unknown
@@ -54,9 +55,11 @@ from pos_plugin.identifying import Identified
 from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.lane import Lane
+from pos_plugin.operators import Operators
 from pos_plugin.plugins import Plugins
-from pos_plugin.quotes import Completed, Connection
+from pos_plugin.quotes import Completed, Connection, Quote
 from pos_plugin.readers import Reader
+from pos_plugin.recent_log import RecentLog
 from pos_plugin.sample_sheet import Sampled
 from pos_plugin.scale_labels import beside_cards
 from pos_plugin.server_link import HttpLink
@@ -130,6 +133,9 @@ class Terminal:
         self._scanning = threading.Lock()
         self.readers: list[Reader] = []
         self.cloud_queues: list[CloudQueue] = []
+        self.doors: dict[str, str] = {}
+        """The doors for other makers' programs, by their name in till.toml: "", or why that one is not open."""
+        self.log = RecentLog()
         self._stop = threading.Event()
         self._to_print = threading.Event()
         self._to_sync = threading.Event()
@@ -143,7 +149,7 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
-        self._printer_shown = ("", False)
+        self._printer_shown = ("", False, False)
         layout, self._logo = read_layout(store.folder, config)
         if (logo := self._logo) is not None:
             store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
@@ -169,6 +175,14 @@ class Terminal:
             own_lines=self.plugins.receipt_lines,
             member_code=self.plugins.member_code,
         )
+        self.customer = CustomerWindow(layout, self._figures)
+        self.operators = Operators(
+            store,
+            clock=clock,
+            limits=config.operators,
+            end_quotes=self.checkout.sign_off,
+            changed=lambda: self.events.happened("operators"),
+        )
         self.lane = Lane(clock)
         self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"))
 
@@ -193,6 +207,7 @@ class Terminal:
 
     def start(self, device: TillPrinter | None = None) -> None:
         """Starts printing, reading and syncing with whatever the settings name."""
+        log.addHandler(self.log)
         if device is not None or self.config.printer.address:
             self.spooler = self.open_printer(device)
             self._run("spooler", self._print)
@@ -258,6 +273,7 @@ class Terminal:
 
     def close(self) -> None:
         """Stops the loops, each after the step it is in, then closes the devices, the network and the file."""
+        log.removeHandler(self.log)
         self._stop.set()
         self._errands.close()
         self._to_print.set()
@@ -396,6 +412,8 @@ class Terminal:
             self.lane.arrived(what.member, what.card)
         elif isinstance(what, Completed) and what.till != self.config.intercept.till:
             self.lane.bought(what.member)
+        self.customer.tell(what, self.checkout.sale_of(what.quote_id) if isinstance(what, Quote) else None)
+        self.events.happened("customer")
         if self.display is not None:
             self.display.tell(what)
             self._to_show.set()
@@ -479,6 +497,12 @@ class Terminal:
             "Names are known at head office alone, which cannot be asked now.",
             hint="Scan the card, or look the member up by phone number.",
         )
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        """Asks head office to. Raises SyncError, or TimeoutError; then it may be done or not."""
+        if self.sync is None:
+            raise NotEnrolled("This till has no head office.")
+        return self._asking.submit(self.sync.replace_card, replacement).result(RIGHTS_WAIT_S)
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         if self.sync is None or not self.connection().is_online:
@@ -591,6 +615,8 @@ class Terminal:
                 self._errands.do_all()
                 while spooler.step() and not self._stop.is_set():
                     self._errands.do_all()
+                if not spooler.asked:
+                    spooler.look()  # whoever opens the page hears at once how it is
                 self._show_printer(spooler)
                 self._wait_for_printing(spooler)
             except StoreError as error:
@@ -601,7 +627,7 @@ class Terminal:
 
     def _show_printer(self, spooler: Spooler) -> None:
         """Before a wait and after it: between the two a trouble may have ended that began in the step before."""
-        shown = (spooler.trouble, spooler.answers)
+        shown = (spooler.trouble, spooler.answers, spooler.asked)
         if shown != self._printer_shown:
             self._printer_shown = shown
             self.events.happened("printer")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ledger.identifiers import receipt_reference
+from loyalty.card import LOW_STOCK
 from loyalty.program import Program
 from loyalty.words import in_language
-from offline_store import journal, receipts, settings
+from offline_store import card_stock, consents, journal, receipts, settings
 from pos_plugin.quotes import Connection
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def shown(terminal: Terminal) -> dict[str, Any]:
         acknowledged = int(settings.get(db, "acknowledged", "0"))
         seen = settings.get(db, "server_time")
         jobs = receipts.shown_jobs(db)
+        stock, asked = card_stock.stock(db), consents.text(db)
         waiting = sum(job.state in ("waiting", "not printed", "started") for job in jobs)
     connection = terminal.connection()
     since = connection.since or (datetime.fromisoformat(seen) if seen else None)
@@ -56,6 +58,7 @@ def shown(terminal: Terminal) -> dict[str, Any]:
             "trouble": terminal.spooler.trouble if terminal.spooler else "",
             "code": terminal.spooler.trouble_code if terminal.spooler else "",
             "notice": terminal.spooler.notice if terminal.spooler else "",
+            "asked": terminal.spooler is not None and terminal.spooler.asked,
             "answers": terminal.spooler is not None and terminal.spooler.answers,
             "waiting": waiting,
             "jobs": [
@@ -73,6 +76,12 @@ def shown(terminal: Terminal) -> dict[str, Any]:
         "display": {
             "configured": terminal.display is not None,
             "trouble": terminal.display.trouble if terminal.display else "",
+        },
+        "cards": {"kept": stock.is_kept, "left": stock.left, "low": stock.is_kept and stock.left <= LOW_STOCK},
+        "consent": {
+            "version": asked.version if asked else "",
+            "text": asked.text_in(terminal.checkout.layout.language) if asked else "",
+            "texts": asked.texts if asked else {},
         },
         "prints_for_others": _prints_for_others(terminal),
         "lane": _lane(terminal, program),

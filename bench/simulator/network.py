@@ -17,6 +17,8 @@ from bench.simulator.hazards import Hazards
 from central_server.auth import VALID_S
 from ledger.wire import (
     BatchReply,
+    CardReplaced,
+    CardReplacement,
     Enrolled,
     Enrolment,
     FeedReply,
@@ -28,6 +30,8 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     MembersFound,
+    TicketOpened,
+    TicketTaken,
     pack,
     read_feed,
     unpack,
@@ -99,6 +103,12 @@ class Wire:
 
     def search(self, search: MemberSearch) -> MembersFound:
         return self._ask("members/search", msgspec.json.encode(search), MembersFound)
+
+    def ticket(self, opened: TicketOpened) -> TicketTaken:
+        return self._ask("tickets", msgspec.json.encode(opened), TicketTaken)
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        return self._ask("members/replace-card", msgspec.json.encode(replacement), CardReplaced)
 
     def deliver_late(self) -> None:
         """What was delayed arrives now; nobody waits for the answer. A signed request is only good as long as its nonce."""

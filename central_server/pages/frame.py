@@ -3,22 +3,27 @@
 A page is a function of a `Visit` under `@page`, which names its address and the actions of the table of roles of which any one
 is needed: without it nobody gets in. Everything works without script. A form that changes something is posted with the key of
 its session, and answered with a redirection, so that reloading changes nothing twice.
+
+Pages have threads of their own, a few: however many people ask, a till's request finds a thread.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlencode
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from sqlalchemy.exc import DataError
 
-from central_server.errors import CentralError
+from central_server.errors import CentralError, Refused
 from central_server.office import Office
 from central_server.people import sessions
 from central_server.people.staff import Staff
@@ -26,9 +31,12 @@ from loyalty.roles import leave, may_any
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 COOKIE = "office"
 ROOT = "/office"
+THREADS = 8
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -50,7 +58,10 @@ class Visit:
     secret: str
     """Of the session's cookie; for ending it."""
     form_key: str
+    has_second_factor: bool
     path: str
+    cookie: Mapping[str, Any]
+    """How the session's cookie is set; its value is a new session's secret."""
     named: Mapping[str, str]
     """What stands in the braces of the page's address."""
     query: Mapping[str, str]
@@ -64,9 +75,21 @@ class Visit:
         menu = [entry for entry in MENU if not entry.actions or may_any(self.staff.role, entry.actions)]
         drawn = environment().get_template(template)
         html = drawn.render(
-            visit=self, staff=self.staff, menu=menu, root=ROOT, said=self.query.get("said", ""), **values
+            visit=self,
+            staff=self.staff,
+            menu=menu,
+            root=ROOT,
+            said=self.query.get("said", ""),
+            form_key=self.hidden_key,
+            **values,
         )
         return HTMLResponse(html, status, HEADERS)
+
+    def hidden_key(self) -> Markup:
+        """What every form here begins with."""
+        from markupsafe import Markup
+
+        return Markup('<input type="hidden" name="form_key" value="{}">').format(self.form_key)
 
     def go(self, path: str, said: str = "", **query: str) -> Response:
         """To another page of head office, which says `said` above everything else."""
@@ -74,10 +97,19 @@ class Visit:
 
     def attachment(self, data: bytes, media_type: str, name: str) -> Response:
         """A file to keep."""
-        return Response(
-            data, 200, {**HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}, media_type
-        )
+        return Response(data, 200, _attached(name), media_type)
 
+    def download(self, file: IO[bytes], media_type: str, name: str) -> Response:
+        """A file to keep that is too large for memory: it is sent from its beginning, piece by piece, and closed."""
+        file.seek(0)
+        return StreamingResponse(_pieces(file), 200, _attached(name), media_type)
+
+
+MOST_FIELDS = 500
+NOTHING = "Nothing was changed."
+NOT_YOURS = "Your role does not have this page."
+
+log = logging.getLogger("central_server")
 
 Answer = Callable[[Visit], Response]
 
@@ -135,48 +167,104 @@ def environment() -> Environment:
         loader=PackageLoader("central_server.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     made.filters["count"] = lambda number: f"{number:,}"
+    made.filters["moment"] = lambda at: f"{at[:10]} {at[11:16]} UTC"
     made.filters["money"] = lambda minor: f"{minor / 100:,.2f}"
     return made
 
 
-def add_pages(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]]) -> None:
+class Reached(Enum):
+    """How browsers get here, which decides what is believed of a request."""
+
+    LOCALLY = "by browsers on this machine: a Host of another name is a foreign page that had its name point here"
+    DIRECTLY = "by itself, over TLS or, in tests, not"
+    BY_PROXY = "through a proxy that does TLS"
+
+
+class Doors:
+    """What stands before every page: whether the request is one of our own pages', and a thread."""
+
+    def __init__(self, reached: Reached) -> None:
+        self._reached = reached
+        self._threads = CapacityLimiter(THREADS)
+
+    def cookie(self, request: Request) -> dict[str, Any]:
+        """The session's cookie. Under TLS its name makes browsers refuse one from another host, or from plain HTTP."""
+        if request.url.scheme == "https" or self._reached is Reached.BY_PROXY:
+            return {"key": f"__Host-{COOKIE}", "path": "/", "secure": True, "httponly": True, "samesite": "strict"}
+        return {"key": COOKIE, "path": ROOT, "httponly": True, "samesite": "strict"}
+
+    def secret(self, request: Request) -> str:
+        return request.cookies.get(self.cookie(request)["key"], "")
+
+    def why_not(self, request: Request) -> Response | None:
+        """The refusal of a request that comes from a foreign page."""
+        host = request.headers.get("host", "")
+        if self._reached is Reached.LOCALLY and (urlsplit(f"//{host}").hostname or "") not in LOOPBACK:
+            return refused(403, f"Head office is not called {host[:80]!r}.", "Its pages are at http://127.0.0.1.")
+        if request.method != "POST":
+            return None
+        # Every browser of today says Sec-Fetch-Site, all others an Origin; what says neither is no browser.
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        is_foreign = site != "same-origin" if site else bool(origin) and urlsplit(origin or "").netloc != host
+        hint = "Nothing was changed. Open the page here, and send it from there."
+        return refused(403, "This form was sent from a foreign page.", hint) if is_foreign else None
+
+    async def answer(self, work: Callable[..., Response], *arguments: object) -> Response:
+        return await to_thread.run_sync(work, *arguments, limiter=self._threads)
+
+
+def refused(status: int, message: str, hint: str = "") -> Response:
+    """For nobody in particular."""
+    return plain("refused.html", status, message=message, hint=hint)
+
+
+def add_pages(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]], doors: Doors) -> None:
     """Puts every registered page into the application. `read` is the body of a request, bounded."""
     for one in PAGES:
         app.add_api_route(
-            ROOT + one.path, _endpoint(office, one, read), methods=[one.method], response_model=None, name=one.path
+            ROOT + one.path,
+            _endpoint(office, one, read, doors),
+            methods=[one.method],
+            response_model=None,
+            name=one.path,
         )
+    app.add_api_route(ROOT + "/", lambda: redirect(""), methods=["GET"], response_model=None)
 
 
 def _endpoint(
-    office: Office, page: Page, read: Callable[[Request], Awaitable[bytes]]
+    office: Office, page: Page, read: Callable[[Request], Awaitable[bytes]], doors: Doors
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        form: dict[str, str] = {}
-        if page.method == "POST":
-            form = form_of(await read(request))
-        return await run_in_threadpool(_answer, office, page, request, form)
+        if foreign := doors.why_not(request):
+            return foreign
+        form = form_of(await read(request)) if page.method == "POST" else {}
+        return await doors.answer(_answer, office, page, request, doors, form)
 
     return endpoint
 
 
-def _answer(office: Office, page: Page, request: Request, form: dict[str, str]) -> Response:
-    secret = request.cookies.get(COOKIE, "")
-    session = sessions.of(office, secret)
+def _answer(office: Office, page: Page, request: Request, doors: Doors, form: dict[str, str]) -> Response:
+    secret = doors.secret(request)
+    session = sessions.of(office, secret) if secret else None
     if session is None:
-        return redirect("/sign-in", to=request.url.path if page.method == "GET" else ROOT)
+        over = {"over": "1"} if secret else {}
+        return redirect("/sign-in", to=request.url.path if page.method == "GET" else ROOT, **over)
     visit = Visit(
         office,
         session.staff,
         secret,
         session.form_key,
+        session.has_second_factor,
         request.url.path,
+        doors.cookie(request),
         dict(request.path_params),
         dict(request.query_params),
         form,
     )
     if page.actions and not may_any(session.staff.role, page.actions):
-        return visit.show("refused.html", 403, message="Your role does not have this page.", hint="")
-    if page.method == "POST" and not hmac.compare_digest(form.get("form_key", ""), session.form_key):
+        return visit.show("refused.html", 403, message=NOT_YOURS, hint="")
+    sent = form.get("form_key", "").encode("utf-8", "replace")
+    if page.method == "POST" and not hmac.compare_digest(sent, session.form_key.encode()):
         hint = "Nothing was changed. Open the page again, and send it from there."
         return visit.show("refused.html", 403, message="This form is not of your session.", hint=hint)
     try:
@@ -184,8 +272,28 @@ def _answer(office: Office, page: Page, request: Request, form: dict[str, str]) 
     except CentralError as error:
         status = getattr(error, "status", 422)
         return visit.show("refused.html", status, message=str(error), hint=error.hint)
+    except (DataError, OverflowError):
+        return visit.show("refused.html", 422, message="A value in this form cannot be stored.", hint=NOTHING)
+    except Exception as error:
+        # An exception's text may hold what a person typed.
+        log.error("%s: %s", page.path, type(error).__name__)
+        hint = "Look whether it was done before you do it again. If it stays so: pos-central verify"
+        return visit.show("refused.html", 500, message="Head office made a mistake.", hint=hint)
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {**HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(64 * 1024):
+            yield piece
 
 
 def form_of(body: bytes) -> dict[str, str]:
     """The fields of a posted form; a file's content comes in a field like any other text."""
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500))
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError as error:
+        raise Refused("FORM_UNFIT", f"A form has at most {MOST_FIELDS} fields.", status=413) from error

@@ -5,34 +5,51 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
-from starlette.concurrency import run_in_threadpool
 
+from central_server.errors import Refused
 from central_server.office import Office
 from central_server.pages import frame
-from central_server.people import sessions, staff
+from central_server.people import sessions, signing_in
+from central_server.people.signing_in import Typed
+
+MOST_WAITING = 16
+"""So many sign-ins wait their turn, each a quarter of a second of a processor at most; the others are told to come again."""
 
 
-def add_sign_in(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]]) -> None:
+def add_sign_in(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]], doors: frame.Doors) -> None:
+    turn = CapacityLimiter(1)
+
     @app.get(frame.ROOT + "/sign-in")
-    async def ask() -> Response:
-        return frame.plain("sign_in.html", message="")
+    async def ask(request: Request) -> Response:
+        if foreign := doors.why_not(request):
+            return foreign
+        is_over = request.query_params.get("over", "") == "1"
+        message = "Your session is over: sign in again. What you sent last was not taken over." if is_over else ""
+        return frame.plain("sign_in.html", message=message, hint="", to=own_path(request.query_params.get("to", "")))
 
     @app.post(frame.ROOT + "/sign-in")
     async def sign_in(request: Request) -> Response:
+        if foreign := doors.why_not(request):
+            return foreign
+        if turn.statistics().tasks_waiting >= MOST_WAITING:
+            return frame.refused(503, "Too many people sign in at this moment.", "Try again in a few seconds.")
         form = frame.form_of(await read(request))
+        address = request.client.host if request.client is not None else ""
+        typed = Typed(form.get("login", ""), form.get("password", ""), form.get("code", ""), address)
+        cookie, to = doors.cookie(request), own_path(form.get("to", ""))
 
         def answer() -> Response:
-            with office.database.reading() as connection:
-                found = staff.signed_in(office, connection, form.get("login", ""), form.get("password", ""))
-            if found is None:
-                return frame.plain("sign_in.html", 403, message="Name and password do not belong together.")
-            secret, done = sessions.begin(office, found.login), frame.redirect("")
-            is_secure = request.url.scheme == "https"
-            done.set_cookie(frame.COOKIE, secret, path=frame.ROOT, httponly=True, samesite="strict", secure=is_secure)
+            try:
+                secret = signing_in.sign_in(office, typed, before=doors.secret(request))
+            except Refused as error:
+                return frame.plain("sign_in.html", error.status, message=str(error), hint=error.hint, to=to)
+            done = frame.redirect(to.removeprefix(frame.ROOT))
+            done.set_cookie(value=secret, **cookie)
             return done
 
-        return await run_in_threadpool(answer)
+        return await to_thread.run_sync(answer, limiter=turn)
 
     @app.get(frame.ROOT + "/static/{name}")
     async def static(name: str) -> Response:
@@ -44,7 +61,19 @@ def add_sign_in(app: FastAPI, office: Office, read: Callable[[Request], Awaitabl
         return Response(found.read_bytes(), 200, frame.HEADERS, kinds.get(name.rpartition(".")[2], "text/plain"))
 
 
+def own_path(to: str) -> str:
+    """Where somebody wanted to go, if it is one of these pages; else the first one.
+
+    >>> own_path("/office/members"), own_path("//evil.example"), own_path("/office/../x")
+    ('/office/members', '/office', '/office')
+    """
+    is_own = to.startswith(f"{frame.ROOT}/") and to.isprintable() and not any(bad in to for bad in ("//", "\\", ".."))
+    return to if is_own else frame.ROOT
+
+
 @frame.page("POST", "/sign-out")
 def sign_out(visit: frame.Visit) -> Response:
+    if visit.form.get("everywhere"):
+        sessions.end_all(visit.office, visit.staff.login)
     sessions.end(visit.office, visit.secret)
     return frame.redirect("/sign-in")

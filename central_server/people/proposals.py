@@ -1,28 +1,44 @@
-"""What one person asks for and another allows. A kind of proposal names its action in the table of roles, and what is done."""
+"""What one person asks for and another allows. A kind of proposal names its action in the table of roles, and what is done.
+
+What is allowed is done at once. Between "allowed" and what came of it lies what is done: where a server dies in there, the
+proposal stays "allowed", which says that a person has to look.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import Connection, func, select, update
 
-from central_server import schema
+from central_server import kept_settings, schema
 from central_server.database import add
-from central_server.desk import Who
+from central_server.desk import MAX_REASON, Who
 from central_server.errors import CentralError, OfficeError
 from central_server.office import Office
 from central_server.people.staff import Staff
 from ledger.identifiers import new_reference
-from loyalty.roles import leave
+from loyalty.roles import LEAVES, leave
 
 Details = Mapping[str, str]
 
+OUTCOMES = ("", "allowed", "done", "failed", "refused", "withdrawn")
+MOST_WAITING = 200
+MOST_OF_ONE = 50
+LARGEST = 300_000
+"""Characters of all details: a programme's text is among them."""
+
+ACTIONS = tuple(action for action, roles in LEAVES.items() if any("P" in may or "2" in may for may in roles.values()))
+"""Those of the table of roles that somebody proposes or allows."""
+
 
 class Kind(msgspec.Struct, frozen=True):
-    """`action` of the table of roles: who has P there may propose, who has 2 may allow. `sentence` says what it is to a person,
-    `carry_out` does it and answers what became of it; it raises CentralError where it cannot be done."""
+    """`action` of the table of roles: who has P there may propose, who has 2 or Y allow. `sentence` says what it is to a person,
+    with what is and what will be where it can; `carry_out` does it and answers what became of it. Both raise CentralError where
+    it cannot be done (any more). `details["points"]` is what a limit is held against: whoever has L2 allows no more than head
+    office's setting says, and what was proposed in their own shop alone."""
 
     action: str
     sentence: Callable[[Office, Details], str]
@@ -35,6 +51,8 @@ KINDS: dict[str, Kind] = {}
 
 
 class Proposal(msgspec.Struct, frozen=True):
+    """`outcome` is one of OUTCOMES, `answer` what became of it or why it was refused."""
+
     proposal: str
     kind: str
     details: dict[str, str]
@@ -52,12 +70,30 @@ def propose(office: Office, kind: str, details: Details, reason: str, by: Staff)
     """Asks for it; the name of the proposal. Raises OfficeError for whoever may not, or without a reason."""
     if not set(leave(by.role, KINDS[kind].action)) & {"P", "Y", "2", "L"}:
         raise OfficeError("Your role does not propose this.", hint="Ask somebody whose role does.", code="NOT_ALLOWED")
-    if not reason.strip():
-        raise OfficeError("A proposal needs a reason.", hint="Say why in a sentence.", code="REASON_MISSING")
-    row = {"proposal": new_reference(office.random_bytes), "kind": kind, "details": json.dumps(dict(details))}
-    row |= {"reason": reason.strip(), "shop": by.shop, "proposed_by": by.login, "proposed_at": office.time()}
+    reason = _reason(reason)
+    text = json.dumps(dict(details))
+    if len(text) > LARGEST:
+        raise OfficeError("This is too large for a proposal.", hint="Nothing was proposed.", code="PROPOSAL_UNFIT")
+    row = {"proposal": new_reference(office.random_bytes), "kind": kind, "details": text}
+    row |= {"reason": reason, "shop": by.shop, "proposed_by": by.login, "proposed_at": office.time()}
     row |= {"decided_by": "", "decided_at": "", "outcome": "", "answer": ""}
-    office.database.write(lambda connection: add(connection, schema.people.proposal, [row]))
+    table = schema.people.proposal
+
+    def work(connection: Connection) -> None:
+        count: dict[str, int] = dict(
+            connection.execute(
+                select(table.c.proposed_by, func.count()).where(table.c.outcome == "").group_by(table.c.proposed_by)
+            ).all()
+        )
+        if sum(count.values()) >= MOST_WAITING or count.get(by.login, 0) >= MOST_OF_ONE:
+            raise OfficeError(
+                "Too much waits for a decision already.",
+                hint="Nothing was proposed. See to it that what waits is decided: /office/approvals.",
+                code="PROPOSALS_FULL",
+            )
+        add(connection, table, [row])
+
+    office.database.write(work)
     return row["proposal"]
 
 
@@ -69,24 +105,54 @@ def waiting(office: Office) -> list[Proposal]:
     return [_read(row) for row in rows]
 
 
-def decide(office: Office, proposal: str, by: Staff, *, is_allowed: bool) -> Proposal:
-    """Allows it, and does it, or refuses it. Raises OfficeError for whoever may not: above all, who has proposed it."""
+def decided(office: Office, last: int = 100) -> list[Proposal]:
+    """What became of the others, the latest first."""
+    table = schema.people.proposal
+    query = select(table).where(table.c.outcome != "").order_by(table.c.decided_at.desc(), table.c.proposal)
+    with office.database.reading() as connection:
+        return [_read(row) for row in connection.execute(query.limit(last))]
+
+
+def why_not(office: Office, found: Proposal, by: Staff) -> str:
+    """Why this person may not allow it, in a sentence; "" where they may."""
+    kind = KINDS.get(found.kind)
+    if kind is None:
+        return "This version of the program does not know what it is."
+    letters = leave(by.role, kind.action)
+    if not set(letters) & {"2", "Y"}:  # who has Y could have done it alone
+        return "Your role does not allow this."
+    if found.proposed_by == by.login:
+        return "Somebody else has to allow it: you have proposed it."
+    if "L" in letters:
+        with office.database.reading() as connection:
+            most = kept_settings.value(connection, "allow_points")
+        points = found.details.get("points", "")
+        if found.shop != by.shop or not re.fullmatch(r"[+-]?[0-9]{1,10}", points) or abs(int(points)) > most:
+            return f"You allow up to {most:,} points, and what was proposed in your own shop."
+    return "" if kind.may_allow(office, found.details, by) else "Somebody else has to allow it."
+
+
+def decide(office: Office, proposal: str, by: Staff, *, is_allowed: bool, why: str = "") -> Proposal:
+    """Allows it, and does it, or refuses it; who has proposed it may withdraw it. `why` is told with a refusal.
+
+    Raises OfficeError for whoever may not: above all, who has proposed it may not allow it.
+    """
     table = schema.people.proposal
 
-    def claim(connection):  # type: ignore[no-untyped-def]
-        row = connection.execute(select(table).where(table.c.proposal == proposal)).one_or_none()
+    def claim(connection: Connection) -> Proposal:
+        row = connection.execute(select(table).where(table.c.proposal == proposal).with_for_update()).one_or_none()
         if row is None or row.outcome:
             raise OfficeError("This is decided already, or there is no such proposal.", code="DECIDED_ALREADY")
         found = _read(row)
-        kind = KINDS[found.kind]
         is_own = found.proposed_by == by.login
-        if is_own or "2" not in leave(by.role, kind.action) or not kind.may_allow(office, found.details, by):
-            raise OfficeError("Somebody else has to decide this.", code="APPROVAL_MISSING")
-        decided = {"decided_by": by.login, "decided_at": office.time(), "outcome": "done" if is_allowed else "refused"}
-        connection.execute(update(table).where(table.c.proposal == proposal).values(**decided))
-        return msgspec.structs.replace(found, **decided)
+        if (is_allowed or not is_own) and (problem := why_not(office, found, by)):
+            raise OfficeError(problem, hint="Nothing was changed.", code="APPROVAL_MISSING")
+        outcome = "allowed" if is_allowed else "withdrawn" if is_own else "refused"
+        values = {"decided_by": by.login, "decided_at": office.time(), "outcome": outcome, "answer": why[:MAX_REASON]}
+        connection.execute(update(table).where(table.c.proposal == proposal).values(**values))
+        return msgspec.structs.replace(found, **values)
 
-    found: Proposal = office.database.write(claim)
+    found = office.database.write(claim)
     if not is_allowed:
         return found
     try:
@@ -98,6 +164,26 @@ def decide(office: Office, proposal: str, by: Staff, *, is_allowed: bool) -> Pro
     change = update(table).where(table.c.proposal == proposal).values(**became)
     office.database.write(lambda connection: connection.execute(change))
     return msgspec.structs.replace(found, **became)
+
+
+def sentence(office: Office, found: Proposal) -> str:
+    """What it is about, for a person; or why that cannot be said any more."""
+    kind = KINDS.get(found.kind)
+    try:
+        return (
+            kind.sentence(office, found.details) if kind else f"Something that this version does not know: {found.kind}"
+        )
+    except CentralError as error:
+        return f"This cannot be done any more. {error}"
+
+
+def _reason(reason: str) -> str:
+    text = " ".join(reason.split())
+    if not text:
+        raise OfficeError("A proposal needs a reason.", hint="Say why in a sentence.", code="REASON_MISSING")
+    if len(text) > MAX_REASON:
+        raise OfficeError(f"A reason has at most {MAX_REASON} characters.", code="REASON_LONG")
+    return text
 
 
 def _read(row: object) -> Proposal:

@@ -4,11 +4,12 @@ Laid out so that an existing engine can distribute them: what belongs to a membe
 lead with the shop, what a terminal sent leads with the terminal, and nothing in the hot path takes a number from a sequence.
 Cards, phones and names are directories: they lead with what is looked up, and name the member.
 
-The ledger's tables are named here; those of the other rooms in modules of their own: `people`, `shops`, `figures`.
+The ledger's tables are named here; those of the other rooms in modules of their own: `people`, `shops`, `care`, `figures`.
 """
 
 from __future__ import annotations
 
+from central_server.schema import care as care
 from central_server.schema import figures as figures
 from central_server.schema import people as people
 from central_server.schema import shops as shops
@@ -122,5 +123,5 @@ from central_server.schema.ledger import (
     vesting as vesting,
 )
 
-VERSION = "0010"
+VERSION = "0012"
 """The newest migration: the only version of the tables that this program serves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint
 
 from central_server.schema.columns import key, metadata, number, text
@@ -50,6 +51,7 @@ inbox = Table(
     Column("data", LargeBinary, nullable=False),
     text("received_at"),
     text("outcome"),
+    Index(None, "member"),
 )
 """Every entry a terminal sent, as it was sent. `branch` is the queue in which it is applied, `opens` the one that begins
 after it. The database refuses to change or delete what was sent."""
@@ -158,6 +160,7 @@ member = Table(
     text("erased_at"),
     number("debt"),
     number("loss"),
+    Index(None, "merged_into"),
 )
 """`merge` is the id of the event by which this member became `merged_into`. What is erased takes no personal fields again."""
 person = Table("person", metadata, key("member"), text("name"), text("phone"))
@@ -263,7 +266,10 @@ journal = Table(
     number("number", is_key=True),
     text("hash"),
     Column("data", LargeBinary, nullable=False),
+    Column("member", Text, nullable=False, server_default=sa.text("''")),
+    Index(None, "member"),
 )
+"""What head office wrote itself. `member` is the entry's, so that all that was done for one can be found."""
 
 feed_channel = Table("feed_channel", metadata, key("channel"), number("position"))
 feed_item = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+from sqlalchemy import Index, Table
 
 from central_server.schema.columns import key, metadata, number, text
 
@@ -15,13 +15,24 @@ staff = Table(
     text("shop"),
     text("password"),
     text("second_factor"),
+    number("factor_step"),
     text("changed_at"),
+    text("signed_in_at"),
     text("closed_at"),
-    number("failures"),
-    text("locked_until"),
 )
 """`role` is one of `loyalty.roles.ROLES`; `shop` is '' for who works for all. `password` is Argon2id in PHC form, `second_factor`
-a TOTP secret in hex, '' for none."""
+a TOTP secret in hex, '' for none, and `factor_step` the time step of the last code that was good: none is good twice."""
+
+wrong_sign_in = Table(
+    "wrong_sign_in",
+    metadata,
+    key("who"),
+    number("failures"),
+    text("last_at"),
+    text("locked_until"),
+    Index(None, "last_at"),
+)
+"""Wrong names, passwords and codes: `who` is the hash of a name, whether or not it is an account's, or of an address."""
 
 session = Table(
     "session",
@@ -49,4 +60,5 @@ proposal = Table(
     text("outcome"),
     text("answer"),
 )
-"""What one person asks for and another allows: `outcome` is '' while it waits, then done, refused or failed. `details`: JSON."""
+"""What one person asks for and another allows: `outcome` is '' while it waits, then `central_server.people.proposals.OUTCOMES`.
+`details`: JSON."""

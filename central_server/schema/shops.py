@@ -1,3 +1,47 @@
 """The tables of a shop's day: its operators, closings, card stock, and what its members agreed to."""
 
 from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, Table
+
+from central_server.schema.columns import key, metadata, text
+
+# -- card stock ----------------------------------------------------------------------------------------------------------
+
+card_batch = Table(
+    "card_batch", metadata, key("batch"), text("shop"), text("made_at"), text("sent_at"), text("withdrawn_at")
+)
+"""Cards that were printed together. `shop` is '' until they are sent to one."""
+
+stock_card = Table(
+    "stock_card",
+    metadata,
+    key("card"),
+    text("batch"),
+    text("activated_at"),
+    text("shop"),
+    text("terminal"),
+    Index(None, "batch"),
+)
+"""A card of a batch; `activated_at` is when a member joined with it or got it in exchange, '' while it is nobody's, then with the
+`shop` and the `terminal` ('' at head office). It says nothing of a member, and stays when one is forgotten."""
+
+# -- consent -------------------------------------------------------------------------------------------------------------
+
+consent_text = Table("consent_text", metadata, key("version"), text("texts"), text("published_at"))
+"""`texts`: language → text, JSON. The latest is in force."""
+
+consent = Table(
+    "consent",
+    metadata,
+    key("member"),
+    key("document"),
+    text("text"),
+    Column("is_given", Boolean, nullable=False),
+    text("channel"),
+    text("at"),
+    text("terminal"),
+    text("operator"),
+)
+"""Each time that a member agreed to the text of a version, or took it back; rows are added, and go when the member is forgotten.
+`at` is UTC, `terminal` '' at head office."""

@@ -54,7 +54,11 @@ def preview(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="The digital receipt, one file.")] = None,
     text: Annotated[bool, typer.Option("--text", help="As text, which is what it is without any of these.")] = False,
     slip: Annotated[
-        str, typer.Option(metavar="NAME", help="A slip: enrolment, ticket, gift-card, closing or device-status.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="A slip: enrolment, ticket, gift-card, closing, balance, suspended or device-status.",
+        ),
     ] = "",
     language: Annotated[str, typer.Option(metavar="XX", help="In another language: en, tr, de, fr or es.")] = "",
     offline: Annotated[bool, typer.Option("--offline", help="As it is while head office cannot be reached.")] = False,

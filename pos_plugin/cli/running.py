@@ -48,7 +48,7 @@ def run(
     from pos_plugin.ways_in.doors import open_doors
 
     set_up(as_json=log_json, file=log_file)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("pos_plugin").setLevel(logging.INFO)  # the page's last lines have more than the log
     terminal = Terminal.open(store)
     with ExitStack() as closing:
         try:

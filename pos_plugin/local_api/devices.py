@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
-from fastapi import FastAPI, Request, Response
+from typing import Annotated
 
+import msgspec
+from fastapi import FastAPI, Query, Request, Response
+
+from pos_plugin import till_devices
+from pos_plugin.customer_window import CustomerShown
 from pos_plugin.drawer import Opened
 from pos_plugin.errors import Conflict
 from pos_plugin.local_api import requests, shapes
@@ -19,6 +23,30 @@ from pos_plugin.terminal import Terminal
 
 def add_devices(app: FastAPI, terminal: Terminal) -> None:
     papers = HostPapers(terminal)
+
+    @app.get(
+        "/v1/devices",
+        tags=[DEVICES],
+        summary="How every device is, and what to do",
+        responses=answers(
+            till_devices.Devices, "Each device in words, what waits to be sent or printed, the last log lines."
+        ),
+    )
+    def devices() -> Response:
+        """Nothing is asked of a device: it is what their owners know."""
+        return answer(till_devices.devices(terminal))
+
+    @app.post(
+        "/v1/devices/look",
+        tags=[DEVICES],
+        summary="Ask the printer how it is, and look for devices that are not set up",
+        responses=answers(
+            till_devices.Looked, "What the printer said, and what to write into till.toml for the others."
+        ),
+    )
+    def look() -> Response:
+        """What waits for the printer is printed if it can print again. Takes a few seconds; nothing is changed."""
+        return answer(till_devices.look_again(terminal))
 
     @app.post(
         "/v1/drawer",
@@ -43,6 +71,16 @@ def add_devices(app: FastAPI, terminal: Terminal) -> None:
         """For so many seconds, or until the next scan or sale has something to say."""
         terminal.show_customer(asked.upper, asked.lower, asked.seconds)
         return answer(shapes.Displayed(asked.upper, asked.lower, asked.seconds))
+
+    @app.get(
+        "/v1/customer",
+        tags=[DEVICES],
+        summary="What the customer sees in a window of their own",
+        responses=answers(CustomerShown, "The goods, what is to pay, and the points, in that language."),
+    )
+    def customer(language: Annotated[str, Query(max_length=8)] = "") -> Response:
+        """Read it after every event `customer`, and once `ends_in_s` has passed. Without a language it is in the shop's."""
+        return answer(terminal.customer.shown(language))
 
     @app.post(
         "/v1/print",

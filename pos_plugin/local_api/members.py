@@ -7,15 +7,17 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from drivers.scanners.scan import scan_from_bytes
-from pos_plugin import activities, joining
+from pos_plugin import activities, balances, joining, replacing
 from pos_plugin.activities import Given
 from pos_plugin.identifying import Identified
-from pos_plugin.joining import Joined
+from pos_plugin.joining import ConsentSaid, Joined
 from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
+from pos_plugin.replacing import Replaced
+from pos_plugin.slip_prints import print_slip
 from pos_plugin.terminal import Terminal
 
 
@@ -52,7 +54,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     )
     def join(asked: requests.JoinAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Also offline. Without `card` a new number is made: send an Idempotency-Key, so that a second try makes no second
-        member."""
+        member. `consent` is the version of the text that they agree to (the till's state has it), `print` a slip for them."""
         under = Asked.by(terminal, request, asked)
         joined = joining.join(
             terminal.checkout,
@@ -63,10 +65,50 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
             charity=asked.charity,
             referrer=asked.referrer,
             operator=asked.operator,
+            consent=asked.consent,
+            channel=asked.channel,
+            prints=asked.print,
             write=lambda work: under.written(work, Joined),
         )
         terminal.recorded("members")
         return answer(joined)
+
+    @app.post(
+        "/v1/members/{member}/consent",
+        tags=[MEMBERS],
+        summary="A member agrees to be written to, or takes it back",
+        responses=answers(ConsentSaid, "What was written down."),
+    )
+    def consent(member: RefInPath, asked: requests.ConsentAsked, request: Request, key: KeyInHeader = "") -> Response:
+        """Also offline: an entry of this till's journal, with the version of the text, the channel and the time."""
+
+        def work() -> Any:
+            said = joining.say_consent(
+                terminal.checkout,
+                member,
+                asked.text,
+                given=asked.given,
+                channel=asked.channel,
+                operator=asked.operator,
+            )
+            terminal.recorded("members")
+            return said
+
+        return answer(Asked.by(terminal, request, asked).once(work))
+
+    @app.post(
+        "/v1/members/{member}/replace-card",
+        tags=[MEMBERS],
+        summary="Another card for a lost or worn one",
+        responses=answers(Replaced, "`replaced`; or `proposed`, where somebody at head office has to allow it."),
+    )
+    def replace_card(member: RefInPath, asked: requests.ReplacementAsked) -> Response:
+        """Head office does it: refused as `REPLACE_OFFLINE` where it cannot be asked. The same again changes nothing."""
+        return answer(
+            replacing.replace_card(
+                terminal, member, asked.new, old=asked.old, reason=asked.reason, operator=asked.operator
+            )
+        )
 
     @app.post(
         "/v1/activities",
@@ -100,3 +142,14 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     )
     def enquiry(member: RefInPath) -> Response:
         return answer(lookups.member_answer(terminal, member))
+
+    @app.post(
+        "/v1/members/{member}/enquiry",
+        tags=[MEMBERS],
+        summary="Print a member's balance, without a sale",
+        responses=answers(shapes.SlipPrinted, "What became of the paper."),
+    )
+    def print_balance(member: RefInPath) -> Response:
+        """The balance and the last five movements at this till. Nothing moves, and nothing is recorded."""
+        slip = balances.slip_of(terminal, member)
+        return answer(shapes.SlipPrinted.of(print_slip(terminal, slip), slip))

@@ -19,6 +19,7 @@ MOST_TAGS = 16
 MOST_MINOR = 10**12
 MOST_POINTS = 10**9
 LONGEST_KEY = 128
+LONGEST_TOKEN = 512
 NARROWEST, WIDEST = 24, 64
 """Columns of paper, as in the settings."""
 
@@ -111,7 +112,12 @@ def _reference_or_none(text: str) -> str:
     return reference(text) if text else text
 
 
+def _day_or_none(text: str) -> str:
+    return _day(text) if text else text
+
+
 Ref = Annotated[str, AfterValidator(reference)]
+DayOrNone = Annotated[str, Field(max_length=10), AfterValidator(_day_or_none)]
 Word = Annotated[str, Field(max_length=64), AfterValidator(_no_control)]
 Name = Annotated[str, Field(max_length=120), AfterValidator(_no_control)]
 Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_control_but_gs)]
@@ -185,6 +191,7 @@ class QuoteAsked(Asked):
     sold_at: Annotated[str, AfterValidator(_local_time)] | None = None
     business_day: Annotated[str, AfterValidator(_day)] | None = None
     training: bool = False
+    resumes: Annotated[str, Field(max_length=LONGEST_TOKEN), AfterValidator(_no_control)] = ""
     columns: Columns | None = None
 
     @model_validator(mode="after")
@@ -280,6 +287,45 @@ class JoinAsked(Asked):
     charity: Word = ""
     referrer: Word = ""
     operator: Word = ""
+    consent: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+    print: bool | None = None
+
+
+class ConsentAsked(Asked):
+    """Whether a member agrees. `text` is the version of the text that they were shown; taking back needs none."""
+
+    given: bool
+    text: Word = ""
+    channel: Literal["till", "page", "paper", "web"] = "till"
+    operator: Word = ""
+
+    @model_validator(mode="after")
+    def _to_something(self) -> ConsentAsked:
+        if self.given and not self.text:
+            raise ValueError("text names the version that the member agrees to")
+        return self
+
+
+class ReplacementAsked(Asked):
+    """`old` is the card that is lost or worn, in full or masked; it may be left out where the member has one card."""
+
+    new: Word
+    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
+    old: Word = ""
+    operator: Word = ""
+
+
+class TicketAsked(Asked):
+    """What a customer asks or complains of. `contact` is how they want to be answered, `receipt` what it is about."""
+
+    topic: Literal["points", "reward", "card", "data", "other"]
+    words: Annotated[str, Field(min_length=1, max_length=2000)]
+    member: Word = ""
+    receipt: Annotated[str, AfterValidator(_reference_or_none)] = ""
+    contact: Annotated[str, Field(max_length=200)] = ""
+    operator: Word = ""
+    print: bool = False
 
 
 class ActivityAsked(Asked):
@@ -306,6 +352,21 @@ class PrintSettled(Asked):
 class TestPrintAsked(Asked):
     drawer: bool = False
     buzzer: bool = False
+
+
+class LookAsked(Asked):
+    day: DayOrNone = ""
+    operator: Word = ""
+
+
+class ClosingAsked(Asked):
+    day: DayOrNone = ""
+    operator: Word = ""
+    print: bool = True
+
+
+class SuspendAsked(Asked):
+    print: bool = False
 
 
 class SignOffAsked(Asked):

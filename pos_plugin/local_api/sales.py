@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 
 from pos_plugin import claims, returns
@@ -15,11 +16,14 @@ from pos_plugin.local_api.once import Asked, idempotency_key
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.quotes import Completed, Quote
 from pos_plugin.returns import Returned
+from pos_plugin.slip_prints import print_slip
+from pos_plugin.suspended import GoingOn, Holding, slip_of
 from pos_plugin.terminal import Terminal
 
 
 def add_sales(app: FastAPI, terminal: Terminal) -> None:
     checkout = terminal.checkout
+    holding = Holding(checkout)
 
     @app.post(
         "/v1/quotes",
@@ -28,18 +32,40 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(Quote, "The quote; nothing is recorded."),
     )
     def quote(asked: requests.QuoteAsked) -> Response:
-        """Points to redeem are reserved at this till until `expires_at`. A newer quote of the same sale takes its place."""
+        """Points to redeem are reserved at this till until `expires_at`. A newer quote of the same sale takes its place.
+
+        `resumes` is the token of a sale on hold: its member, and what it was to use, are asked for anew here."""
         sale = asked.sale(*lookups.sale_times(terminal, asked))
-        return answer(
-            checkout.quote(
-                sale,
-                asked.member,
-                asked.redeem_points,
-                reward=asked.reward,
-                training=asked.training,
-                columns=asked.columns or 0,
-            )
+        wish = GoingOn(asked.member, asked.redeem_points, asked.reward, [])
+        if asked.resumes:
+            has_wish = bool(asked.redeem)
+            held = holding.go_on(asked.resumes, sale.document, member=asked.member, has_wish=has_wish)
+            wish = msgspec.structs.replace(wish, member=held.member, notes=held.notes) if has_wish else held
+        made = checkout.quote(
+            sale,
+            wish.member,
+            wish.points,
+            reward=wish.reward,
+            training=asked.training,
+            columns=asked.columns or 0,
         )
+        return answer(msgspec.structs.replace(made, notes=[*made.notes, *wish.notes]))
+
+    @app.post(
+        "/v1/quotes/{quote_id}/suspend",
+        tags=[SALES],
+        summary="Put a sale on hold",
+        responses=answers(shapes.Suspended, "What it had reserved is free; the token is for the till that goes on."),
+    )
+    def suspend(quote_id: RefInPath, asked: requests.SuspendAsked) -> Response:
+        """Ends the quote here at once. Any till of the shop goes on with it: a quote that says `resumes`, with this token."""
+        token, held, till, sale_ref = holding.hold(quote_id)
+        terminal.sync_soon()  # so that rights held here for it are free for the other till
+        printed = None
+        if asked.print:
+            slip = slip_of(checkout, token, held, till, sale_ref)
+            printed = shapes.SlipPrinted.of(print_slip(terminal, slip), slip)
+        return answer(shapes.Suspended(token, held.good_until, printed))
 
     @app.post(
         "/v1/quotes/{quote_id}/commit",

@@ -6,8 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from drivers.document import Document
+from drivers.verdict import Verdict
 from ledger.wire import NamedMember
 from loyalty.sale import LineItem, Sale
+from pos_plugin.closing import Closing
 from pos_plugin.identifying import Identified
 from pos_plugin.intercept.printed_sales import Note
 from pos_plugin.quotes import TierShown
@@ -159,6 +162,32 @@ class HostPrinted(msgspec.Struct, frozen=True):
     hint: str
 
 
+class SlipPrinted(msgspec.Struct, frozen=True):
+    """What became of a slip that is printed now or not at all: printed, not printed, or unknown (look at the paper)."""
+
+    outcome: Literal["printed", "not printed", "unknown"]
+    code: str
+    reason: str
+    text: str
+
+    @classmethod
+    def of(cls, verdict: Verdict, slip: Document) -> SlipPrinted:
+        return cls(verdict.outcome.value, verdict.code, verdict.reason, slip.text())
+
+
+class ClosingsShown(msgspec.Struct, frozen=True):
+    closings: list[Closing]
+
+
+class Suspended(msgspec.Struct, frozen=True):
+    """A sale on hold: what it had reserved is free. `token` is for the quote that goes on with it, at any till of the shop,
+    until `good_until` (UTC); `printed` what became of its slip, null where none was asked for."""
+
+    token: str
+    good_until: str
+    printed: SlipPrinted | None = None
+
+
 class Displayed(msgspec.Struct, frozen=True):
     """The lines as they were handed over; the display shows as much of them as it has columns."""
 
@@ -210,10 +239,13 @@ class JobState(msgspec.Struct, frozen=True):
 
 
 class PrinterState(msgspec.Struct, frozen=True):
+    """`asked`: it was asked how it is since the till started; only then does silence mean that it cannot say."""
+
     configured: bool
     trouble: str
     code: str
     notice: str
+    asked: bool
     answers: bool
     waiting: int
     jobs: list[JobState]
@@ -243,6 +275,23 @@ class LaneCleared(msgspec.Struct, frozen=True):
     cleared: bool
 
 
+class CardsState(msgspec.Struct, frozen=True):
+    """`kept`: the shop was sent cards, and takes no others for new members; so many are `left` as far as this till knows."""
+
+    kept: bool
+    left: int
+    low: bool
+
+
+class ConsentState(msgspec.Struct, frozen=True):
+    """The text that who joins is asked to agree to: in the shop's language, and all of them. `version` is '' where there is
+    none."""
+
+    version: str
+    text: str
+    texts: dict[str, str]
+
+
 class State(msgspec.Struct, frozen=True):
     """Everything about the till that is not the sale. `event` is the number of the last event that is in it.
 
@@ -255,6 +304,8 @@ class State(msgspec.Struct, frozen=True):
     network: NetworkState
     printer: PrinterState
     display: DisplayState
+    cards: CardsState
+    consent: ConsentState
     prints_for_others: bool
     lane: LaneShown | None
     printed: list[Note]

@@ -2,12 +2,14 @@
 
 import { post } from "./api.js";
 import * as claim from "./claim.js";
+import * as devices from "./devices.js";
 import { $, h, useCurrency, useZone } from "./dom.js";
+import * as help from "./help.js";
 import * as join from "./join.js";
+import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as panel from "./member_panel.js";
 import * as members from "./members.js";
-import * as printer from "./printer.js";
 import * as receipt from "./receipt.js";
 import * as returns from "./returns.js";
 import * as model from "./sale.js";
@@ -15,42 +17,27 @@ import * as saleView from "./sale_view.js";
 import { question, say, warn } from "./say.js";
 import * as scanner from "./scanner.js";
 import * as status from "./status.js";
+import { inFront, show } from "./views.js";
 
 const { sale } = model;
-const KEYS = { F2: () => show("sale"), F4: () => show("returns"), F6: () => show("members"), F7: () => show("claim"), F8: panel.useAll, F9: complete };
 const REFERENCE = /^[0-9A-Z]{6}-\d+-[0-9A-Z]$/i;
-let view = "sale";
-
-function show(name) {
-  view = name;
-  for (const button of document.querySelectorAll("[data-view]")) {
-    if (button.dataset.view === name) button.setAttribute("aria-current", "page");
-    else button.removeAttribute("aria-current");
-    $(`#view-${button.dataset.view}`).hidden = button.dataset.view !== name;
-  }
-  if (name === "returns") returns.focus();
-  if (name === "claim") claim.shown();
-  if (name === "members") $("#members-lookup").focus();
-  if (name === "sale") document.activeElement?.blur();
-}
 
 function complete() {
-  if (view === "sale") saleView.complete();
+  if (inFront().name === "sale") saleView.complete();
   else show("sale");
 }
 
 function scanned(result) {
-  if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message);
+  if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message, "refused");
   if (join.isOpen()) return join.scanned(result);
   if ($("#ask").open) return warn("Answer the question first, then scan again.");
   if (receipt.isOpen()) receipt.close();
   if (result.kind === "item" && REFERENCE.test(result.code)) {
-    if (view === "claim") $("#claim-reference").value = result.code.toUpperCase();
+    if (inFront().name === "claim") $("#claim-reference").value = result.code.toUpperCase();
     else { show("returns"); returns.look(result.code.toUpperCase()); }
     return undefined;
   }
-  if (view === "members") return members.scanned(result);
-  if (view === "claim") return claim.scanned(result);
+  if (inFront().scanned) return inFront().scanned(result);
   show("sale");
   return result.kind === "item" || result.kind === "coupon" ? saleView.scannedItem(result) : panel.identified(result);
 }
@@ -61,18 +48,12 @@ async function typedByScanner(code) {
   } catch (refusal) { warn(refusal); }
 }
 
-function pressed(event) {
-  const isDialog = Boolean(document.querySelector("dialog[open]"));
-  if (event.key === "F10" && !event.ctrlKey && !event.altKey && !event.metaKey) {
-    event.preventDefault();
-    if (!event.repeat) printer.openDrawer(); // also while the receipt is shown: that is when change is given
-  } else if (KEYS[event.key] && !event.ctrlKey && !event.altKey && !event.metaKey) {
-    event.preventDefault();
-    if (!isDialog && !event.repeat) KEYS[event.key]();
-  } else if (event.key === "Enter" && !event.repeat && !isDialog && view === "sale" && document.activeElement === document.body) {
-    event.preventDefault();
-    saleView.complete();
-  }
+// Enter completes the sale where nothing else has the focus.
+function entered(event) {
+  if (event.key !== "Enter" || event.repeat || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (inFront().name !== "sale" || document.activeElement !== document.body) return;
+  event.preventDefault();
+  saleView.complete();
 }
 
 function drawCashier() { $("#cashier span").textContent = `Cashier ${sale.operator}`; }
@@ -127,14 +108,22 @@ function told(state) {
 sale.operator = localStorage.getItem("operator") || "1";
 live.watch(told);
 status.start();
-printer.start();
-for (const part of [returns, members, claim]) part.start();
-for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => show(button.dataset.view));
+saleView.register();
+for (const part of [returns, members, claim, devices, help]) part.start();
+keys.act("use_points", "Use all points, or none", panel.useAll);
+keys.act("complete", "Complete the sale", complete);
+keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given
+keys.act("cashier", "Change cashier", signOff, { inMenu: true });
+keys.act("customer", "Customer's window", () => window.open("/customer", "customer", "popup,width=1024,height=768"), { inMenu: true });
+keys.act("training", "Training mode", train, { inMenu: true });
+keys.fillSigns();
+keys.listen();
 $("#cashier").addEventListener("click", signOff);
 $("#training").addEventListener("click", train);
 scanner.listen(typedByScanner);
 live.whenScanned(scanned);
-document.addEventListener("keydown", pressed);
+document.addEventListener("keydown", entered);
+show("sale");
 drawCashier();
 drawTraining();
 await live.refresh();

@@ -8,12 +8,15 @@ import { showReceipt } from "./receipt.js";
 import { sale } from "./sale.js";
 import { hush, warn } from "./say.js";
 import { tone } from "./tones.js";
+import { register } from "./views.js";
 
 let who = null;
 let isBusy = false;
 
-export function start() {
-  fill($("#view-claim"),
+export const start = () => register("claim", "Forgotten card", form, { shown, scanned, isMain: true });
+
+function form(place) {
+  fill(place,
     h("div", { class: "pane narrow" },
       h("div", { class: "pane-head" }, h("h1", {}, "Forgotten card")),
       h("p", { class: "lead", id: "claim-lead" }, "Adds the points of an earlier sale, once."),
@@ -23,12 +26,12 @@ export function start() {
   draw();
 }
 
-export function shown() {
+function shown() {
   if (state) $("#claim-lead").textContent = `Adds the points of an earlier sale, once, within ${state.program.claim_days} days.`;
   $("#claim-reference").focus();
 }
 
-export function scanned(found) {
+function scanned(found) {
   if (found.kind !== "member") {
     warn(found.message || "This is no member card.");
     return;

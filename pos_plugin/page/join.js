@@ -7,6 +7,7 @@ import { say, warn } from "./say.js";
 
 let attachTo = () => {};
 let brought;
+let text = "";  // the version that is shown: what is agreed to is that one, whatever head office publishes meanwhile
 
 export const isOpen = () => $("#join").open;
 
@@ -41,12 +42,19 @@ const field = (id, label, more) => h("label", { class: "field" }, h("span", {}, 
 const choice = (id, label, none, options) => h("div", { class: "field" }, h("label", { for: id }, label),
   h("select", { id }, h("option", { value: "" }, none), options.map(([value, text]) => h("option", { value }, text))));
 
+const tick = (id, label, isOn) => h("label", { class: "tick" }, h("input", { id, type: "checkbox", checked: isOn }), h("span", {}, label));
+
+// Nothing is agreed to by leaving a box alone, so it is empty at first; the words are the shop's, in its language.
+const consent = (asked) => h("fieldset", { class: "consent" }, h("legend", {}, `May we write to you? (voluntary, text ${asked.version})`),
+  h("p", { id: "join-consent-text" }, asked.text), tick("join-consent", "The member agrees", false));
+
 export function openJoin(card, attach) {
   attachTo = attach;
   brought = undefined;
   const dialog = $("#join");
   const canName = Boolean(state?.till.enrolled);
   const charities = state?.program.charities ?? [];
+  text = state?.consent?.version ?? "";
   fill(dialog,
     h("form", { onsubmit: submit },
       h("h2", { id: "join-title" }, "Join a member"),
@@ -58,6 +66,8 @@ export function openJoin(card, attach) {
         choice("join-month", "Month", "–", MONTHS.map((name, index) => [two(index + 1), name]))),
       field("join-referrer", "Who brought you (voluntary)", { placeholder: "Scan or type that member's card" }),
       charities.length ? choice("join-charity", "Charity (voluntary)", "No choice", charities.map((one) => [one.name, one.title])) : null,
+      text ? consent(state.consent) : null,
+      state?.printer.configured ? tick("join-print", "Print a welcome slip", true) : null,
       canName ? null : h("p", { class: "dim" }, "Name and phone can be taken once this till has been connected to head office."),
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "secondary", onclick: () => dialog.close() }, "Cancel"),
@@ -77,6 +87,7 @@ function birthday() {
 const asked = (born) => ({
   card: $("#join-card").value.replace(/\s/g, ""), name: $("#join-name").value.trim(), phone: $("#join-phone").value.trim(),
   birthday: born, charity: $("#join-charity")?.value ?? "", referrer: referrer(),
+  consent: $("#join-consent")?.checked ? text : "", ...($("#join-print") ? { print: $("#join-print").checked } : {}),
 });
 
 async function submit(event) {

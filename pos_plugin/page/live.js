@@ -47,7 +47,7 @@ export function listen() {
     const event = JSON.parse(message.data);
     if (event.number < lastEvent) seenScan = null; // the till was started anew
     lastEvent = event.number;
-    refresh();
+    if (event.about !== "customer") refresh(); // that is for the other window
   };
   source.onerror = () => {
     refresh();

@@ -3,6 +3,7 @@
 import { post } from "./api.js";
 import { $, asOf, day, fill, h, keepsFocus, money, points, signed } from "./dom.js";
 import { openJoin } from "./join.js";
+import { kbd } from "./keys.js";
 import { state } from "./live.js";
 import { question, say, warn } from "./say.js";
 import * as model from "./sale.js";
@@ -16,14 +17,14 @@ let pendingFor = "";
 // A member was identified: attach them, or ask first where the sale has another.
 export async function identified(who) {
   if (who.kind === "unknown card") {
-    if (sale.member) return warn(`Nobody has joined with this card. ${label(sale.member)} stays on this sale.`);
+    if (sale.member) return warn(`Nobody has joined with this card. ${label(sale.member)} stays on this sale.`, "refused");
     pendingCard = /^\d+$/.test(who.code ?? "") ? who.code : "";
     pendingFor = sale.ref;
     shownFor = null;
     drawMember($("#member"));
-    return warn(who.message);
+    return warn(who.message, "refused");
   }
-  if (who.kind !== "member") return warn(who.message || "This is no member card.");
+  if (who.kind !== "member") return warn(who.message || "This is no member card.", "refused");
   const other = sale.member && sale.member.member !== who.member;
   if (other && !(await question("Another card", `This sale has ${label(sale.member)}. Use ${label(who)} instead?`, "Use this card", "Keep the first"))) return undefined;
   pendingCard = "";
@@ -128,7 +129,7 @@ function attached() {
       h("p", { id: "redeem-text", class: "dim", "aria-live": "polite" }),
       h("input", { id: "wanted", type: "text", inputmode: "numeric", maxlength: "9", autocomplete: "off", value: "0",
         oninput: (event) => { const count = Number.parseInt(event.target.value, 10); model.want(Number.isSafeInteger(count) && count > 0 ? count : 0); } }),
-      h("button", { type: "button", id: "use-all", class: "secondary accent", onclick: () => useAll() }, h("span", { id: "use-all-text" }), h("kbd", {}, "F8"))),
+      h("button", { type: "button", id: "use-all", class: "secondary accent", onclick: () => useAll() }, h("span", { id: "use-all-text" }), kbd("use_points"))),
     h("div", { class: "rewards", id: "rewards" }),
     h("p", { class: "sum-line", id: "sum-line" }),
   ];

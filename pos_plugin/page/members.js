@@ -6,12 +6,15 @@ import { openJoin } from "./join.js";
 import { state } from "./live.js";
 import { lookUpForm } from "./member_panel.js";
 import { warn } from "./say.js";
+import { register } from "./views.js";
 
 const KINDS = { sale: "Sale", return: "Return", claim: "Points added later", join: "Joined", give: "Points given" };
 let pendingCard = "";
 
-export function start() {
-  fill($("#view-members"),
+export const start = () => register("members", "Members", form, { shown: () => $("#members-lookup").focus(), scanned, isMain: true });
+
+function form(place) {
+  fill(place,
     h("div", { class: "pane narrow" },
       h("div", { class: "pane-head" }, h("h1", {}, "Member"), h("button", { type: "button", class: "quiet", id: "members-join", onclick: () => openJoin(pendingCard, scanned) }, "Join a member")),
       h("p", { class: "lead" }, "Scan a card to see its points, or look it up."),

@@ -2,8 +2,9 @@
 
 import { at, post } from "./api.js";
 import { $, fill, h, money, signed } from "./dom.js";
+import { kbd } from "./keys.js";
 import { state, watch } from "./live.js";
-import { openDrawer } from "./printer.js";
+import { openDrawer } from "./devices.js";
 import { say, warn } from "./say.js";
 import { answers, question } from "./status.js";
 
@@ -32,7 +33,7 @@ export function showReceipt(title, done) {
       h("div", { id: "printing", class: "printing", role: "status" }),
       h("div", { class: "buttons column" },
         done.reference ? h("button", { type: "button", id: "reprint", class: "secondary", onclick: reprint }, "Print again (marked COPY)") : null,
-        state?.printer.configured ? h("button", { type: "button", class: "secondary", onclick: drawer }, h("span", {}, "Open drawer"), h("kbd", {}, "F10")) : null,
+        state?.printer.configured ? h("button", { type: "button", class: "secondary", onclick: drawer }, h("span", {}, "Open drawer"), kbd("drawer")) : null,
         h("button", { type: "button", class: "primary", id: "receipt-close", autofocus: true, onclick: () => dialog.close() }, h("span", {}, isReturn || done.sale_reference ? "Done" : "New sale"), h("kbd", {}, "Enter")))),
     h("div", { class: "paper", tabindex: "0", "aria-label": "The receipt" },
       done.reference

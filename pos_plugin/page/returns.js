@@ -7,6 +7,7 @@ import { showReceipt } from "./receipt.js";
 import { sale } from "./sale.js";
 import { hush, question, warn } from "./say.js";
 import { tone } from "./tones.js";
+import { register } from "./views.js";
 
 let found = null;
 let way = "all";
@@ -14,8 +15,10 @@ let taken = {};
 let returnRef = "";
 let isBusy = false;
 
-export function start() {
-  fill($("#view-returns"),
+export const start = () => register("returns", "Returns", form, { shown: () => $("#return-of").focus(), isMain: true });
+
+function form(place) {
+  fill(place,
     h("div", { class: "pane narrow" },
       h("div", { class: "pane-head" }, h("h1", {}, "Return")),
       h("p", { class: "lead" }, "The receipt's reference stands at its end."),
@@ -24,8 +27,6 @@ export function start() {
         h("button", { class: "secondary" }, "Find")),
       h("div", { id: "returned", "aria-live": "polite" })));
 }
-
-export const focus = () => $("#return-of").focus();
 
 export async function look(text) {
   if (!text) return;

@@ -7,9 +7,12 @@ import { showReceipt } from "./receipt.js";
 import { hush, question, say, warn } from "./say.js";
 import * as model from "./sale.js";
 import { tone } from "./tones.js";
+import * as views from "./views.js";
 
 const { sale } = model;
 let items = [];
+
+export const register = () => views.register("sale", "Sale", () => {}, { shown: () => document.activeElement?.blur(), isMain: true });
 
 export async function start() {
   items = (await get("/page/items.json")).items;

@@ -12,9 +12,10 @@ export function say(text, sound = "done") {
   if (sound) tone(sound);
 }
 
-export function warn(trouble) {
+// What the till will not do sounds unlike what does not work: the cashier turns to the customer, not to the machine.
+export function warn(trouble, sound = trouble.status >= 400 && trouble.status < 500 ? "refused" : "trouble") {
   show("#warned", "!", trouble.sentence ?? String(trouble.message ?? trouble));
-  tone("trouble");
+  tone(sound);
 }
 
 export function hush() {

@@ -57,6 +57,7 @@ function draw(state, refusal) {
   $("#scanner-banner").title = silent.map((one) => one.trouble).join(" "); // for whoever set it up
   if (!printer.configured) chip("#printer", "", "No printer");
   else if (printer.trouble) chip("#printer", "bad", "No printing");
+  else if (!printer.asked) chip("#printer", "", "Asking the printer…");
   else chip("#printer", printer.answers ? "good" : "", printer.answers ? "Printer ready" : "Printer silent");
   banner("#printer-banner", printer.trouble ? `${printer.trouble} ${waiting(printer.waiting)}` : printer.notice);
   drawLane(state);

@@ -37,11 +37,15 @@ def open_doors(terminal: Terminal) -> list[WebServer]:
             continue
         try:
             opened.append(_opened(name, import_module(module).app(terminal), settings))
+            terminal.doors[name] = ""
         except TillError as error:
+            terminal.doors[name] = f"{error} {error.hint}"
             log.error("[%s] is not open: %s %s", name, error, error.hint)
         except OSError as error:
+            terminal.doors[name] = f"Its certificate cannot be read (tls_cert, tls_key): {error}"
             log.error("[%s] is not open: its certificate cannot be read (tls_cert, tls_key): %s", name, error)
-        except Exception:  # whatever is wrong with a door, the till sells
+        except Exception as error:  # whatever is wrong with a door, the till sells
+            terminal.doors[name] = f"It could not be opened ({type(error).__name__}); the log says more."
             log.exception("[%s] is not open", name)
     return opened
 

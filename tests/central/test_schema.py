@@ -12,13 +12,22 @@ from central_server.office import Office
 LEADS_WITH = {
     "member": {
         *("member", "person", "profile", "member_shop", "member_history"),
-        *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed"),
+        *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed", "member_day"),
+        "consent",
     },
-    "shop": {"shop", "document", "sale", "follow_up", "undone"},
-    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit"},
+    "shop": {
+        *("shop", "document", "sale", "follow_up", "undone"),
+        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day"),
+    },
+    "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback", "counted", "period_cut"},
+    "lot": {"lot_fact"},
+    "period": {"period"},
+    "figure": {"target"},
     "server": {"chain", "journal"},
     "channel": {"feed_channel", "feed_item"},
-    "card": {"card", "pass_key"},  # directories: they lead with what is looked up, and name the member
+    "batch": {"card_batch"},
+    "version": {"consent_text"},
+    "card": {"card", "pass_key", "stock_card"},  # directories: they lead with what is looked up, and name the member
     "card_hash": {"blocked_card"},
     "serial": {"token"},
     "phone_hash": {"phone"},
@@ -26,7 +35,9 @@ LEADS_WITH = {
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count"},
     "program": {"program"},
+    "ticket": {"ticket", "ticket_word"},
     "login": {"staff"},
+    "who": {"wrong_sign_in"},
     "session_hash": {"session"},
     "proposal": {"proposal"},
 }

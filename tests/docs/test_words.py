@@ -158,6 +158,8 @@ RAISED_WITH_CODE = (
     "Unknown",
     "Conflict",
     "BadRequest",
+    "NotAllowed",
+    "TooOften",
     "Refused",
     "Rejected",
     "Refusal",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.clients.libraries import installed
+from tests.page import axe as harness
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -31,3 +34,10 @@ def browser() -> Iterator[Browser]:
         one = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield one
         one.close()
+
+
+@pytest.fixture(scope="session")
+def axe(pytestconfig: pytest.Config) -> Callable[[Page], list[str]]:
+    """`violations` of tests/page/axe.py, with axe-core installed."""
+    harness.script = installed(pytestconfig) / "node_modules" / "axe-core" / "axe.min.js"
+    return harness.violations

@@ -215,12 +215,12 @@ def test_the_devices_say_how_each_scanner_is(tmp_path: Path, browser: Browser) -
             "#scanner-banner", "The scanner “second scanner” does not answer. Check its cable. Another scanner reads."
         )
         till.page.click("#printer")
-        till.see("#printer-desk", "hand scanner is ready.")
-        till.see("#printer-desk", "second scanner: There is no scanner at /dev/no-such-port.")
+        till.see("#view-devices", "hand scanner is ready.")
+        till.see("#view-devices", "There is no scanner at /dev/no-such-port.")
         simulated.unplug()
         till.see("#scanner-banner", "2 scanners do not answer. Check their cables. Until then type the cards' numbers.")
         simulated.plug()
-        till.see("#printer-desk", "hand scanner is ready.")
+        till.see("#view-devices", "hand scanner is ready.")
     simulated.close()
 
 
@@ -566,7 +566,7 @@ def test_the_drawer_opens_with_a_key_and_a_tap_while_the_receipt_is_shown_too(tm
 def test_a_till_without_a_printer_offers_no_drawer(till: Till) -> None:
     expect(till.page.locator("#drawer")).not_to_be_visible()
     till.page.click("#printer")
-    till.see("#printer-desk", "No printer is set up.")
+    till.see("#view-devices", "No printer is set up.")
     expect(till.page.get_by_role("button", name="Print test page")).to_have_count(0)
 
 
@@ -575,7 +575,7 @@ def test_a_printer_that_cannot_answer_is_not_called_ready(tmp_path: Path, browse
     for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
         till.see("#printer", "Printer silent")
         till.page.click("#printer")
-        till.see("#printer-desk", "The printer does not say how it is. Look at the paper after each receipt.")
+        till.see("#view-devices", "The printer does not say how it is. Look at the paper after each receipt.")
 
 
 def test_the_printers_desk_says_how_it_is_what_waits_and_what_is_in_doubt(tmp_path: Path, browser: Browser) -> None:
@@ -584,29 +584,29 @@ def test_the_printers_desk_says_how_it_is_what_waits_and_what_is_in_doubt(tmp_pa
         for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
             till.see("#printer", "Printer ready")
             till.page.click("#printer")
-            till.see("#printer-desk", "The printer is ready.")
-            till.see("#printer-desk", "No receipt waits.")
+            till.see("#view-devices", "The printer is ready.")
+            till.see("#view-devices", "No receipt waits.")
             till.tap("Print test page")
             till.see("#tested", "EPSON TM-T88V")
             till.see("#tested", "The page is on paper")
-            till.tap("Done")
+            till.tap("Back to the sale")
             printer.paper_out()
             till.tap("Olive oil")
             reference = till.complete()
             till.page.keyboard.press("Enter")
             till.page.click("#printer")
-            till.see("#printer-desk", "The paper is out. Put in a new roll.")
+            till.see("#view-devices", "The paper is out. Put in a new roll.")
             till.see("#queue", reference)
             till.terminal.store.write(lambda db: db.execute("UPDATE print_job SET state = 'unknown'") and None)
             printer.load_paper()
             till.terminal.events.happened("print")
-            till.see("#printer-desk", f"Did the receipt come out? Look before reprinting. Receipt {reference}.")
-            till.page.locator("#printer-desk").get_by_role("button", name="Print it again").click()
+            till.see("#view-devices", f"Did the receipt come out? Look before reprinting. Receipt {reference}.")
+            till.page.locator("#view-devices").get_by_role("button", name="Print it again").click()
             till.see("#said", "It prints again, marked COPY.")
             assert printer.wait_until(lambda: any("COPY" in line for line in printer.receipts[-1].lines))
-            till.see("#printer-desk", "No receipt waits.")
-            till.page.keyboard.press("Escape")
-            expect(till.page.locator("#printer-desk")).not_to_be_visible()
+            till.see("#view-devices", "No receipt waits.")
+            till.tap("Back to the sale")
+            expect(till.page.locator("#view-devices")).not_to_be_visible()
 
 
 @pytest.mark.parametrize(

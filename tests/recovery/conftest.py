@@ -26,6 +26,7 @@ import central_server.cli
 import central_server.cli_basics
 from central_server import apply, auth, enrolment, errors, feed, grants, inbox, report, schema, witness
 from central_server import members as office_members
+from central_server.care import tickets
 from central_server.office import Office
 from ledger.entry import Entry, ReturnBody, SaleBody, read_entry
 from ledger.wire import MemberLookup, unpack
@@ -100,6 +101,9 @@ class Link:
 
     def lookup(self, request: Any) -> Any:
         return self._ask(lambda office, row: office_members.look_up(office, row, request))
+
+    def ticket(self, request: Any) -> Any:
+        return self._ask(lambda office, row: tickets.take(office, row, request))
 
 
 class Till:

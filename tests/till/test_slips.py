@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from drivers.document import Barcode, Cut, Text, display_columns
+from ledger.entry import Gap, Tally
 from loyalty.program import read_program
 from loyalty.words import LANGUAGES
 from pos_plugin.receipt_sample import SLIPS, sample_slip
@@ -73,7 +74,28 @@ def test_a_gift_card_says_what_is_on_it_until_when_and_that_it_is_like_cash() ->
     )
 
 
-FIGURES = ClosingFigures(118, 214_530, 3, 4_290, (("Cash", 61_240), ("Card", 149_000)), 71, 1320, 400, 42, 6)
+TOTAL = Tally(
+    sales=118,
+    sales_minor=214_530,
+    member_sales=71,
+    member_minor=107_265,
+    returns=3,
+    returns_minor=4_290,
+    voids=1,
+    issued=1320,
+    redeemed=400,
+    redeemed_minor=380,
+    reversed=42,
+    restored=12,
+)
+FIGURES = ClosingFigures(
+    TOTAL,
+    operators={"": Tally(sales=18, sales_minor=4_530), "Kim": Tally(100, 210_000, 60, 100_000, 3, 4_290)},
+    late={"2026-11-20": 2},
+    ahead={"2026-11-22": 1},
+    missing=(Gap("1", "19", "19", 1), Gap("1", "A07", "A09", 3)),
+    unsent=6,
+)
 
 
 def closing(kind: str, figures: ClosingFigures = FIGURES, layout: Layout = LAYOUT) -> list[str]:
@@ -98,14 +120,33 @@ def test_a_closing_says_the_figures_that_it_was_given() -> None:
         "--------------------------------",
         "Sales (118)              2145.30",
         "Returns (3)               -42.90",
+        "Voided                         1",
         "TOTAL EUR                2102.40",
-        "  Cash                    612.40",
-        "  Card                   1490.00",
+        "  paid with points          3.80",
         "--------------------------------",
         "Sales with a member  71 (60.2 %)",
+        "  their value   1072.65 (50.0 %)",
         "Points given               +1320",
         "Points used                 -400",
         "Points taken back            -42",
+        "Points given back            +12",
+        "--------------------------------",
+        "BY CASHIER",
+        "nobody named           18  45.30",
+        "  with a member        0 (0.0 %)",
+        "Kim                 100  2057.10",
+        "  with a member      60 (60.0 %)",
+        "--------------------------------",
+        "Of other days, or later than",
+        "their closing:",
+        "  20 Nov 2026          Sales (2)",
+        "Not in here, for a later",
+        "closing:",
+        "  22 Nov 2026          Sales (1)",
+        "No sale has these receipt",
+        "numbers:",
+        "  Till 1                      19",
+        "  Till 1                 A07–A09",
         "Entries not at head office yet:",
         "6. They are safe here.",
         "Bye",
@@ -113,7 +154,7 @@ def test_a_closing_says_the_figures_that_it_was_given() -> None:
 
 
 def test_an_x_report_says_that_it_ends_nothing_and_has_no_number() -> None:
-    said = closing("X", ClosingFigures(0, 0, 0, 0))
+    said = closing("X", ClosingFigures(Tally()))
     assert said[2] == "X REPORT"
     assert "212" not in " ".join(said)
     assert "A look only: the day goes on." in said
@@ -124,8 +165,17 @@ def test_an_x_report_says_that_it_ends_nothing_and_has_no_number() -> None:
 
 def test_a_share_has_the_comma_of_its_language_and_is_rounded_to_a_tenth() -> None:
     german = Layout(42, language="de")
-    assert any("1 (66,7 %)" in line for line in closing("Z", ClosingFigures(3, 3, 0, 0, (), 2), german)) is False
-    assert any("2 (66,7 %)" in line for line in closing("Z", ClosingFigures(3, 3, 0, 0, (), 2), german))
+    assert (
+        any(
+            "1 (66,7 %)" in line
+            for line in closing("Z", ClosingFigures(Tally(sales=3, sales_minor=3, member_sales=2)), german)
+        )
+        is False
+    )
+    assert any(
+        "2 (66,7 %)" in line
+        for line in closing("Z", ClosingFigures(Tally(sales=3, sales_minor=3, member_sales=2)), german)
+    )
 
 
 def test_what_is_wrong_with_a_device_comes_first_and_in_bold() -> None:

@@ -19,11 +19,19 @@ def _text(name: str) -> sa.Column[str]:
 def upgrade() -> None:
     op.create_table(
         "staff",
-        *map(_text, ("login", "name", "role", "shop", "password", "second_factor", "changed_at", "closed_at")),
-        sa.Column("failures", sa.BigInteger(), nullable=False),
-        _text("locked_until"),
+        *map(_text, ("login", "name", "role", "shop", "password", "second_factor")),
+        sa.Column("factor_step", sa.BigInteger(), nullable=False),
+        *map(_text, ("changed_at", "signed_in_at", "closed_at")),
         sa.PrimaryKeyConstraint("login", name=op.f("staff_key")),
     )
+    op.create_table(
+        "wrong_sign_in",
+        _text("who"),
+        sa.Column("failures", sa.BigInteger(), nullable=False),
+        *map(_text, ("last_at", "locked_until")),
+        sa.PrimaryKeyConstraint("who", name=op.f("wrong_sign_in_key")),
+    )
+    op.create_index(op.f("wrong_sign_in_by_last_at"), "wrong_sign_in", ["last_at"])
     op.create_table(
         "session",
         *map(_text, ("session_hash", "login", "form_key", "began_at", "seen_at")),

@@ -1,0 +1,1 @@
+"""What members say to the shop: tickets, and feedback on what they bought."""

@@ -1,0 +1,189 @@
+"""Feedback on a sale, by whoever holds its receipt: once, by the code printed on it, and perhaps for points.
+
+NPS is the share of 9 and 10 less that of 0 to 6 among answers to "would you recommend us?", CSAT that of 4 and 5 among ratings of
+1 to 5; of each member the latest answer counts, of a customer without a card each.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from central_server import desk, gives, schema
+from central_server.books import Books
+from central_server.care import tickets
+from central_server.database import add_if_new
+from central_server.errors import CentralError, OfficeError
+from central_server.office import Office
+from ledger.entry import EntryUnreadable, GiveBody, SaleBody, read_entry
+from ledger.identifiers import is_feedback_mark, read_feedback_code, receipt_reference
+
+BONUS = "feedback_points"
+"""The setting that says how many points a first answer is worth; 0 for none."""
+LONGEST = 1000
+NO_ANSWER = -1
+
+
+class FeedbackRefused(CentralError):
+    """`code` says why: mistyped, not heard of yet, no sale, or given already."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The sale that a code is about."""
+
+    terminal: str
+    number: int
+    shop: str
+    member: str
+    business_day: str
+
+    @property
+    def reference(self) -> str:
+        return receipt_reference(self.terminal, self.number)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """`rating` 1 to 5; `recommends` 0 to 10, or NO_ANSWER."""
+
+    rating: int
+    recommends: int = NO_ANSWER
+    comment: str = ""
+    wants_answer: bool = False
+
+
+class Thanks(msgspec.Struct, frozen=True):
+    """`bonus` points were given; `ticket` is the number of the question, where an answer is wanted."""
+
+    bonus: int
+    ticket: str = ""
+
+
+class Score(msgspec.Struct, frozen=True):
+    """Hundredths of a per cent point, None where nobody answered; `n` counts answers."""
+
+    nps: int | None
+    nps_n: int
+    csat: int | None
+    csat_n: int
+
+
+def asked(office: Office, code: str) -> Asked:
+    """What the code is about. Raises FeedbackRefused, with a code and a sentence for whoever holds the receipt."""
+    with office.database.reading() as connection:
+        found = _sale(connection, code)
+        table = schema.care.feedback.c
+        is_given = connection.scalar(
+            select(table.given_at).where(table.terminal == found.terminal, table.number == found.number)
+        )
+    if is_given:
+        raise FeedbackRefused("Thank you: you have told us about this purchase already.", code="FEEDBACK_GIVEN")
+    return found
+
+
+def give(office: Office, code: str, answer: Answer) -> Thanks:
+    """Keeps an answer, once for each sale. Raises FeedbackRefused, and OfficeError for an answer that is none."""
+    if not (1 <= answer.rating <= 5 and NO_ANSWER <= answer.recommends <= 10) or len(answer.comment) > LONGEST:
+        raise OfficeError(
+            "This answer is none.", hint="Nothing was kept. Choose one of the ratings.", code="FEEDBACK_UNFIT"
+        )
+
+    def work(connection: Connection) -> tuple[Asked, int]:
+        found = _sale(connection, code)
+        bonus = int(connection.scalar(select(schema.setting.c.value).where(schema.setting.c.name == BONUS)) or 0)
+        row = {
+            "terminal": found.terminal,
+            "number": found.number,
+            "shop": found.shop,
+            "member": found.member,
+            "business_day": found.business_day,
+            "given_at": office.time(),
+            "rating": answer.rating,
+            "recommends": answer.recommends,
+            "comment": answer.comment,
+            "bonus": bonus if found.member else 0,
+        }
+        if not add_if_new(connection, schema.care.feedback, [row]):
+            raise FeedbackRefused("Thank you: you have told us about this purchase already.", code="FEEDBACK_GIVEN")
+        if row["bonus"]:
+            books = Books(connection, office)
+            name = f"feedback/{found.terminal}/{found.number}"
+            ends = desk.end_of_points(books, found.member)
+            body = GiveBody("activity", bonus, books.program.id, "feedback", lot=gives.lot_of(name), expires_on=ends)
+            gives.give(books, found.member, body, name)
+            books.flush()
+        return found, bonus if found.member else 0
+
+    found, bonus = office.database.write(work)
+    ticket = ""
+    if answer.wants_answer and answer.comment.strip():
+        ticket = tickets.open_ticket(
+            office,
+            shop=found.shop,
+            topic="other",
+            words=answer.comment,
+            by="feedback",
+            source="feedback",
+            member=found.member,
+            receipt=found.reference,
+        )
+    return Thanks(bonus, ticket)
+
+
+def score(connection: Connection, since: str, until: str, shop: str = "") -> Score:
+    """Of the answers on sales of these trading days, the last one included; of each member the latest alone."""
+    table = schema.care.feedback.c
+    query = select(schema.care.feedback).where(table.business_day >= since, table.business_day <= until)
+    latest: dict[str, Row[tuple[object, ...]]] = {}
+    for row in connection.execute((query.where(table.shop == shop) if shop else query).order_by(table.given_at)):
+        latest[row.member or f"{row.terminal}/{row.number}"] = row
+    ratings = [int(row.rating) for row in latest.values()]
+    recommends = [int(row.recommends) for row in latest.values() if row.recommends != NO_ANSWER]
+    promoters, detractors = sum(one >= 9 for one in recommends), sum(one <= 6 for one in recommends)
+    pleased = sum(one >= 4 for one in ratings)
+    return Score(
+        _share(promoters - detractors, len(recommends)), len(recommends), _share(pleased, len(ratings)), len(ratings)
+    )
+
+
+def _share(part: int, whole: int) -> int | None:
+    """In hundredths of a per cent, a half away from nothing."""
+    if not whole:
+        return None
+    share = (abs(part) * 20_000 + whole) // (2 * whole)
+    return share if part >= 0 else -share
+
+
+def _sale(connection: Connection, code: str) -> Asked:
+    read = read_feedback_code(code)
+    if read is None:
+        raise FeedbackRefused(
+            "This code is not whole.", hint="Scan it again, or type it as it stands.", code="FEEDBACK_CODE"
+        )
+    terminal, number, mark = read
+    inbox = schema.inbox.c
+    rows = connection.execute(
+        select(inbox.hash, inbox.kind, inbox.member, inbox.data, schema.terminal.c.shop)
+        .join_from(schema.inbox, schema.terminal, schema.terminal.c.terminal == inbox.terminal)
+        .where(inbox.terminal == terminal, inbox.number == number)
+    ).all()
+    row = next((one for one in rows if is_feedback_mark(mark, one.hash)), None)
+    if row is None and not rows:
+        raise FeedbackRefused(
+            "This purchase has not reached us yet: the shop may be without a network.",
+            hint="Please try again tomorrow; the code stays good.",
+            code="FEEDBACK_EARLY",
+        )
+    if row is None or row.kind != "sale":
+        raise FeedbackRefused("We know no purchase of this code.", code="FEEDBACK_CODE")
+    try:
+        entry = read_entry(row.data)
+        assert isinstance(entry.body, SaleBody)
+        day = entry.envelope.business_day
+    except EntryUnreadable:
+        day = ""
+    about = schema.member.c
+    became = connection.execute(
+        select(about.merged_into, about.erased_at).where(about.member == row.member)
+    ).one_or_none()
+    member = row.member if became is None else "" if became.erased_at else became.merged_into or row.member
+    return Asked(terminal, number, row.shop, member, day)

@@ -1,0 +1,294 @@
+"""Tickets: what somebody asked or complained of, from wherever it came, in one list, with everything said and done since.
+
+Their words are beside the ledger and go when the member is erased. A ticket that a till opened has its name from there, so that
+sending it again opens no second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
+
+from central_server import channels, schema
+from central_server.database import add, add_if_new
+from central_server.errors import OfficeError, Refused
+from central_server.office import Office
+from ledger.identifiers import new_reference
+from ledger.keys import unseal
+from ledger.wire import TicketItem, TicketOpened, TicketTaken
+
+TOPICS = ("points", "reward", "card", "data", "other")
+STATUSES = ("open", "answered", "closed")
+PRIORITIES = ("low", "normal", "high", "urgent")
+SOURCES = ("till", "office", "feedback", "member")
+LONGEST = 2000
+LONGEST_REPLY = 500
+A_PAGE = 50
+MOST_OPEN = 20
+"""So many open tickets of one member are taken; with more, somebody has to answer first."""
+
+
+class TicketLine(msgspec.Struct, frozen=True):
+    ticket: str
+    shop: str
+    member: str
+    receipt: str
+    topic: str
+    status: str
+    priority: str
+    owner: str
+    source: str
+    opened_at: str
+    changed_at: str
+
+
+class Said(msgspec.Struct, frozen=True):
+    """`kind`: said (by the member), reply (for the member), note (for ourselves), change (of status, owner, priority)."""
+
+    at: str
+    by: str
+    kind: str
+    text: str
+
+
+class TicketStory(msgspec.Struct, frozen=True):
+    about: TicketLine
+    said: list[Said]
+
+
+class _Sealed(msgspec.Struct, frozen=True):
+    words: str
+    contact: str = ""
+
+
+def open_ticket(
+    office: Office,
+    *,
+    shop: str,
+    topic: str,
+    words: str,
+    by: str,
+    source: str,
+    member: str = "",
+    receipt: str = "",
+) -> str:
+    """Opens one, and answers its name. Raises OfficeError for words that are none, or too many."""
+    _require_words(words, LONGEST)
+    if topic not in TOPICS:
+        raise OfficeError(
+            f"There is no topic {topic[:40]}.", hint=f"One of: {', '.join(TOPICS)}.", code="TOPIC_UNKNOWN"
+        )
+    name = new_reference(office.random_bytes)[:12].upper()
+    at = office.time()
+    line = TicketLine(name, shop, member, receipt, topic, "open", "normal", "", source, at, at)
+    office.database.write(lambda connection: _put(connection, line, by, words))
+    return name
+
+
+def take(office: Office, terminal: Row[tuple[str, ...]], sent: TicketOpened) -> TicketTaken:
+    """One that was opened at a till; the same again changes nothing. Raises Refused where its words cannot be read."""
+    if not (1 <= len(sent.ticket) <= 32 and sent.ticket.isalnum() and sent.topic in TOPICS):
+        raise Refused("TICKET_UNFIT", "This ticket has no name or topic.", hint="It was not taken over.", status=422)
+    if max(len(sent.member), len(sent.receipt), len(sent.operator), len(sent.opened_at)) > 64:
+        raise Refused("TICKET_UNFIT", "This ticket names too much.", hint="It was not taken over.", status=422)
+    try:
+        opened = msgspec.json.decode(unseal(office.sealing_secret, sent.sealed), type=_Sealed)
+    except (ValueError, msgspec.DecodeError) as error:
+        hint = "It is sealed to the key that enrolment gave; keep it and enrol this till anew."
+        raise Refused("TICKET_UNREADABLE", "This ticket cannot be opened.", hint=hint, status=422) from error
+    words = f"{opened.words[:LONGEST]}" + (f"\n\nAnswer to: {opened.contact[:200]}" if opened.contact else "")
+
+    def work(connection: Connection) -> None:
+        about = schema.member.c
+        is_erased = connection.scalar(select(about.erased_at).where(about.member == sent.member))
+        if is_erased:
+            return  # of whom nothing is kept any more
+        at = office.time()
+        line = TicketLine(
+            sent.ticket,
+            terminal.shop,
+            sent.member,
+            sent.receipt,
+            sent.topic,
+            "open",
+            "normal",
+            "",
+            "till",
+            sent.opened_at,
+            at,
+        )
+        _put(connection, line, sent.operator or f"till {terminal.terminal}", words)
+
+    office.database.write(work)
+    return TicketTaken(office.server_epoch, office.time(), sent.ticket)
+
+
+def _put(connection: Connection, line: TicketLine, by: str, words: str) -> None:
+    table = schema.care.ticket
+    if line.member:
+        waits = (table.c.member == line.member) & (table.c.status == "open")
+        if (connection.scalar(select(func.count()).where(waits)) or 0) >= MOST_OPEN:
+            raise OfficeError(
+                f"This member has {MOST_OPEN} open tickets.", hint="Answer those first.", code="TICKETS_WAIT"
+            )
+    if add_if_new(connection, table, [msgspec.structs.asdict(line)]):
+        first = {"ticket": line.ticket, "number": 1, "at": line.opened_at, "by": by, "kind": "said", "text": words}
+        add(connection, schema.care.ticket_word, [first])
+        _announce(connection, line.ticket, line.shop, line.member)
+
+
+def dashboard(
+    office: Office, *, shop: str = "", status: str = "open", owner: str = "", page: int = 0
+) -> tuple[list[TicketLine], bool]:
+    """A page of tickets, the most urgent and then the oldest first; and whether there are more."""
+    table = schema.care.ticket.c
+    wanted: list[ColumnElement[bool]] = []
+    if shop:
+        wanted.append(table.shop == shop)
+    if status:
+        wanted.append(table.status == status)
+    if owner:
+        wanted.append(table.owner == owner)
+    with office.database.reading() as connection:
+        rows = connection.execute(
+            select(schema.care.ticket)
+            .where(*wanted)
+            .order_by(table.opened_at, table.ticket)
+            .limit(5000)  # to be put in order of urgency, which is no order of letters
+        ).all()
+    lines = sorted(map(_line, rows), key=lambda line: -PRIORITIES.index(line.priority))
+    return lines[page * A_PAGE : (page + 1) * A_PAGE], len(lines) > (page + 1) * A_PAGE
+
+
+def counts(office: Office, shop: str = "") -> dict[str, int]:
+    """How many there are of each status."""
+    table = schema.care.ticket.c
+    query = select(table.status, func.count()).group_by(table.status)
+    with office.database.reading() as connection:
+        found: dict[str, int] = dict(connection.execute(query.where(table.shop == shop) if shop else query).all())
+    return {status: found.get(status, 0) for status in STATUSES}
+
+
+def story(office: Office, ticket: str) -> TicketStory:
+    """One with everything said and done. Raises OfficeError where there is none of this name."""
+    words = schema.care.ticket_word
+    with office.database.reading() as connection:
+        line = _of(connection, ticket)
+        rows = connection.execute(select(words).where(words.c.ticket == ticket).order_by(words.c.number)).all()
+    return TicketStory(line, [Said(row.at, row.by, row.kind, row.text) for row in rows])
+
+
+def of_member(connection: Connection, members: Sequence[str]) -> list[TicketLine]:
+    """The tickets of a member, under all references that they have had; the newest first."""
+    table = schema.care.ticket
+    rows = connection.execute(
+        select(table).where(table.c.member.in_(members)).order_by(table.c.opened_at.desc(), table.c.ticket)
+    )
+    return [_line(row) for row in rows]
+
+
+def reply(office: Office, ticket: str, by: str, text: str) -> None:
+    """Words for the member: the next time that they scan, the till says that there is an answer, and what it is."""
+    _require_words(text, LONGEST_REPLY)
+    _write(office, ticket, by, "reply", text, status="answered")
+
+
+def note(office: Office, ticket: str, by: str, text: str) -> None:
+    """Words that the member does not get to see."""
+    _require_words(text, LONGEST)
+    _write(office, ticket, by, "note", text)
+
+
+def said_by_member(office: Office, ticket: str, text: str) -> None:
+    """The member has more to say: the ticket is open again."""
+    _require_words(text, LONGEST)
+    _write(office, ticket, "member", "said", text, status="open")
+
+
+def change(
+    office: Office, ticket: str, by: str, *, status: str = "", priority: str = "", owner: str | None = None
+) -> None:
+    """Sets what is given. Raises OfficeError for a status or priority that there is not."""
+    if (status and status not in STATUSES) or (priority and priority not in PRIORITIES):
+        raise OfficeError("There is no such status or priority.", hint="Choose one of the list.", code="STATUS_UNKNOWN")
+    parts = [f"status {status}"] if status else []
+    parts += [f"priority {priority}"] if priority else []
+    parts += [f"owner {owner or 'nobody'}"] if owner is not None else []
+    changed = {"status": status, "priority": priority}
+    values = {name: value for name, value in changed.items() if value}
+    if owner is not None:
+        values["owner"] = owner
+    if values:
+        _write(office, ticket, by, "change", ", ".join(parts), **values)
+
+
+def forget(connection: Connection, members: Sequence[str]) -> None:
+    """What was said in the tickets of a member who is erased; that there were some stays."""
+    table, words = schema.care.ticket, schema.care.ticket_word
+    theirs = of_member(connection, members)
+    names = [line.ticket for line in theirs]
+    connection.execute(delete(words).where(words.c.ticket.in_(names)))
+    connection.execute(update(table).where(table.c.ticket.in_(names)).values(member="", status="closed"))
+    for line in theirs:
+        _announce(connection, line.ticket, line.shop, line.member)
+    feedback = schema.care.feedback
+    connection.execute(update(feedback).where(feedback.c.member.in_(members)).values(member="", comment=""))
+
+
+def items(connection: Connection, names: Sequence[str]) -> Iterable[TicketItem]:
+    """These tickets as a till hears of them: only those of a member, who can be told when they scan."""
+    table, words = schema.care.ticket, schema.care.ticket_word
+    replies: dict[str, str] = {}
+    for row in connection.execute(
+        select(words.c.ticket, words.c.text)
+        .where(words.c.ticket.in_(names), words.c.kind == "reply")
+        .order_by(words.c.number)
+    ):
+        replies[row.ticket] = row.text
+    for row in connection.execute(select(table).where(table.c.ticket.in_(names)).order_by(table.c.ticket)):
+        yield TicketItem(row.ticket, row.member, row.topic, row.status, replies.get(row.ticket, ""))
+
+
+def _write(office: Office, ticket: str, by: str, kind: str, text: str, **values: str) -> None:
+    table, words = schema.care.ticket, schema.care.ticket_word
+
+    def work(connection: Connection) -> None:
+        line = _of(connection, ticket)
+        last = connection.scalar(select(func.max(words.c.number)).where(words.c.ticket == ticket)) or 0
+        at = office.time()
+        new = {"ticket": ticket, "number": last + 1, "at": at, "by": by, "kind": kind, "text": text}
+        add(connection, words, [new])
+        connection.execute(update(table).where(table.c.ticket == ticket).values(changed_at=at, **values))
+        _announce(connection, ticket, line.shop, line.member)
+
+    office.database.write(work)
+
+
+def _announce(connection: Connection, ticket: str, shop: str, member: str) -> None:
+    """To the shop that it was opened at, and to those where the member is known."""
+    seen = schema.member_shop.c
+    shops = set(connection.scalars(select(seen.shop).where(seen.member == member)).all()) if member else set[str]()
+    if shop:
+        shops.add(shop)
+    for one in sorted(shops):
+        channels.announce(connection, channels.shop_of(one), [channels.TICKET + ticket])
+
+
+def _of(connection: Connection, ticket: str) -> TicketLine:
+    row = connection.execute(select(schema.care.ticket).where(schema.care.ticket.c.ticket == ticket)).one_or_none()
+    if row is None:
+        raise OfficeError("There is no ticket of this number.", hint="Look for it in the list.", code="TICKET_UNKNOWN")
+    return _line(row)
+
+
+def _line(row: Row[tuple[object, ...]]) -> TicketLine:
+    return TicketLine(**row._mapping)
+
+
+def _require_words(words: str, longest: int) -> None:
+    if not words.strip() or len(words) > longest:
+        raise OfficeError(
+            f"What is written has 1 to {longest:,} characters.", hint="Nothing was changed.", code="WORDS_UNFIT"
+        )

@@ -1,0 +1,151 @@
+"""Sales, with a member or not: how many, how much, the attach rate, and what a basket comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, func, select
+
+from central_server import schema
+from central_server.figures.ratio import Ratio, mean, ratio
+from central_server.figures.scope import Scope
+
+By = Literal["shop", "cashier", "month"]
+
+MEASURES = (
+    *("sales", "value_minor", "tax_minor", "discount_minor", "redeemed_minor"),
+    *("returns", "returned_minor", "returned_tax_minor", "restored_minor"),
+)
+
+
+class Sold(msgspec.Struct, frozen=True):
+    """`value_minor` is before returns, tax included; `net_minor` less discounts and returns, without tax."""
+
+    sales: int = 0
+    value_minor: int = 0
+    discount_minor: int = 0
+    returns: int = 0
+    returned_minor: int = 0
+    net_minor: int = 0
+    redeemed_minor: int = 0
+
+
+class Basket(msgspec.Struct, frozen=True):
+    """None where there are no sales."""
+
+    sales: int
+    mean_minor: int | None
+    median_minor: int | None
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """A group's sales; what does not name the group is ''."""
+
+    shop: str
+    cashier: str
+    month: str
+    all: Sold
+    members: Sold
+    attach_by_count: Ratio
+    attach_by_value: Ratio
+    mean_minor: int | None
+    members_mean_minor: int | None
+    others_mean_minor: int | None
+
+
+def attached(connection: Connection, scope: Scope, by: By | None = None) -> list[Attached]:
+    """Each group with sales or returns in the period, in order; without `by` one for everything, also where there is nothing."""
+    table = schema.figures.shop_day
+    names: dict[str, ColumnElement[Any]] = {}
+    if by in ("shop", "cashier"):
+        names["shop"] = table.c.shop
+    if by == "cashier":
+        names["cashier"] = table.c.operator
+    if by == "month":
+        names["month"] = func.substr(table.c.day, 1, 7)
+    rows = connection.execute(
+        select(
+            *(column.label(f"by_{name}") for name, column in names.items()),
+            table.c.is_member,
+            *(func.sum(table.c[name]).label(name) for name in MEASURES),
+        )
+        .where(*scope.of(table))
+        .group_by(*names.values(), table.c.is_member)
+    ).mappings()
+    groups: dict[tuple[str, ...], dict[int, Sold]] = {} if names else {(): {}}
+    for row in rows:
+        group = groups.setdefault(tuple(str(row[f"by_{name}"]) for name in names), {})
+        group[row["is_member"]] = _sold({name: int(row[name]) for name in MEASURES})
+    found = []
+    for key, group in sorted(groups.items()):
+        called = dict(zip(names, key, strict=True))
+        members, others = group.get(1, Sold()), group.get(0, Sold())
+        whole = _sum([members, others])
+        if names and not (whole.sales or whole.returns):
+            continue
+        found.append(
+            Attached(
+                called.get("shop", scope.shop),
+                called.get("cashier", ""),
+                called.get("month", ""),
+                whole,
+                members,
+                ratio(members.sales, whole.sales),
+                ratio(members.value_minor, whole.value_minor),
+                mean(whole.value_minor, whole.sales),
+                mean(members.value_minor, members.sales),
+                mean(others.value_minor, others.sales),
+            )
+        )
+    return found
+
+
+def _sold(sums: dict[str, int]) -> Sold:
+    returned_net = sums["returned_minor"] - sums["returned_tax_minor"]
+    return Sold(
+        sums["sales"],
+        sums["value_minor"],
+        sums["discount_minor"],
+        sums["returns"],
+        sums["returned_minor"],
+        sums["value_minor"] - sums["tax_minor"] - returned_net,
+        sums["redeemed_minor"] - sums["restored_minor"],
+    )
+
+
+def _sum(parts: Sequence[Sold]) -> Sold:
+    return Sold(*(sum(values) for values in zip(*map(msgspec.structs.astuple, parts), strict=True)))
+
+
+def basket(connection: Connection, scope: Scope, whole: Attached) -> dict[str, Basket]:
+    """What a basket comes to: members', others', and all."""
+    sold = {"members": whole.members, "all": whole.all}
+    counts = {name: (one.sales, one.value_minor) for name, one in sold.items()}
+    counts["others"] = (
+        whole.all.sales - whole.members.sales,
+        whole.all.value_minor - whole.members.value_minor,
+    )
+    member = schema.figures.sale_fact.c.member
+    wanted: dict[str, list[ColumnElement[bool]]] = {"members": [member != ""], "others": [member == ""], "all": []}
+    return {
+        name: Basket(count, mean(value, count), _median(connection, scope, count, wanted[name]))
+        for name, (count, value) in sorted(counts.items())
+    }
+
+
+def _median(connection: Connection, scope: Scope, count: int, wanted: list[ColumnElement[bool]]) -> int | None:
+    """The middle one, or what lies between the two in the middle, half up."""
+    table = schema.figures.sale_fact
+    if not count:
+        return None
+    value: Column[int] = table.c.value_minor
+    middle = connection.scalars(
+        select(value)
+        .where(*scope.of(table), table.c.is_void == 0, *wanted)
+        .order_by(value)
+        .limit(2 - count % 2)
+        .offset((count - 1) // 2)
+    ).all()
+    return mean(sum(middle), len(middle))

@@ -1,0 +1,133 @@
+"""What members do: how many are active, stay, come again; who may be leaving; what one is worth."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+
+from central_server import schema
+from central_server.figures.ratio import Ratio, mean, ratio
+from central_server.figures.scope import YEAR_DAYS, Scope, before, days
+from loyalty.days import day_after
+
+
+class Customers(msgspec.Struct, frozen=True):
+    """`active` in the window that ends with the period; `churn` is the share of those of the window before who are not."""
+
+    active: int
+    churn: Ratio
+    retention: Ratio
+    repeat_purchase: Ratio
+
+
+class Value(msgspec.Struct, frozen=True):
+    """What members brought, at a stated margin. `per_year_minor` and `churn` are of the last 365 days, for the forecast; None
+    where there was nobody, or nobody left."""
+
+    margin_percent: int
+    members: int
+    margin_minor: int
+    reward_minor: int
+    historic_minor: int | None
+    per_year_minor: int | None
+    churn: Ratio
+    forecast_minor: int | None
+
+
+def customers(connection: Connection, scope: Scope) -> Customers:
+    stayed, were, active = moved(connection, scope, scope.window_days)
+    once, again = _bought(connection, scope)
+    return Customers(active, ratio(were - stayed, were), ratio(stayed, were), ratio(again, once))
+
+
+def moved(connection: Connection, scope: Scope, window_days: int) -> tuple[int, int, int]:
+    """Of the members of [t − 2W, t − W) how many bought again in [t − W, t), how many there were, and how many of [t − W, t)
+    there are; t is the day after the period."""
+    table = schema.figures.member_day
+    then = day_after(scope.last)
+    middle, start = before(then, window_days), before(then, 2 * window_days)
+    raw = (
+        select(
+            table.c.member,
+            func.max(case((table.c.day < middle, 1), else_=0)).label("early"),
+            func.max(case((table.c.day >= middle, 1), else_=0)).label("late"),
+        )
+        .where(*days(table, start, scope.last, scope.shop), table.c.sales > 0)
+        .group_by(table.c.member)
+    )
+    who = _as_they_are(raw, "early", "late", how=func.max).subquery()
+    stayed, were, active = connection.execute(
+        select(func.sum(who.c.early * who.c.late), func.sum(who.c.early), func.sum(who.c.late))
+    ).one()
+    return int(stayed or 0), int(were or 0), int(active or 0)
+
+
+def _bought(connection: Connection, scope: Scope) -> tuple[int, int]:
+    """How many members bought once or more, and twice or more, in the 365 days that end with the period."""
+    table = schema.figures.member_day
+    raw = (
+        select(table.c.member, func.sum(table.c.sales).label("sales"))
+        .where(*days(table, before(scope.last, YEAR_DAYS - 1), scope.last, scope.shop), table.c.sales > 0)
+        .group_by(table.c.member)
+    )
+    who = _as_they_are(raw, "sales", how=func.sum).subquery()
+    once, again = connection.execute(
+        select(func.count(), func.sum(case((who.c.sales >= 2, 1), else_=0))).select_from(who)
+    ).one()
+    return int(once or 0), int(again or 0)
+
+
+def _as_they_are(raw: Select[*tuple[object, ...]], *names: str, how: object) -> Select[*tuple[object, ...]]:
+    """A query by member's reference, by the member they have become: added up first, because that leaves far fewer rows."""
+    sums, about = raw.subquery(), schema.member.c
+    who: ColumnElement[str] = func.coalesce(func.nullif(about.merged_into, ""), sums.c.member)
+    return (
+        select(who.label("who"), *(how(sums.c[name]).label(name) for name in names))  # type: ignore[operator]
+        .select_from(sums.outerjoin(schema.member, about.member == sums.c.member))
+        .group_by(who)
+    )
+
+
+def value(connection: Connection, scope: Scope, margin_percent: int) -> Value:
+    """What members have brought until the end of the period, and what one may bring: margin a year ÷ churn of a year."""
+    table = schema.figures.member_day
+    raw = (
+        select(
+            table.c.member,
+            func.sum(table.c.net_minor).label("net"),
+            func.sum(table.c.redeemed_minor).label("reward"),
+            func.sum(table.c.sales).label("sales"),
+            func.sum(case((table.c.day >= before(scope.last, YEAR_DAYS - 1), table.c.net_minor), else_=0)).label(
+                "year"
+            ),
+            func.sum(case((table.c.day >= before(scope.last, YEAR_DAYS - 1), table.c.sales), else_=0)).label("lately"),
+        )
+        .where(*days(table, "", scope.last, scope.shop))
+        .group_by(table.c.member)
+    )
+    who = _as_they_are(raw, "net", "reward", "sales", "year", "lately", how=func.sum).subquery()
+    members, net, reward, in_year, lately = connection.execute(
+        select(
+            func.sum(case((who.c.sales > 0, 1), else_=0)),
+            func.sum(who.c.net),
+            func.sum(who.c.reward),
+            func.sum(who.c.year),
+            func.sum(case((who.c.lately > 0, 1), else_=0)),
+        )
+    ).one()
+    margin_minor = int(net or 0) * margin_percent // 100
+    reward_minor = int(reward or 0)
+    stayed, were, _ = moved(connection, scope, YEAR_DAYS)
+    churn = ratio(were - stayed, were)
+    per_year = mean(int(in_year or 0) * margin_percent // 100, int(lately or 0))
+    forecast = per_year * churn.whole // churn.part if per_year is not None and churn.part else None
+    return Value(
+        margin_percent,
+        int(members or 0),
+        margin_minor,
+        reward_minor,
+        mean(margin_minor - reward_minor, int(members or 0)),
+        per_year,
+        churn,
+        forecast,
+    )

@@ -1,0 +1,104 @@
+"""What a question is about: a period of trading days, a shop or all, the window; and which tills have yet to report of it.
+
+Figures are provisional until every till has reported: one that has not been heard since the period ended may have sold in it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, select
+
+from central_server import schema
+from central_server.errors import OfficeError
+from central_server.figures import facts
+from central_server.office import Office
+from loyalty.days import business_day, days_after
+
+WINDOW_DAYS = 90
+YEAR_DAYS = 365
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Trading days from `first` through `last`, of one `shop` or, where that is '', of all."""
+
+    first: str
+    last: str
+    shop: str = ""
+    window_days: int = WINDOW_DAYS
+
+    def of(self, table: Table) -> list[ColumnElement[bool]]:
+        """The rows of a table by day and shop that this is about."""
+        return days(table, self.first, self.last, self.shop)
+
+
+def days(table: Table, first: str, last: str, shop: str = "") -> list[ColumnElement[bool]]:
+    limits: list[ColumnElement[bool]] = [table.c.day >= first, table.c.day <= last]
+    return [*limits, table.c.shop == shop] if shop else limits
+
+
+def scope_of(
+    office: Office, connection: Connection, first: str = "", last: str = "", shop: str = "", window_days: int = 0
+) -> Scope:
+    """The question as somebody wrote it; without days it is about this month so far. Raises OfficeError."""
+    last = _day(last) if last else office.today(connection)
+    first = _day(first) if first else f"{last[:7]}-01"
+    if first > last:
+        raise OfficeError(f"The period ends on {last}, before it begins on {first}.", code="PERIOD_UNFIT")
+    if not 0 <= window_days <= 3660:
+        raise OfficeError("A window has 1 to 3660 days.", code="PERIOD_UNFIT")
+    if shop and connection.scalar(select(schema.shop.c.shop).where(schema.shop.c.shop == shop)) is None:
+        raise OfficeError(f"There is no shop {shop}.", code="SHOP_UNKNOWN")
+    return Scope(first, last, shop, window_days or WINDOW_DAYS)
+
+
+def _day(text: str) -> str:
+    try:
+        if date.fromisoformat(text).isoformat() == text and "1900" < text < "9000":
+            return text
+    except ValueError:
+        pass
+    raise OfficeError(f"{text} is no day.", hint="Write it such as 2026-11-30.", code="PERIOD_UNFIT")
+
+
+class Silent(msgspec.Struct, frozen=True):
+    """A till that may still have something to tell of a period. `heard_at` is '' for never."""
+
+    terminal: str
+    shop: str
+    heard_at: str
+
+
+def silent_tills(office: Office, connection: Connection, scope: Scope) -> list[Silent]:
+    """The tills that have not been heard since the period ended. While it lasts, that is every one."""
+    terminal = schema.terminal.c
+    query = select(schema.terminal).where(terminal.revoked_at == "").order_by(terminal.shop, terminal.terminal)
+    rows = connection.execute(query.where(terminal.shop == scope.shop) if scope.shop else query)
+    return [
+        Silent(row.terminal, row.shop, row.heard_at)
+        for row in rows
+        if _trading_day(office, connection, row.heard_at) <= scope.last
+        and _trading_day(office, connection, row.enrolled_at) <= scope.last
+    ]
+
+
+def _trading_day(office: Office, connection: Connection, moment: str) -> str:
+    """'' for never."""
+    program = office.program(connection)
+    assert program is not None, "init puts a programme in force"
+    if not moment:
+        return ""
+    local = datetime.fromisoformat(moment).astimezone(program.zone).replace(tzinfo=None)
+    return business_day(local, program.day_starts_at)
+
+
+def before(day: str, by_days: int) -> str:
+    """
+    >>> before("2026-03-01", 1)
+    '2026-02-28'
+    """
+    return days_after(day, -by_days)
+
+
+waiting = facts.waiting

@@ -1,0 +1,237 @@
+"""The end of a shop's day at this till: X is a look at any time, Z ends the trading day and is an entry of the journal.
+
+Both are computed from the journal alone (`ledger.closing`). A Z never waits for head office: what is unsent is said, and head
+office compares what the till closed with its own figures once it has everything.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
+
+from drivers.document import Document, decode_document, encode_document
+from ledger.closing import COUNTED, share_tenths
+from ledger.entry import ClosingBody, Draft, Entry, Gap, Tally, read_entry
+from ledger.identifiers import receipt_reference
+from offline_store import closings, journal, receipts
+from offline_store.moment import Moment
+from pos_plugin.checkout import Checkout
+from pos_plugin.errors import Conflict
+from pos_plugin.slips import ClosingFigures, closing_slip
+
+ALL = -1
+"""Of SQLite's LIMIT."""
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """The figures of a day, a cashier or a shift, with the members' share of its sales in tenths of a per cent."""
+
+    tally: Tally
+    share_tenths: int
+    value_share_tenths: int
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """A closing: "X", a look, or "Z", which has a number and a receipt reference of its own (of an X: the number of the next).
+
+    It covers those of the entries `first` to `last` that are of its day or an earlier one and were in no closing before. `late`
+    are its sales of other days, or that came after a closing of theirs; `ahead` those that are left for a later closing;
+    `missing` the receipt numbers that no sale has; `unsent` so many entries head office did not have.
+    """
+
+    kind: str
+    number: int
+    business_day: str
+    terminal: str
+    reference: str
+    at: str
+    operator: str
+    approved_by: str
+    first: int
+    last: int
+    total: Counted
+    operators: dict[str, Counted]
+    shifts: dict[str, Counted]
+    late: dict[str, int]
+    ahead: dict[str, int]
+    missing: list[Gap]
+    unsent: int
+    text: str
+
+
+class Word(msgspec.Struct, frozen=True):
+    """Who allows a Z that whoever asks for it may not do alone, and why: as the journal keeps it."""
+
+    approved_by: str = ""
+    reason: str = ""
+
+
+def look(checkout: Checkout, day: str = "", operator: str = "") -> Closing:
+    """X: what a closing would cover now, of `day`, or of the day that a Z would close. Raises Conflict."""
+    return _look(checkout, day, operator)[0]
+
+
+def slip_of_look(checkout: Checkout, day: str = "", operator: str = "") -> Document:
+    """The paper of an X: it is no entry, so no receipt is kept of it."""
+    return _look(checkout, day, operator)[1]
+
+
+def _look(checkout: Checkout, day: str, operator: str) -> tuple[Closing, Document]:
+    with checkout.store.read() as db:
+        at = checkout.moment(db)
+        body, ahead, closed = _body(db, at, day, operator, closings.open_entries(db), is_final=False)
+    found = _closing("X", at, body, closed, ahead=ahead)
+    slip = _slip(checkout, at, found)
+    return msgspec.structs.replace(found, text=slip.text()), slip
+
+
+def close(
+    checkout: Checkout,
+    day: str = "",
+    *,
+    operator: str = "",
+    word: Word | None = None,
+    to_print: bool = True,
+    write: Callable[[Callable[[sqlite3.Connection], Closing]], Closing] | None = None,
+) -> Closing:
+    """Z: ends the trading day at this till. `write` runs the transaction, for a caller who records something beside it.
+
+    Raises Conflict where that day cannot be closed, or nothing has happened since it was; nothing is recorded then.
+    """
+    with checkout.store.read() as db:
+        # A long day is read and counted before the till's one writer is held up; what comes meanwhile is added then.
+        known, upto = closings.open_entries(db), journal.head(db)[0]
+
+    def work(db: sqlite3.Connection) -> Closing:
+        at = checkout.moment(db)
+        since = [read_entry(data) for _, _, data in journal.after(db, upto, ALL)]
+        body, ahead, closed = _body(db, at, day, operator, [*known, *since])
+        if word is not None:
+            body = msgspec.structs.replace(body, approved_by=word.approved_by, reason=word.reason)
+        draft = Draft(body, closings.document(at.who.terminal, body.number), at.occurred_at, closed)
+        new = journal.record(db, at.who, draft, at.recorded_at)
+        found = _closing("Z", at, body, closed, ahead=ahead, entry=new)
+        slip = _slip(checkout, at, found)
+        receipts.keep(db, new.number, encode_document(slip), to_print=to_print)
+        return msgspec.structs.replace(found, text=slip.text())
+
+    return (write or checkout.store.write)(work)
+
+
+def earlier(checkout: Checkout, limit: int = 31) -> list[Closing]:
+    """The last closings of this till as they were written, newest first."""
+    found = []
+    with checkout.store.read() as db:
+        at = checkout.moment(db)
+        for entry in closings.recent(db, limit):
+            kept = receipts.document(db, entry.number)
+            one = _closing("Z", at, closings.body_of(entry), entry.envelope.business_day, ahead={}, entry=entry)
+            found.append(msgspec.structs.replace(one, text=decode_document(kept).text() if kept else ""))
+    return found
+
+
+def _body(
+    db: sqlite3.Connection, at: Moment, day: str, operator: str, entries: list[Entry], *, is_final: bool = True
+) -> tuple[ClosingBody, dict[str, int], str]:
+    """What a closing would say now; the sales that it leaves for a later one, by day; and the day that it would be of."""
+    before = closings.last(db)
+    was, closed_day = (closings.body_of(before), before.envelope.business_day) if before else (None, "")
+    day = day or _day_to_close(entries, closed_day, at.today)
+    if day > at.today:
+        raise Conflict("DAY_AHEAD", f"{day} has not begun. Nothing was recorded.", hint=f"Today is {at.today}.")
+    if day < closed_day:
+        raise Conflict(
+            "DAY_CLOSED",
+            f"{closed_day} is closed, and {day} with it. Nothing was recorded.",
+            hint="What came since is in the next closing, which says so.",
+        )
+    found = closings.figures(db, day, entries)
+    if is_final and day == closed_day and not found.entries:
+        number = was.number if was else 0
+        raise Conflict(
+            "DAY_CLOSED",
+            f"{day} is closed already, by Z {number}, and nothing has happened since. Nothing was recorded.",
+            hint="Print that one again, or close the next day when it is over.",
+        )
+    last, _ = journal.head(db)
+    body = ClosingBody(
+        number=was.number + 1 if was else 1,
+        operator=operator,
+        first=was.goes_on_from if was else 1,
+        last=last,
+        goes_on_from=found.goes_on_from,
+        total=found.total,
+        operators=found.operators,
+        shifts=found.shifts,
+        late=found.late,
+        missing=found.missing,
+        counted_to=found.counted_to,
+        # A till of its own has nobody to send to.
+        unsent=last - at.acknowledged if at.shop else 0,
+    )
+    return body, found.ahead, day
+
+
+def _day_to_close(entries: list[Entry], closed_day: str, today: str) -> str:
+    """The day of the last that happened: whoever closes the next morning, before anything is sold, means the day before."""
+    days = [one.envelope.business_day for one in entries if isinstance(one.body, COUNTED)]
+    happened = max((day for day in days if day <= today), default="")
+    return max(happened, closed_day) if happened else today
+
+
+def _counted(tally: Tally) -> Counted:
+    return Counted(
+        tally,
+        share_tenths(tally.member_sales, tally.sales),
+        share_tenths(tally.member_minor, tally.sales_minor),
+    )
+
+
+def _closing(
+    kind: str, at: Moment, body: ClosingBody, day: str, *, ahead: dict[str, int], entry: Entry | None = None
+) -> Closing:
+    return Closing(
+        kind=kind,
+        number=body.number,
+        business_day=day,
+        terminal=at.who.terminal,
+        reference=receipt_reference(entry.envelope.terminal, entry.number) if entry else "",
+        at=entry.envelope.occurred_at if entry else at.occurred_at,
+        operator=body.operator,
+        approved_by=body.approved_by,
+        first=body.first,
+        last=body.last,
+        total=_counted(body.total),
+        operators={name: _counted(one) for name, one in body.operators.items()},
+        shifts={name: _counted(one) for name, one in body.shifts.items()},
+        late=body.late,
+        ahead=ahead,
+        missing=list(body.missing),
+        unsent=body.unsent,
+        text="",
+    )
+
+
+def _slip(checkout: Checkout, at: Moment, one: Closing) -> Document:
+    return closing_slip(
+        checkout.layout,
+        at=one.at,
+        kind=one.kind,
+        number=one.number,
+        business_day=one.business_day,
+        terminal=one.terminal,
+        currency=at.program.currency,
+        figures=ClosingFigures(
+            total=one.total.tally,
+            operators={name: of.tally for name, of in one.operators.items()},
+            shifts={name: of.tally for name, of in one.shifts.items()},
+            late=one.late,
+            ahead=one.ahead,
+            missing=one.missing,
+            unsent=one.unsent,
+        ),
+        operator=one.operator,
+        reference=one.reference,
+    )

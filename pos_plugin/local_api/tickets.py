@@ -1,0 +1,47 @@
+"""What a customer asks or complains of, taken down at the till."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from drivers.escpos import encode
+from pos_plugin import tickets
+from pos_plugin.local_api import requests
+from pos_plugin.local_api.answers import answer
+from pos_plugin.local_api.description import MEMBERS, answers
+from pos_plugin.local_api.host_papers import profile_of
+from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.requests import KeyInHeader
+from pos_plugin.terminal import Terminal
+from pos_plugin.tickets import Opened
+
+
+def add_tickets(app: FastAPI, terminal: Terminal) -> None:
+    @app.post(
+        "/v1/tickets",
+        tags=[MEMBERS],
+        summary="A question or complaint for head office",
+        responses=answers(Opened, "Its number, by which the customer asks again."),
+    )
+    def open_ticket(asked: requests.TicketAsked, request: Request, key: KeyInHeader = "") -> Response:
+        """Also offline. With `print` the customer gets a slip with the number; whether it came out is no part of the answer."""
+
+        def work() -> Any:
+            opened = tickets.open_ticket(
+                terminal.checkout,
+                asked.topic,
+                asked.words,
+                member=asked.member,
+                receipt=asked.receipt,
+                contact=asked.contact,
+                operator=asked.operator,
+            )
+            terminal.recorded("members")
+            if asked.print:
+                slip = tickets.slip(terminal.checkout, opened, asked.topic, asked.words, asked.receipt)
+                terminal.print_for_host(encode(slip, profile_of(terminal)))
+            return opened
+
+        return answer(Asked.by(terminal, request, asked).once(work))

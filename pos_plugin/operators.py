@@ -1,0 +1,272 @@
+"""Who is at the till: signing on with a PIN, what they may do alone, and whose word is needed for the rest.
+
+One operator is on at a time, for all windows of the page. PINs are looked at outside every transaction, one after the other.
+A host's program names its operators itself, under its own key, and is asked for no PIN. Where no operators are kept, nobody is
+asked.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from ledger.pins import is_pin
+from loyalty.roles import leave
+from offline_store import operators, settings
+from offline_store.moment import moment
+from offline_store.operators import Operator
+from offline_store.store import Store
+from pos_plugin.config import OperatorSettings
+from pos_plugin.errors import BadRequest, Conflict, NotAllowed, TooOften
+
+PIN_WAIT_S = 5.0
+"""So long one PIN waits for those before it."""
+CLAIM_DAYS = 7
+"""So old a sale may be whose points a cashier adds without a supervisor."""
+
+
+class SignedOn(msgspec.Struct, frozen=True):
+    """Who is on at this till, and in which shift of theirs."""
+
+    operator: str
+    name: str
+    role: str
+    shift: str
+
+
+class Override(msgspec.Struct, frozen=True):
+    """Somebody else's word: who allows it, their PIN, and why."""
+
+    allowed_by: str = ""
+    pin: str = ""
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"Override({self.allowed_by!r})"
+
+
+class Alone(msgspec.Struct, frozen=True):
+    """How much of an action somebody may do without anybody's word: sales of so much, so many days old."""
+
+    minor: int
+    days: int
+
+
+class By(msgspec.Struct, frozen=True):
+    """Whose doing an entry is, and on whose word: by itself up to `alone`, and all of it where that is None."""
+
+    operator: str = ""
+    shift: str = ""
+    approved_by: str = ""
+    reason: str = ""
+    alone: Alone | None = None
+
+    def require_within(self, amount_minor: int, age_days: int) -> None:
+        """Raises NotAllowed where so much of a sale so old is more than may be done alone."""
+        if self.alone is None:
+            return
+        if amount_minor > self.alone.minor:
+            raise needs_supervisor("This is more than a cashier may do alone.")
+        if age_days > self.alone.days:
+            raise needs_supervisor("This sale is older than a cashier may touch alone.")
+
+
+class Operators:
+    """The operators of one till. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], datetime],
+        limits: OperatorSettings,
+        end_quotes: Callable[[str], int] = lambda operator: 0,
+        changed: Callable[[], None] = lambda: None,
+        pin_wait_s: float = PIN_WAIT_S,
+    ) -> None:
+        """`end_quotes` ends the open quotes of an operator, and says how many; `changed` hears of who comes and goes."""
+        self._store = store
+        self._clock = clock
+        self._alone = {
+            "refund": Alone(limits.refund_minor, 0),
+            "claim": Alone(limits.claim_minor, CLAIM_DAYS),
+        }
+        self._end_quotes = end_quotes
+        self._changed = changed
+        self._pin_wait_s = pin_wait_s
+        self._one_pin = threading.Lock()
+        self._lock = threading.Lock()
+        self._on: tuple[str, str] | None = None
+        self.word = ""
+        """What whoever is at the page should know of the last change; "" for nothing."""
+
+    # -- who is on
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether this till asks who somebody is."""
+        with self._store.read() as db:
+            return operators.are_kept(db)
+
+    def on(self) -> SignedOn | None:
+        """Who is on; None where nobody is, or where they may not sign on any more."""
+        with self._lock:
+            if self._on is None:
+                return None
+            operator, shift = self._on
+        with self._store.read() as db:
+            known = operators.find(db, operator)
+        if known is not None and known.is_open:
+            return SignedOn(operator, known.name, known.role, shift)
+        with self._lock:
+            if self._on == (operator, shift):
+                self._on = None
+                name = known.name if known else operator
+                self.word = (
+                    f"{name} may not sign on any more. What is open can be completed; then somebody else signs on."
+                )
+        return None
+
+    def sign_on(self, operator: str, pin: str, *, new_shift: bool = False) -> tuple[SignedOn, int]:
+        """Signs an operator on, in place of whoever was; answers them, and how many open sales of the other were ended.
+
+        Raises NotAllowed for a wrong PIN, TooOften where too many were wrong.
+        """
+        known = self._proven(operator, pin)
+
+        def begin(db: sqlite3.Connection) -> str:
+            at = moment(db, self._clock())
+            return operators.shift_of(db, operator, at.today, at.recorded_at, is_new=new_shift)
+
+        shift = self._store.write(begin)
+        with self._lock:
+            before, self._on = self._on, (operator, shift)
+            self.word = ""
+        ended = 0
+        if before is not None and before != (operator, shift):
+            ended = self._end_quotes(before[0])
+            if ended and before[0] != operator:
+                self.word = f"The open sale of {self._name(before[0])} was ended. Nothing of it was recorded."
+        self._changed()
+        return SignedOn(operator, known.name, known.role, shift), ended
+
+    def sign_off(self, operator: str) -> None:
+        """Signs this operator off, if they are on."""
+        with self._lock:
+            if self._on is None or self._on[0] != operator:
+                return
+            self._on, self.word = None, ""
+        self._changed()
+
+    # -- what they may do
+
+    def by(self, action: str, override: Override | None = None) -> By:
+        """Who at the page does what the table of roles calls `action`, on their own word or on somebody else's.
+
+        Nobody in particular where no operators are kept. Raises NotAllowed where nobody is on, or where it needs the word of a
+        supervisor; BadRequest where that gives no reason; Conflict in training, in which nothing but a sale can be tried.
+        """
+        if action not in ("sell", "training") and self.is_training:
+            raise Conflict(
+                "TRAINING",
+                "This till is in training, and only sales can be tried. Nothing was recorded.",
+                hint="End training first.",
+            )
+        if not self.are_kept:
+            return By()
+        who = self.on()
+        if who is None:
+            raise NotAllowed(
+                "SIGN_ON_FIRST", "Nobody is signed on. Nothing was recorded.", hint="Sign on with your PIN."
+            )
+        if override is not None and override.allowed_by:
+            approved_by = self.allowed(action, override, not_by=who.operator)
+            return By(who.operator, who.shift, approved_by, override.reason.strip())
+        letters = leave(who.role, action)
+        if "Y" in letters:
+            return By(who.operator, who.shift)
+        if "L" in letters:
+            return By(who.operator, who.shift, alone=self._alone.get(action))
+        raise needs_supervisor(f"A {who.role} may not do this alone.")
+
+    def allowed(self, action: str, override: Override, *, not_by: str) -> str:
+        """Who gives their word for an action of somebody else's. Raises NotAllowed, TooOften or BadRequest."""
+        if not override.reason.strip():
+            raise BadRequest(
+                "REASON_MISSING", "Whoever allows this says why. Nothing was recorded.", hint="Write a word."
+            )
+        if override.allowed_by == not_by:
+            raise needs_supervisor("Nobody allows something to themselves.")
+        known = self._proven(override.allowed_by, override.pin)
+        if "Y" not in leave(known.role, action):
+            raise needs_supervisor(f"{known.name} is a {known.role}, and may not allow this.")
+        return known.operator
+
+    # -- training
+
+    @property
+    def is_training(self) -> bool:
+        """Whether what is sold at the page is for training: until somebody ends it, or the business day does."""
+        with self._store.read() as db:
+            day = settings.get(db, "training_day")
+            return bool(day) and day == moment(db, self._clock()).today
+
+    def train(self, is_on: bool, override: Override | None = None) -> None:
+        """Begins or ends training, for every window of the page. Raises as `by`."""
+        by = self.by("training", override)
+
+        def keep(db: sqlite3.Connection) -> None:
+            settings.put(db, "training_day", moment(db, self._clock()).today if is_on else "")
+
+        self._store.write(keep)
+        self._end_quotes(by.operator)
+        self._changed()
+
+    # -- PINs
+
+    def _proven(self, operator: str, pin: str) -> Operator:
+        """The operator whose PIN this is. Raises NotAllowed, or TooOften."""
+        if not self._one_pin.acquire(timeout=self._pin_wait_s):
+            raise TooOften("PIN_BUSY", "Other PINs are being looked at.", hint="Try again in a moment.")
+        try:
+            with self._store.read() as db:
+                known = operators.find(db, operator)
+            now = self._clock()
+            # Whoever asks for names that nobody has is counted with all, and leaves no row of their own.
+            counted = operator if known else operators.OF_ALL
+            until = self._store.write(lambda db: operators.begin_try(db, counted, now))
+            if until is not None:
+                wait_s = max(1, round((until - now).total_seconds()))
+                raise TooOften(
+                    "PIN_LOCKED",
+                    f"Too many wrong PINs. Nobody is let in by this one for {_span(wait_s)}.",
+                    hint="Wait, or let a colleague sign on. A manager or head office can give a new PIN.",
+                )
+            if known is None or not is_pin(pin, known.pin):
+                raise NotAllowed("PIN_WRONG", "This is not their PIN.", hint="Type it again.")
+            self._store.write(lambda db: operators.was_right(db, operator))
+            return known
+        finally:
+            self._one_pin.release()
+
+    def _name(self, operator: str) -> str:
+        with self._store.read() as db:
+            known = operators.find(db, operator)
+        return known.name if known else operator
+
+
+def needs_supervisor(why: str) -> NotAllowed:
+    return NotAllowed(
+        "SUPERVISOR_NEEDED",
+        f"{why} Nothing was recorded.",
+        hint="A supervisor or manager allows it with their PIN and a reason.",
+    )
+
+
+def _span(seconds: int) -> str:
+    minutes = -(-seconds // 60)
+    return f"{seconds} seconds" if seconds < 60 else "1 minute" if minutes == 1 else f"{minutes} minutes"

@@ -1,0 +1,75 @@
+"""A ticket opened at the till, also without a network: what a customer asks or complains of, for head office to answer.
+
+The words may say anything of a person, so they are sealed to head office's key at once and are in no entry; this till keeps which
+member asked, and how far head office is.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from drivers.document import Document
+from ledger.keys import seal
+from ledger.wire import TicketOpened
+from loyalty.words import say
+from offline_store import members, settings, tickets
+from pos_plugin.checkout import Checkout
+from pos_plugin.errors import BadRequest
+from pos_plugin.slips import ticket_slip
+
+TOPICS = {
+    "points": "Points are missing",
+    "reward": "A reward",
+    "card": "The card",
+    "data": "Personal data",
+    "other": "Something else",
+}
+"""Head office's topics, and what a slip calls them."""
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""None that is taken for another when it is read out."""
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """`ticket` is its number, for the customer."""
+
+    ticket: str
+
+
+def open_ticket(
+    checkout: Checkout,
+    topic: str,
+    words: str,
+    *,
+    member: str = "",
+    receipt: str = "",
+    contact: str = "",
+    operator: str = "",
+) -> Opened:
+    """Keeps it and has it sent. Raises BadRequest while this till belongs to no head office: nobody would answer."""
+    with checkout.store.read() as db:
+        sealing_key, at = settings.get(db, "sealing_key"), checkout.moment(db)
+        if member:
+            member = members.current(db, member)
+    if not sealing_key:
+        raise BadRequest(
+            "NOT_CONNECTED_YET",
+            "This till belongs to no head office that could answer. Nothing was kept.",
+            hint="Write it down, or enrol the till.",
+        )
+    number = int.from_bytes(checkout.random_bytes(5), "big")
+    ticket = "".join(LETTERS[number >> shift & 31] for shift in range(35, -1, -5))
+    sealed = seal(sealing_key, msgspec.json.encode({"words": words, "contact": contact}))
+    opened = TicketOpened(ticket, topic, at.recorded_at, sealed, member, receipt, operator)
+    checkout.store.write(lambda db: tickets.keep(db, opened))
+    return Opened(ticket)
+
+
+def slip(checkout: Checkout, opened: Opened, topic: str, words: str, receipt: str = "") -> Document:
+    """For the customer: what was written down, and the number by which to ask again."""
+    layout = checkout.layout
+    with checkout.store.read() as db:
+        at = checkout.moment(db)
+    about = say(TOPICS[topic], layout.language)
+    return ticket_slip(
+        layout, at=at.occurred_at, ticket=opened.ticket, about=about, said=words, receipt_reference=receipt
+    )

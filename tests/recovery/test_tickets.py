@@ -1,0 +1,136 @@
+"""A ticket's way: opened at a till that may be offline, answered at head office, told where the member scans next."""
+
+import pytest
+
+from central_server import members
+from central_server.care import tickets
+from central_server.errors import OfficeError
+from ledger.wire import TicketOpened
+from pos_plugin.errors import BadRequest
+from pos_plugin.tickets import LETTERS, open_ticket
+
+WORDS = "My daughter Zelda paid with my card, and nothing came."
+CARD = "2900000000018"
+
+
+def told(till):
+    return [(one.ticket, one.status, one.reply) for one in till.checkout.identify(CARD).tickets]
+
+
+def test_a_ticket_of_an_offline_till_is_answered_and_the_answer_read_out_at_another_shop(world):
+    one, other = world.till("Harbour"), world.till("Mill")
+    member = one.member(CARD)
+    world.quiet()
+    other.member(CARD)
+    one.link.is_cut = True
+    opened = open_ticket(one.checkout, "points", WORDS, member=member, contact="0170 1", operator="Kim")
+    assert set(opened.ticket) <= set(LETTERS)
+    assert told(one) == [(opened.ticket, "waiting", "")]
+    assert WORDS.encode() not in b"".join(entry.data for entry in one.entries())
+    assert not any(b"Zelda" in file.read_bytes() for file in one.folder.iterdir() if file.is_file())
+    one.link.is_cut = False
+    world.quiet()
+    assert told(one) == [(opened.ticket, "open", "")]
+    about, said = (found := tickets.story(world.office, opened.ticket)).about, found.said
+    assert (about.shop, about.member, about.topic, about.source) == ("Harbour", member, "points", "till")
+    assert [(word.by, word.kind) for word in said] == [("Kim", "said")]
+    assert said[0].text.startswith(WORDS)
+    assert "0170 1" in said[0].text
+    tickets.reply(world.office, opened.ticket, "sue", "They are on your card now. Sorry!")
+    world.quiet()
+    expected = [(opened.ticket, "answered", "They are on your card now. Sorry!")]
+    assert (told(one), told(other)) == (expected, expected)
+    tickets.change(world.office, opened.ticket, "sue", status="closed")
+    world.quiet()
+    assert (told(one), told(other)) == ([], [])
+
+
+def test_a_ticket_whose_answer_got_lost_is_sent_again_and_opened_once(world):
+    one = world.till()
+    opened = open_ticket(one.checkout, "other", WORDS)
+    heard = one.link.ticket
+
+    def unheard(request):
+        heard(request)
+        raise ConnectionResetError
+
+    one.link.ticket = unheard
+    with pytest.raises(ConnectionResetError):
+        one.step()
+    one.link.ticket = heard
+    world.quiet()
+    lines, more = tickets.dashboard(world.office)
+    assert ([line.ticket for line in lines], more) == ([opened.ticket], False)
+    assert len(tickets.story(world.office, opened.ticket).said) == 1
+    with one.store.read() as db:
+        assert db.execute("SELECT count(*) FROM ticket_outbox").fetchone() == (0,)
+
+
+def test_a_till_without_a_head_office_takes_no_ticket_and_says_so(world, tmp_path):
+    one = world.till()
+    one.store.write(lambda db: db.execute("DELETE FROM setting WHERE name = 'sealing_key'"))
+    with pytest.raises(BadRequest, match="no head office that could answer") as refused:
+        open_ticket(one.checkout, "points", WORDS)
+    assert refused.value.code == "NOT_CONNECTED_YET"
+
+
+def test_what_an_erased_member_said_is_gone_everywhere(world):
+    one = world.till()
+    member = one.member(CARD)
+    opened = open_ticket(one.checkout, "data", WORDS, member=member)
+    world.quiet()
+    members.erase(world.office, member)
+    world.quiet()
+    found = tickets.story(world.office, opened.ticket)
+    assert (found.said, found.about.member, found.about.status) == ([], "", "closed")
+    with one.store.read() as db:
+        assert db.execute("SELECT count(*) FROM ticket").fetchone() == (0,)
+    later = open_ticket(one.checkout, "points", WORDS, member=member)
+    world.quiet()
+    with pytest.raises(OfficeError, match="no ticket"):
+        tickets.story(world.office, later.ticket)
+
+
+def test_the_most_urgent_and_then_the_oldest_comes_first_and_history_tells_who_did_what(world):
+    office = world.office
+    first, second = (
+        tickets.open_ticket(office, shop="Mill", topic="card", words=words, by="sue", source="office")
+        for words in ("one", "two")
+    )
+    tickets.change(office, second, "sue", priority="urgent", owner="tom")
+    assert [line.ticket for line in tickets.dashboard(office, shop="Mill")[0]] == [second, first]
+    assert [line.ticket for line in tickets.dashboard(office, owner="tom")[0]] == [second]
+    assert tickets.dashboard(office, shop="Harbour") == ([], False)
+    tickets.note(office, second, "tom", "Called them.")
+    said = [(word.by, word.kind, word.text) for word in tickets.story(office, second).said]
+    assert said == [
+        ("sue", "said", "two"),
+        ("sue", "change", "priority urgent, owner tom"),
+        ("tom", "note", "Called them."),
+    ]
+    assert tickets.counts(office) == {"open": 2, "answered": 0, "closed": 0}
+
+
+@pytest.mark.parametrize("words", ["", "  ", "x" * 2001])
+def test_words_that_are_none_or_too_many_are_refused(world, words):
+    with pytest.raises(OfficeError, match="1 to 2,000"):
+        tickets.open_ticket(world.office, shop="Mill", topic="card", words=words, by="sue", source="office")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ticket": ""},
+        {"ticket": "A/B"},
+        {"topic": "weather"},
+        {"sealed": "00"},
+        {"sealed": "zz"},
+        {"operator": "x" * 65},
+    ],
+)
+def test_a_ticket_that_is_none_is_refused_and_nothing_kept(world, changed):
+    one = world.till()
+    sent = {"ticket": "ABC", "topic": "card", "opened_at": "2026-11-21T09:00:00", "sealed": "00", **changed}
+    with pytest.raises(Exception, match=r"no name or topic|names too much|cannot be opened"):
+        one.link.ticket(TicketOpened(**sent))
+    assert tickets.dashboard(world.office) == ([], False)

@@ -1,0 +1,279 @@
+"""The end of the day at a till: X and Z, from the journal alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ledger.entry import ClosingBody, Tally
+from ledger.identifiers import read_receipt_reference
+from loyalty.sale import Return
+from offline_store import receipts
+from pos_plugin import closing
+from pos_plugin.closing import Closing
+from pos_plugin.errors import Conflict
+from pos_plugin.returns import take_back
+
+PROGRAM_FROM_FOUR = """\
+name = "shop"
+currency = "EUR"
+time_zone = "Europe/Berlin"
+day_starts_at = 4
+[earn]
+points = 1
+per_minor = 100
+"""
+
+
+def sold(till: Any, ref: str, total: int = 1000, member: str = "", redeem: int = 0, **more: str) -> None:
+    till.checkout.commit(till.checkout.quote(till.sale(ref, total, **more), member, redeem).quote_id)
+
+
+def test_fact_1_two_cashiers_with_three_sales_each_come_out_three_and_three(till: Any) -> None:
+    for number in range(6):
+        sold(
+            till,
+            str(number),
+            100 * (number + 1),
+            operator="kim" if number % 2 else "lee",
+            shift="1" if number < 3 else "2",
+        )
+    found = closing.look(till.checkout)
+    assert {name: one.tally.sales for name, one in found.operators.items()} == {"kim": 3, "lee": 3}
+    assert {name: one.tally.sales_minor for name, one in found.operators.items()} == {"kim": 1200, "lee": 900}
+    assert {name: one.tally.sales for name, one in found.shifts.items()} == {"1": 3, "2": 3}
+    assert "kim                     3  12.00" in found.text
+
+
+def test_fact_2_a_closing_says_what_was_issued_redeemed_and_reversed_and_what_is_unsent(till: Any) -> None:
+    till.store.write(lambda db: db.execute("INSERT INTO setting VALUES ('shop', 'Mill')"))
+    member = till.member()
+    sold(till, "1", 30_000, member)  # 300 points
+    till.acknowledge(till.head()[0])
+    sold(till, "2", 1000, member, 200)  # 2.00 off: 8 points
+    take_back(
+        till.checkout, Return("1", "2", "R1", amount_minor=500)
+    )  # half of it: 4 points, and 100 of those that paid
+    found = closing.close(till.checkout)
+    assert found.total.tally == Tally(
+        sales=2,
+        sales_minor=31_000,
+        member_sales=2,
+        member_minor=31_000,
+        returns=1,
+        returns_minor=500,
+        issued=308,
+        redeemed=200,
+        redeemed_minor=100,
+        reversed=4,
+        restored=100,
+    )
+    assert found.unsent == 2
+    assert found.number == 1
+    entry = till.entry(till.head()[0])
+    assert isinstance(entry.body, ClosingBody)
+    assert (entry.kind, entry.envelope.document) == ("closing", f"closing/{found.terminal}/1")
+    assert (entry.body.first, entry.body.last) == (1, entry.number - 1)
+    assert entry.body.total == found.total.tally
+
+
+def test_fact_2_a_sale_at_half_past_midnight_is_in_yesterdays_closing(till: Any) -> None:
+    till.use_program(PROGRAM_FROM_FOUR)
+    sold(till, "1", day="2026-11-21")
+    till.now = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)  # 00:30 of the 22nd in Berlin
+    sold(till, "2", day="2026-11-21")
+    found = closing.close(till.checkout)
+    assert (found.business_day, found.total.tally.sales, found.late) == ("2026-11-21", 2, {})
+    till.now = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)  # 04:30: a new day
+    sold(till, "3", day="2026-11-22")
+    found = closing.look(till.checkout)
+    assert (found.business_day, found.total.tally.sales, found.late) == ("2026-11-22", 1, {})
+
+
+def test_fact_3_of_a_hundred_sales_sixty_with_a_card_the_attach_rate_is_sixty_per_cent(till: Any) -> None:
+    member = till.member()
+    for number in range(100):
+        sold(till, str(number), 500 if number < 60 else 1000, member if number < 60 else "", operator="kim")
+    found = closing.look(till.checkout)
+    assert (found.total.tally.sales, found.total.share_tenths) == (100, 600)
+    assert found.total.value_share_tenths == 429  # 300 of 700
+    assert found.operators["kim"].share_tenths == 600
+    assert "Sales with a member  60 (60.0 %)" in found.text
+    assert "  their value    300.00 (42.9 %)" in found.text
+
+
+def test_fact_3_a_gap_in_the_tills_own_numbers_is_listed_at_the_closing(till: Any) -> None:
+    for ref in ("17", "18", "20"):
+        sold(till, ref)
+    found = closing.close(till.checkout)
+    assert [(gap.till, gap.first, gap.count) for gap in found.missing] == [("1", "19", 1)]
+    assert "No sale has these receipt" in found.text
+    assert "  Till 1                      19" in found.text
+
+
+def test_a_look_changes_nothing_and_a_closing_ends_what_it_covers(till: Any) -> None:
+    sold(till, "1")
+    before = till.head()
+    assert closing.look(till.checkout).kind == "X"
+    assert till.head() == before
+    first = closing.close(till.checkout, operator="kim")
+    assert (first.kind, first.number, first.operator) == ("Z", 1, "kim")
+    sold(till, "2")
+    till.pass_time(days=1)
+    sold(till, "3")
+    second = closing.close(till.checkout)
+    assert (second.number, second.total.tally.sales, second.first) == (2, 2, first.last + 2)
+
+
+def test_the_second_z_is_refused_with_one_message_unless_something_has_happened_since(till: Any) -> None:
+    sold(till, "1")
+    closing.close(till.checkout)
+    head = till.head()
+    with pytest.raises(Conflict, match=r"2026-11-21 is closed already, by Z 1, and nothing has happened since"):
+        closing.close(till.checkout)
+    assert till.head() == head
+    sold(till, "2")
+    again = closing.close(till.checkout)
+    assert (again.number, again.total.tally.sales, again.late) == (2, 1, {"2026-11-21": 1})
+    assert "  21 Nov 2026          Sales (1)" in again.text
+
+
+def test_a_day_without_a_sale_can_be_closed_once(till: Any) -> None:
+    assert closing.close(till.checkout).total.tally == Tally()
+    with pytest.raises(Conflict, match="closed already"):
+        closing.close(till.checkout)
+    till.pass_time(days=1)
+    assert closing.close(till.checkout).number == 2
+
+
+def test_a_sale_that_comes_after_its_days_closing_is_in_the_next_which_says_so(till: Any) -> None:
+    sold(till, "1")
+    closing.close(till.checkout)
+    till.pass_time(days=1)
+    sold(till, "2")
+    sold(till, "3", day="2026-11-21")  # the host was offline
+    found = closing.close(till.checkout)
+    assert (found.business_day, found.total.tally.sales, found.late) == ("2026-11-22", 2, {"2026-11-21": 1})
+
+
+def test_whoever_closes_the_next_morning_closes_the_day_before(till: Any) -> None:
+    sold(till, "1")
+    till.now = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
+    assert closing.look(till.checkout).business_day == "2026-11-21"
+    sold(till, "2")
+    found = closing.close(till.checkout, "2026-11-21")
+    assert (found.business_day, found.total.tally.sales, found.ahead) == ("2026-11-21", 1, {"2026-11-22": 1})
+    assert closing.close(till.checkout).total.tally.sales == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "code", "words"),
+    [
+        ("2026-11-23", "DAY_AHEAD", "2026-11-23 has not begun"),
+        ("2026-11-20", "DAY_CLOSED", "2026-11-21 is closed, and 2026-11-20 with it"),
+    ],
+)
+def test_a_day_that_cannot_be_closed_is_refused_and_nothing_is_recorded(
+    till: Any, day: str, code: str, words: str
+) -> None:
+    sold(till, "1")
+    closing.close(till.checkout)
+    sold(till, "2")
+    head = till.head()
+    for act in (closing.close, closing.look):
+        with pytest.raises(Conflict, match=words) as refused:
+            act(till.checkout, day)
+        assert refused.value.code == code
+    assert till.head() == head
+
+
+def test_a_training_sale_counts_in_nothing(till: Any) -> None:
+    sold(till, "1")
+    till.checkout.commit(till.checkout.quote(till.sale("2", 1000), training=True).quote_id)
+    assert closing.look(till.checkout).total.tally.sales == 1
+
+
+def test_what_is_sold_while_a_long_day_is_counted_is_in_its_closing(till: Any) -> None:
+    sold(till, "1")
+
+    def write(work: Any) -> Closing:
+        sold(till, "2")
+        return till.store.write(work)
+
+    assert closing.close(till.checkout, write=write).total.tally.sales == 2
+    with pytest.raises(Conflict, match="nothing has happened since"):
+        closing.close(till.checkout)
+
+
+def test_of_two_who_close_at_once_one_is_refused(till: Any) -> None:
+    sold(till, "1")
+
+    def write(work: Any) -> Closing:
+        closing.close(till.checkout)
+        return till.store.write(work)
+
+    with pytest.raises(Conflict, match="by Z 1"):
+        closing.close(till.checkout, write=write)
+
+
+def test_the_paper_of_a_z_waits_for_the_printer_and_can_be_printed_again(till: Any) -> None:
+    sold(till, "1")
+    found = closing.close(till.checkout)
+    read = read_receipt_reference(found.reference)
+    assert read is not None
+    with till.store.read() as db:
+        assert [job.state for job in receipts.jobs_of(db, read[1])] == ["waiting"]
+        assert receipts.document(db, read[1]) is not None
+    assert found.text.splitlines()[-1] == f"Receipt {found.reference}"
+    assert "Z REPORT 1" in found.text
+    assert [one.text for one in closing.earlier(till.checkout)] == [found.text]
+
+
+def test_a_closing_keeps_who_allowed_it_and_why(till: Any) -> None:
+    closing.close(till.checkout, operator="kim", word=closing.Word("ada", "kim went home"))
+    body = till.entry(till.head()[0]).body
+    assert isinstance(body, ClosingBody)
+    assert (body.operator, body.approved_by, body.reason) == ("kim", "ada", "kim went home")
+
+
+def test_after_another_epoch_closings_count_on(till: Any) -> None:
+    sold(till, "1")
+    closing.close(till.checkout)
+    till.reopen()
+    till.pass_time(days=1)
+    assert closing.close(till.checkout).number == 2
+
+
+# Over the local API.
+
+
+def test_a_look_a_z_and_what_was_closed_over_the_api(served: Any) -> None:
+    served.sell("17")
+    served.sell("19", member=served.member())
+    look = served.client.get("/v1/closing").json()
+    assert (look["kind"], look["total"]["tally"]["sales"], look["total"]["share_tenths"]) == ("X", 2, 500)
+    assert [gap["first"] for gap in look["missing"]] == ["18"]
+    assert look["operators"] == {"1": look["total"]}
+    done = served.client.post("/v1/closing", json={"operator": "1"}, headers={"Idempotency-Key": "z 1"})
+    assert done.status_code == 200, done.text
+    assert (done.json()["kind"], done.json()["number"]) == ("Z", 1)
+    again = served.client.post("/v1/closing", json={"operator": "1"}, headers={"Idempotency-Key": "z 1"})
+    assert again.json() == done.json(), "the same request again is the same Z"
+    served.refused(served.client.post("/v1/closing", json={}), 409, "DAY_CLOSED", "nothing has happened since")
+    assert served.client.get("/v1/closings").json()["closings"] == [{**done.json(), "ahead": {}}]
+    served.sell("20")
+    assert served.client.post("/v1/closing", json={"print": False}).json()["number"] == 2
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-11-31", "1999-01-01", "2026-11-21T00:00"])
+def test_a_day_that_is_none_is_refused(refusing: Any, day: str) -> None:
+    refusing.refused(refusing.client.get("/v1/closing", params={"day": day}), 422, "INVALID")
+    refusing.refused(refusing.client.post("/v1/closing", json={"day": day}), 422, "INVALID")
+
+
+def test_an_x_prints_nothing_where_there_is_no_printer_and_says_so(refusing: Any) -> None:
+    said = refusing.client.post("/v1/closing/look", json={}).json()
+    assert said["outcome"] == "not printed"
+    assert "X REPORT" in said["text"]
