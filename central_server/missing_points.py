@@ -23,7 +23,7 @@ def has_all_come_back(connection: Connection, shop: str, document: str) -> bool:
         .where(inbox.number == follow.number, follow.shop == shop, follow.sale == document, follow.kind == "return")
     )
     backs = [body.back for data in returned if isinstance(body := read_entry(data).body, ReturnBody)]
-    body = read_entry(sold).body if sold is not None else None
-    if not backs or not isinstance(body, SaleBody):
+    of_sale = read_entry(sold).body if sold is not None else None
+    if not backs or not isinstance(of_sale, SaleBody):
         return False
-    return not left_at_least(body.sale, backs).sale.total_minor
+    return not left_at_least(of_sale.sale, backs).sale.total_minor
