@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import * as claim from "./claim.js";
-import * as ticket from "./ticket.js";
+import * as closing from "./closing.js";
 import * as devices from "./devices.js";
 import { $, h, useCurrency, useZone } from "./dom.js";
 import * as help from "./help.js";
@@ -18,6 +18,7 @@ import * as saleView from "./sale_view.js";
 import { question, say, warn } from "./say.js";
 import * as scanner from "./scanner.js";
 import * as status from "./status.js";
+import * as ticket from "./ticket.js";
 import { inFront, show } from "./views.js";
 
 const { sale } = model;
@@ -110,7 +111,7 @@ sale.operator = localStorage.getItem("operator") || "1";
 live.watch(told);
 status.start();
 saleView.register();
-for (const part of [returns, members, claim, ticket, devices, help]) part.start();
+for (const part of [returns, members, claim, ticket, devices, closing, help]) part.start();
 keys.act("use_points", "Use all points, or none", panel.useAll);
 keys.act("complete", "Complete the sale", complete);
 keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given
