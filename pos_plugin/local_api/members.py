@@ -104,11 +104,13 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     )
     def replace_card(member: RefInPath, asked: requests.ReplacementAsked) -> Response:
         """Head office does it: refused as `REPLACE_OFFLINE` where it cannot be asked. The same again changes nothing."""
-        return answer(
-            replacing.replace_card(
-                terminal, member, asked.new, old=asked.old, reason=asked.reason, operator=asked.operator
-            )
+        on = terminal.operators.on()
+        operator = asked.operator or (on.operator if on else "")
+        role = on.role if on is not None and on.operator == operator else ""
+        done = replacing.replace_card(
+            terminal, member, asked.new, old=asked.old, reason=asked.reason, operator=operator, role=role
         )
+        return answer(done)
 
     @app.post(
         "/v1/activities",
