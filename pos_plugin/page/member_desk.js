@@ -16,9 +16,9 @@ export function scanned(result) {
   return undefined;
 }
 
-export const deskOf = (one) => h("div", { class: "buttons" },
+export const deskOf = (one) => [
   h("button", { type: "button", class: "secondary", id: "desk-consent", onclick: () => openConsent(one) }, "May we write?"),
-  h("button", { type: "button", class: "secondary", id: "desk-replace", onclick: () => openReplace(one) }, "Replace a card"));
+  h("button", { type: "button", class: "secondary", id: "desk-replace", onclick: () => openReplace(one) }, "Replace a card")];
 
 const field = (id, label, more) => h("label", { class: "field" }, h("span", {}, label), h("input", { id, type: "text", autocomplete: "off", ...more }));
 const cancel = (name) => h("button", { type: "button", class: "secondary", onclick: () => $(`#${name}`).close() }, "Cancel");
