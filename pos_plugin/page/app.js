@@ -7,6 +7,7 @@ import * as devices from "./devices.js";
 import { $, h, useCurrency, useZone } from "./dom.js";
 import * as help from "./help.js";
 import * as join from "./join.js";
+import * as memberDesk from "./member_desk.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as panel from "./member_panel.js";
@@ -32,6 +33,7 @@ function complete() {
 function scanned(result) {
   if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message, "refused");
   if (join.isOpen()) return join.scanned(result);
+  if (memberDesk.isOpen()) return memberDesk.scanned(result);
   if ($("#ask").open) return warn("Answer the question first, then scan again.");
   if (receipt.isOpen()) receipt.close();
   if (result.kind === "item" && REFERENCE.test(result.code)) {
