@@ -29,6 +29,7 @@ from pos_plugin.local_api.stream import Listeners
 from pos_plugin.local_api.tickets import add_tickets
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
+from pos_plugin.metrics import add_metrics
 from pos_plugin.page_settings import PageSettings
 from pos_plugin.terminal import Terminal
 
@@ -69,6 +70,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_till(app, terminal, app.state.listeners)
     add_tickets(app, terminal)
     add_toast(app, terminal)
+    add_metrics(app, terminal)
     add_description(app)
     _add_page(app, session, terminal.config.page)
     return app

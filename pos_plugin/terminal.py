@@ -175,7 +175,7 @@ class Terminal:
             own_lines=self.plugins.receipt_lines,
             member_code=self.plugins.member_code,
         )
-        self.customer = CustomerWindow(layout, self._figures)
+        self.customer = CustomerWindow(layout, self._figures, clock)
         self.operators = Operators(
             store,
             clock=clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Index, Table
 
-from central_server.schema.columns import key, metadata, text
+from central_server.schema.columns import key, metadata, number, text
 
 # -- operators -----------------------------------------------------------------------------------------------------------
 
@@ -62,3 +62,18 @@ consent = Table(
 )
 """Each time that a member agreed to the text of a version, or took it back; rows are added, and go when the member is forgotten.
 `at` is UTC, `terminal` '' at head office."""
+
+# -- closings ------------------------------------------------------------------------------------------------------------
+
+closing = Table(
+    "closing",
+    metadata,
+    key("shop"),
+    key("terminal"),
+    number("number", is_key=True),
+    key("hash"),
+    text("business_day"),
+    number("closing"),
+    number("goes_on_from"),
+)
+"""Where the closings of tills stand in the inbox: `number` and `hash` are the entry's, `closing` is that of the Z."""

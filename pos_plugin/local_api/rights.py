@@ -63,6 +63,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "GET /v1/devices": ANY,
     "POST /v1/devices/look": frozenset(("print",)),
     "POST /v1/drawer": frozenset(("drawer",)),
+    "GET /metrics": frozenset(("read",)),
     "POST /v1/sync": ANY,
     "GET /v1/state": ANY,
     "GET /v1/events": ANY,

@@ -2,6 +2,7 @@
 
 import { post } from "./api.js";
 import * as claim from "./claim.js";
+import * as closing from "./closing.js";
 import * as devices from "./devices.js";
 import { $, useCurrency, useZone } from "./dom.js";
 import * as help from "./help.js";
@@ -77,7 +78,7 @@ live.watch(told);
 status.start();
 saleView.register();
 signOn.start();
-for (const part of [returns, members, claim, devices, help]) part.start();
+for (const part of [returns, members, claim, devices, closing, help]) part.start();
 keys.act("use_points", "Use all points, or none", panel.useAll);
 keys.act("complete", "Complete the sale", complete);
 keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given

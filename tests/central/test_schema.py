@@ -17,7 +17,7 @@ LEADS_WITH = {
     },
     "shop": {
         *("shop", "document", "sale", "follow_up", "undone", "operator"),
-        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day"),
+        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day", "closing"),
     },
     "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback", "counted", "period_cut"},
     "lot": {"lot_fact"},
