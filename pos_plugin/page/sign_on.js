@@ -101,7 +101,7 @@ async function named() {
 
 function signOnScreen({ mayGoBack = false, chosen = "", newShift = false } = {}) {
   const people = newShift ? known.known.filter((one) => one.operator === chosen) : known.known;
-  const dialog = openDialog("sign-on", newShift ? "A new shift" : "Who is at the till?",
+  const dialog = openDialog("sign-on", newShift ? "A new shift" : "Who is at the till?", known.word ? h("p", { class: "lead" }, known.word) : "",
     ...pinForm("sign-on", people, chosen, "Sign on", async (operator, pin) => {
       const done = await post("/v1/sign-on", { operator, pin, new_shift: newShift });
       if (newShift) model.renew();
