@@ -26,11 +26,23 @@ ALL = -1
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """The figures of a day, a cashier or a shift, with the members' share of its sales in tenths of a per cent."""
+    """A tally of the ledger (`ledger.entry.Tally`), with the members' share of its sales in tenths of a per cent, by count and by
+    value."""
 
-    tally: Tally
+    sales: int
+    sales_minor: int
+    member_sales: int
+    member_minor: int
     share_tenths: int
     value_share_tenths: int
+    returns: int
+    returns_minor: int
+    voids: int
+    issued: int
+    redeemed: int
+    redeemed_minor: int
+    reversed: int
+    restored: int
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -83,7 +95,7 @@ def _look(checkout: Checkout, day: str, operator: str) -> tuple[Closing, Documen
         at = checkout.moment(db)
         body, ahead, closed = _body(db, at, day, operator, closings.open_entries(db), is_final=False)
     found = _closing("X", at, body, closed, ahead=ahead)
-    slip = _slip(checkout, at, found)
+    slip = _slip(checkout, at, found, body)
     return msgspec.structs.replace(found, text=slip.text()), slip
 
 
@@ -113,7 +125,7 @@ def close(
         draft = Draft(body, closings.document(at.who.terminal, body.number), at.occurred_at, closed)
         new = journal.record(db, at.who, draft, at.recorded_at)
         found = _closing("Z", at, body, closed, ahead=ahead, entry=new)
-        slip = _slip(checkout, at, found)
+        slip = _slip(checkout, at, found, body)
         receipts.keep(db, new.number, encode_document(slip), to_print=to_print)
         return msgspec.structs.replace(found, text=slip.text())
 
@@ -183,9 +195,9 @@ def _day_to_close(entries: list[Entry], closed_day: str, today: str) -> str:
 
 def _counted(tally: Tally) -> Counted:
     return Counted(
-        tally,
-        share_tenths(tally.member_sales, tally.sales),
-        share_tenths(tally.member_minor, tally.sales_minor),
+        **msgspec.structs.asdict(tally),
+        share_tenths=share_tenths(tally.member_sales, tally.sales),
+        value_share_tenths=share_tenths(tally.member_minor, tally.sales_minor),
     )
 
 
@@ -214,7 +226,7 @@ def _closing(
     )
 
 
-def _slip(checkout: Checkout, at: Moment, one: Closing) -> Document:
+def _slip(checkout: Checkout, at: Moment, one: Closing, body: ClosingBody) -> Document:
     return closing_slip(
         checkout.layout,
         at=one.at,
@@ -224,9 +236,9 @@ def _slip(checkout: Checkout, at: Moment, one: Closing) -> Document:
         terminal=one.terminal,
         currency=at.program.currency,
         figures=ClosingFigures(
-            total=one.total.tally,
-            operators={name: of.tally for name, of in one.operators.items()},
-            shifts={name: of.tally for name, of in one.shifts.items()},
+            total=body.total,
+            operators=body.operators,
+            shifts=body.shifts,
             late=one.late,
             ahead=one.ahead,
             missing=one.missing,
