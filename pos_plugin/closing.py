@@ -19,10 +19,12 @@ from offline_store import closings, journal, receipts
 from offline_store.moment import Moment
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict
+from pos_plugin.operators import By
 from pos_plugin.slips import ClosingFigures, closing_slip
 
 ALL = -1
 """Of SQLite's LIMIT."""
+NOBODY = By()
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -73,13 +75,6 @@ class Closing(msgspec.Struct, frozen=True):
     text: str
 
 
-class Word(msgspec.Struct, frozen=True):
-    """Who allows a Z that whoever asks for it may not do alone, and why: as the journal keeps it."""
-
-    approved_by: str = ""
-    reason: str = ""
-
-
 def look(checkout: Checkout, day: str = "", operator: str = "") -> Closing:
     """X: what a closing would cover now, of `day`, or of the day that a Z would close. Raises Conflict."""
     return _look(checkout, day, operator)[0]
@@ -103,8 +98,7 @@ def close(
     checkout: Checkout,
     day: str = "",
     *,
-    operator: str = "",
-    word: Word | None = None,
+    by: By = NOBODY,
     to_print: bool = True,
     write: Callable[[Callable[[sqlite3.Connection], Closing]], Closing] | None = None,
 ) -> Closing:
@@ -119,9 +113,8 @@ def close(
     def work(db: sqlite3.Connection) -> Closing:
         at = checkout.moment(db)
         since = [read_entry(data) for _, _, data in journal.after(db, upto, ALL)]
-        body, ahead, closed = _body(db, at, day, operator, [*known, *since])
-        if word is not None:
-            body = msgspec.structs.replace(body, approved_by=word.approved_by, reason=word.reason)
+        body, ahead, closed = _body(db, at, day, by.operator, [*known, *since])
+        body = msgspec.structs.replace(body, shift=by.shift, approved_by=by.approved_by, reason=by.reason)
         draft = Draft(body, closings.document(at.who.terminal, body.number), at.occurred_at, closed)
         new = journal.record(db, at.who, draft, at.recorded_at)
         found = _closing("Z", at, body, closed, ahead=ahead, entry=new)

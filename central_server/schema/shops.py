@@ -6,6 +6,23 @@ from sqlalchemy import Boolean, Column, Index, Table
 
 from central_server.schema.columns import key, metadata, number, text
 
+# -- operators -----------------------------------------------------------------------------------------------------------
+
+operator = Table(
+    "operator",
+    metadata,
+    key("shop"),
+    key("operator"),
+    text("name"),
+    text("role"),
+    text("pin"),
+    text("member"),
+    text("changed_by"),
+    text("changed_at"),
+)
+"""Who may sign on at a shop's tills; `pin` is Argon2id in PHC form, '' once they may not. `member` is who they are as a member
+themselves, '' where they are none."""
+
 # -- card stock ----------------------------------------------------------------------------------------------------------
 
 card_batch = Table(

@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from typer.testing import CliRunner
 
 from ledger.entry import ClosingBody, Tally
 from ledger.identifiers import read_receipt_reference
+from ledger.wire import OperatorItem
 from loyalty.sale import Return
-from offline_store import receipts
+from offline_store import closings, operators, receipts
 from pos_plugin import closing
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict
+from pos_plugin.operators import By
 from pos_plugin.returns import take_back
 from pos_plugin.running import announced
 
@@ -125,7 +128,7 @@ def test_a_look_changes_nothing_and_a_closing_ends_what_it_covers(till: Any) -> 
     before = till.head()
     assert closing.look(till.checkout).kind == "X"
     assert till.head() == before
-    first = closing.close(till.checkout, operator="kim")
+    first = closing.close(till.checkout, by=By("kim"))
     assert (first.kind, first.number, first.operator) == ("Z", 1, "kim")
     sold(till, "2")
     till.pass_time(days=1)
@@ -239,10 +242,10 @@ def test_the_paper_of_a_z_waits_for_the_printer_and_can_be_printed_again(till: A
 
 
 def test_a_closing_keeps_who_allowed_it_and_why(till: Any) -> None:
-    closing.close(till.checkout, operator="kim", word=closing.Word("ada", "kim went home"))
+    closing.close(till.checkout, by=By("kim", "early", "ada", "kim went home"))
     body = till.entry(till.head()[0]).body
     assert isinstance(body, ClosingBody)
-    assert (body.operator, body.approved_by, body.reason) == ("kim", "ada", "kim went home")
+    assert (body.operator, body.shift, body.approved_by, body.reason) == ("kim", "early", "ada", "kim went home")
 
 
 def test_after_another_epoch_closings_count_on(till: Any) -> None:
@@ -319,3 +322,56 @@ def test_the_command_asks_the_running_till_to_end_the_day(served: Any) -> None:
 @pytest.mark.parametrize("day", ["yesterday", "2026-2-1", "2026-02-30"])
 def test_a_day_that_is_none_is_wrong_use(till: Any, day: str) -> None:
     assert ran(till, "--day", day).exit_code == 2
+
+
+# Who may.
+
+PINS = {"kim": ("cashier", "2580"), "sam": ("supervisor", "3690"), "max": ("manager", "9513")}
+
+
+@pytest.fixture
+def staffed(served: Any) -> Any:
+    """A till whose shop keeps operators; `page` sends what its page sends."""
+    items = [
+        OperatorItem(
+            who,
+            who.title(),
+            role,
+            Argon2id(salt=who.encode().ljust(16), length=32, iterations=1, lanes=1, memory_cost=8).derive_phc_encoded(
+                pin.encode()
+            ),
+        )
+        for who, (role, pin) in PINS.items()
+    ]
+    served.terminal.store.write(lambda db: operators.apply_items(db, items))
+    served.sell("17")
+    served.stranger.get("/")
+    served.page = served.stranger
+    return served
+
+
+def sign_on(till: Any, who: str) -> None:
+    assert till.page.post("/v1/sign-on", json={"operator": who, "pin": PINS[who][1]}).status_code == 200
+
+
+def test_a_cashier_prepares_the_closing_and_a_supervisors_word_ends_the_day(staffed: Any) -> None:
+    staffed.refused(staffed.page.post("/v1/closing", json={}), 403, "SIGN_ON_FIRST")
+    sign_on(staffed, "kim")
+    assert staffed.page.get("/v1/closing").json()["total"]["sales"] == 1
+    staffed.refused(staffed.page.post("/v1/closing", json={}), 403, "SUPERVISOR_NEEDED")
+    word = {"allowed_by": "sam", "pin": PINS["sam"][1], "reason": "kim closes tonight"}
+    done = staffed.page.post("/v1/closing", json=word).json()
+    assert (done["operator"], done["approved_by"], done["number"]) == ("kim", "sam", 1)
+    with staffed.terminal.store.read() as db:
+        body = closings.body_of(closings.recent(db, 1)[0])
+    assert (body.approved_by, body.reason, body.shift) == ("sam", "kim closes tonight", "2026-11-21-1")
+
+
+@pytest.mark.parametrize("who", ["sam", "max"])
+def test_a_supervisor_or_manager_ends_the_day_alone(staffed: Any, who: str) -> None:
+    sign_on(staffed, who)
+    assert staffed.page.post("/v1/closing", json={}).json()["operator"] == who
+
+
+def test_a_hosts_program_is_asked_for_no_pin(staffed: Any) -> None:
+    assert staffed.client.post("/v1/closing", json={"operator": "kim"}).json()["operator"] == "kim"
