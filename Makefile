@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # One more than there are processors: a third of the time a test waits for a socket or a child.
 WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: setup run words test test-kernel check replay sim mutants bench lint clean
+.PHONY: setup run words test test-kernel check replay sim mutants bench deb lint clean
 
 setup: $(READY)
 
@@ -43,6 +43,11 @@ check: setup lint
 	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or postgres or browser"
 	$(MAKE) test-kernel
 	$(BIN)/python -m bench.replay --till 367
+
+# The Debian package of both commands, in dist; as root on a Debian it is tried as well, in a copy of the machine that is thrown away.
+deb:
+	packaging/deb.sh dist
+	@if [ "$$(id -u)" = 0 ]; then packaging/try-deb.sh dist/pos-plugin_*.deb; else echo "Not tried: that needs root."; fi
 
 lint:
 	$(BIN)/ruff format --check .

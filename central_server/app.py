@@ -62,9 +62,10 @@ def create_app(
     body_within_s: float = BODY_WITHIN_S,
     apply_later: Callable[[], None] | None = None,
     reached: Reached = Reached.DIRECTLY,
+    metrics_token: str = "",
 ) -> FastAPI:
     """Head office's addresses. `apply_later` wakes whoever applies what a till that catches up has sent; without it, and for the
-    few entries of a till that is up to date, that is done before the answer."""
+    few entries of a till that is up to date, that is done before the answer. Without a `metrics_token` there are no figures."""
     app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     wrong_codes = enrolment.WrongCodes()
     bodies = Bodies(body_within_s)
@@ -143,6 +144,10 @@ def create_app(
     doors = Doors(reached)
     add_sign_in(app, office, bodies.read, doors)
     add_pages(app, office, bodies.read, doors)
+    if metrics_token:
+        from central_server.metrics import add_metrics
+
+        add_metrics(app, office, metrics_token)
 
     @app.get("/v1/health")
     async def health() -> Response:
@@ -193,7 +198,9 @@ def create_app(
         try:
             return await call_next(request)  # type: ignore[misc, no-any-return]
         except Exception as error:
-            log.error("%s: %s", request.url.path, type(error).__name__)
+            # The route's own words: in what was asked for, a card may stand.
+            address = getattr(request.scope.get("route"), "path", "an unknown address")
+            log.error("%s: %s", address, type(error).__name__)
             hint = "What was sent may have been recorded; sending it again does no harm."
             return _json(Refusal("INTERNAL", "Head office made a mistake.", hint), 500)
 

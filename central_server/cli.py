@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, codes_cli, consent_cli, desk_cli, figures_cli, staff_cli, stock_cli, upgrading_cli
+from central_server import (
+    cards_cli,
+    closings_cli,
+    codes_cli,
+    consent_cli,
+    desk_cli,
+    figures_cli,
+    operators_cli,
+    staff_cli,
+    stock_cli,
+    upgrading_cli,
+)
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -420,6 +431,15 @@ def serve(
     behind_proxy: Annotated[
         str, typer.Option(help="The name of the proxy that does TLS in front of this server.")
     ] = "",
+    metrics_token: Annotated[
+        Path | None, typer.Option(help="A file with a secret: whoever sends it may read GET /metrics.")
+    ] = None,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write the log as JSON, a line for each record.")
+    ] = False,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Write the log to this file, at most six of 5 MB; else to standard error.")
+    ] = None,
 ) -> None:
     """Serves the tills until Ctrl-C or SIGTERM."""
     if bool(tls_cert) != bool(tls_key):
@@ -433,13 +453,18 @@ def serve(
             "Give --tls-cert and --tls-key, or name the proxy that does TLS: --behind-proxy NAME.",
             status=2,
         )
+    from ledger.log_lines import set_up
+
     with opened(folder) as office:
+        from central_server.metrics import read_token
         from central_server.pages.frame import Reached
         from central_server.serving import PortTaken, serve_until_stopped
 
         reached = Reached.BY_PROXY if behind_proxy else Reached.LOCALLY if host in LOOPBACK else Reached.DIRECTLY
+        set_up(as_json=log_json, file=log_file)
+        token = read_token(metrics_token) if metrics_token else ""
         try:
-            serve_until_stopped(office, host, port, tls_cert, tls_key, reached)
+            serve_until_stopped(office, host, port, tls_cert, tls_key, reached, token)
         except PortTaken as taken:
             stop(str(taken), "Is head office running already? Otherwise choose another --port.")
 
@@ -450,7 +475,9 @@ codes_cli.add_to(app)
 cards_cli.add_to(app)
 staff_cli.add_to(app)
 stock_cli.add_to(app)
+operators_cli.add_to(app)
 consent_cli.add_to(app)
+closings_cli.add_to(app)
 upgrading_cli.add_to(app)
 
 

@@ -61,7 +61,9 @@ def list_texts(folder: Folder, as_json: AsJson = False) -> None:
         return
     for one in found:
         languages = ", ".join(sorted(one.texts))
-        print(f"{one.version:<16}  {one.published_at[:10]}  {languages:<20}  {counted(one.agree, 'member')} agree")
+        print(
+            f"{one.version:<16}  {one.published_at[:10]}  {languages:<20}  agreed to by {counted(one.agree, 'member')}"
+        )
     if not found:
         print("No text was published. pos-central consent-text put FILE publishes one.")
 

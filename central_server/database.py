@@ -266,6 +266,14 @@ def was_undone(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 
+def size_bytes(connection: Connection) -> int:
+    """What the database takes on its disk, without what is still in its log."""
+    if connection.dialect.name == "sqlite":
+        pages, size = (connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("page_count", "page_size"))
+        return int(pages or 0) * int(size or 0)
+    return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar() or 0)
+
+
 def append_only(dialect: str, table: str, columns: Sequence[str]) -> list[str]:
     """The statements that make a database refuse DELETE, and UPDATE of these columns."""
     told = f"{table} is append-only: a correction is a new entry"

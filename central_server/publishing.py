@@ -52,7 +52,7 @@ def check(office: Office, connection: Connection, program: Program) -> None:
             raise OfficeError(
                 f"Version {program.version} of {program.name} would follow {other.id}, which is "
                 f"{'in force' if other is now else 'to come'} with other text.",
-                hint=f"Write version = {_next(office, connection, program.name)} into the file, and publish that.",
+                hint=f"Write version = {next_version(office, connection, program.name)} into the file, and publish that.",
                 code="VERSION_TAKEN",
             )
 
@@ -102,7 +102,8 @@ def shown(office: Office, name: str) -> Program:
     return program
 
 
-def _next(office: Office, connection: Connection, name: str) -> int:
+def next_version(office: Office, connection: Connection, name: str) -> int:
+    """The lowest version that a programme of this name can be published under."""
     names = connection.scalars(select(schema.program.c.program)).all()
     programs = [office.program(connection, one) for one in names]
     return 1 + max(one.version for one in programs if one is not None and one.name == name)

@@ -35,6 +35,7 @@ def serve_until_stopped(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     reached: Reached = Reached.DIRECTLY,
+    metrics_token: str = "",
 ) -> None:
     """Serves until SIGTERM or Ctrl-C. Before anything begins: PortTaken, or OfficeError for a database put back."""
     witness.require_current(office)
@@ -44,7 +45,8 @@ def serve_until_stopped(
         apply.understand(office)
         apply_recorded(office)
         stopped, woken = threading.Event(), threading.Event()
-        config = configured(create_app(office, apply_later=woken.set, reached=reached), tls_cert, tls_key)
+        app = create_app(office, apply_later=woken.set, reached=reached, metrics_token=metrics_token)
+        config = configured(app, tls_cert, tls_key)
         threads = [
             threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep"),
             threading.Thread(target=_apply_until, args=(office, stopped, woken), name="applying"),
@@ -83,6 +85,7 @@ def configured(
         app,
         http=http,
         ws="none",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -128,7 +128,8 @@ def local_api(text: str) -> str:
             headers = {"Authorization": f"Bearer {api_keys.create(folder, 'front-till')}"}
             with httpx.Client(base_url=server.url, headers=headers, trust_env=False) as client:
                 quotes = [""]
-                return _EXCHANGE.sub(lambda found: _answered(client, quotes, found), text)
+                made = _EXCHANGE.sub(lambda found: _answered(client, quotes, found), text)
+                return made.replace(str(folder), "till")
 
 
 def _answered(client: httpx.Client, quotes: list[str], asked_before: re.Match[str]) -> str:

@@ -21,6 +21,7 @@ from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
 from pos_plugin.local_api.members import add_members
+from pos_plugin.local_api.operators import add_operators
 from pos_plugin.local_api.printed_sales import add_printed_sales
 from pos_plugin.local_api.receipts import add_receipts
 from pos_plugin.local_api.sales import add_sales
@@ -28,6 +29,7 @@ from pos_plugin.local_api.stream import Listeners
 from pos_plugin.local_api.tickets import add_tickets
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
+from pos_plugin.metrics import add_metrics
 from pos_plugin.page_settings import PageSettings
 from pos_plugin.terminal import Terminal
 
@@ -60,6 +62,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_error_answers(app)
     add_sales(app, terminal)
     add_members(app, terminal)
+    add_operators(app, terminal)
     add_receipts(app, terminal)
     add_printed_sales(app, terminal)
     add_devices(app, terminal)
@@ -67,6 +70,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_till(app, terminal, app.state.listeners)
     add_tickets(app, terminal)
     add_toast(app, terminal)
+    add_metrics(app, terminal)
     add_description(app)
     _add_page(app, session, terminal.config.page)
     return app

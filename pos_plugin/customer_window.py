@@ -7,9 +7,9 @@ lacks. Of the person there are initials at most, no card, no name, no phone numb
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -52,7 +52,6 @@ class CustomerShown(msgspec.Struct, frozen=True):
     reward: str = ""
     offer: str = ""
     ends_in_s: float = 0.0
-    choose: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,22 +65,24 @@ class _Now:
 class CustomerWindow:
     """One till's. `tell` and `shown` may be called from any thread. `figures` as for the line display."""
 
-    def __init__(
-        self, layout: Layout, figures: Callable[[str], Figures], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, layout: Layout, figures: Callable[[str], Figures], clock: Callable[[], datetime]) -> None:
         self._layout = layout
         self._figures = figures
         self._clock = clock
         self._lock = threading.Lock()
         self._told: Told | None = None
         self._sale: Sale | None = None
-        self._until = 0.0
+        self._until = clock()
         self._who = Identified("")
 
     def tell(self, what: Told | None, sale: Sale | None = None) -> None:
         """Something that concerns the customer; `sale` is that of a quote. None: the sale is over without one."""
         with self._lock:
-            self._told, self._sale, self._until = what, sale, self._clock() + (lasts_s(what) if what else 0.0)
+            self._told, self._sale, self._until = (
+                what,
+                sale,
+                self._clock() + timedelta(seconds=lasts_s(what) if what else 0.0),
+            )
             if isinstance(what, Identified):
                 self._who = what
 
@@ -106,7 +107,7 @@ class CustomerWindow:
 
     def _now(self) -> _Now:
         with self._lock:
-            left_s = self._until - self._clock()
+            left_s = (self._until - self._clock()).total_seconds()
             if self._told is None or left_s <= 0:
                 self._told, self._sale, self._who = None, None, Identified("")
                 return _Now(None, None, "", 0.0)
@@ -138,7 +139,6 @@ class _Saying:
             initials=self.now.initials,
             points=points,
             ends_in_s=self.now.ends_in_s,
-            choose=say("Language", self.language),
         )
 
     def sale(self, quote: Quote) -> CustomerShown:

@@ -175,10 +175,11 @@ class Terminal:
             own_lines=self.plugins.receipt_lines,
             member_code=self.plugins.member_code,
         )
-        self.customer = CustomerWindow(layout, self._figures)
+        self.customer = CustomerWindow(layout, self._figures, clock)
         self.operators = Operators(
             store,
             clock=clock,
+            random_bytes=random_bytes,
             limits=config.operators,
             end_quotes=self.checkout.sign_off,
             changed=lambda: self.events.happened("operators"),

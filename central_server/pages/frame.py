@@ -25,6 +25,7 @@ from sqlalchemy.exc import DataError
 
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
+from central_server.pages.uploads import uploaded
 from central_server.people import sessions
 from central_server.people.staff import Staff
 from loyalty.roles import leave, may_any
@@ -237,18 +238,22 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         if foreign := doors.why_not(request):
             return foreign
-        form = form_of(await read(request)) if page.method == "POST" else {}
-        return await doors.answer(_answer, office, page, request, doors, form)
+        body = await read(request) if page.method == "POST" else b""
+        return await doors.answer(_answer, office, page, request, doors, body)
 
     return endpoint
 
 
-def _answer(office: Office, page: Page, request: Request, doors: Doors, form: dict[str, str]) -> Response:
+def _answer(office: Office, page: Page, request: Request, doors: Doors, body: bytes) -> Response:
     secret = doors.secret(request)
     session = sessions.of(office, secret) if secret else None
     if session is None:
         over = {"over": "1"} if secret else {}
         return redirect("/sign-in", to=request.url.path if page.method == "GET" else ROOT, **over)
+    try:
+        form = form_of(body, request.headers.get("content-type", "")) if page.method == "POST" else {}
+    except Refused as error:
+        return refused(error.status, str(error), error.hint)
     visit = Visit(
         office,
         session.staff,
@@ -291,8 +296,10 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
             yield piece
 
 
-def form_of(body: bytes) -> dict[str, str]:
+def form_of(body: bytes, content_type: str = "") -> dict[str, str]:
     """The fields of a posted form; a file's content comes in a field like any other text."""
+    if content_type.startswith("multipart/form-data"):
+        return uploaded(body, content_type)
     try:
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError as error:

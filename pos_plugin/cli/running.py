@@ -30,19 +30,25 @@ def run(
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="The page's port, if not the one in till.toml.")
     ] = None,
+    log_json: Annotated[
+        bool,
+        typer.Option("--log-json", help="Write the log as JSON, a line for each record."),
+    ] = False,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Write the log to this file, at most six of 5 MB; else to standard error.")
+    ] = None,
 ) -> None:
     """Run the till: its page and API on this machine, its printer, scanner and sync."""
     import logging
 
+    from ledger.log_lines import set_up
     from pos_plugin.running import announced
     from pos_plugin.serve import Server
     from pos_plugin.terminal import Terminal
     from pos_plugin.ways_in.doors import open_doors
 
-    shown = logging.StreamHandler()
-    shown.setLevel(logging.WARNING)
-    logging.basicConfig(handlers=[shown], format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("pos_plugin").setLevel(logging.INFO)  # the page's last lines have more than the window shows
+    set_up(as_json=log_json, file=log_file)
+    logging.getLogger("pos_plugin").setLevel(logging.INFO)  # the page's last lines have more than the log
     terminal = Terminal.open(store)
     with ExitStack() as closing:
         try:

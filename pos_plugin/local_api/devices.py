@@ -44,7 +44,7 @@ def add_devices(app: FastAPI, terminal: Terminal) -> None:
             till_devices.Looked, "What the printer said, and what to write into till.toml for the others."
         ),
     )
-    def look() -> Response:
+    def look_again() -> Response:
         """What waits for the printer is printed if it can print again. Takes a few seconds; nothing is changed."""
         return answer(till_devices.look_again(terminal))
 

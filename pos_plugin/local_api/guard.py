@@ -182,7 +182,8 @@ class Guard:
 
     def _asker(self, scope: Scope, headers: dict[str, str]) -> tuple[ApiKey | None, Refused | None]:
         """Whose key asks (None for the page), and a refusal where nobody may. The page itself and /v1/health are open."""
-        if not scope["path"].startswith("/v1/") or scope["path"] == "/v1/health":
+        is_guarded = scope["path"].startswith("/v1/") or scope["path"] == "/metrics"
+        if not is_guarded or scope["path"] == "/v1/health":
             return None, None
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme:

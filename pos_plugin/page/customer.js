@@ -49,7 +49,7 @@ function words(shown) {
     h("p", { class: "shop" }, shown.shop[0] ?? ""),
     shown.moment === "idle" ? h("span", { class: "card", "aria-hidden": "true" }) : null,
     h("h1", {}, shown.title, shown.initials ? h("span", { class: "initials" }, ` ${shown.initials}`) : null),
-    shown.points.map((line, index) => h("p", { class: index || shown.moment === "idle" ? "line" : "large" }, line)),
+    ...shown.points.map((line, index) => h("p", { class: index || shown.moment === "idle" ? "line" : "large" }, line)),
   ];
 }
 
@@ -70,7 +70,6 @@ function sale(shown) {
 
 function drawLanguages(shown) {
   const place = $("#languages fieldset");
-  $("#languages legend").textContent = shown.choose;
   if (place.children.length === 1) {
     place.append(...Object.entries(LANGUAGES).map(([language, name]) => h("label", { lang: language },
       h("input", { type: "radio", name: "language", value: language, onchange: () => choose(language) }), h("span", {}, name))));

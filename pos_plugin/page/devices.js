@@ -117,7 +117,7 @@ function drawDevice(one, index) {
   return h("li", { class: "device", "data-condition": one.condition, "data-kind": one.kind, "aria-labelledby": id },
     h("b", { "aria-hidden": "true" }, SIGNS[one.condition]),
     h("div", {},
-      h("h3", { id }, one.name, h("span", { class: "condition" }, WORDS[one.condition])),
+      h("h2", { id }, one.name, h("span", { class: "condition" }, WORDS[one.condition])),
       h("p", {}, one.text), one.do ? h("p", { class: "dim" }, one.do) : null,
       one.kind === "printer" ? prints() : null),
     one.fixes.length ? h("div", { class: "buttons" }, one.fixes.map((fix) =>
@@ -151,7 +151,7 @@ function queue(printer, waiting) {
 function candidates() {
   if (!found.length) return h("p", { id: "found" }, "There is no printer or scanner here that is not set up. One on the network is not looked for.");
   return h("ul", { id: "found", class: "devices" }, found.map((one) =>
-    h("li", { class: "device" }, h("b", { "aria-hidden": "true" }, "+"), h("div", {}, h("h3", {}, one.found), h("p", {}, one.do)))));
+    h("li", { class: "device" }, h("b", { "aria-hidden": "true" }, "+"), h("div", {}, h("h2", {}, one.found), h("p", {}, one.do)))));
 }
 
 function outbox() {

@@ -31,6 +31,7 @@ export function register(name, title, draw, { shown = () => {}, scanned, isMain 
   if (isMain) drawRow();
 }
 
+export const names = () => [...views.keys()];
 export const inFront = () => views.get(current);
 
 export function show(name) {

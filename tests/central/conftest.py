@@ -5,6 +5,7 @@ Every test that takes `office` runs on both, and in the end everything must be s
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import shutil
@@ -14,13 +15,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import msgspec
 import pytest
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import Text, create_engine, func, select, text
 
 from central_server import apply, channels, enrolment, feed, grants, inbox, report, schema
+from central_server.app import create_app
+from central_server.database import put
 from central_server.office import Office
+from central_server.people import proposals, sessions
+from central_server.people.proposals import Proposal
+from central_server.people.staff import Staff
 from ledger.entry import (
     GENESIS,
     Body,
@@ -430,6 +439,57 @@ def till(office: Office) -> Callable[..., Till]:
         return new
 
     return make
+
+
+class Visitor:
+    """Somebody who is signed in at head office's pages, without a password and without a socket."""
+
+    def __init__(self, office: Office, role: str, shop: str) -> None:
+        self.office, self.staff = office, Staff(f"{role}{shop}".lower(), role.title(), role, shop)
+        row = {one.name: "" if isinstance(one.type, Text) else 0 for one in schema.people.staff.columns}
+        row |= msgspec.structs.asdict(self.staff)
+        with office.database.writing() as connection:
+            put(connection, schema.people.staff, [row])
+        self.secret = sessions.begin(office, self.staff.login)
+        session = sessions.of(office, self.secret)
+        assert session is not None
+        self.form_key = session.form_key
+        self.app = create_app(office)
+
+    def get(self, path: str) -> httpx.Response:
+        return self._ask("GET", path)
+
+    def post(self, path: str, **form: object) -> httpx.Response:
+        return self._ask("POST", path, data={"form_key": self.form_key, **{name: str(form[name]) for name in form}})
+
+    def upload(self, path: str, name: str, content: bytes) -> httpx.Response:
+        files = {name: ("chosen.toml", content), "form_key": (None, self.form_key.encode())}
+        return self._ask("POST", path, files=files)
+
+    def said(self, path: str, **form: object) -> str:
+        """What the page that follows a form says above everything else."""
+        answer = self.post(path, **form)
+        assert answer.status_code == 303, answer.text
+        return parse_qs(urlsplit(answer.headers["location"]).query)["said"][0]
+
+    def allows(self, proposal: str = "") -> Proposal:
+        """Allows what waits, or this of it."""
+        waiting = [one.proposal for one in proposals.waiting(self.office)]
+        return proposals.decide(self.office, proposal or waiting[0], self.staff, is_allowed=True)
+
+    def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        async def go() -> httpx.Response:
+            base, cookies = "http://127.0.0.1:8360", {"office": self.secret}
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=base, cookies=cookies) as client:
+                return await client.request(method, f"/office{path}", **sent)
+
+        return asyncio.run(go())
+
+
+@pytest.fixture
+def visitor(office: Office) -> Callable[..., Visitor]:
+    return lambda role, shop="": Visitor(office, role, shop)
 
 
 @pytest.fixture

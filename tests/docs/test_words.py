@@ -41,7 +41,7 @@ def keys(model, before=""):
     for name, field in model.model_fields.items():
         table, *_ = (*get_args(field.annotation), field.annotation)  # the one in an array of tables, too
         if isinstance(table, type) and issubclass(table, Table):
-            yield from keys(table, f"{name}.")
+            yield from keys(table, f"{before}{name}.")
         else:
             yield before + (field.alias or name), NEEDED if field.is_required() else _toml(field)
 

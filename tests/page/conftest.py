@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.clients.libraries import installed
 from tests.page import axe as harness
+from tests.page.tills import WIDE, Till, make_till
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -41,3 +43,8 @@ def axe(pytestconfig: pytest.Config) -> Callable[[Page], list[str]]:
     """`violations` of tests/page/axe.py, with axe-core installed."""
     harness.script = installed(pytestconfig) / "node_modules" / "axe-core" / "axe.min.js"
     return harness.violations
+
+
+@pytest.fixture
+def till(tmp_path: Path, browser: Browser) -> Iterator[Till]:
+    yield from make_till(tmp_path / "till", browser, WIDE)

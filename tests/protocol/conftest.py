@@ -16,11 +16,13 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from central_server import apply, auth, enrolment, feed, forfeits, grants, inbox, members, report, schema
+from central_server import apply, auth, enrolment, feed, forfeits, grants, inbox, members, replacements, report, schema
 from central_server.errors import CentralError
 from central_server.office import Office
 from ledger.wire import (
     BatchReply,
+    CardReplaced,
+    CardReplacement,
     Enrolled,
     Enrolment,
     FeedReply,
@@ -131,6 +133,12 @@ class Wire:
     def lookup(self, lookup: MemberLookup) -> MemberFound:
         sent = carried(lookup, MemberLookup)
         return self._carry("lookup", lambda one: members.look_up(self.office, self._row(), one), sent, MemberFound)
+
+    def replace_card(self, replacement: CardReplacement) -> CardReplaced:
+        sent = carried(replacement, CardReplacement)
+        return self._carry(
+            "replace", lambda one: replacements.replace(self.office, self._row(), one), sent, CardReplaced
+        )
 
 
 class Till:

@@ -55,8 +55,9 @@ def test_events_say_hello_then_what_happens_and_end_with_the_till(served) -> Non
         start, hello = read(lines)
         assert hello["about"] == "hello"
         served.terminal.scanned(CARD)
+        assert read(lines) == (start + 1, {"number": start + 1, "about": "customer"})  # who is greeted in their window
         number, event = read(lines)
-        assert (number, event["about"]) == (start + 1, "scan")
+        assert (number, event["about"]) == (start + 2, "scan")
         served.terminal.scanned(OTHER_CARD)
     with served.client.stream("GET", "/v1/events", headers={"Last-Event-ID": str(number)}) as stream:
         lines = stream.iter_lines()
