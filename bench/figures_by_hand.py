@@ -3,8 +3,8 @@
     python -m bench.figures_by_hand DIR [--last DAY]
 
 Nothing of `central_server.figures` computes here: sales are the rows of the data with what `bench.office` draws for each, points
-are read from the entries as JSON, and what is open from the ledger's own postings. `--last` is the day on which DIR was filled, less
-one. It ends with status 1 where anything differs.
+are read from the entries as JSON, and what is open from the ledger's own postings. `--last` is the day on which DIR was filled,
+less one. It ends with status 1 where anything differs.
 """
 
 from __future__ import annotations
