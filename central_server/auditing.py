@@ -13,6 +13,7 @@ from central_server.histories import read_history
 from central_server.office import Office
 from central_server.surprises import readable
 from ledger.audit import Difference, Outlier, differences, outliers
+from ledger.doings import Allowed, Doings
 from ledger.entry import ClaimBody, Entry, GiveBody, SaleBody
 from loyalty.standing import NO_PROFILE, History, Profile
 
@@ -40,13 +41,15 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class Audited(msgspec.Struct, frozen=True):
-    """`by` counts the differences by shop and operator."""
+    """`by` counts the differences by shop and operator, `done` what each operator did, by kind of entry."""
 
     entries: int
     differences: list[Difference]
     by: dict[str, int]
     outliers: list[Outlier]
     claimed: list[Claimed]
+    done: dict[str, dict[str, int]]
+    allowed: list[Allowed]
 
 
 def audit(office: Office, told: Callable[[int], None] = lambda done: None) -> Audited:
@@ -75,13 +78,15 @@ def audit(office: Office, told: Callable[[int], None] = lambda done: None) -> Au
                 sale_of=lambda entry, document: _sale(connection, shops.get(entry.envelope.terminal, ""), document),
             )
         )
-        odd = outliers(_with_own(office, connection))
+        doings = Doings()
+        odd = outliers(doings.seen(_with_own(office, connection)))
     told(read)
     by: dict[str, int] = {}
     for one in found:
         who = f"{shops.get(one.terminal, '')}: {one.operator or 'nobody named'}"
         by[who] = by.get(who, 0) + 1
-    return Audited(read, found, dict(sorted(by.items(), key=lambda item: -item[1])), odd, claimed)
+    done = {who: dict(kinds.most_common()) for who, kinds in sorted(doings.by.items())}
+    return Audited(read, found, dict(sorted(by.items(), key=lambda item: -item[1])), odd, claimed, done, doings.allowed)
 
 
 def every(connection: Connection) -> Iterator[Entry]:

@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from central_server import cards_cli, codes_cli, consent_cli, desk_cli, figures_cli, staff_cli, stock_cli, upgrading_cli
+from central_server import (
+    cards_cli,
+    closings_cli,
+    codes_cli,
+    consent_cli,
+    desk_cli,
+    figures_cli,
+    operators_cli,
+    staff_cli,
+    stock_cli,
+    upgrading_cli,
+)
 from central_server.cli_basics import (
     AsJson,
     Folder,
@@ -464,7 +475,9 @@ codes_cli.add_to(app)
 cards_cli.add_to(app)
 staff_cli.add_to(app)
 stock_cli.add_to(app)
+operators_cli.add_to(app)
 consent_cli.add_to(app)
+closings_cli.add_to(app)
 upgrading_cli.add_to(app)
 
 

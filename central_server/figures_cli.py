@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from csv import writer as csv_writer
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from central_server.cli_basics import AsJson, Folder, counting, opened, print_json, stop
+
+if TYPE_CHECKING:
+    from central_server.figures.closing import Month
 
 
 class Grouped(StrEnum):
@@ -18,8 +22,15 @@ class Grouped(StrEnum):
     month = "month"
 
 
+periods = typer.Typer(name="period", help="Months of the books, and closing them.", no_args_is_help=True)
+
+
 def add_to(app: typer.Typer) -> None:
     app.command()(report)
+    periods.command("close")(close_period)
+    periods.command("list")(list_periods)
+    periods.command("show")(show_period)
+    app.add_typer(periods)
 
 
 def report(
@@ -47,7 +58,7 @@ def report(
             told(facts.recount(office) if recount else facts.count_pending(office))
         with office.database.reading() as connection:
             asked = scope_of(office, connection, first, last, shop, window)
-        found = answers.figures(office, asked, by=by.value if by else None, margin_percent=margin)
+        found = answers.whole(office, asked, by.value if by else None, margin)
     if as_json:
         print_json(found)
         return
@@ -77,3 +88,75 @@ def report(
         )
     if provisional:
         print(provisional)
+
+
+MONTH = typer.Argument(metavar="MONTH", help="Such as 2026-11.")
+
+
+def close_period(
+    folder: Folder,
+    month: Annotated[str, MONTH],
+    by: Annotated[str, typer.Option(help="Who closes it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Closes a month with all before it: what is heard of it later lands in the next one, and is shown there as late."""
+    from central_server.figures import closing
+
+    with opened(folder) as office:
+        done = closing.close(office, month, by)
+    if as_json:
+        print_json(done)
+    else:
+        print(f"{month} is closed with {done.closing:,} open points.")
+
+
+def list_periods(
+    folder: Folder, csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False, as_json: AsJson = False
+) -> None:
+    """Every month of the books: opening, issued, redeemed, expired, adjusted, closing."""
+    from central_server.figures import closing, facts
+
+    with opened(folder) as office:
+        facts.count_pending(office)
+        with office.database.reading() as connection:
+            found = closing.months(connection)
+    if as_json:
+        print_json(found)
+        return
+    if csv:
+        rows = csv_writer(sys.stdout, lineterminator="\n")
+        rows.writerow(closing.HEADINGS)
+        rows.writerows(closing.row(one) for one in found)
+        return
+    for one in found:
+        print(_told(one))
+    if not found:
+        print("No points have moved yet.")
+
+
+def show_period(folder: Folder, month: Annotated[str, MONTH], as_json: AsJson = False) -> None:
+    """One month of the books, and which shop's points paid in which shop."""
+    from central_server.figures import closing, facts
+
+    with opened(folder) as office:
+        facts.count_pending(office)
+        with office.database.reading() as connection:
+            one = closing.month_named(closing.months(connection), month)
+            found, kept = closing.between(connection, month), closing.as_closed(connection, month)
+    if as_json:
+        print_json({**msgspec.structs.asdict(one), "as_closed": kept, "between": found})
+        return
+    print(_told(one))
+    for what, points in one.late.items():
+        print(f"  late, of days in closed months: {points:,} {what}")
+    for row in found:
+        issued_in = {"": "head office", "?": "no lot known"}.get(row.issued_in, row.issued_in)
+        print(f"  issued in {issued_in}, redeemed in {row.redeemed_in or 'head office'}: {row.points:,}")
+
+
+def _told(one: Month) -> str:
+    state = f"closed {one.closed_at[:10]} by {one.closed_by}" if one.closed_at else "open"
+    return (
+        f"{one.period}  {one.opening:>11,} + {one.issued - one.reversed:,} issued - {one.redeemed - one.restored:,} redeemed "
+        f"- {one.expired:,} expired {one.adjusted + one.borne:+,} adjusted = {one.closing:,}  ({state})"
+    )

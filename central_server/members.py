@@ -149,6 +149,8 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     tokens.revoke_all(office, connection, member)
     for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card, schema.shops.consent):
         connection.execute(delete(personal).where(personal.c.member == member))
+    worker = schema.shops.operator
+    connection.execute(update(worker).where(worker.c.member == member).values(member=""))
     tickets.forget(connection, [member])
     channels.announce_members(connection, [member])
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from central_server import apply, witness
 from central_server.app import apply_recorded, create_app, log
 from central_server.connections import Connection
-from central_server.figures import facts
+from central_server.figures import answers, facts
 from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import staff
@@ -120,7 +120,8 @@ def _keep_up_until(office: Office, stopped: threading.Event) -> None:
         try:
             while not stopped.is_set() and apply.expire_due(office):
                 pass
-            facts.count_pending(office)
+            if facts.count_pending(office):
+                answers.warm(office)
             witness.remember(office)
         except (SQLAlchemyError, OSError) as error:
             log.error("upkeep is put off: %s", type(error).__name__)

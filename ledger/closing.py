@@ -27,6 +27,22 @@ NO_COUNT = 1000
 COUNTED = (SaleBody, ReturnBody, ClaimBody, GiveBody)
 """What a closing counts; rights that move, and members who join, are none of its figures."""
 
+SAID = {
+    "sales": "sales",
+    "sales_minor": "the value of sales in cents",
+    "member_sales": "sales with a member",
+    "member_minor": "the value of sales with a member in cents",
+    "returns": "returns",
+    "returns_minor": "the value of returns in cents",
+    "voids": "voids",
+    "issued": "points given",
+    "redeemed": "points used",
+    "redeemed_minor": "what points paid in cents",
+    "reversed": "points taken back",
+    "restored": "points given back",
+}
+"""The figures of a tally as a person reads them."""
+
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,15})")
 
 
@@ -41,7 +57,7 @@ class Covered(NamedTuple):
     counted_to: dict[str, int]
     goes_on_from: int
     ahead: dict[str, int]
-    entries: int
+    entries: tuple[Entry, ...]
 
 
 def covered(entries: Iterable[Entry], day: str, before: ClosingBody | None, closed_day: str, following: int) -> Covered:
@@ -76,7 +92,7 @@ def covered(entries: Iterable[Entry], day: str, before: ClosingBody | None, clos
         counted_to=counted_to,
         goes_on_from=later[0].number if later else following,
         ahead=_sales_by_day(later),
-        entries=len(own),
+        entries=tuple(own),
     )
 
 
@@ -209,8 +225,8 @@ def share_tenths(part: int, whole: int) -> int:
 def differences(said: ClosingBody, found: Covered) -> dict[str, tuple[object, object]]:
     """Where a closing says other than its entries come to: the field, what it says, and what they come to."""
     unlike: dict[str, tuple[object, object]] = {
-        name: (getattr(said.total, name), getattr(found.total, name))
-        for name in Tally.__struct_fields__
+        in_words: (getattr(said.total, name), getattr(found.total, name))
+        for name, in_words in SAID.items()
         if getattr(said.total, name) != getattr(found.total, name)
     }
     parts: tuple[tuple[str, Mapping[str, Tally], Mapping[str, Tally]], ...] = (
@@ -222,14 +238,15 @@ def differences(said: ClosingBody, found: Covered) -> dict[str, tuple[object, ob
             if one.get(name) != other.get(name):
                 unlike[f"{what} {name or 'nobody named'}"] = _words(one.get(name)), _words(other.get(name))
     if said.missing != found.missing:
-        unlike["missing"] = _gaps(said.missing), _gaps(found.missing)
+        unlike["receipt numbers that are missing"] = _gaps(said.missing), _gaps(found.missing)
     return unlike
 
 
 def _words(tally: Tally | None) -> str:
     if tally is None:
         return "nothing"
-    return ", ".join(f"{name} {value}" for name, value in msgspec.structs.asdict(tally).items() if value) or "nothing"
+    values = msgspec.structs.asdict(tally)
+    return ", ".join(f"{in_words} {values[name]}" for name, in_words in SAID.items() if values[name]) or "nothing"
 
 
 def _gaps(gaps: Iterable[Gap]) -> str:

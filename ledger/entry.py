@@ -43,6 +43,8 @@ class JoinBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member joined here, brought by `referrer` if by anybody. Cards and personal fields are beside the ledger, not in it."""
 
     referrer: str = ""
+    operator: str = ""
+    shift: str = ""
 
 
 class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,7 +81,10 @@ class SaleBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReturnBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Goods that came back, and the points that went with them. `lot` is the award's, `sale` the sale's document."""
+    """Goods that came back, and the points that went with them. `lot` is the award's, `sale` the sale's document.
+
+    `approved_by` allowed it where the operator could not alone, `reason` says why.
+    """
 
     back: Return
     sale: str
@@ -91,10 +96,12 @@ class ReturnBody(msgspec.Struct, frozen=True, omit_defaults=True):
     operator: str = ""
     shift: str = ""
     effects: Effects = NO_EFFECTS
+    approved_by: str = ""
+    reason: str = ""
 
 
 class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A forgotten card, attached to an earlier sale: the award that sale would have had."""
+    """A forgotten card, attached to an earlier sale: the award that sale would have had. Allowed as a return is."""
 
     sale: str
     program: str
@@ -106,6 +113,9 @@ class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
     usable_from: str = ""
     extends_to: str = ""
     effects: Effects = NO_EFFECTS
+    shift: str = ""
+    approved_by: str = ""
+    reason: str = ""
 
 
 class GiveBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -129,6 +139,7 @@ class GiveBody(msgspec.Struct, frozen=True, omit_defaults=True):
     extends_to: str = ""
     standing: Standing = Standing()
     effects: Effects = NO_EFFECTS
+    shift: str = ""
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -254,6 +265,7 @@ class ConsentBody(msgspec.Struct, frozen=True, omit_defaults=True):
     is_given: bool
     channel: str = "till"
     operator: str = ""
+    shift: str = ""
 
 
 Body = (

@@ -6,6 +6,7 @@ few can be tried at a till, so its hash is made for a slow till.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 SHORTEST, LONGEST = 4, 8
@@ -21,6 +22,13 @@ def problem_with(pin: str) -> str:
         return f"A PIN has {SHORTEST} to {LONGEST} digits, and nothing else."
     steps = {(int(after) - int(before)) % 10 for before, after in pairwise(pin)}
     return "A PIN that repeats one digit, or counts, is guessed first." if steps in ({0}, {1}, {9}) else ""
+
+
+def new_pin(below: Callable[[int], int]) -> str:
+    """Six digits by chance. `below` answers a random number below its argument."""
+    while problem_with(pin := f"{below(10**6):06}"):
+        pass
+    return pin
 
 
 def hashed_pin(pin: str, salt: bytes) -> str:

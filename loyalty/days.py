@@ -108,6 +108,17 @@ def is_month_day(text: str) -> bool:
         return False
 
 
+def is_day(text: str) -> bool:
+    """
+    >>> is_day("2026-12-01"), is_day("2026-12-1"), is_day("2026-02-29")
+    (True, False, False)
+    """
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def is_local_time(text: str) -> bool:
     """
     >>> is_local_time("2026-12-01T04:00"), is_local_time("2026-12-01"), is_local_time("2026-12-01T04:00+01:00")

@@ -28,6 +28,7 @@ training         - Y Y - - - - -
 publish          - - - P 2 - - -
 figures          F O O Y Y - Y -
 ledger           - - O - Y R Y -
+books            - - - - Y - R -
 forfeit          - - P - 2 - - -
 devices          - - P - - - - 2
 tickets          P O O - - Y R -

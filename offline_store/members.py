@@ -109,7 +109,14 @@ def initials_of(db: sqlite3.Connection, member: str) -> str:
 
 
 def join(
-    db: sqlite3.Connection, at: Moment, details: MemberDetails, initials: str, day: str = "", referrer: str = ""
+    db: sqlite3.Connection,
+    at: Moment,
+    details: MemberDetails,
+    initials: str,
+    day: str = "",
+    referrer: str = "",
+    operator: str = "",
+    shift: str = "",
 ) -> Entry:
     """A new member: the reference in the journal, cards beside it, the rest in the outbox until head office has it.
 
@@ -117,7 +124,8 @@ def join(
     """
     joined_on = day or at.today
     occurred_at = f"{day}T00:00:00" if day else at.occurred_at
-    draft = Draft(JoinBody(referrer), f"join/{details.member}", occurred_at, joined_on, member=details.member)
+    body = JoinBody(referrer, operator, shift)
+    draft = Draft(body, f"join/{details.member}", occurred_at, joined_on, member=details.member)
     new = record(db, at.who, draft, at.recorded_at)
     db.execute(
         "INSERT INTO member (member, joined_on, initials) VALUES (?, ?, ?)", (details.member, joined_on, initials)

@@ -43,6 +43,9 @@ def apply_items(db: sqlite3.Connection, items: Sequence[OperatorItem]) -> None:
     if items:
         db.execute("DELETE FROM operator WHERE is_of_here")
     for item in items:
+        known = find(db, item.operator)
+        if known is not None and known.pin != item.pin:
+            db.execute("DELETE FROM tried_pin WHERE operator = ?", (item.operator,))  # of the PIN before
         put(db, Operator(item.operator, item.name, item.role, item.pin, item.member))
 
 

@@ -44,6 +44,7 @@ def record(
     activity: str = "",
     reload_minor: int = 0,
     operator: str = "",
+    shift: str = "",
 ) -> Given:
     """What an activity by its name, or a reload of so much, gives to a member. The same again answers the first result.
 
@@ -84,7 +85,7 @@ def record(
         who = pricing.known_of(db, at.program, current)
         standing = pricing.standing_at(db, at, at.program, current, at.today, who)
         earned = gift(at.program, why, at.today, at.occurred_at, standing, amount_minor=reload_minor, activity=activity)
-        new = give(checkout, db, at, document, current, why, about, earned, standing, operator)
+        new = give(checkout, db, at, document, current, why, about, earned, standing, operator, shift)
         histories.keep(db, current, who)
         return new
 
@@ -117,6 +118,7 @@ def give(
     earned: Award,
     standing: Standing,
     operator: str,
+    shift: str,
 ) -> Entry:
     """Records what was given, in the caller's transaction."""
     lot = new_reference(checkout.random_bytes) if earned.points else ""
@@ -132,6 +134,7 @@ def give(
         extends_to=earned.extends_to,
         standing=standing,
         effects=earned.effects or NO_EFFECTS,
+        shift=shift,
     )
     stays = lot and checkout.stays_here(at, at.program, at.occurred_at, earned.usable_from)
     draft = Draft(body, document, at.occurred_at, at.today, member=member, esc={lot: earned.points} if stays else {})

@@ -21,6 +21,7 @@ from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
 from pos_plugin.local_api.members import add_members
+from pos_plugin.local_api.operators import add_operators
 from pos_plugin.local_api.printed_sales import add_printed_sales
 from pos_plugin.local_api.receipts import add_receipts
 from pos_plugin.local_api.sales import add_sales
@@ -61,6 +62,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
     add_error_answers(app)
     add_sales(app, terminal)
     add_members(app, terminal)
+    add_operators(app, terminal)
     add_receipts(app, terminal)
     add_printed_sales(app, terminal)
     add_devices(app, terminal)

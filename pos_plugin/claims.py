@@ -18,6 +18,7 @@ from offline_store import journal, members, receipts, settings
 from pos_plugin import pricing
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict, Unknown
+from pos_plugin.operators import By
 from pos_plugin.receipts import claim_receipt
 from pos_plugin.recorded import points_shown, written
 
@@ -32,12 +33,13 @@ class Claimed(msgspec.Struct, frozen=True):
     receipt_text: str
 
 
-def claim(checkout: Checkout, reference: str, member: str, *, operator: str = "") -> Claimed:
+def claim(checkout: Checkout, reference: str, member: str, *, operator: str = "", by: By | None = None) -> Claimed:
     """Attaches a forgotten card to an earlier sale of this till by its receipt reference: once, within the programme's window.
 
     Raises Unknown for a mistyped or unknown reference, Conflict where the sale has a member, was claimed by another, has all
-    come back, or is too old; nothing is recorded then.
+    come back, or is too old; NotAllowed where it is more than `by` may do alone. Nothing is recorded then.
     """
+    by = by or By(operator)
     read = read_receipt_reference(reference)
     if read is None:
         raise Unknown(
@@ -45,7 +47,7 @@ def claim(checkout: Checkout, reference: str, member: str, *, operator: str = ""
         )
 
     def work(db: sqlite3.Connection) -> Entry:
-        return _claim(checkout, db, read, member, operator)
+        return _claim(checkout, db, read, member, by)
 
     with checkout.store.read() as db:
         sold = journal.read(db, read[1])
@@ -65,7 +67,7 @@ def claim(checkout: Checkout, reference: str, member: str, *, operator: str = ""
     )
 
 
-def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], member: str, operator: str) -> Entry:
+def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], member: str, by: By) -> Entry:
     at = checkout.moment(db)
     terminal, number = read
     sold = journal.read(db, number) if terminal == at.who.terminal else None
@@ -100,7 +102,9 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
     left = left_of(sale, returned)
     if returned and not left.total_minor:
         raise Conflict("SALE_RETURNED", "All of this sale has come back. There are no points to add.")
-    checkout.require_not_own(db, sale.operator, member)
+    for operator in {sale.operator, by.operator}:
+        checkout.require_not_own(db, operator, member)
+    by.require_within(sale.total_minor, age)
     # As of the sale's own day. Nothing is drawn: who claims chooses whose sale it is.
     who = pricing.known_of(db, program, member)
     standing = pricing.standing_at(db, at, program, member, sale.business_day, who)
@@ -114,10 +118,13 @@ def _claim(checkout: Checkout, db: sqlite3.Connection, read: tuple[str, int], me
         awarded=earned.points,
         lot=lot,
         expires_on=earned.expires_on if lot else "",
-        operator=operator,
+        operator=by.operator,
         usable_from=earned.usable_from if lot else "",
         extends_to=earned.extends_to,
         effects=earned.effects or NO_EFFECTS,
+        shift=by.shift,
+        approved_by=by.approved_by,
+        reason=by.reason,
     )
     stays = lot and checkout.stays_here(at, program, sale.sold_at, earned.usable_from)
     esc = {lot: earned.points} if stays else {}

@@ -61,6 +61,7 @@ def join(
     charity: str = "",
     referrer: str = "",
     operator: str = "",
+    shift: str = "",
     consent: str = "",
     channel: str = "till",
     prints: bool | None = None,
@@ -118,7 +119,7 @@ def join(
         at = checkout.moment(db)
         brought_by = _referrer(db, referrer)
         details = MemberDetails(member, [card], at.recorded_at, sealed, birthday, charity)
-        new = members.join(db, at, details, initials, referrer=brought_by)
+        new = members.join(db, at, details, initials, referrer=brought_by, operator=operator, shift=shift)
         profile = Profile(birthday=birthday, is_referred=bool(brought_by), charity=charity)
         histories.know(db, member, profile)
         if phone:
@@ -126,9 +127,9 @@ def join(
                 "INSERT INTO phone (phone_hash, member) VALUES (?, ?) ON CONFLICT (phone_hash) DO NOTHING",
                 (phone_hash(phone_key, phone), member),
             )
-        points = _welcome(checkout, db, at, member, profile, brought_by, operator)
+        points = _welcome(checkout, db, at, member, profile, brought_by, (operator, shift))
         if agreed:
-            body = ConsentBody(agreed.version, True, channel, operator)
+            body = ConsentBody(agreed.version, True, channel, operator, shift)
             consents.say(db, at, member, body, new_reference(checkout.random_bytes))
         reference = ""
         if checkout.layout.template.slips.enrolment if prints is None else prints:
@@ -150,7 +151,14 @@ def join(
 
 
 def say_consent(
-    checkout: Checkout, member: str, text: str, *, given: bool, channel: str = "till", operator: str = ""
+    checkout: Checkout,
+    member: str,
+    text: str,
+    *,
+    given: bool,
+    channel: str = "till",
+    operator: str = "",
+    shift: str = "",
 ) -> ConsentSaid:
     """A member agrees to the text of this version, or takes back what they agreed to, whichever text that was.
 
@@ -162,7 +170,7 @@ def say_consent(
         if not whom:
             raise Unknown("ACCOUNT_INVALID", "This member is not known here.")
         version = text_asked(db, text).version if given else text
-        body = ConsentBody(version, given, channel, operator)
+        body = ConsentBody(version, given, channel, operator, shift)
         consents.say(db, checkout.moment(db), whom, body, new_reference(checkout.random_bytes))
         return ConsentSaid(whom, version, given)
 
@@ -210,7 +218,13 @@ def _referrer(db: sqlite3.Connection, referrer: str) -> str:
 
 
 def _welcome(
-    checkout: Checkout, db: sqlite3.Connection, at: Moment, member: str, profile: Profile, about: str, operator: str
+    checkout: Checkout,
+    db: sqlite3.Connection,
+    at: Moment,
+    member: str,
+    profile: Profile,
+    about: str,
+    by: tuple[str, str],
 ) -> int:
     """What the programme gives for joining, in an entry of its own; answers how many points."""
     gone = at.gone.get(at.program.id, ())
@@ -218,5 +232,5 @@ def _welcome(
     earned = gift(at.program, "join", at.today, at.occurred_at, standing)
     if earned.points or earned.effects:
         document = document_name("gift", "join", member)
-        give(checkout, db, at, document, member, "join", about, earned, standing, operator)
+        give(checkout, db, at, document, member, "join", about, earned, standing, *by)
     return earned.points

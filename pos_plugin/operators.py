@@ -11,17 +11,19 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from ledger.pins import is_pin
+from ledger.identifiers import RandomBytes
+from ledger.pins import hashed_pin, is_pin, problem_with
 from loyalty.roles import leave
 from offline_store import operators, settings
 from offline_store.moment import moment
 from offline_store.operators import Operator
 from offline_store.store import Store
 from pos_plugin.config import OperatorSettings
-from pos_plugin.errors import BadRequest, Conflict, NotAllowed, TooOften
+from pos_plugin.errors import BadRequest, Conflict, NotAllowed, TooOften, Unknown
 
 PIN_WAIT_S = 5.0
 """So long one PIN waits for those before it."""
@@ -83,6 +85,7 @@ class Operators:
         store: Store,
         *,
         clock: Callable[[], datetime],
+        random_bytes: RandomBytes,
         limits: OperatorSettings,
         end_quotes: Callable[[str], int] = lambda operator: 0,
         changed: Callable[[], None] = lambda: None,
@@ -91,7 +94,9 @@ class Operators:
         """`end_quotes` ends the open quotes of an operator, and says how many; `changed` hears of who comes and goes."""
         self._store = store
         self._clock = clock
-        self._alone = {
+        self._random_bytes = random_bytes
+        self._alone: dict[str, Alone | None] = {
+            "sell": None,
             "refund": Alone(limits.refund_minor, 0),
             "claim": Alone(limits.claim_minor, CLAIM_DAYS),
         }
@@ -189,8 +194,8 @@ class Operators:
         letters = leave(who.role, action)
         if "Y" in letters:
             return By(who.operator, who.shift)
-        if "L" in letters:
-            return By(who.operator, who.shift, alone=self._alone.get(action))
+        if "L" in letters and action in self._alone:
+            return By(who.operator, who.shift, alone=self._alone[action])
         raise needs_supervisor(f"A {who.role} may not do this alone.")
 
     def allowed(self, action: str, override: Override, *, not_by: str) -> str:
@@ -205,6 +210,19 @@ class Operators:
         if "Y" not in leave(known.role, action):
             raise needs_supervisor(f"{known.name} is a {known.role}, and may not allow this.")
         return known.operator
+
+    def shown(self) -> dict[str, Any]:
+        """As the page shows it."""
+        on = self.on()
+        with self._store.read() as db:
+            known = [one for one in operators.every(db) if one.is_open]
+        return {
+            "kept": bool(known),
+            "known": [{"operator": one.operator, "name": one.name, "role": one.role} for one in known],
+            "on": msgspec.structs.asdict(on) if on else None,
+            "training": self.is_training,
+            "word": self.word if known else "",
+        }
 
     # -- training
 
@@ -225,6 +243,21 @@ class Operators:
         self._store.write(keep)
         self._end_quotes(by.operator)
         self._changed()
+
+    # -- a till without a head office
+
+    def put(self, operator: str, name: str, role: str, pin: str, member: str = "") -> None:
+        """Adds an operator to this till alone, or gives them this name, role and PIN. Raises as `made_here`."""
+        kept = made_here(self._store, operator, name, role, pin, self._random_bytes, member)
+        self._store.write(lambda db: operators.put(db, kept))
+        self._changed()
+
+    def close(self, operator: str) -> bool:
+        """Lets them sign on no more; answers whether they could. Raises Unknown, or Conflict where head office keeps them."""
+        was_open = close_here(self._store, operator)
+        self.on()  # who is on may be just this one
+        self._changed()
+        return was_open
 
     # -- PINs
 
@@ -257,6 +290,39 @@ class Operators:
         with self._store.read() as db:
             known = operators.find(db, operator)
         return known.name if known else operator
+
+
+def made_here(
+    store: Store, operator: str, name: str, role: str, pin: str, random_bytes: RandomBytes, member: str = ""
+) -> Operator:
+    """An operator for a till without a head office, not kept yet. Raises BadRequest for a PIN that can be nobody's, Conflict
+    where head office keeps the operators."""
+    if problem := problem_with(pin):
+        raise BadRequest("PIN_UNFIT", f"{problem} Nothing was changed.", hint="Choose another one.")
+    _require_no_head_office(store)
+    return Operator(operator, name, role, hashed_pin(pin, random_bytes(16)), member, is_of_here=True)
+
+
+def close_here(store: Store, operator: str) -> bool:
+    """As `Operators.close`, also where no till runs."""
+    _require_no_head_office(store)
+    with store.read() as db:
+        known = operators.find(db, operator)
+    if known is None:
+        raise Unknown("OPERATOR_UNKNOWN", f"There is no operator {operator} here.", hint="pos-plugin operator list")
+    store.write(lambda db: operators.put(db, msgspec.structs.replace(known, pin="")))
+    return known.is_open
+
+
+def _require_no_head_office(store: Store) -> None:
+    with store.read() as db:
+        shop = settings.get(db, "shop")
+    if shop:
+        raise Conflict(
+            "OPERATORS_OF_HEAD_OFFICE",
+            f"This till belongs to shop {shop}: head office keeps its operators. Nothing was changed.",
+            hint="There: pos-central operator, or its page Operators.",
+        )
 
 
 def needs_supervisor(why: str) -> NotAllowed:

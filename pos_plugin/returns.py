@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import date
 
 import msgspec
 
@@ -16,6 +17,7 @@ from offline_store import journal, members, receipts, settings
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
 from pos_plugin.explaining import tier_shown
+from pos_plugin.operators import By
 from pos_plugin.pricing import known_of, standing_at
 from pos_plugin.receipts import Layout, return_receipt
 from pos_plugin.recorded import points_shown, written
@@ -47,20 +49,28 @@ def void(
     *,
     operator: str = "",
     shift: str = "",
+    by: By | None = None,
     layout: Layout | None = None,
 ) -> Returned:
     """Takes back the whole sale; points it had spent can be spent here again. Once; again answers the first result."""
     back = Return(till, sale_ref, "void", is_void=True)
-    return take_back(checkout, back, operator=operator, shift=shift, layout=layout)
+    return take_back(checkout, back, operator=operator, shift=shift, by=by, layout=layout)
 
 
 def take_back(
-    checkout: Checkout, back: Return, *, operator: str = "", shift: str = "", layout: Layout | None = None
+    checkout: Checkout,
+    back: Return,
+    *,
+    operator: str = "",
+    shift: str = "",
+    by: By | None = None,
+    layout: Layout | None = None,
 ) -> Returned:
     """Records a return. The same again answers the first result. `layout` is that of a paper elsewhere.
 
-    Raises Unknown where the sale is not in this till's journal, Conflict where the return stands with other content or takes
-    more than is left, BadRequest where it has no usable name; nothing is recorded then.
+    `by` says whose doing it is, where that is more than an operator and a shift. Raises NotAllowed where it is more than they
+    may do alone, Unknown where the sale is not in this till's journal, Conflict where the return stands with other content or
+    takes more than is left, BadRequest where it has no usable name; nothing is recorded then.
     """
     if not back.return_ref or len(back.document) > MAX_DOCUMENT or not back.document.isprintable():
         raise BadRequest(
@@ -70,7 +80,7 @@ def take_back(
         )
 
     def work(db: sqlite3.Connection) -> Entry:
-        return _take_back(checkout, db, back, operator, shift, layout or checkout.layout)
+        return _take_back(checkout, db, back, by or By(operator, shift), layout or checkout.layout)
 
     return _returned(checkout, written(checkout.store, work, back.document))
 
@@ -80,9 +90,7 @@ def _is_same(one: Return, other: Return) -> bool:
     return msgspec.structs.replace(one, is_void=False) == msgspec.structs.replace(other, is_void=False)
 
 
-def _take_back(
-    checkout: Checkout, db: sqlite3.Connection, back: Return, operator: str, shift: str, layout: Layout
-) -> Entry:
+def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, by: By, layout: Layout) -> Entry:
     known = journal.find(db, back.document)
     if known is not None:
         if not isinstance(known.body, ReturnBody) or not _is_same(known.body.back, back):
@@ -119,11 +127,15 @@ def _take_back(
     before = left_of(sale, earlier)
     if earlier and not before.total_minor and not before.lines:
         raise Conflict("CANNOT_BE_REVERSED", "All of this sale has come back already. Nothing was recorded.")
+    at = checkout.moment(db)
+    # All that came back of the sale: many small returns are one large one.
+    so_far = sum(one.body.returned_minor for one in earlier_entries if isinstance(one.body, ReturnBody))
+    age = date.fromisoformat(at.today) - date.fromisoformat(sale.business_day)
+    by.require_within(so_far + result.returned_minor, age.days)
     esc: dict[str, int] = {}
     if lot and result.taken_points:
         row = db.execute("SELECT held FROM lot WHERE member = ? AND lot = ?", (member, lot)).fetchone()
         esc[lot] = -min(row[0] if row else 0, result.taken_points)
-    at = checkout.moment(db)
     if sold.envelope.epoch == at.who.epoch:
         # Only the till that made the sale gives points back into its own rights; elsewhere they go to the member.
         given_before = sum(one.body.restored for one in earlier_entries if isinstance(one.body, ReturnBody))
@@ -137,9 +149,11 @@ def _take_back(
         restored=result.restored_points,
         restored_minor=result.restored_minor,
         returned_minor=result.returned_minor,
-        operator=operator,
-        shift=shift,
+        operator=by.operator,
+        shift=by.shift,
         effects=result.effects or NO_EFFECTS,
+        approved_by=by.approved_by,
+        reason=by.reason,
     )
     draft = Draft(body, back.document, at.occurred_at, at.today, member=member, esc=esc)
     new = journal.record(db, at.who, draft, at.recorded_at)

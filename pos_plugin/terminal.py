@@ -179,6 +179,7 @@ class Terminal:
         self.operators = Operators(
             store,
             clock=clock,
+            random_bytes=random_bytes,
             limits=config.operators,
             end_quotes=self.checkout.sign_off,
             changed=lambda: self.events.happened("operators"),

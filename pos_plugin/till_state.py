@@ -86,6 +86,7 @@ def shown(terminal: Terminal) -> dict[str, Any]:
         "prints_for_others": _prints_for_others(terminal),
         "lane": _lane(terminal, program),
         "printed": [msgspec.to_builtins(note) for note in terminal.printed_sales.notes],
+        "operators": terminal.operators.shown(),
         "scanners": [msgspec.to_builtins(reader.state) for reader in terminal.readers],
         "scans": msgspec.to_builtins(terminal.scans),
     }

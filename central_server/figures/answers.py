@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar, cast
 
 import msgspec
 from sqlalchemy import Connection
 
-from central_server.figures import baskets, customers, facts, points, scope, tiers
+from central_server.figures import baskets, customers, facts, points, scope, tiers, voices
 from central_server.figures.baskets import Attached, Basket, By
 from central_server.figures.customers import Customers, Value
+from central_server.figures.plots import MOST_MONTHS, Plot, Series
 from central_server.figures.points import Cost, Issue, Liability, Moved
-from central_server.figures.ratio import Ratio
+from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, Silent
 from central_server.figures.tiers import Move
+from central_server.figures.voices import Voices
 from central_server.office import Office
+from loyalty.program import Program
+
+T = TypeVar("T")
 
 
 class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
-    """`is_provisional` until every till has reported and everything that was recorded has been counted.
-
-    NPS and CSAT are not among it: head office keeps no answers to surveys.
-    """
+    """`is_provisional` until every till has reported and everything that was recorded has been counted."""
 
     first: str
     last: str
@@ -32,15 +37,18 @@ class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"
     not_reported: list[Silent]
     waiting_entries: int
     attach: Attached
+    months: list[Attached]
     baskets: dict[str, Basket]
     customers: Customers
     points: Moved
+    points_by_month: dict[str, Moved]
     issues: list[Issue]
     liability: Liability
     cost: Cost
     value: Value | None
-    tiers: list[Move]
-    renewed: Ratio
+    voices: Voices
+    tiers: list[Move] | None = None
+    renewed: Ratio | None = None
     by: list[Attached] = []
 
     @property
@@ -48,50 +56,137 @@ class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"
         return bool(self.attach.all.sales or self.attach.all.returns)
 
 
-def figures(office: Office, asked: Scope, *, by: By | None = None, margin_percent: int | None = None) -> Figures:
+def figures(office: Office, asked: Scope, margin_percent: int | None = None) -> Figures:
+    """Without what is asked for by itself: `tiers`, `renewed`, `by`."""
     with office.database.reading() as connection:
-        return _figures(office, connection, asked, by, margin_percent)
+        silent, waiting = scope.silent_tills(office, connection, asked), facts.waiting(connection)
+        found = _kept.answer(office, connection, asked, margin_percent)
+        return msgspec.structs.replace(
+            found,
+            is_provisional=bool(silent or waiting),
+            not_reported=silent,
+            waiting_entries=waiting,
+            voices=voices.voices(connection, asked),
+        )
+
+
+def warm(office: Office) -> None:
+    """Answers what the page of figures asks first, so that whoever opens it does not wait."""
+    with office.database.reading() as connection:
+        today = office.today(connection)
+        asked = scope.scope_of(office, connection, scope.year_before(today), today)
+    figures(office, asked)
+
+
+def whole(office: Office, asked: Scope, by: By | None = None, margin_percent: int | None = None) -> Figures:
+    """All of it."""
+    found = figures(office, asked, margin_percent)
+    with office.database.reading() as connection:
+        program = current(office, connection)
+        return msgspec.structs.replace(
+            found,
+            tiers=tiers.migration(connection, program, asked),
+            renewed=tiers.renewals(connection, program, asked).renewed,
+            by=baskets.attached(connection, asked, by) if by else [],
+        )
+
+
+def current(office: Office, connection: Connection) -> Program:
+    """The programme in force."""
+    program = office.program(connection)
+    assert program is not None, "init puts a programme in force"
+    return program
+
+
+class _Kept:
+    """The last answers, each good until something more has been counted or the day has changed."""
+
+    MOST = 64
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[object, ...], object] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def answer(self, office: Office, connection: Connection, asked: Scope, margin_percent: int | None) -> Figures:
+        return self._once(
+            office,
+            connection,
+            (asked, margin_percent),
+            lambda: _figures(
+                connection, current(office, connection), asked, margin_percent, self._issues(office, connection)
+            ),
+        )
+
+    def _issues(self, office: Office, connection: Connection) -> Callable[[str], list[Issue]]:
+        today = office.today(connection)
+        return lambda shop: self._once(
+            office, connection, ("issues", shop), lambda: points.issues(connection, today, shop)
+        )
+
+    def _once(self, office: Office, connection: Connection, what: object, work: Callable[[], T]) -> T:
+        state = (office.folder, current(office, connection).id, office.today(connection), facts.state(connection))
+        key = (*state, what)
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return cast(T, self._answers[key])
+        found = work()
+        with self._lock:
+            self._answers[key] = found
+            while len(self._answers) > self.MOST:
+                self._answers.popitem(last=False)
+        return found
+
+
+_kept = _Kept()
 
 
 def _figures(
-    office: Office, connection: Connection, asked: Scope, by: By | None, margin_percent: int | None
+    connection: Connection,
+    program: Program,
+    asked: Scope,
+    margin_percent: int | None,
+    issues_of: Callable[[str], list[Issue]],
 ) -> Figures:
-    program = office.program(connection)
-    assert program is not None, "init puts a programme in force"
-    silent, waiting = scope.silent_tills(office, connection, asked), facts.waiting(connection)
-    (whole,) = baskets.attached(connection, asked)
-    of_issues = points.issues(connection, office.today(connection), asked.shop)
-    everywhere = whole if not asked.shop else baskets.attached(connection, msgspec.structs.replace(asked, shop=""))[0]
+    by_month = baskets.attached(connection, asked, "month")
+    together = everywhere = baskets.together(asked, by_month)
+    if asked.shop:
+        chain = msgspec.structs.replace(asked, shop="")
+        everywhere = baskets.together(chain, baskets.attached(connection, chain, "month"))
+    nobody = voices.Voices(voices.Promoters(0, 0, 0, None), ratio(0, 0), ratio(0, 0))
+    moves = points.by_month(connection, asked)
     return Figures(
         asked.first,
         asked.last,
         asked.shop,
         asked.window_days,
         program.currency,
-        bool(silent or waiting),
-        silent,
-        waiting,
-        whole,
-        baskets.basket(connection, asked, whole),
+        True,
+        [],
+        0,
+        together,
+        by_month,
+        baskets.basket(connection, asked, together),
         customers.customers(connection, asked),
-        points.moved(connection, asked.first, asked.last, asked.shop),
-        of_issues,
-        points.liability(connection, program, asked, points.issues(connection, office.today(connection))),
+        points.together(moves.values()),
+        moves,
+        issues_of(asked.shop),
+        points.liability(connection, program, asked, issues_of("")),
         points.cost(connection, program, asked, everywhere.all.redeemed_minor, everywhere.all.net_minor),
         None if margin_percent is None else customers.value(connection, asked, margin_percent),
-        tiers.migration(connection, program, asked),
-        tiers.renewals(connection, program, asked).renewed,
-        baskets.attached(connection, asked, by) if by else [],
+        nobody,
     )
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A figure as it is read: its `name` for programs and targets, what it is called, its value, and the counts behind it."""
+    """A figure as it is read: its `name` for programs and targets, what it is called, its value, and the counts behind it.
+    `number` is the value where a target can stand beside it."""
 
     name: str
     title: str
     value: str
     basis: str
+    number: float | None = None
 
 
 NOTHING = "no sales"
@@ -107,7 +202,7 @@ def lines(found: Figures) -> Iterator[Line]:
             return f"{number / 100:,.2f}" if amount else f"{number:,}"
 
         value = nothing if one.percent is None else str(one)
-        return Line(name, title, value, f"{shown(one.part)} of {shown(one.whole)} {of}")
+        return Line(name, title, value, f"{shown(one.part)} of {shown(one.whole)} {of}", one.percent)
 
     def minor(amount: int | None) -> str:
         return nothing if amount is None else f"{amount / 100:,.2f} {found.currency}"
@@ -127,7 +222,7 @@ def lines(found: Figures) -> Iterator[Line]:
         yield Line(f"basket_{name}", f"Mean basket, {title}", minor(one.mean_minor), f"{one.sales:,} sales")
         yield Line(f"median_basket_{name}", f"Median basket, {title}", minor(one.median_minor), f"{one.sales:,} sales")
     people = found.customers
-    yield Line("active", "Active members", f"{people.active:,}", f"with a sale in the last {window}")
+    yield Line("active", "Active members", f"{people.active:,}", f"with a sale in the last {window}", people.active)
     yield share("churn", "Churn", people.churn, f"members of the {window} before did not buy in the last {window}")
     yield share("retention", "Retention", people.retention, f"members of the {window} before bought again")
     yield share(
@@ -156,7 +251,13 @@ def lines(found: Figures) -> Iterator[Line]:
         churn = one_member.churn
         basis = f"forecast: margin a year ÷ churn of 365 days ({churn.part:,} of {churn.whole:,})"
         yield Line("clv_forecast", "Value of a member to come", forecast, basis)
-    if found.renewed.whole:
+    said = found.voices
+    score = "–" if said.nps.score is None else f"{said.nps.score:+.1f}"
+    basis = f"{said.nps.promoters:,} promoters and {said.nps.detractors:,} detractors of {said.nps.answers:,} answers in {window}"
+    yield Line("nps", "NPS", score, basis, said.nps.score)
+    yield share("csat", "CSAT", said.csat, f"answers in {window} were 4 or 5")
+    yield share("opt_in", "Opt-in", said.opt_in, "members may be written to")
+    if found.renewed is not None and found.renewed.whole:
         yield share("renewal", "Renewal of paid tiers", found.renewed, "memberships due")
 
 
@@ -186,3 +287,64 @@ def provisional(found: Figures) -> str:
     if found.waiting_entries:
         why.append(f"{found.waiting_entries:,} entries are recorded and not counted yet")
     return f"Provisional: {'; '.join(why)}." if why else ""
+
+
+def plots(found: Figures) -> dict[str, Plot]:
+    """The plots of a period, by their name in addresses."""
+    by_month, moves, of_issues = found.months, found.points_by_month, found.issues
+    sold = tuple(one.month for one in by_month)
+    moved = tuple(moves)
+    issued = tuple(one.month for one in of_issues)
+
+    def percents(name: str, ratios: Iterable[Ratio]) -> Series:
+        return Series(name, tuple(one.percent for one in ratios))
+
+    drawn = {
+        "sales": Plot(
+            "Sales each month",
+            "stacked",
+            "sales",
+            sold,
+            (
+                Series("with a member", tuple(one.members.sales for one in by_month)),
+                Series("without", tuple(one.all.sales - one.members.sales for one in by_month)),
+            ),
+        ),
+        "attach": Plot(
+            "Attach rate each month",
+            "lines",
+            "percent",
+            sold,
+            (
+                percents("by count", (one.attach_by_count for one in by_month)),
+                percents("by value", (one.attach_by_value for one in by_month)),
+            ),
+        ),
+        "points": Plot(
+            "Points each month",
+            "grouped",
+            "points",
+            moved,
+            tuple(
+                Series(what, tuple(getattr(one, what) for one in moves.values()))
+                for what in ("issued", "redeemed", "expired")
+            ),
+        ),
+        "issues": Plot(
+            "What became of points, by month of issue",
+            "lines",
+            "percent",
+            issued,
+            (
+                percents("redeemed", (one.redemption for one in of_issues)),
+                percents("ended unused (matured lots)", (one.breakage for one in of_issues)),
+            ),
+        ),
+    }
+    return {name: _latest(plot) for name, plot in drawn.items()}
+
+
+def _latest(plot: Plot) -> Plot:
+    cut = -MOST_MONTHS
+    series = tuple(Series(one.name, one.values[cut:]) for one in plot.series)
+    return plot._replace(months=plot.months[cut:], series=series)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
@@ -131,3 +133,60 @@ def value(connection: Connection, scope: Scope, margin_percent: int) -> Value:
         churn,
         forecast,
     )
+
+
+LEAST_DAYS = 3
+PATIENCE_PERCENT = 150
+"""Whoever has stayed away for so much of their own mean gap may be leaving."""
+
+
+class AtRisk(msgspec.Struct, frozen=True):
+    """A member who bought on `days` days, on average `gap_days` apart, the last time on `last_day`: `away_days` ago."""
+
+    member: str
+    days: int
+    gap_days: int
+    last_day: str
+    away_days: int
+    net_minor: int
+
+
+def at_risk(connection: Connection, scope: Scope, most: int = 200) -> tuple[list[AtRisk], int]:
+    """Members who bought on three days or more until the end of the period, and have not bought since for one and a half of their
+    own mean gap; those who brought most come first. Answers `most` of them, and how many there are."""
+    table, about = schema.figures.member_day, schema.member.c
+    raw = (
+        select(
+            table.c.member,
+            table.c.day,
+            func.sum(table.c.sales).label("sales"),
+            func.sum(table.c.net_minor).label("net"),
+        )
+        .where(*days(table, "", scope.last, scope.shop))
+        .group_by(table.c.member, table.c.day)
+        .subquery()
+    )
+    who: ColumnElement[str] = func.coalesce(func.nullif(about.merged_into, ""), raw.c.member)
+    bought = case((raw.c.sales > 0, raw.c.day))
+    rows = connection.execute(
+        select(
+            who,
+            func.count(bought.distinct()),
+            func.min(bought),
+            func.max(bought),
+            func.sum(raw.c.net),
+        )
+        .select_from(raw.outerjoin(schema.member, about.member == raw.c.member))
+        .group_by(who)
+        .having(func.count(bought.distinct()) >= LEAST_DAYS)
+    )
+    found = []
+    now = date.fromisoformat(scope.last)
+    for member, count, first, last, net in rows:
+        then = date.fromisoformat(last)
+        span, away = (then - date.fromisoformat(first)).days, (now - then).days
+        if 100 * away * (count - 1) > PATIENCE_PERCENT * span:
+            gap = mean(span, count - 1) or 0
+            found.append(AtRisk(member, int(count), gap, last, away, int(net)))
+    found.sort(key=lambda one: (-one.net_minor, one.member))
+    return found[:most], len(found)

@@ -67,6 +67,14 @@ def count_understood(office: Office, connection: Connection, rows: Sequence[Row[
     counting.store()
 
 
+def state(connection: Connection) -> tuple[int, int]:
+    """Changes whenever something more was counted."""
+    counted = schema.figures.counted
+    query = select(func.count(), func.coalesce(func.sum(counted.c.number), 0)).select_from(counted)
+    branches, entries = connection.execute(query).one()
+    return int(branches), int(entries)
+
+
 def waiting(connection: Connection) -> int:
     """How many entries have been recorded and are not in the figures."""
     branch, counted = schema.branch.c, schema.figures.counted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -71,6 +73,29 @@ def moved(connection: Connection, first: str, last: str, shop: str = "") -> Move
     )
     sums = {what: int(points) for what, points in rows}
     return Moved(**sums, burn=ratio(sums.get("redeemed", 0), sums.get("issued", 0)))
+
+
+def by_month(connection: Connection, scope: Scope) -> dict[str, Moved]:
+    """The months of the period in which points moved, in order."""
+    table = schema.figures.points_day
+    month: ColumnElement[str] = func.substr(table.c.day, 1, 7)
+    sums: dict[str, dict[str, int]] = {}
+    for name, what, points in connection.execute(
+        select(month, table.c.what, func.sum(table.c.points)).where(*scope.of(table)).group_by(month, table.c.what)
+    ):
+        sums.setdefault(name, {})[what] = int(points)
+    return {
+        name: Moved(**one, burn=ratio(one.get("redeemed", 0), one.get("issued", 0)))
+        for name, one in sorted(sums.items())
+    }
+
+
+def together(parts: Iterable[Moved]) -> Moved:
+    sums = dict.fromkeys(WHATS, 0)
+    for one in parts:
+        for what in WHATS:
+            sums[what] += getattr(one, what)
+    return Moved(**sums, burn=ratio(sums["redeemed"], sums["issued"]))
 
 
 def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:

@@ -5,7 +5,7 @@ Figures are provisional until every till has reported: one that has not been hea
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, select
@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 from central_server import schema
 from central_server.errors import OfficeError
 from central_server.figures import facts
-from central_server.office import Office
-from loyalty.days import business_day, days_after
+from central_server.office import Office, utc_text
+from loyalty.days import day_after, days_after
 
 WINDOW_DAYS = 90
 YEAR_DAYS = 365
@@ -62,6 +62,19 @@ def _day(text: str) -> str:
     raise OfficeError(f"{text} is no day.", hint="Write it such as 2026-11-30.", code="PERIOD_UNFIT")
 
 
+def year_before(last: str) -> str:
+    """The first day of the month eleven months before; what is no day stays as it is.
+
+    >>> year_before("2026-11-22")
+    '2025-12-01'
+    """
+    try:
+        day = date.fromisoformat(last)
+    except ValueError:
+        return last
+    return ((day.replace(day=1) - timedelta(days=330)).replace(day=1)).isoformat()
+
+
 class Silent(msgspec.Struct, frozen=True):
     """A till that may still have something to tell of a period. `heard_at` is '' for never."""
 
@@ -72,25 +85,22 @@ class Silent(msgspec.Struct, frozen=True):
 
 def silent_tills(office: Office, connection: Connection, scope: Scope) -> list[Silent]:
     """The tills that have not been heard since the period ended. While it lasts, that is every one."""
-    terminal = schema.terminal.c
-    query = select(schema.terminal).where(terminal.revoked_at == "").order_by(terminal.shop, terminal.terminal)
+    over, terminal = _over_at(office, connection, scope.last), schema.terminal.c
+    query = (
+        select(terminal.terminal, terminal.shop, terminal.heard_at)
+        .where(terminal.revoked_at == "", terminal.heard_at < over, terminal.enrolled_at < over)
+        .order_by(terminal.shop, terminal.terminal)
+    )
     rows = connection.execute(query.where(terminal.shop == scope.shop) if scope.shop else query)
-    return [
-        Silent(row.terminal, row.shop, row.heard_at)
-        for row in rows
-        if _trading_day(office, connection, row.heard_at) <= scope.last
-        and _trading_day(office, connection, row.enrolled_at) <= scope.last
-    ]
+    return [Silent(*row) for row in rows]
 
 
-def _trading_day(office: Office, connection: Connection, moment: str) -> str:
-    """'' for never."""
+def _over_at(office: Office, connection: Connection, last: str) -> str:
+    """The moment at which a trading day has ended, as it is stored."""
     program = office.program(connection)
     assert program is not None, "init puts a programme in force"
-    if not moment:
-        return ""
-    local = datetime.fromisoformat(moment).astimezone(program.zone).replace(tzinfo=None)
-    return business_day(local, program.day_starts_at)
+    starts = time(program.day_starts_at, tzinfo=program.zone)
+    return utc_text(datetime.combine(date.fromisoformat(day_after(last)), starts))
 
 
 def before(day: str, by_days: int) -> str:

@@ -1,13 +1,75 @@
-"""The first page: what waits for whoever has signed in."""
+"""The first page: what waits for whoever has signed in, by what their role may do about it."""
 
 from __future__ import annotations
 
 from fastapi import Response
+from sqlalchemy import func, select
 
-from central_server import report
+from central_server import schema
+from central_server.office import Office
+from central_server.pages import approvals, audit
 from central_server.pages.frame import Visit, page
+from central_server.people import proposals
+from loyalty.roles import leave, may_any
+
+QUIET_S = 24 * 3600
+"""A till that has sent nothing for so long may be switched off, or cut off."""
+NOTES_OF_S = 7 * 24 * 3600
+TILLS = ("forfeit", "devices", "ledger")
 
 
 @page("GET", "", menu="Home", place=0)
 def home(visit: Visit) -> Response:
-    return visit.show("home.html", about=report.status(visit.office))
+    office, by = visit.office, visit.staff
+    sees_tills = may_any(by.role, TILLS)
+    counts = (
+        audit.notes_of(office, by.shop, since=office.later(-NOTES_OF_S), most=1)[0] if visit.leave("ledger") else {}
+    )
+    mine = [one for one in proposals.decided(office) if one.proposed_by == by.login][:5]
+    return visit.show(
+        "home.html",
+        to_allow=len(approvals.to_allow(office, by)),
+        mine=[(proposals.sentence(office, one), approvals.BECAME[one.outcome], one.answer) for one in mine],
+        asks_factor=allows(by.role) and not visit.has_second_factor,
+        sees_tills=sees_tills,
+        quiet=quiet_tills(office, by.shop) if sees_tills else [],
+        sees_notes=bool(visit.leave("ledger")),
+        notes=counts,
+        coming=_coming(office),
+        figures=_figures(office, by.shop) if visit.leave("figures") not in ("", "F") else {},
+    )
+
+
+def allows(role: str) -> bool:
+    """Whether this role is the second person for anything."""
+    return any("2" in leave(role, action) for action in proposals.ACTIONS)
+
+
+def quiet_tills(office: Office, shop: str = "") -> list[tuple[str, str, str]]:
+    """(till, shop, when it last sent entries) of tills that are not revoked and have not been heard for a day."""
+    table = schema.terminal.c
+    query = select(table.terminal, table.shop, table.heard_at).where(
+        table.revoked_at == "", table.heard_at < office.later(-QUIET_S)
+    )
+    with office.database.reading() as connection:
+        rows = connection.execute((query.where(table.shop == shop) if shop else query).order_by(table.heard_at))
+        return [(row.terminal, row.shop, row.heard_at) for row in rows]
+
+
+def _figures(office: Office, shop: str) -> dict[str, int]:
+    member, terminal, home_shop = schema.member.c, schema.terminal.c, schema.member_shop.c
+    members = select(func.count()).select_from(schema.member).where(member.merged_into == "")
+    if shop:
+        members = select(func.count()).select_from(schema.member_shop).where(home_shop.shop == shop)
+    tills = select(func.count()).select_from(schema.terminal).where(terminal.revoked_at == "")
+    with office.database.reading() as connection:
+        return {
+            "Members": connection.scalar(members) or 0,
+            "Tills": connection.scalar(tills.where(terminal.shop == shop) if shop else tills) or 0,
+        }
+
+
+def _coming(office: Office) -> list[tuple[str, str]]:
+    """(programme, when it takes effect) of what is published and not in force yet."""
+    with office.database.reading() as connection:
+        return [(one.id, one.effective) for one in office.programs_to_come(connection)]

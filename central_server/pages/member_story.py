@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from central_server import consents, member_story, report, schema
 from central_server.member_proposals import to_reinstate
+from central_server.missing_points import has_all_come_back
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import (
     own_shop,
@@ -121,11 +122,14 @@ def _without_member(visit: Visit, one: Found) -> tuple[str, str]:
         sale = schema.sale.c
         claimed = connection.scalar(select(sale.claim).where(sale.shop == one.shop, sale.document == one.document))
         owner = connection.scalar(select(sale.member).where(sale.shop == one.shop, sale.document == one.document))
+        is_gone = has_all_come_back(connection, one.shop, one.document)
     if claimed and owner:
         return (
             "It was sold without a card, and its points were claimed since.",
             "The claim stands in that member's story.",
         )
+    if is_gone:
+        return "It was sold without a card, and all of it has come back: there are no points to claim.", ""
     assert program is not None, "init puts a programme in force"
     until = _claim_until(program, one.business_day)
     if not until or until < today:

@@ -19,7 +19,7 @@ MOST_WAITING = 16
 
 
 def add_sign_in(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]], doors: frame.Doors) -> None:
-    turn = CapacityLimiter(1)
+    turn, here = CapacityLimiter(1), 0
 
     @app.get(frame.ROOT + "/sign-in")
     async def ask(request: Request) -> Response:
@@ -33,12 +33,12 @@ def add_sign_in(app: FastAPI, office: Office, read: Callable[[Request], Awaitabl
     async def sign_in(request: Request) -> Response:
         if foreign := doors.why_not(request):
             return foreign
-        if turn.statistics().tasks_waiting >= MOST_WAITING:
-            return frame.refused(503, "Too many people sign in at this moment.", "Try again in a few seconds.")
         form = frame.form_of(await read(request))
         address = request.client.host if request.client is not None else ""
         typed = Typed(form.get("login", ""), form.get("password", ""), form.get("code", ""), address)
         cookie, to = doors.cookie(request), own_path(form.get("to", ""))
+
+        nonlocal here
 
         def answer() -> Response:
             try:
@@ -49,7 +49,13 @@ def add_sign_in(app: FastAPI, office: Office, read: Callable[[Request], Awaitabl
             done.set_cookie(value=secret, **cookie)
             return done
 
-        return await to_thread.run_sync(answer, limiter=turn)
+        if here > MOST_WAITING:
+            return frame.refused(503, "Too many people sign in at this moment.", "Try again in a few seconds.")
+        here += 1
+        try:
+            return await to_thread.run_sync(answer, limiter=turn)
+        finally:
+            here -= 1
 
     @app.get(frame.ROOT + "/static/{name}")
     async def static(name: str) -> Response:

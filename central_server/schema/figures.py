@@ -28,7 +28,7 @@ sale_fact = Table(
     number("redeemed"),
     number("redeemed_minor"),
     number("is_void"),
-    Index("sale_fact_by_value", "day", "shop", "value_minor", "member", "is_void"),
+    Index("sale_fact_by_value", "value_minor", "day", "shop", "is_void", "member"),
 )
 """A sale as it was before its returns, once, with the member who claimed it. One that was voided counts nowhere."""
 

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Index, Table
 
-from central_server.schema.columns import key, metadata, text
+from central_server.schema.columns import key, metadata, number, text
+
+# -- operators -----------------------------------------------------------------------------------------------------------
+
+operator = Table(
+    "operator",
+    metadata,
+    key("shop"),
+    key("operator"),
+    text("name"),
+    text("role"),
+    text("pin"),
+    text("member"),
+    text("changed_by"),
+    text("changed_at"),
+)
+"""Who may sign on at a shop's tills; `pin` is Argon2id in PHC form, '' once they may not. `member` is who they are as a member
+themselves, '' where they are none."""
 
 # -- card stock ----------------------------------------------------------------------------------------------------------
 
@@ -45,3 +62,18 @@ consent = Table(
 )
 """Each time that a member agreed to the text of a version, or took it back; rows are added, and go when the member is forgotten.
 `at` is UTC, `terminal` '' at head office."""
+
+# -- closings ------------------------------------------------------------------------------------------------------------
+
+closing = Table(
+    "closing",
+    metadata,
+    key("shop"),
+    key("terminal"),
+    number("number", is_key=True),
+    key("hash"),
+    text("business_day"),
+    number("closing"),
+    number("goes_on_from"),
+)
+"""Where the closings of tills stand in the inbox: `number` and `hash` are the entry's, `closing` is that of the Z."""

@@ -14,6 +14,7 @@ from pos_plugin.cli import (
     api_keys,
     audits,
     cards,
+    closings,
     intercepting,
     keeping,
     learning,
@@ -42,6 +43,7 @@ printers.add_to(app)
 receipts.add_to(app)
 reports.add_to(app)
 cards.add_to(app)
+closings.add_to(app)
 audits.add_to(app)
 keeping.add_to(app)
 learning.add_to(app)

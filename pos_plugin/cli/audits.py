@@ -15,12 +15,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """Compute every award of this till's journal again and list what differs, by cashier; then what is worth a look."""
+    """Compute every award of this till's journal again and list what differs, by cashier.
+
+    Then what each cashier did, what somebody else allowed, and what is worth a look.
+    """
     import msgspec
     from rich.console import Console
     from rich.progress import Progress
 
     from ledger.audit import differences, outliers
+    from ledger.doings import Doings
     from ledger.entry import Entry, EntryUnreadable, read_entry
     from loyalty.program import Program
     from offline_store import journal, settings
@@ -48,7 +52,8 @@ def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
                         continue  # `verify` names it
 
             found = list(differences(entries(), program_of, sale_of=lambda _, document: journal.find(db, document)))
-            odd = outliers(entries())
+            doings = Doings()
+            odd = outliers(doings.seen(entries()))
     by = Counter(one.operator or "nobody named" for one in found)
     if as_json:
         print_json(
@@ -57,6 +62,8 @@ def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
                 "differences": msgspec.to_builtins(found),
                 "by": dict(by.most_common()),
                 "outliers": msgspec.to_builtins(odd),
+                "done": {who: dict(kinds.most_common()) for who, kinds in sorted(doings.by.items())},
+                "allowed": msgspec.to_builtins(doings.allowed),
             }
         )
     else:
@@ -66,6 +73,11 @@ def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
             typer.echo(f"  {count:>6,}  {operator}")
         if not found:
             typer.echo(f"{last:,} entries compute to what they say.")
+        for who, kinds in sorted(doings.by.items()):
+            counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+            typer.echo(f"  {who or 'nobody named'}: {counts}")
+        for allowed in doings.allowed:
+            typer.echo(allowed.text)
         if odd:
             typer.echo("Worth a look, and not wrong by itself:")
             for outlier in odd:

@@ -17,10 +17,12 @@ from pos_plugin.local_api import examples, rights, toast_status
 from pos_plugin.local_api.shapes import Refusal
 
 SALES, MEMBERS, RECEIPTS, DEVICES, TILL, TOAST = "Sales", "Members", "Receipts", "Devices", "Till", "Toast"
+OPERATORS = "Operators"
 
 TAGS = [
     {"name": SALES, "description": "From the card to the receipt: quote, commit, take back."},
     {"name": MEMBERS, "description": "Who somebody is, who joins, and what gives points without a sale."},
+    {"name": OPERATORS, "description": "Who is at the till: PINs, shifts, training."},
     {"name": RECEIPTS, "description": "Receipts of this till, and what became of printing them."},
     {"name": DEVICES, "description": "The drawer, the customer's display and the printer, for the host's own use."},
     {"name": TILL, "description": "How the till is, and what happens at it."},

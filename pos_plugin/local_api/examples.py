@@ -29,7 +29,10 @@ ASKED: dict[str, dict[str, Any]] = {
         "operator": "Kim",
         "columns": 42,
     },
+    "POST /v1/operators": {"operator": "kim", "name": "Kim", "role": "cashier", "pin": "2580"},
+    "POST /v1/sign-on": {"operator": "kim", "pin": "2580"},
     "POST /v1/sign-off": {"operator": "Kim"},
+    "POST /v1/training": {"on": True},
     "POST /v1/sales/{till}/{sale_ref}/void": {"operator": "Kim"},
     "POST /v1/sales/{till}/{sale_ref}/refund": {
         "return_ref": "R1",

@@ -15,6 +15,7 @@ from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.operators import by, is_page
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.replacing import Replaced
 from pos_plugin.slip_prints import print_slip
@@ -55,6 +56,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     def join(asked: requests.JoinAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Also offline. Without `card` a new number is made: send an Idempotency-Key, so that a second try makes no second
         member. `consent` is the version of the text that they agree to (the till's state has it), `print` a slip for them."""
+        who = by(terminal, request, "enrol", asked)
         under = Asked.by(terminal, request, asked)
         joined = joining.join(
             terminal.checkout,
@@ -64,7 +66,8 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
             birthday=asked.birthday,
             charity=asked.charity,
             referrer=asked.referrer,
-            operator=asked.operator,
+            operator=who.operator,
+            shift=who.shift,
             consent=asked.consent,
             channel=asked.channel,
             prints=asked.print,
@@ -83,13 +86,15 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
         """Also offline: an entry of this till's journal, with the version of the text, the channel and the time."""
 
         def work() -> Any:
+            who = by(terminal, request, "enrol", asked)
             said = joining.say_consent(
                 terminal.checkout,
                 member,
                 asked.text,
                 given=asked.given,
                 channel=asked.channel,
-                operator=asked.operator,
+                operator=who.operator,
+                shift=who.shift,
             )
             terminal.recorded("members")
             return said
@@ -102,15 +107,21 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
         summary="Another card for a lost or worn one",
         responses=answers(Replaced, "`replaced`; or `proposed`, where somebody at head office has to allow it."),
     )
-    def replace_card(member: RefInPath, asked: requests.ReplacementAsked) -> Response:
+    def replace_card(member: RefInPath, asked: requests.ReplacementAsked, request: Request) -> Response:
         """Head office does it: refused as `REPLACE_OFFLINE` where it cannot be asked. The same again changes nothing."""
-        on = terminal.operators.on()
-        operator = asked.operator or (on.operator if on else "")
-        role = on.role if on is not None and on.operator == operator else ""
-        done = replacing.replace_card(
-            terminal, member, asked.new, old=asked.old, reason=asked.reason, operator=operator, role=role
+        who = by(terminal, request, "enrol", asked)  # a cashier proposes it: head office goes by the role
+        on = terminal.operators.on() if is_page(request) else None
+        return answer(
+            replacing.replace_card(
+                terminal,
+                member,
+                asked.new,
+                old=asked.old,
+                reason=asked.reason,
+                operator=who.operator,
+                role=on.role if on else "",
+            )
         )
-        return answer(done)
 
     @app.post(
         "/v1/activities",
@@ -122,6 +133,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
         """An activity of the programme by its name, or a reload. `(till, ref)` names it: the same again does nothing more."""
 
         def work() -> Any:
+            who = by(terminal, request, "enrol", asked)
             done = activities.record(
                 terminal.checkout,
                 asked.till,
@@ -129,7 +141,8 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
                 asked.member,
                 activity=asked.activity,
                 reload_minor=asked.reload_minor or 0,
-                operator=asked.operator,
+                operator=who.operator,
+                shift=who.shift,
             )
             terminal.recorded("members")
             return done

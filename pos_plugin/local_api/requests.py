@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ledger.pins import LONGEST
 from loyalty.days import is_month_day
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
 from pos_plugin.intercept.papers import LONGEST_CODE, MOST_CODES, PrintedSale, Recognised, SoldLine
@@ -124,6 +125,7 @@ Scan = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_no_co
 Minor = Annotated[int, Field(ge=-MOST_MINOR, le=MOST_MINOR)]
 DisplayLine = Annotated[str, Field(max_length=80), AfterValidator(_no_control)]
 PrintedText = Annotated[str, Field(max_length=1000), AfterValidator(_no_control)]
+Pin = Annotated[SecretStr, Field(max_length=LONGEST)]
 Columns = Annotated[int, Field(ge=NARROWEST, le=WIDEST)]
 Quantity = Annotated[int, BeforeValidator(_quantity_milli, json_schema_input_type=int | str)]
 
@@ -139,6 +141,13 @@ class Asked(BaseModel):
     """A request's body."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Named(Asked):
+    """A request that causes an entry: whose doing it is, as a host's program says it."""
+
+    operator: Word = ""
+    shift: Word = ""
 
 
 class IdentifyAsked(Asked):
@@ -176,7 +185,7 @@ class Redeem(Asked):
         return self
 
 
-class QuoteAsked(Asked):
+class QuoteAsked(Named):
     """A sale as it stands at the till now. `sold_at` and `business_day` may be left to this till."""
 
     till: Ref
@@ -186,8 +195,6 @@ class QuoteAsked(Asked):
     lines: Annotated[list[Line], Field(max_length=MOST_LINES)] = []
     member: Word = ""
     redeem: Annotated[list[Redeem], Field(max_length=8)] = []
-    operator: Word = ""
-    shift: Word = ""
     sold_at: Annotated[str, AfterValidator(_local_time)] | None = None
     business_day: Annotated[str, AfterValidator(_day)] | None = None
     training: bool = False
@@ -235,9 +242,19 @@ class QuoteAsked(Asked):
         )
 
 
-class VoidAsked(Asked):
-    operator: Word = ""
-    shift: Word = ""
+class Overridable(Named):
+    """What more than who is at the till may need: somebody else's word, with their PIN, and why.
+
+    The PIN is kept out of everything that is made of a request.
+    """
+
+    allowed_by: Word = ""
+    pin: Pin = SecretStr("")
+    reason: Name = ""
+
+
+class VoidAsked(Overridable):
+    pass
 
 
 class BackLine(Asked):
@@ -251,14 +268,12 @@ class BackLine(Asked):
         return self
 
 
-class RefundAsked(Asked):
+class RefundAsked(Overridable):
     """What comes back: some lines, or an amount, or with neither all that is left."""
 
     return_ref: Ref
     lines: Annotated[list[BackLine], Field(min_length=1, max_length=MOST_LINES)] | None = None
     amount_minor: Annotated[int, Field(ge=1, le=MOST_MINOR)] | None = None
-    operator: Word = ""
-    shift: Word = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> RefundAsked:
@@ -273,32 +288,29 @@ class RefundAsked(Asked):
         return Return(till, sale_ref, self.return_ref, lines=lines, amount_minor=self.amount_minor)
 
 
-class ClaimAsked(Asked):
+class ClaimAsked(Overridable):
     reference: Word
     member: Word
-    operator: Word = ""
 
 
-class JoinAsked(Asked):
+class JoinAsked(Named):
     card: Word = ""
     name: Name = ""
     phone: Word = ""
     birthday: Annotated[str, AfterValidator(_month_day)] = ""
     charity: Word = ""
     referrer: Word = ""
-    operator: Word = ""
     consent: Word = ""
     channel: Literal["till", "page", "paper", "web"] = "till"
     print: bool | None = None
 
 
-class ConsentAsked(Asked):
+class ConsentAsked(Named):
     """Whether a member agrees. `text` is the version of the text that they were shown; taking back needs none."""
 
     given: bool
     text: Word = ""
     channel: Literal["till", "page", "paper", "web"] = "till"
-    operator: Word = ""
 
     @model_validator(mode="after")
     def _to_something(self) -> ConsentAsked:
@@ -307,16 +319,15 @@ class ConsentAsked(Asked):
         return self
 
 
-class ReplacementAsked(Asked):
+class ReplacementAsked(Named):
     """`old` is the card that is lost or worn, in full or masked; it may be left out where the member has one card."""
 
     new: Word
     reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
     old: Word = ""
-    operator: Word = ""
 
 
-class TicketAsked(Asked):
+class TicketAsked(Named):
     """What a customer asks or complains of. `contact` is how they want to be answered, `receipt` what it is about."""
 
     topic: Literal["points", "reward", "card", "data", "other"]
@@ -324,11 +335,10 @@ class TicketAsked(Asked):
     member: Word = ""
     receipt: Annotated[str, AfterValidator(_reference_or_none)] = ""
     contact: Annotated[str, Field(max_length=200)] = ""
-    operator: Word = ""
     print: bool = False
 
 
-class ActivityAsked(Asked):
+class ActivityAsked(Named):
     """Something that a member did and that is no sale: an activity of the shop's own by its name, or a reload."""
 
     till: Ref
@@ -336,7 +346,6 @@ class ActivityAsked(Asked):
     member: Word
     activity: Word = ""
     reload_minor: Annotated[int, Field(ge=1, le=MOST_MINOR)] | None = None
-    operator: Word = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> ActivityAsked:
@@ -352,6 +361,12 @@ class PrintSettled(Asked):
 class TestPrintAsked(Asked):
     drawer: bool = False
     buzzer: bool = False
+
+
+class SignOnAsked(Asked):
+    operator: Word
+    pin: Pin
+    new_shift: bool = False
 
 
 class LookAsked(Asked):
@@ -371,6 +386,21 @@ class SuspendAsked(Asked):
 
 class SignOffAsked(Asked):
     operator: Word
+
+
+class TrainingAsked(Asked):
+    on: bool
+    allowed_by: Word = ""
+    pin: Pin = SecretStr("")
+    reason: Name = ""
+
+
+class OperatorAsked(Asked):
+    operator: Ref
+    name: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_control)]
+    role: Literal["cashier", "supervisor", "manager"]
+    pin: Pin
+    member: Word = ""
 
 
 class SoldLineAsked(Asked):

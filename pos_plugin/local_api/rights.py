@@ -12,6 +12,8 @@ from functools import cache
 from pos_plugin.api_keys import RIGHTS
 
 ANY = frozenset(RIGHTS)
+_NO_ONE_RIGHT = frozenset[str]()
+"""For keys that may do everything, and for those alone."""
 _READ = frozenset(("read", "sell"))
 _SELL = frozenset(("sell",))
 _MEMBERS = frozenset(("members",))
@@ -21,8 +23,12 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/quotes": _SELL,
     "POST /v1/quotes/{quote_id}/commit": _SELL,
     "DELETE /v1/quotes/{quote_id}": _SELL,
+    "POST /v1/sign-on": _SELL,
     "POST /v1/quotes/{quote_id}/suspend": _SELL,
     "POST /v1/sign-off": _SELL,
+    "POST /v1/training": _NO_ONE_RIGHT,
+    "POST /v1/operators": _NO_ONE_RIGHT,
+    "POST /v1/operators/{operator}/close": _NO_ONE_RIGHT,
     "POST /v1/claims": _SELL,
     "POST /v1/printed-sales": _SELL,
     "DELETE /v1/lane": _SELL,

@@ -13,6 +13,7 @@ from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import SALES, answers
 from pos_plugin.local_api.once import Asked, idempotency_key
+from pos_plugin.local_api.operators import by, is_page
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.quotes import Completed, Quote
 from pos_plugin.returns import Returned
@@ -31,11 +32,14 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         summary="What a sale would earn, and what it can take",
         responses=answers(Quote, "The quote; nothing is recorded."),
     )
-    def quote(asked: requests.QuoteAsked) -> Response:
+    def quote(asked: requests.QuoteAsked, request: Request) -> Response:
         """Points to redeem are reserved at this till until `expires_at`. A newer quote of the same sale takes its place.
 
-        `resumes` is the token of a sale on hold: its member, and what it was to use, are asked for anew here."""
+        `resumes` is the token of a sale on hold: its member, and what it was to use, are asked for anew here.
+        The page's sale is that of who is signed on, where operators are kept; a host names its own."""
+        who = by(terminal, request, "sell", asked)
         sale = asked.sale(*lookups.sale_times(terminal, asked))
+        sale = msgspec.structs.replace(sale, operator=who.operator, shift=who.shift)
         wish = GoingOn(asked.member, asked.redeem_points, asked.reward, [])
         if asked.resumes:
             has_wish = bool(asked.redeem)
@@ -46,7 +50,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             wish.member,
             wish.points,
             reward=wish.reward,
-            training=asked.training,
+            training=asked.training or (is_page(request) and terminal.operators.is_training),
             columns=asked.columns or 0,
         )
         return answer(msgspec.structs.replace(made, notes=[*made.notes, *wish.notes]))
@@ -88,16 +92,6 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         checkout.drop(quote_id)
         return answer(shapes.Dropped(quote_id))
 
-    @app.post(
-        "/v1/sign-off",
-        tags=[SALES],
-        summary="End every open quote of an operator",
-        responses=answers(shapes.SignedOff, "How many there were."),
-    )
-    def sign_off(asked: requests.SignOffAsked) -> Response:
-        terminal.lane.clear()
-        return answer(shapes.SignedOff(checkout.sign_off(asked.operator)))
-
     @app.get(
         "/v1/sales/{till}/{sale_ref}",
         tags=[SALES],
@@ -119,7 +113,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         """Or what is left of it. Points that it spent can be spent here again. Once: again answers the first result."""
 
         def work() -> Any:
-            done = returns.void(checkout, till, sale_ref, operator=asked.operator, shift=asked.shift)
+            done = returns.void(checkout, till, sale_ref, by=by(terminal, request, "refund", asked))
             terminal.recorded("sale")
             return done
 
@@ -138,7 +132,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
 
         def work() -> Any:
             back = asked.back(till, sale_ref)
-            done = returns.take_back(checkout, back, operator=asked.operator, shift=asked.shift)
+            done = returns.take_back(checkout, back, by=by(terminal, request, "refund", asked))
             terminal.recorded("sale")
             return done
 
@@ -154,7 +148,8 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         """By the reference on its receipt, once, within the days that the programme allows."""
 
         def work() -> Any:
-            done = claims.claim(checkout, asked.reference, asked.member, operator=asked.operator)
+            who = by(terminal, request, "claim", asked)
+            done = claims.claim(checkout, asked.reference, asked.member, by=who)
             terminal.recorded("sale")
             return done
 

@@ -13,6 +13,7 @@ from loyalty.sale import LineItem, Sale
 from pos_plugin.closing import Closing
 from pos_plugin.identifying import Identified
 from pos_plugin.intercept.printed_sales import Note
+from pos_plugin.operators import SignedOn
 from pos_plugin.quotes import TierShown
 from pos_plugin.readers import ReaderState
 
@@ -28,6 +29,43 @@ class Refusal(msgspec.Struct, frozen=True):
 class Dropped(msgspec.Struct, frozen=True):
     quote_id: str
     open: bool = False
+
+
+class NowOn(msgspec.Struct, frozen=True):
+    """Who is on now, and how many open sales of whoever was before were ended."""
+
+    on: SignedOn
+    ended: int
+
+
+class OperatorShown(msgspec.Struct, frozen=True):
+    operator: str
+    name: str
+    role: str
+
+
+class OperatorClosed(msgspec.Struct, frozen=True):
+    """Whether they could sign on until now."""
+
+    operator: str
+    was_open: bool
+
+
+class OperatorsState(msgspec.Struct, frozen=True):
+    """Who may sign on, who is on, and whether the page is in training. Where none are `kept`, nobody is asked.
+
+    `word` is what whoever is at the page should know of the last change.
+    """
+
+    kept: bool
+    known: list[OperatorShown]
+    on: SignedOn | None
+    training: bool
+    word: str
+
+
+class TrainingShown(msgspec.Struct, frozen=True):
+    on: bool
 
 
 class SignedOff(msgspec.Struct, frozen=True):
@@ -309,5 +347,6 @@ class State(msgspec.Struct, frozen=True):
     prints_for_others: bool
     lane: LaneShown | None
     printed: list[Note]
+    operators: OperatorsState
     scanners: list[ReaderState]
     scans: list[ScanShown]

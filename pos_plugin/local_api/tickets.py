@@ -13,6 +13,7 @@ from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.host_papers import profile_of
 from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.operators import by
 from pos_plugin.local_api.requests import KeyInHeader
 from pos_plugin.terminal import Terminal
 from pos_plugin.tickets import Opened
@@ -29,6 +30,7 @@ def add_tickets(app: FastAPI, terminal: Terminal) -> None:
         """Also offline. With `print` the customer gets a slip with the number; whether it came out is no part of the answer."""
 
         def work() -> Any:
+            who = by(terminal, request, "enrol", asked)
             opened = tickets.open_ticket(
                 terminal.checkout,
                 asked.topic,
@@ -36,7 +38,7 @@ def add_tickets(app: FastAPI, terminal: Terminal) -> None:
                 member=asked.member,
                 receipt=asked.receipt,
                 contact=asked.contact,
-                operator=asked.operator,
+                operator=who.operator,
             )
             terminal.recorded("members")
             if asked.print:

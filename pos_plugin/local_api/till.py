@@ -62,7 +62,7 @@ def add_till(app: FastAPI, terminal: Terminal, listeners: Listeners) -> None:
     )
     async def events(last_event_id: Annotated[str, Header(max_length=20)] = "") -> Response:
         """Numbered hints that something has changed: `scan`, `sale`, `print`, `printer`, `display`, `sync`, `members`,
-        `lane`, `customer`. After each, and after a reconnection with `Last-Event-ID`, read `/v1/state`."""
+        `lane`, `customer`, `operators`. After each, and after a reconnection with `Last-Event-ID`, read `/v1/state`."""
         if listeners.count >= MOST_LISTENERS:
             return refusal(503, "TOO_MANY_LISTENERS", f"{MOST_LISTENERS} programs listen already.", "Close one.")
         after = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else None

@@ -2,6 +2,7 @@
 
 import { post } from "./api.js";
 import * as claim from "./claim.js";
+import * as closing from "./closing.js";
 import * as devices from "./devices.js";
 import { $, h, useCurrency, useZone } from "./dom.js";
 import * as help from "./help.js";
@@ -109,7 +110,7 @@ sale.operator = localStorage.getItem("operator") || "1";
 live.watch(told);
 status.start();
 saleView.register();
-for (const part of [returns, members, claim, devices, help]) part.start();
+for (const part of [returns, members, claim, devices, closing, help]) part.start();
 keys.act("use_points", "Use all points, or none", panel.useAll);
 keys.act("complete", "Complete the sale", complete);
 keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given

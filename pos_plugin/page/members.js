@@ -1,11 +1,11 @@
 // A member's points without a sale: balance, what can be used here, the last movements; and joining.
 
-import { at, get } from "./api.js";
+import { at, get, post } from "./api.js";
 import { $, asOf, day, fill, h, points, signed, usableHere } from "./dom.js";
 import { openJoin } from "./join.js";
 import { state } from "./live.js";
 import { lookUpForm } from "./member_panel.js";
-import { warn } from "./say.js";
+import { say, warn } from "./say.js";
 import { register } from "./views.js";
 
 const KINDS = { sale: "Sale", return: "Return", claim: "Points added later", join: "Joined", give: "Points given" };
@@ -44,9 +44,19 @@ function draw(one) {
     h("p", { class: "dim" }, one.cards.map((card) => `Card ${card}`).join(", "), one.expiring ? ` · ${one.expiring} to use by ${lastDay}` : ""),
     one.tier ? h("p", {}, h("b", {}, one.tier.title), one.tier.ends ? ` until ${day(one.tier.ends)}` : "", one.tier.text ? h("span", { class: "dim" }, ` · ${one.tier.text}`) : null) : null,
     one.benefits.length ? h("p", { class: "dim" }, one.benefits.join(" · ")) : null,
+    h("div", { class: "buttons" }, h("button", { type: "button", class: "secondary", "data-key": "print-balance", onclick: () => printBalance(one.member) }, "Print the balance")),
     h("h2", {}, "Last at this till"),
     one.movements.length
       ? h("ul", { class: "movements" }, one.movements.map((move) =>
           h("li", {}, h("span", { class: "dim" }, day(move.day)), h("span", {}, KINDS[move.kind] ?? "Other"), h("b", { class: move.points < 0 ? "minus" : "plus" }, signed(move.points)))))
       : h("p", { class: "dim" }, "Nothing yet."));
+}
+
+// Nothing moves; what becomes of the paper is said.
+async function printBalance(member) {
+  try {
+    const done = await post(`/v1/members/${at(member)}/enquiry`);
+    if (done.outcome === "printed") say("The balance is printed.");
+    else warn({ message: done.reason || "Look at the paper." }, "trouble");
+  } catch (refusal) { warn(refusal); }
 }

@@ -1,16 +1,11 @@
 """Who gets into head office's pages, and what needs two people."""
 
-import asyncio
 import re
-from urllib.parse import urlencode
 
-import httpx
 import pytest
 from sqlalchemy import func, select
 
 from central_server import kept_settings, schema
-from central_server.app import create_app
-from central_server.database import add
 from central_server.errors import OfficeError, Refused
 from central_server.pages.frame import Reached
 from central_server.pages.sign_in import own_path
@@ -18,30 +13,17 @@ from central_server.people import proposals, sessions, signing_in, staff
 from central_server.people.proposals import Kind
 from central_server.people.signing_in import Typed, good_step, sign_in
 from central_server.people.staff import Staff, put_account
+from tests.central.office_browser import CHEAP, PASSWORD, Browser, put_cheap
 
-PASSWORD = "four words and more"
 SECRET = "31" * 20
 
 
-@pytest.fixture(scope="module")
-def cheap():
-    """The hash of PASSWORD at a cost that a test can pay often."""
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
-    made = Argon2id(salt=b"s" * 16, length=32, iterations=1, lanes=1, memory_cost=8)
-    return made.derive_phc_encoded(PASSWORD.encode())
-
-
 @pytest.fixture
-def account(office, cheap, monkeypatch):
-    monkeypatch.setattr(signing_in, "NOBODYS", cheap)
+def account(office, monkeypatch):
+    monkeypatch.setattr(signing_in, "NOBODYS", CHEAP)
 
     def make(login="ada", role="finance", shop="", second_factor=""):
-        row = {"login": login, "name": login.title(), "role": role, "shop": shop, "password": cheap}
-        row |= {"second_factor": second_factor, "factor_step": 0}
-        row |= {"changed_at": office.time(), "signed_in_at": "", "closed_at": ""}
-        office.database.write(lambda connection: add(connection, schema.people.staff, [row]))
-        return Staff(login, row["name"], role, shop)
+        return put_cheap(office, login, role, shop, second_factor)
 
     return make
 
@@ -55,36 +37,6 @@ def code(clock, steps=0):
     digest = hmac.digest(bytes.fromhex(SECRET), counter.to_bytes(8, "big"), hashlib.sha1)
     offset = digest[-1] & 15
     return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"
-
-
-class Browser:
-    """Somebody's browser, without a socket: keeps the cookie, follows nothing."""
-
-    def __init__(self, office, reached=Reached.DIRECTLY, base="http://central"):
-        self.app, self.base, self.cookies = create_app(office, reached=reached), base, {}
-
-    def ask(self, method, path, headers=None, **form):
-        async def go():
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url=self.base, cookies=self.cookies) as client:
-                content = urlencode(form).encode() if method == "POST" else b""
-                return await client.request(method, path, content=content, headers=headers)
-
-        answer = asyncio.run(go())
-        self.cookies |= dict(answer.cookies)
-        return answer
-
-    def get(self, path, **headers):
-        return self.ask("GET", path, headers)
-
-    def post(self, path, headers=None, **form):
-        return self.ask("POST", path, headers, **form)
-
-    def key(self, path="/office/account"):
-        return re.search(r'name="form_key" value="(\w+)"', self.get(path).text)[1]
-
-    def sign_in(self, login="ada", password=PASSWORD, headers=None, **form):
-        return self.post("/office/sign-in", headers, login=login, password=password, **form)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ LEADS_WITH = {
         "consent",
     },
     "shop": {
-        *("shop", "document", "sale", "follow_up", "undone"),
-        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day"),
+        *("shop", "document", "sale", "follow_up", "undone", "operator"),
+        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day", "closing"),
     },
     "terminal": {"terminal", "inbox", "branch", "granted", "note", "forfeit", "feedback", "counted", "period_cut"},
     "lot": {"lot_fact"},

@@ -269,6 +269,13 @@ def served(tmp_path: Path) -> Iterator[ServedTill]:
 
 
 @pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedTill]:
+    """One for all tests of a file, each of which clears up before it begins."""
+    with served_till(tmp_path_factory.mktemp("shared")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedTill]:
     """A till for what must change nothing: one sale is recorded there, and nothing after it."""
     with served_till(tmp_path_factory.mktemp("refusing")) as one:

@@ -42,7 +42,7 @@ def upgrade() -> None:
         "shop document",
         "hash day operator member",
         "value_minor tax_minor discount_minor awarded redeemed redeemed_minor is_void",
-        "sale_fact_by_value day shop value_minor member is_void",
+        "sale_fact_by_value value_minor day shop is_void member",
     )
     _table("return_fact", "shop document hash", "day operator", "returned_minor tax_minor restored_minor")
     _table(

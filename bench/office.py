@@ -1,0 +1,475 @@
+"""Fills a head office with a real chain's year: every basket of `bench.journey` as an entry of a till of its store.
+
+    python -m bench.office DIR [--shops N] [--json]
+
+The entries are made by the pure rooms, chained and signed, and given to head office as batches, month by month, with its clock
+at the end of each month; no till's file and no network is in between. The year is moved by whole weeks so that it ends yesterday.
+
+What the data lacks is drawn from each basket's number, always alike: four of ten customers show no card (one in fifty of these
+claims the sale on the next day), one basket in a hundred has a line returned three days later, one in two hundred is voided;
+three cashiers share a store's day, and 5 % tax is in every price. Whoever has 500 points of the months before pays with them, in
+whichever store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from bench.journey import baskets
+from bench.replay import card_of
+from central_server import apply, enrolment, inbox, schema
+from central_server.database import keep
+from central_server.figures import facts
+from central_server.office import Office
+from ledger.entry import (
+    GENESIS,
+    Body,
+    ClaimBody,
+    Draft,
+    Entry,
+    JoinBody,
+    OpenBody,
+    ReturnBody,
+    SaleBody,
+    Slice,
+    TakeBody,
+    entry,
+    entry_hash,
+    read_envelope,
+)
+from ledger.keys import SigningKey, batch_message, grant_message
+from ledger.wire import MAX_BATCH_ENTRIES, Batch, Enrolment, enrolment_message
+from loyalty.award import award, standing_of
+from loyalty.days import business_day
+from loyalty.program import Program, read_program
+from loyalty.redeem import most_redeemable, worth_minor
+from loyalty.returns import reversal
+from loyalty.sale import LineItem, Return, ReturnedLine, Sale
+from loyalty.standing import NO_HISTORY, NO_PROFILE, History
+
+PROGRAM = """
+name = "year"
+currency = "USD"
+time_zone = "America/New_York"
+day_starts_at = 4
+title = "A year"
+
+[earn]
+points = 1
+per_minor = 100
+
+[expire]
+months = 4
+
+[redeem]
+points = 100
+worth_minor = 100
+
+[tiers]
+by = "spend"
+window_months = 3
+lasts_months = 3
+base = "Member"
+
+[[tier]]
+name = "silver"
+title = "Silver"
+from = 50000
+
+[[tier]]
+name = "gold"
+title = "Gold"
+from = 150000
+"""
+REDEEM_FROM = 500
+BACK_AFTER = timedelta(days=3)
+CLAIMED_AFTER = timedelta(days=1)
+
+
+class Luck(NamedTuple):
+    """What is drawn from a basket's number."""
+
+    has_card: bool
+    is_claimed: bool
+    comes_back: bool
+    is_voided: bool
+
+
+def luck(basket: object) -> Luck:
+    drawn = crc32(str(basket).encode())
+    has_card = drawn % 10 < 6
+    return Luck(has_card, not has_card and drawn // 10 % 50 == 0, drawn // 500 % 100 == 0, drawn // 50_000 % 200 == 0)
+
+
+def cashier(sold_at: datetime) -> str:
+    """Three share a day."""
+    return f"cashier {1 + sold_at.hour // 8}"
+
+
+def tax_of(amount_minor: int) -> int:
+    return amount_minor * 5 // 105
+
+
+@dataclass
+class Purse:
+    """What a household has: its lots (expiry, points), those of this month apart, and what counts towards its tier."""
+
+    member: str
+    lots: dict[str, list[Any]] = field(default_factory=dict)
+    new: dict[str, list[Any]] = field(default_factory=dict)
+    history: History = NO_HISTORY
+
+    def spendable(self, day: str) -> int:
+        for lot in [lot for lot, (ends, points) in self.lots.items() if ends <= day or not points]:
+            del self.lots[lot]
+        return sum(points for _, points in self.lots.values())
+
+    def pay(self, points: int) -> dict[str, tuple[int, str]]:
+        """lot → (points, expiry), soonest expiry first."""
+        used: dict[str, tuple[int, str]] = {}
+        for lot, one in sorted(self.lots.items(), key=lambda item: (item[1][0], item[0])):
+            use = min(points, one[1])
+            if use:
+                one[1] -= use
+                points -= use
+                used[lot] = use, one[0]
+        return used
+
+
+class Till:
+    """The journal of a store's one till, and what of it has not been sent."""
+
+    def __init__(self, office: Office, store: int, random: Random) -> None:
+        self.office, self.shop = office, shop_of(store)
+        self.name, self.epoch = f"S{store}", f"S{store}e1"
+        self._key = SigningKey(random.randbytes(32))
+        self._number, self._prev = 0, GENESIS
+        self._unsent: list[bytes] = []
+        code = enrolment.new_code(office, self.shop)
+        proof = self._key.sign(enrolment_message(code, self.name, self._key.public))
+        enrolment.enroll(
+            office, enrolment.WrongCodes(), Enrolment(code, self.name, self.epoch, self._key.public, proof)
+        )
+
+    def write(
+        self, body: Body, document: str, at: datetime, member: str = "", esc: Mapping[str, int] | None = None
+    ) -> Entry:
+        local = at.isoformat(timespec="seconds")
+        draft = Draft(body, document, local, business_day(at, 4), member, dict(esc or {}))
+        recorded_at = at.replace(tzinfo=UTC).isoformat(timespec="milliseconds")
+        self._number += 1
+        new = entry(
+            draft,
+            terminal=self.name,
+            epoch=self.epoch,
+            number=self._number,
+            prev=self._prev,
+            recorded_at=recorded_at,
+        )
+        self._prev = new.hash
+        self._unsent.append(new.data)
+        return new
+
+    def send(self) -> None:
+        while self._unsent:
+            part, rest = self._unsent[:MAX_BATCH_ENTRIES], self._unsent[MAX_BATCH_ENTRIES:]
+            message = batch_message(self.name, self.epoch, read_envelope(part[-1]).number, entry_hash(part[-1]))
+            inbox.record(self.office, Batch(self.name, self.epoch, part, self._key.sign(message)))
+            self._unsent = rest
+
+
+def shop_of(store: int) -> str:
+    return f"store {store}"
+
+
+@dataclass
+class Filled:
+    """What was made, told by who made it."""
+
+    shops: int = 0
+    baskets: int = 0
+    entries: int = 0
+    members: int = 0
+    issued: int = 0
+    redeemed: int = 0
+    returns: int = 0
+    first_day: str = ""
+    last_day: str = ""
+    seconds: float = 0.0
+    counted_s: float = 0.0
+
+
+class Year:
+    """Writes the year into tills' journals, in the order of time."""
+
+    def __init__(self, office: Office, program: Program, last: date) -> None:
+        self._office, self._program, self._last = office, program, last
+        self._random = Random(1)
+        self._tills: dict[int, Till] = {}
+        self._purses: dict[int, Purse] = {}
+        self._later: list[tuple[datetime, int, Callable[[datetime], None]]] = []
+        self._sequence = itertools.count()
+        self.done = Filled()
+
+    def run(self, sold: Iterable[list[tuple[Any, ...]]], tick: Callable[[int], None]) -> None:
+        month = ""
+        for basket in sold:
+            at = datetime.fromisoformat(basket[0][2])
+            while self._later and self._later[0][0] <= at:
+                when, _, act = heapq.heappop(self._later)
+                act(when)
+            if at.isoformat()[:7] != month:
+                self._settle(at)
+                month = at.isoformat()[:7]
+            self._sell(basket, at)
+            self.done.baskets += 1
+            if not self.done.baskets % 500:
+                tick(self.done.baskets)
+        end = datetime.combine(self._last + timedelta(days=1), datetime.min.time()) + timedelta(hours=8)
+        while self._later and self._later[0][0] < end - timedelta(hours=8):
+            when, _, act = heapq.heappop(self._later)
+            act(when)
+        self._settle(end)
+        tick(self.done.baskets)
+        self.done.members, self.done.shops = len(self._purses), len(self._tills)
+        self.done.entries = sum(till._number for till in self._tills.values())
+
+    def _settle(self, at: datetime) -> None:
+        """Everything is sent and applied, with head office's clock at this moment."""
+        self._office.now = lambda: at.replace(tzinfo=UTC) + timedelta(hours=5)
+        for till in self._tills.values():
+            till.send()
+        while apply.apply_pending(self._office):
+            pass
+        for purse in self._purses.values():
+            purse.lots |= purse.new
+            purse.new.clear()
+        while apply.expire_due(self._office):
+            pass
+
+    def _till(self, store: int, at: datetime) -> Till:
+        if store not in self._tills:
+            self._tills[store] = Till(self._office, store, self._random)
+            self._tills[store].write(OpenBody("bench"), f"open/{store}", at)
+        return self._tills[store]
+
+    def _purse(self, household: int, till: Till, at: datetime) -> Purse:
+        if household not in self._purses:
+            self._purses[household] = Purse(f"household{household:05d}")
+            till.write(JoinBody(), f"join/{household}", at, self._purses[household].member)
+        return self._purses[household]
+
+    def _sell(self, basket: list[tuple[Any, ...]], at: datetime) -> None:
+        store, ref, _, household = basket[0][:4]
+        drawn, till, program = luck(ref), self._till(store, at), self._program
+        lines = tuple(
+            LineItem(
+                str(count),
+                row[7],
+                quantity_milli=max(1, row[6]) * 1000,
+                tax_minor=tax_of(row[7]),
+                sku=str(row[4]),
+                discount_minor=max(0, row[8]),
+            )
+            for count, row in enumerate(basket, 1)
+        )
+        day, total = business_day(at, 4), sum(line.amount_minor for line in lines)
+        sale = Sale(
+            str(store), str(ref), at.isoformat(timespec="seconds"), day, "USD", total, lines, operator=cashier(at)
+        )
+        self.done.first_day = self.done.first_day or day
+        self.done.last_day = max(self.done.last_day, day)
+        if not drawn.has_card:
+            sold = till.write(SaleBody(sale, program.id), sale.document, at)
+            if drawn.is_claimed and not drawn.comes_back and not drawn.is_voided:
+                self._do_later(at + CLAIMED_AFTER, lambda when: self._claim(till, household, sold, when))
+        else:
+            sold = self._sell_to(till, self._purse(household, till, at), sale, at)
+        if drawn.is_voided or (drawn.comes_back and len(lines) > 1):
+            delay = timedelta(0) if drawn.is_voided else BACK_AFTER
+            self._do_later(at + delay, lambda when: self._give_back(till, household, sold, drawn.is_voided, when))
+
+    def _do_later(self, at: datetime, act: Callable[[datetime], None]) -> None:
+        heapq.heappush(self._later, (at, next(self._sequence), act))
+
+    def _sell_to(self, till: Till, purse: Purse, sale: Sale, at: datetime) -> Entry:
+        program, day = self._program, sale.business_day
+        spendable, points = purse.spendable(day), 0
+        if spendable >= REDEEM_FROM:
+            points = most_redeemable(program, sale.total_minor, spendable)
+        esc: dict[str, int] = {}
+        if points:
+            used = purse.pay(points)
+            self._take(till, purse, used, at)
+            esc = {lot: -part for lot, (part, _) in used.items()}
+        standing = standing_of(program, purse.history, NO_PROFILE, day, shop=till.shop, terminal=till.name)
+        paid_minor = worth_minor(program, points)
+        won = award(program, sale, paid_minor, standing)
+        lot = f"{sale.till}-{sale.sale_ref}" if won.points else ""
+        if lot:
+            purse.new[lot] = [won.expires_on, won.points]
+        purse.history = purse.history.plus(won.effects, day, sales=1)
+        self.done.issued += won.points
+        self.done.redeemed += points
+        body = SaleBody(
+            sale,
+            program.id,
+            standing,
+            awarded=won.points,
+            lot=lot,
+            expires_on=won.expires_on if lot else "",
+            redeemed=points,
+            redeemed_minor=paid_minor,
+            effects=won.effects,
+        )
+        return till.write(body, sale.document, at, purse.member, esc)
+
+    def _take(self, till: Till, purse: Purse, used: Mapping[str, tuple[int, str]], at: datetime) -> None:
+        """A grant under head office's own signature, as if it had been asked."""
+        grant = f"grant-{next(self._sequence)}"
+        parts: list[list[object]] = [[lot, points, ends] for lot, (points, ends) in used.items()]
+        signature = self._office.signing.sign(grant_message(grant, till.name, till.epoch, purse.member, parts))
+        slices = tuple(Slice(lot, points, ends) for lot, (points, ends) in used.items())
+        esc = {lot: points for lot, (points, _) in used.items()}
+        till.write(TakeBody(grant, slices, signature), f"take/{grant}", at, purse.member, esc)
+
+    def _claim(self, till: Till, household: int, sold: Entry, at: datetime) -> None:
+        purse, body = self._purse(household, till, at), sold.body
+        assert isinstance(body, SaleBody)
+        day = body.sale.business_day
+        standing = standing_of(self._program, purse.history, NO_PROFILE, day, shop=till.shop, terminal=till.name)
+        won = award(self._program, body.sale, 0, standing)
+        lot = f"claim-{body.sale.till}-{body.sale.sale_ref}" if won.points else ""
+        if lot:
+            purse.new[lot] = [won.expires_on, won.points]
+        purse.history = purse.history.plus(won.effects, day, sales=1)
+        self.done.issued += won.points
+        claim = ClaimBody(
+            body.sale.document,
+            self._program.id,
+            standing,
+            awarded=won.points,
+            lot=lot,
+            expires_on=won.expires_on if lot else "",
+            effects=won.effects,
+        )
+        till.write(claim, f"claim/{body.sale.document}", at, purse.member)
+
+    def _give_back(self, till: Till, household: int, sold: Entry, is_void: bool, at: datetime) -> None:
+        body = sold.body
+        assert isinstance(body, SaleBody)
+        lines = () if is_void else (ReturnedLine("1"),)
+        back = Return(body.sale.till, body.sale.sale_ref, "1", lines=lines, is_void=is_void)
+        found = reversal(self._program, body.sold, [], back)
+        purse = self._purses.get(household)
+        lot = (purse.lots | purse.new).get(body.lot) if purse is not None and sold.member else None
+        if lot is not None:
+            lot[1] -= min(lot[1], found.taken_points)  # the rest head office takes from other lots
+        self.done.returns += 1
+        gives = ReturnBody(
+            back,
+            back.sale_document,
+            body.lot,
+            found.taken_points,
+            found.restored_points,
+            found.restored_minor,
+            found.returned_minor,
+            operator=cashier(at),
+            effects=found.effects,
+        )
+        till.write(gives, back.document, at, sold.member)
+
+
+def moved(year: Iterable[list[tuple[Any, ...]]], weeks: int, stores: frozenset[int]) -> Iterator[list[tuple[Any, ...]]]:
+    """The baskets of these stores, or of all, so many weeks later."""
+    delta = timedelta(weeks=weeks)
+    for basket in year:
+        if stores and basket[0][0] not in stores:
+            continue
+        at = (datetime.fromisoformat(basket[0][2]) + delta).isoformat(timespec="seconds")
+        yield [(row[0], row[1], at, *row[3:]) for row in basket]
+
+
+def weeks_until(last: date) -> int:
+    """By how many weeks the year, which ends on 31 December 2017, is moved so that it ends on `last` or in the week before."""
+    return (last - date(2018, 1, 1)).days // 7
+
+
+def busiest(count: int) -> frozenset[int]:
+    """The stores with the most baskets; none stands for all of them."""
+    if not count:
+        return frozenset()
+    found = Counter(basket[0][0] for basket in baskets())
+    return frozenset(store for store, _ in found.most_common(count))
+
+
+def fill(
+    folder: Path, last: date, stores: frozenset[int] = frozenset(), tick: Callable[[int], None] = lambda done: None
+) -> Filled:
+    """A new head office in `folder` that has heard the year which ends on `last`; its figures are counted."""
+    start = time.perf_counter()
+    program = read_program(PROGRAM)
+    weeks = weeks_until(last)
+    began = datetime(2017, 1, 1, tzinfo=UTC) + timedelta(weeks=weeks)
+    names = sorted(stores or {basket[0][0] for basket in baskets()})
+    office = Office.init(
+        folder, lambda: began, Random(2).randbytes, program_text=PROGRAM, shops=[shop_of(store) for store in names]
+    )
+    try:
+        year = Year(office, program, last)
+        year.run(moved(baskets(), weeks, stores), tick)
+        with office.database.writing() as connection:
+            cards = [{"card": card_of(household), "member": purse.member} for household, purse in year._purses.items()]
+            keep(connection, schema.card, cards)
+        counting = time.perf_counter()
+        facts.count_pending(office)
+        year.done.counted_s = time.perf_counter() - counting
+    finally:
+        office.close()
+    year.done.seconds = time.perf_counter() - start
+    return year.done
+
+
+def main() -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    parser = argparse.ArgumentParser(prog="python -m bench.office", description="A head office with a real year.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--shops", type=int, default=0, help="Only so many stores, the busiest; without it all 457.")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    if (asked.folder / "office.json").exists():
+        parser.error(f"there is a head office in {asked.folder} already")
+    stores = busiest(asked.shops)
+    total = sum(1 for basket in baskets() if not stores or basket[0][0] in stores)
+    columns = (TextColumn("baskets"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    with Progress(*columns, console=Console(stderr=True), disable=asked.json) as bar:
+        task = bar.add_task("", total=total)
+        done = fill(asked.folder, yesterday, stores, lambda count: bar.update(task, completed=count))
+    if asked.json:
+        print(json.dumps(vars(done)))
+        return
+    print(
+        f"{done.baskets:,} baskets of {done.shops:,} shops, {done.first_day} to {done.last_day}: {done.entries:,} entries, "
+        f"{done.members:,} members, {done.returns:,} returns, {done.issued:,} points issued, {done.redeemed:,} redeemed."
+    )
+    print(f"It took {done.seconds:,.0f} s, of which counting the figures {done.counted_s:,.1f} s.")
+    print(f"Next: pos-central report --dir {asked.folder} --from {done.first_day} --to {done.last_day}")
+
+
+if __name__ == "__main__":
+    main()

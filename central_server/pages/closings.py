@@ -1,0 +1,35 @@
+"""The tills' closings, beside what head office has of the same entries. Whoever has a shop sees that one."""
+
+from __future__ import annotations
+
+from fastapi import Response
+from sqlalchemy import select
+
+from central_server import closings, schema
+from central_server.errors import Refused
+from central_server.pages.frame import Visit, page
+from ledger.closing import share_tenths
+from loyalty.days import is_day
+
+
+@page("GET", "/closings", "close_day", "figures", "ledger", menu="Closings", place=40)
+def shown(visit: Visit) -> Response:
+    shop = visit.staff.shop or visit.query.get("shop", "")
+    day = visit.query.get("day", "")
+    if day and not is_day(day):
+        raise Refused("DAY", "This is no day.", hint="Choose one from the list.", status=422)
+    days = closings.days(visit.office, shop)
+    open_days = closings.unclosed(visit.office, shop)
+    day = day or next(iter(days), "")
+    with visit.office.database.reading() as connection:
+        shops = list(connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)))
+    return visit.show(
+        "closings.html",
+        day=day,
+        days=days if day in days or not day else sorted({*days, day}, reverse=True),
+        shop=shop,
+        shops=shops if not visit.staff.shop else [],
+        found=closings.compared(visit.office, shop, day) if day else [],
+        unclosed=open_days,
+        share=lambda part, whole: f"{share_tenths(part, whole) / 10:.1f} %",
+    )

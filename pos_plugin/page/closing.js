@@ -1,0 +1,118 @@
+// The end of the day: what it has come to (X), on the page or on paper; the Z; and the last closings.
+
+import { get, post } from "./api.js";
+import { $, day, fill, h, money, signed } from "./dom.js";
+import { sale } from "./sale.js";
+import { question, say, warn } from "./say.js";
+import { register } from "./views.js";
+
+let key = "";
+let isBusy = false;
+
+export const start = () => register("closing", "Close the day", draw, { shown: read });
+
+function draw(place) {
+  fill(place,
+    h("div", { class: "pane narrow" },
+      h("div", { class: "pane-head" }, h("h1", {}, "The day at this till")),
+      h("div", { id: "closing-now", "aria-live": "polite" }),
+      h("h2", {}, "Last closings"),
+      h("div", { id: "closings" })));
+}
+
+async function read() {
+  key = crypto.randomUUID(); // kept until a Z is recorded: pressed again after a failure, it is the same Z
+  try {
+    const [now, last] = [await get("/v1/closing"), await get("/v1/closings")];
+    drawNow(now);
+    drawLast(last.closings);
+  } catch (refusal) { warn(refusal); }
+}
+
+const percent = (tenths) => `${Math.trunc(tenths / 10)}.${tenths % 10} %`;
+const sales = (count) => `${count} ${count === 1 ? "sale" : "sales"}`;
+const gap = (one) => (one.count === 1 ? one.first : `${one.first} to ${one.last}`);
+const row = (name, figure) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, figure));
+
+function drawNow(now) {
+  const { tally } = now.total;
+  const mine = now.operators[sale.operator];
+  fill($("#closing-now"),
+    h("p", { class: "lead" }, `${day(now.business_day)}, so far: this is a look, and the day goes on.`),
+    mine ? h("p", {}, h("b", {}, "You"), `: ${sales(mine.tally.sales ?? 0)}, ${percent(mine.share_tenths)} with a member.`) : null,
+    h("table", { class: "tally" },
+      h("caption", {}, `Till ${now.terminal}`),
+      h("tbody", {},
+        row("Sales", `${tally.sales ?? 0}, ${money(tally.sales_minor ?? 0)}`),
+        row("Returns", `${tally.returns ?? 0}, ${money(-(tally.returns_minor ?? 0))}`),
+        tally.voids ? row("Voided", tally.voids) : null,
+        row("With a member", `${tally.member_sales ?? 0}, ${percent(now.total.share_tenths)} of the sales and ${percent(now.total.value_share_tenths)} of their value`),
+        row("Points given", signed(tally.issued ?? 0)),
+        row("Points used", signed(-(tally.redeemed ?? 0))),
+        row("Points taken back", signed(-(tally.reversed ?? 0))),
+        tally.restored ? row("Points given back", signed(tally.restored)) : null)),
+    parts("By cashier", now.operators),
+    parts("By shift", now.shifts),
+    warnings(now).map((words) => h("p", { class: "refused" }, words)),
+    h("div", { class: "buttons" },
+      h("button", { type: "button", class: "secondary", "data-key": "closing-print", onclick: printLook }, "Print this look"),
+      h("button", { type: "button", class: "primary", id: "closing-z", "data-key": "closing-z", onclick: () => close(now) }, "Close the day")));
+}
+
+function parts(title, tallies) {
+  const names = Object.entries(tallies);
+  if (!names.length) return null;
+  const cells = ([name, one]) => h("tr", {},
+    h("th", { scope: "row" }, name || "nobody named"), h("td", {}, one.tally.sales ?? 0),
+    h("td", {}, money((one.tally.sales_minor ?? 0) - (one.tally.returns_minor ?? 0))), h("td", {}, percent(one.share_tenths)));
+  return h("table", { class: "tally" },
+    h("caption", {}, title),
+    h("thead", {}, h("tr", {}, ["Name", "Sales", "Value", "With a member"].map((text) => h("th", { scope: "col" }, text)))),
+    h("tbody", {}, names.map(cells)));
+}
+
+function warnings(now) {
+  const said = [];
+  for (const [of, count] of Object.entries(now.late)) said.push(`${sales(count)} of ${day(of)}, which is over or was closed before.`);
+  for (const [of, count] of Object.entries(now.ahead)) said.push(`${sales(count)} of ${day(of)}, left for a later closing.`);
+  for (const one of now.missing) said.push(`No sale of till ${one.till} has ${one.count === 1 ? "the receipt number" : "the receipt numbers"} ${gap(one)}.`);
+  if (now.unsent) said.push(`${now.unsent} entries are not at head office yet. They are safe here.`);
+  return said;
+}
+
+async function printLook() {
+  try {
+    const done = await post("/v1/closing/look", { operator: sale.operator });
+    if (done.outcome === "printed") say("The look is printed.");
+    else warn({ message: done.reason || "Look at the paper." }, "trouble");
+  } catch (refusal) { warn(refusal); }
+}
+
+async function close(now) {
+  if (isBusy) return;
+  const text = `${day(now.business_day)} ends at this till with Z ${now.number}. What is sold later is in the next one, which says so.`;
+  if (!(await question("Close the day?", text, "Close the day"))) return;
+  isBusy = true;
+  try {
+    const done = await post("/v1/closing", { day: now.business_day, operator: sale.operator }, { "Idempotency-Key": key });
+    say(`${day(done.business_day)} is closed: Z ${done.number}. Its paper is printed.`);
+    await read();
+  } catch (refusal) { warn(refusal); }
+  isBusy = false;
+}
+
+function drawLast(closings) {
+  fill($("#closings"), closings.length
+    ? h("ul", { class: "movements" }, closings.map((one) =>
+        h("li", {},
+          h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.tally.sales ?? 0)}`),
+          h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print Z ${one.number} again`, onclick: () => again(one) }, "Print again"))))
+    : h("p", { class: "dim" }, "None yet."));
+}
+
+async function again(one) {
+  try {
+    await post(`/v1/receipts/${encodeURIComponent(one.reference)}/reprint`);
+    say(`Z ${one.number} is printed again, marked COPY.`);
+  } catch (refusal) { warn(refusal); }
+}
