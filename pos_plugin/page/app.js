@@ -7,6 +7,7 @@ import * as devices from "./devices.js";
 import { $, useCurrency, useZone } from "./dom.js";
 import * as help from "./help.js";
 import * as join from "./join.js";
+import * as memberDesk from "./member_desk.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as panel from "./member_panel.js";
@@ -19,6 +20,7 @@ import { warn } from "./say.js";
 import * as scanner from "./scanner.js";
 import * as signOn from "./sign_on.js";
 import * as status from "./status.js";
+import * as ticket from "./ticket.js";
 import { inFront, show } from "./views.js";
 
 const { sale } = model;
@@ -32,6 +34,7 @@ function complete() {
 function scanned(result) {
   if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message, "refused");
   if (join.isOpen()) return join.scanned(result);
+  if (memberDesk.isOpen()) return memberDesk.scanned(result);
   if ($("#ask").open || $("#sign-on")?.open || $("#allow")?.open) return warn("Answer the question first, then scan again.");
   if (receipt.isOpen()) receipt.close();
   if (result.kind === "item" && REFERENCE.test(result.code)) {
@@ -78,7 +81,7 @@ live.watch(told);
 status.start();
 saleView.register();
 signOn.start();
-for (const part of [returns, members, claim, devices, closing, help]) part.start();
+for (const part of [returns, members, claim, ticket, devices, closing, help]) part.start();
 keys.act("use_points", "Use all points, or none", panel.useAll);
 keys.act("complete", "Complete the sale", complete);
 keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given
