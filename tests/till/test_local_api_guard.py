@@ -82,6 +82,7 @@ EVERY_ENDPOINT = [
     ("GET", "/v1/members/m"),
     ("POST", "/v1/members/m/enquiry"),
     ("POST", "/v1/activities"),
+    ("POST", "/v1/tickets"),
     ("POST", "/v1/receipts/r/reprint"),
     ("GET", "/v1/receipts/r"),
     ("GET", "/v1/receipts/r.png"),
