@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # One more than there are processors: a third of the time a test waits for a socket or a child.
 WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: setup run words test test-kernel check replay sim mutants bench deb lint clean
+.PHONY: setup run words test test-kernel check replay office sim mutants bench deb lint clean
 
 setup: $(READY)
 
@@ -58,6 +58,12 @@ lint:
 # A year of a real store through the till, with the server going away and coming back.
 replay: setup
 	$(BIN)/python -m bench.replay --till 367
+
+# A head office with a real year, to look at: make office DIR=year, with SHOPS=3 only the three busiest.
+DIR ?= year
+SHOPS ?= 0
+office: setup
+	@$(BIN)/python -m bench.office $(DIR) --shops $(SHOPS)
 
 # Seeds of the simulator: the real code under every accident. One again, line by line: python -m bench.simulator --trace SEED
 SEEDS ?= 500
