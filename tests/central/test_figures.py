@@ -139,7 +139,6 @@ def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(o
     from central_server import apply
 
     one = till()
-    one.program = one.program  # twelve months
     one.sale("1", 10000, "anna", keep=True)
     one.sale("2", 100, "anna", redeem=40)
     one.release("anna")
@@ -351,6 +350,7 @@ def test_a_report_as_people_and_programs_read_it(office, till, monkeypatch, cloc
     assert (wrong.exit_code, "before it begins" in wrong.stderr) == (2, True)
 
 
+@pytest.mark.slow  # for Matplotlib to load
 def test_a_plot_is_drawn_once_for_the_same_numbers_and_says_its_title_and_unit():
     plot = Plot(
         "Sales each month", "stacked", "sales", ("2026-03",), (Series("with a member", (3,)), Series("without", (2,)))
