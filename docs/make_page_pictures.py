@@ -1,145 +1,119 @@
-"""Walks the guides from an empty folder to the first award, and draws their pages: `python docs/make_page_pictures.py`.
+"""The pictures in till-page.md, and what the page weighs: a till of its own, photographed in a real Chromium.
 
-Everything is typed as docs/guide-shop.md says, by the installed commands; only the ports are others. Needs a Chromium.
+    PYTHONPATH=. python docs/make_page_pictures.py
+
+Prints the bytes that the page takes over the wire and the time to its first paint, as till-page.md has them.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
-import socket
-import subprocess
-import sys
+import statistics
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from drivers.simulated.printer import SimulatedPrinter
+from loyalty.program import preset, read_program
+from loyalty.sale import Sale
+from offline_store import settings
+from offline_store.store import Store
+from pos_plugin.config import Config
+from pos_plugin.joining import join
+from pos_plugin.serve import Server
+from pos_plugin.terminal import Terminal
 
 PICTURES = Path(__file__).parent / "pictures"
-CARD = "2900000000032"
-PAGES = {"office-home.png": "/office/", "office-members.png": "/office/members", "office-shops.png": "/office/shops"}
-STARTS_WITHIN_S = 60.0
+CARD = "2900000000018"
+REWARD = '\n[[reward]]\nname = "coffee"\ntitle = "A coffee"\npoints = 60\nkind = "gift"\n'
+MEASURED = """async () => {
+  await new Promise(done => new PerformanceObserver(done).observe({type: "paint", buffered: true}));
+  const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .filter(one => !one.name.includes("/v1/"));
+  const painted = performance.getEntriesByType("paint").at(-1).startTime;
+  return [all.length, all.reduce((sum, one) => sum + one.transferSize, 0), painted];
+}"""
 
 
-def typed(folder: Path, program: str, *arguments: str) -> str:
-    module = {"pos-central": "central_server", "pos-plugin": "pos_plugin"}[program]
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def sale(page: Page, terminal: Terminal) -> None:
+    terminal.scanned(CARD)
+    page.wait_for_selector("#who")
+    for item in ("Olive oil", "Sourdough loaf", "Ground coffee"):
+        page.get_by_role("button", name=item).first.click()
+    page.wait_for_selector("#earn:text-is('+20')")
+    page.wait_for_selector("#said:empty", state="attached")
 
 
-@contextmanager
-def running(folder: Path, port: int, program: str, *arguments: str) -> Iterator[str]:
-    """A command that goes on until it is told to end; entered once it answers."""
-    module = {"pos-central": "central_server", "pos-plugin": "pos_plugin"}[program]
-    child = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments, "--port", str(port)],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        until = time.monotonic() + STARTS_WITHIN_S
-        while True:
-            with socket.socket() as asked:
-                if not asked.connect_ex(("127.0.0.1", port)):
-                    break
-            assert child.poll() is None, f"{program} has ended"
-            assert time.monotonic() < until, f"{program} does not answer"
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.terminate()
-        child.wait(30)
+def devices(page: Page, terminal: Terminal) -> None:
+    page.keyboard.press("F3")
+    page.wait_for_selector(".device")
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def customer(page: Page, terminal: Terminal) -> None:
+    page.goto(page.url + "customer")
+    page.wait_for_selector("#reward")
 
 
-def walk(folder: Path, browser: Browser) -> dict[str, bytes]:
-    """The pictures by their names, once the first award is in head office's books."""
-    made: dict[str, bytes] = {}
-    typed(folder, "pos-central", "init", "--dir", "head-office", "--shop", "Corner Shop")
-    with running(folder, free_port(), "pos-central", "serve", "--dir", "head-office") as office:
-        code = typed(folder, "pos-central", "enroll-code", "--dir", "head-office", "--shop", "Corner Shop").split()[0]
-        typed(folder, "pos-plugin", "init", "--store", "till", "--currency", "EUR", "--time-zone", "Europe/Berlin")
-        typed(folder, "pos-plugin", "enroll", office, code)
-        with running(folder, free_port(), "pos-plugin", "run") as till:
-            page = browser.new_page(viewport={"width": 1180, "height": 740})
-            first_award(page, till)
-            expect(page.locator("#receipt-picture")).not_to_have_js_property("naturalWidth", 0)
-            made["till-first-award.png"] = page.screenshot()
-            page.close()
-            typed(folder, "pos-plugin", "sync")
-        told = typed(folder, "pos-central", "members", "--dir", "head-office", "--csv")
-        assert re.search(rf"^{CARD},[1-9]", told, re.MULTILINE), told
-        password = typed(
-            folder, "pos-central", "staff", "add", "sue", "--name", "Sue", "--role", "support", "--made", "--dir", "head-office"
-        )  # fmt: skip
-        finance = typed(
-            folder, "pos-central", "staff", "add", "ada", "--name", "Ada", "--role", "finance", "--made", "--dir", "head-office"
-        )  # fmt: skip
-        for login, shown, names in (
-            ("ada", finance, ("office-home.png", "office-shops.png")),
-            ("sue", password, ("office-members.png",)),
-        ):
-            page = browser.new_page(viewport={"width": 1000, "height": 700})
-            sign_in(page, office, login, shown)
-            for name in names:
-                page.goto(office + PAGES[name])
-                made[name] = page.screenshot()
-            page.close()
-    return made
-
-
-def first_award(page: Page, url: str) -> None:
-    page.goto(url)
-    expect(page.locator("html")).to_have_attribute("data-ready", "yes")
-    page.get_by_role("button", name="Sourdough loaf").first.click()
-    page.get_by_role("button", name="Olive oil").first.click()
-    page.fill("#sale-lookup", CARD)
-    page.get_by_role("button", name="Find").first.click()
-    page.get_by_role("button", name="Join with this card").first.click()
-    page.click("#join-go")
-    page.click("#joined-done")
-    expect(page.locator("#who")).to_contain_text("****0032")
-    page.get_by_role("button", name="Complete").click()
-    expect(page.locator("#receipt-title")).to_contain_text("Sale completed")
-
-
-def sign_in(page: Page, office: str, login: str, shown: str) -> None:
-    page.goto(f"{office}/office/")
-    page.fill("input[name=login]", login)
-    page.fill("input[name=password]", shown.split()[-1])
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Account")).to_be_visible()
+PICTURED: dict[str, tuple[int, int, Callable[[Page, Terminal], None]]] = {
+    "page-sale.png": (1024, 768, sale),
+    "page-devices.png": (1024, 768, devices),
+    "page-customer.png": (1024, 600, customer),
+    "page-phone.png": (360, 740, sale),
+}
 
 
 def main() -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        for name, picture in walk(Path(folder), browser).items():
-            (PICTURES / name).write_bytes(small(picture))
-            print(PICTURES / name)
-        browser.close()
+    with tempfile.TemporaryDirectory() as name, SimulatedPrinter() as printer, sync_playwright() as playwright:
+        store = Store.create(Path(name) / "till")
+        program = read_program(preset("points") + REWARD)
+        store.write(lambda db: settings.use_program(db, program, "2026-01-01T00:00:00+00:00"))
+        config = Config.model_validate(
+            {"shop": {"header": ["Corner Shop"]}, "printer": {"address": f"tcp://127.0.0.1:{printer.serve_tcp()}"}}
+        )
+        terminal = Terminal(store, config)
+        member = join(terminal.checkout, CARD).member
+        with store.read() as db:
+            now = terminal.checkout.moment(db)
+        earlier = Sale("1", "earlier", now.occurred_at, now.today, "EUR", 5000)
+        terminal.checkout.commit(terminal.checkout.quote(earlier, member).quote_id)
+        terminal.start()
+        with terminal, Server(terminal, 0) as server:
+            chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            for file, (width, height, prepare) in PICTURED.items():
+                context = chromium.new_context(viewport={"width": width, "height": height})
+                page = context.new_page()
+                page.goto(server.url)
+                page.wait_for_selector("html[data-ready=yes]")
+                prepare(page, terminal)
+                page.evaluate("scrollTo(0, 0)")
+                page.screenshot(path=str(PICTURES / file))
+                shrink(PICTURES / file)
+                context.close()
+            weigh(chromium, server.url)
+            chromium.close()
 
 
-def small(picture: bytes) -> bytes:
-    """Fewer colours: a page has few, and a picture of it is to be read, not measured."""
-    import io
-
+def shrink(file: Path) -> None:
     from PIL import Image
 
-    file = io.BytesIO()
-    Image.open(io.BytesIO(picture)).convert("RGB").quantize(64).save(file, "PNG", optimize=True)
-    return file.getvalue()
+    Image.open(file).convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(file, optimize=True)
+
+
+def weigh(chromium: Browser, url: str) -> None:
+    """Each time without a cache, as on the first day."""
+    for path in ("/", "/customer"):
+        seen = []
+        for _ in range(7):
+            context = chromium.new_context()
+            page = context.new_page()
+            page.goto(url + path)
+            page.wait_for_selector("html[data-ready=yes]")
+            seen.append(page.evaluate(MEASURED))
+            context.close()
+        files, size, _ = seen[0]
+        print(f"{path}: {files} files, {size:,} bytes, first paint {statistics.median(one[2] for one in seen):.0f} ms")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ _KEY = re.compile(r"(?:(?:Shift\+)?F(?:[1-9]|1[0-2])|(?:Ctrl\+)?(?:Alt\+)?(?:Shi
 
 
 def _key(text: str) -> str:
-    if not text or text in SIGNS:
+    if not text or text in tuple(SIGNS):
         return text
     if text in OF_BROWSERS:
         raise ValueError(f"must not be {text}: that key is the browser's own")
@@ -44,6 +44,7 @@ class Shortcuts(Table):
     customer: Key = "Shift+F3"
     cashier: Key = "Shift+F2"
     closing: Key = "Shift+F9"
+    ticket: Key = "Shift+F7"
     help: Key = "?"
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from central_server import desk, gives, schema
+from central_server import desk, gives, kept_settings, schema
 from central_server.books import Books
 from central_server.care import tickets
 from central_server.database import add_if_new
@@ -89,7 +89,7 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
 
     def work(connection: Connection) -> tuple[Asked, int]:
         found = _sale(connection, code)
-        bonus = int(connection.scalar(select(schema.setting.c.value).where(schema.setting.c.name == BONUS)) or 0)
+        bonus = kept_settings.value(connection, BONUS)
         row = {
             "terminal": found.terminal,
             "number": found.number,

@@ -35,22 +35,22 @@ const gap = (one) => (one.count === 1 ? one.first : `${one.first} to ${one.last}
 const row = (name, figure) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, figure));
 
 function drawNow(now) {
-  const { tally } = now.total;
+  const { total } = now;
   const mine = now.operators[sale.operator];
   fill($("#closing-now"),
     h("p", { class: "lead" }, `${day(now.business_day)}, so far: this is a look, and the day goes on.`),
-    mine ? h("p", {}, h("b", {}, "You"), `: ${sales(mine.tally.sales ?? 0)}, ${percent(mine.share_tenths)} with a member.`) : null,
+    mine ? h("p", {}, h("b", {}, "You"), `: ${sales(mine.sales)}, ${percent(mine.share_tenths)} with a member.`) : null,
     h("table", { class: "tally" },
       h("caption", {}, `Till ${now.terminal}`),
       h("tbody", {},
-        row("Sales", `${tally.sales ?? 0}, ${money(tally.sales_minor ?? 0)}`),
-        row("Returns", `${tally.returns ?? 0}, ${money(-(tally.returns_minor ?? 0))}`),
-        tally.voids ? row("Voided", tally.voids) : null,
-        row("With a member", `${tally.member_sales ?? 0}, ${percent(now.total.share_tenths)} of the sales and ${percent(now.total.value_share_tenths)} of their value`),
-        row("Points given", signed(tally.issued ?? 0)),
-        row("Points used", signed(-(tally.redeemed ?? 0))),
-        row("Points taken back", signed(-(tally.reversed ?? 0))),
-        tally.restored ? row("Points given back", signed(tally.restored)) : null)),
+        row("Sales", `${total.sales}, ${money(total.sales_minor)}`),
+        row("Returns", `${total.returns}, ${money(-total.returns_minor)}`),
+        total.voids ? row("Voided", total.voids) : null,
+        row("With a member", `${total.member_sales}, ${percent(total.share_tenths)} of the sales and ${percent(total.value_share_tenths)} of their value`),
+        row("Points given", signed(total.issued)),
+        row("Points used", signed(-total.redeemed)),
+        row("Points taken back", signed(-total.reversed)),
+        total.restored ? row("Points given back", signed(total.restored)) : null)),
     parts("By cashier", now.operators),
     parts("By shift", now.shifts),
     warnings(now).map((words) => h("p", { class: "refused" }, words)),
@@ -63,8 +63,8 @@ function parts(title, tallies) {
   const names = Object.entries(tallies);
   if (!names.length) return null;
   const cells = ([name, one]) => h("tr", {},
-    h("th", { scope: "row" }, name || "nobody named"), h("td", {}, one.tally.sales ?? 0),
-    h("td", {}, money((one.tally.sales_minor ?? 0) - (one.tally.returns_minor ?? 0))), h("td", {}, percent(one.share_tenths)));
+    h("th", { scope: "row" }, name || "nobody named"), h("td", {}, one.sales),
+    h("td", {}, money(one.sales_minor - one.returns_minor)), h("td", {}, percent(one.share_tenths)));
   return h("table", { class: "tally" },
     h("caption", {}, title),
     h("thead", {}, h("tr", {}, ["Name", "Sales", "Value", "With a member"].map((text) => h("th", { scope: "col" }, text)))),
@@ -105,7 +105,7 @@ function drawLast(closings) {
   fill($("#closings"), closings.length
     ? h("ul", { class: "movements" }, closings.map((one) =>
         h("li", {},
-          h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.tally.sales ?? 0)}`),
+          h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.sales)}`),
           h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print Z ${one.number} again`, onclick: () => again(one) }, "Print again"))))
     : h("p", { class: "dim" }, "None yet."));
 }

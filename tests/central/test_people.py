@@ -5,7 +5,8 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from central_server import kept_settings, schema
+from central_server import kept_settings, members, schema
+from central_server.database import add
 from central_server.errors import OfficeError, Refused
 from central_server.pages.frame import Reached
 from central_server.pages.sign_in import own_path
@@ -448,6 +449,7 @@ def test_a_refusal_says_why_and_does_nothing(office, account, kind):
     ("points", "by_shop", "may"),
     [
         ("1000", "Harbour", True),
+        (" 1,000", "Harbour", True),
         ("-1000", "Harbour", True),
         ("1001", "Harbour", False),
         ("5", "Mill", False),
@@ -464,6 +466,31 @@ def test_a_manager_allows_up_to_the_limit_and_for_their_own_shop(office, account
         with pytest.raises(OfficeError, match="up to 1,000 points"):
             proposals.decide(office, name, manager, is_allowed=True)
         assert proposals.decide(office, name, account(), is_allowed=True).outcome == "done"
+
+
+def test_who_could_do_it_alone_may_allow_it_in_their_own_shop(office, account, monkeypatch):
+    """A cashier proposes to replace a card; a supervisor of the shop, or support, would not have had to ask."""
+    monkeypatch.setitem(proposals.KINDS, "test", Kind("block", lambda office, details: "A card.", lambda *_: "Done."))
+    cashier = account("cy", "cashier", "Mill")
+    names = [proposals.propose(office, "test", {}, "lost", cashier) for _ in range(2)]
+    for login, role, shop in (("ada", "finance", ""), ("max", "manager", "Harbour"), ("cz", "cashier", "Mill")):
+        with pytest.raises(OfficeError):
+            proposals.decide(office, names[0], account(login, role, shop), is_allowed=True)
+    for name, who in zip(names, (account("sid", "supervisor", "Mill"), account("sue", "support")), strict=True):
+        assert proposals.decide(office, name, who, is_allowed=True).outcome == "done"
+    one = Browser(office)  # nor does that take a second factor
+    one.sign_in("sid")
+    name = proposals.propose(office, "test", {}, "lost", cashier)
+    assert one.post(f"/office/approvals/{name}/allow", form_key=one.key()).status_code == 303
+
+
+def test_what_is_decided_keeps_the_sentence_that_was_decided(office, account, monkeypatch):
+    said = ["100 → 105"]
+    monkeypatch.setitem(proposals.KINDS, "test", Kind("adjust", lambda office, details: said[0], lambda *_: "Done."))
+    name = proposals.propose(office, "test", {"points": "5"}, "why", account("ben", "support"))
+    proposals.decide(office, name, account(), is_allowed=True)
+    said[0] = "105 → 110"
+    assert proposals.sentence(office, proposals.decided(office)[0]) == "100 → 105"
 
 
 def test_a_proposal_that_became_impossible_says_so_and_changes_nothing(office, account, kind):
@@ -525,6 +552,20 @@ def test_a_page_allows_only_with_a_second_factor_and_refuses_only_with_a_reason(
     assert other.post(f"/office/approvals/{again}/refuse", form_key=key, why="no receipt").status_code == 303
     page = one.get("/office/approvals").text
     assert all(said in page for said in ("no receipt", "allowed and done", "refused", "Nothing waits"))
+
+
+def test_a_person_who_is_forgotten_is_forgotten_by_proposals_too(office, account, kind, till):
+    one = till()
+    one.join("anna")
+    one.send()
+    row = {"card": "2900000000018", "member": "anna"}
+    office.database.write(lambda connection: add(connection, schema.card, [row]))
+    ben = account("ben", "support")
+    name = proposals.propose(
+        office, "test", {"points": "5", "old": "2900000000018", "new": "2900000000025"}, "why", ben
+    )
+    members.erase(office, "anna")
+    assert proposals.find(office, name).details == {"points": "5", "old": "****0018", "new": "2900000000025"}
 
 
 def test_a_shop_sees_its_own_proposals_and_an_auditor_sees_all(office, account, kind):

@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("make_page_pictures", DOCS / "make_page_pictures.py")
+    spec = importlib.util.spec_from_file_location("make_guide_pictures", DOCS / "make_guide_pictures.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -26,7 +26,7 @@ def test_the_guides_lead_from_an_empty_folder_to_the_first_award(script, browser
         for guide in DOCS.glob("guide-*.md")
         for name in re.findall(r"\]\(pictures/(\S+)\)", guide.read_text(encoding="utf-8"))
     }
-    assert shown == set(made), "run: python docs/make_page_pictures.py"
+    assert shown == set(made), "run: python docs/make_guide_pictures.py"
     for name in shown:
         assert (DOCS / "pictures" / name).stat().st_size < 60_000
 
@@ -34,7 +34,7 @@ def test_the_guides_lead_from_an_empty_folder_to_the_first_award(script, browser
 def test_what_the_walk_types_is_what_the_guide_says(script):
     """Without the ports and the code, which differ."""
     guide = (DOCS / "guide-shop.md").read_text(encoding="utf-8")
-    walked = (DOCS / "make_page_pictures.py").read_text(encoding="utf-8")
+    walked = (DOCS / "make_guide_pictures.py").read_text(encoding="utf-8")
     lines = re.findall(r"^(pos-(?:central|plugin) .*)$", guide.partition("## What is next")[0], re.MULTILINE)
     assert len(lines) == 7
     for line in lines:

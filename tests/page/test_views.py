@@ -210,3 +210,15 @@ def test_the_customers_window_shows_what_a_host_sells_too(till: Till) -> None:
     window.see(".goods", "Tea <b>of the house</b>")
     window.see("#due", "€2.50")
     expect(window.page.locator("#to-come")).to_have_count(0)
+
+
+def test_the_page_is_light(till: Till) -> None:
+    """What docs/till-page.md says of its weight stays true: no library slips in."""
+    page = till.page.context.new_page()
+    page.goto(till.url)
+    expect(page.locator("html")).to_have_attribute("data-ready", "yes")
+    sizes: list[int] = page.evaluate(
+        """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+            .filter(one => !one.name.includes("/v1/")).map(one => one.transferSize)"""
+    )
+    assert 60_000 < sum(sizes) < 200_000
