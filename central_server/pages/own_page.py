@@ -22,8 +22,8 @@ LATEST = 30
 
 WORDS = {
     "title": text("Your points"),
-    "balance": text("You have {points} points."),
-    "owed": text("{points} points of a purchase that came back are still to be made up for."),
+    "balance": text("You have {points}."),
+    "owed": text("Still to be made up for, from a purchase that came back: {points}"),
     "ends": text("When they end"),
     "points": text("Points"),
     "through": text("Last day"),
@@ -33,7 +33,6 @@ WORDS = {
     "day": text("Day"),
     "what": text("What"),
     "shop": text("Shop"),
-    "change": text("Points moved"),
     "nothing": text("Nothing yet."),
     "charity": text("Your charity"),
     "choose": text("Choose"),
@@ -47,7 +46,7 @@ WORDS = {
     "ask": text("Ask us"),
     "question": text("What would you like to know?"),
     "send": text("Send"),
-    "copy": text("All that we know of you"),
+    "data": text("All that we know of you"),
     "download": text("Download it"),
     "leave": text("Leave the programme"),
     "leave_text": text(
@@ -107,9 +106,10 @@ def _looked(office: Office, code: str, language: str, said: str, status: int = 2
         agreed = consents.of(connection, owner.member) if owner.is_proved else []
         asked = consents.asked_for(connection) if owner.is_proved else None
         program = office.program(connection)
-    charities = program.giving.charities if program is not None and program.giving else []
-    words = {name: say(word, language, points=known.balance) for name, word in WORDS.items()}
-    words["owed"] = say(WORDS["owed"], language, points=known.owed)
+    charities = program.giving.charities if program and program.giving else []
+    assert program is not None, "init puts a programme in force"
+    words = {name: say(word, language, points=program.unit.counted(known.balance)) for name, word in WORDS.items()}
+    words["owed"] = say(WORDS["owed"], language, points=program.unit.counted(known.owed))
     lines = [(line.day, say(KINDS[line.kind], language), line) for line in story.lines if line.kind in KINDS]
     return customers.shown(
         "own_page.html",
