@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # One more than there are processors: a third of the time a test waits for a socket or a child.
 WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: setup run words test test-kernel check replay sim mutants bench deb lint clean
+.PHONY: setup run words test test-kernel check replay office sim mutants bench deb lint clean
 
 setup: $(READY)
 
@@ -24,7 +24,7 @@ run: setup
 
 # The catalogues in step with the texts of the product; then translate what is empty in loyalty/locale/*/LC_MESSAGES/*.po.
 words: setup
-	@$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword Reason:2 --keyword say:1 --keyword translated:1 --keyword text:1 --no-location --omit-header --sort-output --output loyalty/locale/pos-plugin.pot loyalty pos_plugin
+	@$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword Reason:2 --keyword say:1 --keyword translated:1 --keyword text:1 --no-location --omit-header --sort-output --output loyalty/locale/pos-plugin.pot loyalty pos_plugin central_server
 	@for language in tr de fr es; do $(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --input loyalty/locale/pos-plugin.pot --domain pos-plugin --output-dir loyalty/locale --locale $$language --init-missing || exit 1; done
 	@$(BIN)/pybabel --quiet compile --use-fuzzy --domain pos-plugin --directory loyalty/locale
 
@@ -58,6 +58,12 @@ lint:
 # A year of a real store through the till, with the server going away and coming back.
 replay: setup
 	$(BIN)/python -m bench.replay --till 367
+
+# A head office with a real year, to look at: make office DIR=year, with SHOPS=3 only the three busiest.
+DIR ?= year
+SHOPS ?= 0
+office: setup
+	@$(BIN)/python -m bench.office $(DIR) --shops $(SHOPS)
 
 # Seeds of the simulator: the real code under every accident. One again, line by line: python -m bench.simulator --trace SEED
 SEEDS ?= 500

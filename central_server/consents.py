@@ -24,6 +24,7 @@ from central_server.roster import Event
 from ledger.entry import ConsentBody, Entry
 from ledger.identifiers import new_reference
 from ledger.wire import ConsentTextItem
+from loyalty.sale import document_name
 from loyalty.words import Language
 
 LONGEST_VERSION = 40
@@ -184,12 +185,13 @@ def say(
             )
         if is_given and now and now[0].is_given and now[0].text == version_of:
             return False
+        reference = new_reference(office.random_bytes)
         if not is_given:
-            office.roster.remember(Event("withdrawn", member=whom, why=version_of, at=office.time()))
+            office.roster.remember(Event("withdrawn", member=whom, why=version_of, serial=reference, at=office.time()))
         body = ConsentBody(version_of, is_given, channel, operator)
         origin = Origin(office.server, 0, "", office.time(), books.today)
-        document = f"consent/{whom}/{new_reference(office.random_bytes)}"
-        recorded(books, books.record(body, whom, origin, document=document), body)
+        own = books.record(body, whom, origin, document=document_name("consent", whom, reference))
+        recorded(books, own, body)
         books.flush()
         return True
 
@@ -205,7 +207,7 @@ def put_right(office: Office, connection: Connection) -> None:
     lost = [
         {
             "member": became.get(event.member, event.member),
-            "document": f"withdrawn/{event.member}/{event.at}",
+            "document": document_name("consent", event.member, event.serial),
             "text": event.why,
             "is_given": False,
             "channel": OFFICE,

@@ -20,6 +20,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 KEPT = {
     "allow_points": Kept("What a manager may allow", "points", 1000, 0, 1_000_000),
+    "feedback_points": Kept("Points for a first answer on a purchase", "points", 0, 0, 10_000),
     "window_days": Kept("Window of the figures (W)", "days", 90, 7, 730),
 }
 

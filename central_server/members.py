@@ -14,6 +14,7 @@ from central_server.care import tickets
 from central_server.database import keep, put
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
+from central_server.people import forgetting
 from central_server.roster import Event
 from ledger.identifiers import new_reference
 from ledger.keys import phone_hash, unseal
@@ -146,6 +147,7 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     connection.execute(delete(schema.pass_key).where(schema.pass_key.c.card.in_(theirs)))
     cards.forget(office, connection, theirs)
     card_stock.forget(connection, theirs)
+    forgetting.forget(connection, theirs)
     tokens.revoke_all(office, connection, member)
     for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card, schema.shops.consent):
         connection.execute(delete(personal).where(personal.c.member == member))

@@ -23,7 +23,7 @@ def has_all_come_back(connection: Connection, shop: str, document: str) -> bool:
         .where(inbox.number == follow.number, follow.shop == shop, follow.sale == document, follow.kind == "return")
     )
     backs = [body.back for data in returned if isinstance(body := read_entry(data).body, ReturnBody)]
-    of_sale = read_entry(sold).body if sold is not None else None
-    if not backs or not isinstance(of_sale, SaleBody):
+    if sold is None or not backs:
         return False
-    return not left_at_least(of_sale.sale, backs).sale.total_minor
+    was = read_entry(sold).body
+    return isinstance(was, SaleBody) and not left_at_least(was.sale, backs).sale.total_minor

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ledger.doings import operator_and_shift
 from ledger.entry import ClaimBody, ClosingBody, Entry, Gap, GiveBody, ReturnBody, SaleBody, Tally
 
 MOST_NAMES = 100
@@ -114,7 +115,7 @@ class _Tallies:
             for one in entries
             if isinstance(one.body, ReturnBody) and one.body.back.is_void and one.body.sale in sold
         }
-        self._parts = [(_operator(one), _shift(one), _part(one, voided)) for one in entries]
+        self._parts = [(*operator_and_shift(one), _part(one, voided)) for one in entries]
 
     def total(self) -> Tally:
         return _sum(part for _, _, part in self._parts)
@@ -161,26 +162,6 @@ def _sum(parts: Iterable[Tally]) -> Tally:
         for name in sums:
             sums[name] += getattr(part, name)
     return Tally(**sums)
-
-
-def _operator(entry: Entry) -> str:
-    match entry.body:
-        case SaleBody(sale=sale):
-            return sale.operator
-        case ReturnBody(operator=operator) | ClaimBody(operator=operator) | GiveBody(operator=operator):
-            return operator
-        case _:
-            return ""
-
-
-def _shift(entry: Entry) -> str:
-    match entry.body:
-        case SaleBody(sale=sale):
-            return sale.shift
-        case ReturnBody(shift=shift):
-            return shift
-        case _:
-            return ""
 
 
 def _numbers(entries: list[Entry], counted_to: dict[str, int]) -> tuple[tuple[Gap, ...], dict[str, int]]:

@@ -254,6 +254,7 @@ class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: tuple[Gap, ...] = ()
     counted_to: dict[str, int] = {}
     unsent: int = 0
+    shift: str = ""
     approved_by: str = ""
     reason: str = ""
 

@@ -4,7 +4,7 @@
 
 What "limited" means stands where it is done. Cashiers, supervisors and managers work at tills
 (`pos_plugin.operators`), the others at head office. An integrator's programs speak to a till's API with a key of their own.
-Tickets are opened at tills by anybody, and answered at head office.
+Whoever serves opens a ticket; those who look at tickets and answer them stand in rows of their own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ ledger           - - O - Y R Y -
 books            - - - - Y - R -
 forfeit          - - P - 2 - - -
 devices          - - P - - - - 2
-tickets          P O O - - Y R -
+tickets          - O O - - Y R -
+answer           - O O - - Y - -
 """
 
 LEAVES: dict[str, dict[str, str]] = {

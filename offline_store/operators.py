@@ -45,7 +45,7 @@ def apply_items(db: sqlite3.Connection, items: Sequence[OperatorItem]) -> None:
     for item in items:
         known = find(db, item.operator)
         if known is not None and known.pin != item.pin:
-            db.execute("DELETE FROM tried_pin WHERE operator = ?", (item.operator,))  # of the PIN before
+            forget_tries(db, item.operator)
         put(db, Operator(item.operator, item.name, item.role, item.pin, item.member))
 
 
@@ -112,8 +112,13 @@ def begin_try(db: sqlite3.Connection, operator: str, now: datetime) -> datetime 
 
 def was_right(db: sqlite3.Connection, operator: str) -> None:
     """The PIN just tried was right: nothing stands against its operator, and it is not counted among the wrong ones of all."""
-    db.execute("DELETE FROM tried_pin WHERE operator = ?", (operator,))
+    forget_tries(db, operator)
     db.execute("UPDATE tried_pin SET tries = MAX(tries - 1, 0), locked_until = '' WHERE operator = ?", (OF_ALL,))
+
+
+def forget_tries(db: sqlite3.Connection, operator: str) -> None:
+    """Nothing that was tried stands against this operator: their PIN is another one, or was right."""
+    db.execute("DELETE FROM tried_pin WHERE operator = ?", (operator,))
 
 
 def _locked_until(db: sqlite3.Connection, operator: str, now: datetime) -> datetime | None:

@@ -73,7 +73,7 @@ dpkg -P pos-plugin >/dev/null
 say "purged without a person to ask: the data is there"
 dpkg -i "$1" >/dev/null 2>&1
 echo "pos-plugin pos-plugin/remove-data boolean true" | debconf-set-selections
-DEBCONF_YES=1 sed -i 's/^ *db_fset.*//' /var/lib/dpkg/info/pos-plugin.postrm
+sed -i 's/^ *db_fset.*//' /var/lib/dpkg/info/pos-plugin.postrm
 dpkg -P pos-plugin >/dev/null
 [ ! -e /var/lib/pos-plugin ]
 [ ! -e /var/lib/pos-central ]

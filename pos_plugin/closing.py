@@ -19,18 +19,32 @@ from offline_store import closings, journal, receipts
 from offline_store.moment import Moment
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict
+from pos_plugin.operators import By
 from pos_plugin.slips import ClosingFigures, closing_slip
 
 ALL = -1
 """Of SQLite's LIMIT."""
+NOBODY = By()
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """The figures of a day, a cashier or a shift, with the members' share of its sales in tenths of a per cent."""
+    """A tally of the ledger (`ledger.entry.Tally`), with the members' share of its sales in tenths of a per cent, by count and by
+    value."""
 
-    tally: Tally
+    sales: int
+    sales_minor: int
+    member_sales: int
+    member_minor: int
     share_tenths: int
     value_share_tenths: int
+    returns: int
+    returns_minor: int
+    voids: int
+    issued: int
+    redeemed: int
+    redeemed_minor: int
+    reversed: int
+    restored: int
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -61,13 +75,6 @@ class Closing(msgspec.Struct, frozen=True):
     text: str
 
 
-class Word(msgspec.Struct, frozen=True):
-    """Who allows a Z that whoever asks for it may not do alone, and why: as the journal keeps it."""
-
-    approved_by: str = ""
-    reason: str = ""
-
-
 def look(checkout: Checkout, day: str = "", operator: str = "") -> Closing:
     """X: what a closing would cover now, of `day`, or of the day that a Z would close. Raises Conflict."""
     return _look(checkout, day, operator)[0]
@@ -83,7 +90,7 @@ def _look(checkout: Checkout, day: str, operator: str) -> tuple[Closing, Documen
         at = checkout.moment(db)
         body, ahead, closed = _body(db, at, day, operator, closings.open_entries(db), is_final=False)
     found = _closing("X", at, body, closed, ahead=ahead)
-    slip = _slip(checkout, at, found)
+    slip = _slip(checkout, at, found, body)
     return msgspec.structs.replace(found, text=slip.text()), slip
 
 
@@ -91,8 +98,7 @@ def close(
     checkout: Checkout,
     day: str = "",
     *,
-    operator: str = "",
-    word: Word | None = None,
+    by: By = NOBODY,
     to_print: bool = True,
     write: Callable[[Callable[[sqlite3.Connection], Closing]], Closing] | None = None,
 ) -> Closing:
@@ -107,13 +113,12 @@ def close(
     def work(db: sqlite3.Connection) -> Closing:
         at = checkout.moment(db)
         since = [read_entry(data) for _, _, data in journal.after(db, upto, ALL)]
-        body, ahead, closed = _body(db, at, day, operator, [*known, *since])
-        if word is not None:
-            body = msgspec.structs.replace(body, approved_by=word.approved_by, reason=word.reason)
+        body, ahead, closed = _body(db, at, day, by.operator, [*known, *since])
+        body = msgspec.structs.replace(body, shift=by.shift, approved_by=by.approved_by, reason=by.reason)
         draft = Draft(body, closings.document(at.who.terminal, body.number), at.occurred_at, closed)
         new = journal.record(db, at.who, draft, at.recorded_at)
         found = _closing("Z", at, body, closed, ahead=ahead, entry=new)
-        slip = _slip(checkout, at, found)
+        slip = _slip(checkout, at, found, body)
         receipts.keep(db, new.number, encode_document(slip), to_print=to_print)
         return msgspec.structs.replace(found, text=slip.text())
 
@@ -183,9 +188,9 @@ def _day_to_close(entries: list[Entry], closed_day: str, today: str) -> str:
 
 def _counted(tally: Tally) -> Counted:
     return Counted(
-        tally,
-        share_tenths(tally.member_sales, tally.sales),
-        share_tenths(tally.member_minor, tally.sales_minor),
+        **msgspec.structs.asdict(tally),
+        share_tenths=share_tenths(tally.member_sales, tally.sales),
+        value_share_tenths=share_tenths(tally.member_minor, tally.sales_minor),
     )
 
 
@@ -214,7 +219,7 @@ def _closing(
     )
 
 
-def _slip(checkout: Checkout, at: Moment, one: Closing) -> Document:
+def _slip(checkout: Checkout, at: Moment, one: Closing, body: ClosingBody) -> Document:
     return closing_slip(
         checkout.layout,
         at=one.at,
@@ -224,9 +229,9 @@ def _slip(checkout: Checkout, at: Moment, one: Closing) -> Document:
         terminal=one.terminal,
         currency=at.program.currency,
         figures=ClosingFigures(
-            total=one.total.tally,
-            operators={name: of.tally for name, of in one.operators.items()},
-            shifts={name: of.tally for name, of in one.shifts.items()},
+            total=body.total,
+            operators=body.operators,
+            shifts=body.shifts,
             late=one.late,
             ahead=one.ahead,
             missing=one.missing,

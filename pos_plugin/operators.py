@@ -27,6 +27,7 @@ from pos_plugin.errors import BadRequest, Conflict, NotAllowed, TooOften, Unknow
 
 PIN_WAIT_S = 5.0
 """So long one PIN waits for those before it."""
+LONGEST_NAME = 64
 CLAIM_DAYS = 7
 """So old a sale may be whose points a cashier adds without a supervisor."""
 
@@ -247,13 +248,12 @@ class Operators:
     # -- a till without a head office
 
     def put(self, operator: str, name: str, role: str, pin: str, member: str = "") -> None:
-        """Adds an operator to this till alone, or gives them this name, role and PIN. Raises as `made_here`."""
-        kept = made_here(self._store, operator, name, role, pin, self._random_bytes, member)
-        self._store.write(lambda db: operators.put(db, kept))
+        """As `put_here`, and every window hears of it."""
+        put_here(self._store, operator, name, role, pin, self._random_bytes, member)
         self._changed()
 
     def close(self, operator: str) -> bool:
-        """Lets them sign on no more; answers whether they could. Raises Unknown, or Conflict where head office keeps them."""
+        """As `close_here`; whoever is on by that name is off."""
         was_open = close_here(self._store, operator)
         self.on()  # who is on may be just this one
         self._changed()
@@ -292,19 +292,30 @@ class Operators:
         return known.name if known else operator
 
 
-def made_here(
+def put_here(
     store: Store, operator: str, name: str, role: str, pin: str, random_bytes: RandomBytes, member: str = ""
-) -> Operator:
-    """An operator for a till without a head office, not kept yet. Raises BadRequest for a PIN that can be nobody's, Conflict
-    where head office keeps the operators."""
+) -> None:
+    """Adds an operator to a till without a head office, or gives one this name, role and PIN; what was tried counts no more.
+
+    Raises BadRequest for what can be nobody's name or PIN, Conflict where head office keeps the operators.
+    """
+    for text in (operator, name):
+        if not 0 < len(text) <= LONGEST_NAME or not text.isprintable() or "/" in text:
+            raise BadRequest("OPERATOR_UNFIT", f'A name has 1 to {LONGEST_NAME} printable characters, without "/".')
     if problem := problem_with(pin):
         raise BadRequest("PIN_UNFIT", f"{problem} Nothing was changed.", hint="Choose another one.")
     _require_no_head_office(store)
-    return Operator(operator, name, role, hashed_pin(pin, random_bytes(16)), member, is_of_here=True)
+    kept = Operator(operator, name, role, hashed_pin(pin, random_bytes(16)), member, is_of_here=True)
+
+    def work(db: sqlite3.Connection) -> None:
+        operators.put(db, kept)
+        operators.forget_tries(db, operator)
+
+    store.write(work)
 
 
 def close_here(store: Store, operator: str) -> bool:
-    """As `Operators.close`, also where no till runs."""
+    """Lets an operator of this till alone sign on no more; answers whether they could. Raises Unknown, or Conflict."""
     _require_no_head_office(store)
     with store.read() as db:
         known = operators.find(db, operator)

@@ -44,6 +44,7 @@ class Shortcuts(Table):
     customer: Key = "Shift+F3"
     cashier: Key = "Shift+F2"
     closing: Key = "Shift+F9"
+    ticket: Key = "Shift+F7"
     help: Key = "?"
 
     @model_validator(mode="after")

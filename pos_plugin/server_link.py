@@ -39,6 +39,8 @@ from ledger.wire import (
 from offline_store.sync import Nonsense, Refused, SyncError, Unreachable
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 T = TypeVar("T")
@@ -147,6 +149,11 @@ class HttpLink:
                         raise Nonsense("Head office's answer has no end.", hint="It was not taken over.")
                 status = response.status_code
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Unreachable(
+                    "Head office's certificate is not trusted on this machine, has ended, or is for another name.",
+                    hint="All is kept here and sent later. Let the machine trust who signed it: docs/tls.md.",
+                ) from error
             raise Unreachable(
                 f"No connection to head office ({type(error).__name__}).",
                 hint="Selling goes on; all is kept here and sent when it answers again.",
@@ -171,5 +178,19 @@ class HttpLink:
 
         with self._lock:
             if self._client is None:
-                self._client = httpx.Client(timeout=self._timeout_s, follow_redirects=False, trust_env=False)
+                self._client = httpx.Client(
+                    timeout=self._timeout_s, follow_redirects=False, trust_env=False, verify=_trusted()
+                )
             return self._client
+
+
+def _trusted() -> ssl.SSLContext:
+    """Who vouches for head office: whoever this machine trusts, so that a shop can have an authority of its own, and the public
+    ones also where the system knows none."""
+    import ssl
+
+    import certifi
+
+    found = ssl.create_default_context()
+    found.load_verify_locations(cafile=certifi.where())
+    return found

@@ -14,7 +14,7 @@ from ledger.wire import TicketOpened
 from loyalty.words import say
 from offline_store import members, settings, tickets
 from pos_plugin.checkout import Checkout
-from pos_plugin.errors import BadRequest
+from pos_plugin.errors import Conflict
 from pos_plugin.slips import ticket_slip
 
 TOPICS = {
@@ -29,7 +29,7 @@ LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """None that is taken for another when it is read out."""
 
 
-class Opened(msgspec.Struct, frozen=True):
+class TicketKept(msgspec.Struct, frozen=True):
     """`ticket` is its number, for the customer."""
 
     ticket: str
@@ -44,14 +44,14 @@ def open_ticket(
     receipt: str = "",
     contact: str = "",
     operator: str = "",
-) -> Opened:
-    """Keeps it and has it sent. Raises BadRequest while this till belongs to no head office: nobody would answer."""
+) -> TicketKept:
+    """Keeps it and has it sent. Raises Conflict while this till belongs to no head office: nobody would answer."""
     with checkout.store.read() as db:
         sealing_key, at = settings.get(db, "sealing_key"), checkout.moment(db)
         if member:
             member = members.current(db, member)
     if not sealing_key:
-        raise BadRequest(
+        raise Conflict(
             "NOT_CONNECTED_YET",
             "This till belongs to no head office that could answer. Nothing was kept.",
             hint="Write it down, or enrol the till.",
@@ -61,10 +61,10 @@ def open_ticket(
     sealed = seal(sealing_key, msgspec.json.encode({"words": words, "contact": contact}))
     opened = TicketOpened(ticket, topic, at.recorded_at, sealed, member, receipt, operator)
     checkout.store.write(lambda db: tickets.keep(db, opened))
-    return Opened(ticket)
+    return TicketKept(ticket)
 
 
-def slip(checkout: Checkout, opened: Opened, topic: str, words: str, receipt: str = "") -> Document:
+def slip(checkout: Checkout, opened: TicketKept, topic: str, words: str, receipt: str = "") -> Document:
     """For the customer: what was written down, and the number by which to ask again."""
     layout = checkout.layout
     with checkout.store.read() as db:

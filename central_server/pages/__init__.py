@@ -19,3 +19,4 @@ from central_server.pages import programs as programs
 from central_server.pages import settings as settings
 from central_server.pages import shops as shops
 from central_server.pages import sign_in as sign_in
+from central_server.pages import tickets as tickets

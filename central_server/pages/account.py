@@ -45,7 +45,7 @@ def set_up(visit: Visit) -> Response:
         raise OfficeError(
             "This is not the code of this moment.",
             hint="Nothing was changed. Is the clock of your phone right? Then type the code that it shows now.",
-            code="CODE_WRONG",
+            code="SECOND_FACTOR_WRONG",
         )
     staff.set_second_factor(visit.office, visit.staff.login, secret, step)
     return _signed_in_anew(visit, "From now on signing in asks for a code. Everywhere else you are signed out.")

@@ -42,19 +42,23 @@ def approvals(visit: Visit) -> Response:
     office, by = visit.office, visit.staff
     waiting = [_row(office, one, by) for one in proposals.waiting(office) if may_see(one, by)]
     decided = [_row(office, one, by) for one in proposals.decided(office) if may_see(one, by)]
+    asks_factor = not visit.has_second_factor and any(
+        not row.why_not and proposals.needs_second_factor(row.about, by) for row in waiting
+    )
     waiting.sort(key=lambda row: bool(row.why_not))  # what this person can do something about comes first
-    return visit.show("approvals.html", waiting=waiting, decided=decided)
+    return visit.show("approvals.html", waiting=waiting, decided=decided, asks_factor=asks_factor)
 
 
 @page("POST", "/approvals/{proposal}/allow", *proposals.ACTIONS)
 def allow(visit: Visit) -> Response:
-    if not visit.has_second_factor:
+    found = proposals.find(visit.office, visit.named["proposal"])
+    if proposals.needs_second_factor(found, visit.staff) and not visit.has_second_factor:
         raise OfficeError(
             "Whoever allows something needs a second factor.",
             hint="Set one up on the page of your account; then come back.",
             code="SECOND_FACTOR_MISSING",
         )
-    became = proposals.decide(visit.office, visit.named["proposal"], visit.staff, is_allowed=True)
+    became = proposals.decide(visit.office, found.proposal, visit.staff, is_allowed=True)
     if became.outcome == "failed":
         raise OfficeError(f"It was allowed, and could not be done. {became.answer}", code="PROPOSAL_FAILED")
     return visit.go("/approvals", said=became.answer or "It is done.")
@@ -62,13 +66,10 @@ def allow(visit: Visit) -> Response:
 
 @page("POST", "/approvals/{proposal}/refuse", *proposals.ACTIONS)
 def refuse(visit: Visit) -> Response:
-    why = " ".join(visit.form.get("why", "").split())
-    if not why and not any(
-        one.proposal == visit.named["proposal"] and one.proposed_by == visit.staff.login
-        for one in proposals.waiting(visit.office)
-    ):
+    found, why = proposals.find(visit.office, visit.named["proposal"]), " ".join(visit.form.get("why", "").split())
+    if not why and found.proposed_by != visit.staff.login:
         raise OfficeError("A refusal needs a reason.", hint="Nothing was refused. Say why.", code="REASON_MISSING")
-    became = proposals.decide(visit.office, visit.named["proposal"], visit.staff, is_allowed=False, why=why)
+    became = proposals.decide(visit.office, found.proposal, visit.staff, is_allowed=False, why=why)
     return visit.go("/approvals", said=f"It is {became.outcome}. Nothing was changed.")
 
 

@@ -61,7 +61,9 @@ def propose(visit: Visit) -> Response:
 
 def _sentence(office: Office, details: Details) -> str:
     about = KEPT[details["name"]]
-    return f"{about.title}: to be {int(details['value']):,} {about.unit}"
+    with office.database.reading() as connection:
+        before = kept_settings.value(connection, details["name"])
+    return f"{about.title}: {before:,} → {int(details['value']):,} {about.unit}."
 
 
 def _carry_out(office: Office, details: Details, who: Who) -> str:

@@ -51,7 +51,8 @@ KINDS: dict[str, Kind] = {}
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """`outcome` is one of OUTCOMES, `answer` what became of it or why it was refused."""
+    """`outcome` is one of OUTCOMES, `answer` what became of it or why it was refused. `sentence` is what whoever decided it has
+    read, "" while it waits."""
 
     proposal: str
     kind: str
@@ -64,6 +65,7 @@ class Proposal(msgspec.Struct, frozen=True):
     decided_at: str
     outcome: str
     answer: str
+    sentence: str
 
 
 def propose(office: Office, kind: str, details: Details, reason: str, by: Staff) -> str:
@@ -76,7 +78,7 @@ def propose(office: Office, kind: str, details: Details, reason: str, by: Staff)
         raise OfficeError("This is too large for a proposal.", hint="Nothing was proposed.", code="PROPOSAL_UNFIT")
     row = {"proposal": new_reference(office.random_bytes), "kind": kind, "details": text}
     row |= {"reason": reason, "shop": by.shop, "proposed_by": by.login, "proposed_at": office.time()}
-    row |= {"decided_by": "", "decided_at": "", "outcome": "", "answer": ""}
+    row |= {"decided_by": "", "decided_at": "", "outcome": "", "answer": "", "sentence": ""}
     table = schema.people.proposal
 
     def work(connection: Connection) -> None:
@@ -113,6 +115,22 @@ def decided(office: Office, last: int = 100) -> list[Proposal]:
         return [_read(row) for row in connection.execute(query.limit(last))]
 
 
+def find(office: Office, proposal: str) -> Proposal:
+    """Raises OfficeError where there is none."""
+    table = schema.people.proposal
+    with office.database.reading() as connection:
+        row = connection.execute(select(table).where(table.c.proposal == proposal)).one_or_none()
+    if row is None:
+        raise _decided_already()
+    return _read(row)
+
+
+def needs_second_factor(found: Proposal, by: Staff) -> bool:
+    """Whoever is the second person shows that they are: a password alone may have been read off by the first."""
+    kind = KINDS.get(found.kind)
+    return kind is not None and "2" in leave(by.role, kind.action)
+
+
 def why_not(office: Office, found: Proposal, by: Staff) -> str:
     """Why this person may not allow it, in a sentence; "" where they may."""
     kind = KINDS.get(found.kind)
@@ -126,9 +144,11 @@ def why_not(office: Office, found: Proposal, by: Staff) -> str:
     if "L" in letters:
         with office.database.reading() as connection:
             most = kept_settings.value(connection, "allow_points")
-        points = found.details.get("points", "")
+        points = found.details.get("points", "").replace(",", "").strip()
         if found.shop != by.shop or not re.fullmatch(r"[+-]?[0-9]{1,10}", points) or abs(int(points)) > most:
             return f"You allow up to {most:,} points, and what was proposed in your own shop."
+    if by.shop and found.shop != by.shop:
+        return "It was proposed in another shop."
     return "" if kind.may_allow(office, found.details, by) else "Somebody else has to allow it."
 
 
@@ -138,17 +158,19 @@ def decide(office: Office, proposal: str, by: Staff, *, is_allowed: bool, why: s
     Raises OfficeError for whoever may not: above all, who has proposed it may not allow it.
     """
     table = schema.people.proposal
+    was = sentence(office, find(office, proposal))
 
     def claim(connection: Connection) -> Proposal:
-        row = connection.execute(select(table).where(table.c.proposal == proposal).with_for_update()).one_or_none()
-        if row is None or row.outcome:
-            raise OfficeError("This is decided already, or there is no such proposal.", code="DECIDED_ALREADY")
+        row = connection.execute(select(table).where(table.c.proposal == proposal).with_for_update()).one()
+        if row.outcome:
+            raise _decided_already()
         found = _read(row)
         is_own = found.proposed_by == by.login
         if (is_allowed or not is_own) and (problem := why_not(office, found, by)):
             raise OfficeError(problem, hint="Nothing was changed.", code="APPROVAL_MISSING")
         outcome = "allowed" if is_allowed else "withdrawn" if is_own else "refused"
         values = {"decided_by": by.login, "decided_at": office.time(), "outcome": outcome, "answer": why[:MAX_REASON]}
+        values["sentence"] = was
         connection.execute(update(table).where(table.c.proposal == proposal).values(**values))
         return msgspec.structs.replace(found, **values)
 
@@ -167,7 +189,9 @@ def decide(office: Office, proposal: str, by: Staff, *, is_allowed: bool, why: s
 
 
 def sentence(office: Office, found: Proposal) -> str:
-    """What it is about, for a person; or why that cannot be said any more."""
+    """What it is about, for a person; or why that cannot be said any more. Of what is decided: what was said then."""
+    if found.sentence:
+        return found.sentence
     kind = KINDS.get(found.kind)
     try:
         return (
@@ -175,6 +199,10 @@ def sentence(office: Office, found: Proposal) -> str:
         )
     except CentralError as error:
         return f"This cannot be done any more. {error}"
+
+
+def _decided_already() -> OfficeError:
+    return OfficeError("This is decided already, or there is no such proposal.", code="DECIDED_ALREADY")
 
 
 def _reason(reason: str) -> str:

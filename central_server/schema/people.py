@@ -59,6 +59,7 @@ proposal = Table(
     text("decided_at"),
     text("outcome"),
     text("answer"),
+    text("sentence"),
 )
 """What one person asks for and another allows: `outcome` is '' while it waits, then `central_server.people.proposals.OUTCOMES`.
 `details`: JSON."""

@@ -18,6 +18,7 @@ from pos_plugin.cli import (
     intercepting,
     keeping,
     learning,
+    operators,
     printers,
     programs,
     receipts,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 setting_up.add_to(app)
 api_keys.add_to(app)
+operators.add_to(app)
 programs.add_to(app)
 running.add_to(app)
 intercepting.add_to(app)

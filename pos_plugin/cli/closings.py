@@ -39,6 +39,7 @@ def closing(
     from offline_store.errors import StoreLocked
     from offline_store.store import Store
     from pos_plugin import closing as closings
+    from pos_plugin.operators import By
     from pos_plugin.running import ask
     from pos_plugin.terminal import Terminal
 
@@ -55,7 +56,7 @@ def closing(
             said = ask(store, "/v1/closing", locked, {"day": day, "operator": operator})
         else:
             with opened as terminal:
-                said = msgspec.to_builtins(closings.close(terminal.checkout, day, operator=operator))
+                said = msgspec.to_builtins(closings.close(terminal.checkout, day, by=By(operator)))
     if as_json:
         print_json(said)
     else:

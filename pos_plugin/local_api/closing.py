@@ -12,6 +12,7 @@ from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import TILL, answers
 from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.operators import by
 from pos_plugin.local_api.requests import DayOrNone, KeyInHeader, Word
 from pos_plugin.slip_prints import print_slip
 from pos_plugin.terminal import Terminal
@@ -37,12 +38,14 @@ def add_closing(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(Closing, "The closing as it is recorded, its paper waiting for the printer."),
     )
     def close(asked: requests.ClosingAsked, request: Request, key: KeyInHeader = "") -> Response:
-        """Everything up to that day that no closing had is in it. What comes later is in the next one, which says so."""
-        under = Asked.by(terminal, request, asked)
+        """Everything up to that day that no closing had is in it. What comes later is in the next one, which says so.
+
+        At the page a supervisor or manager ends the day; a cashier needs the word of one."""
+        under, who = Asked.by(terminal, request, asked), by(terminal, request, "close_day", asked)
         done = closing.close(
             checkout,
             asked.day,
-            operator=asked.operator,
+            by=who,
             to_print=asked.print,
             write=lambda work: under.written(work, Closing),
         )

@@ -369,14 +369,12 @@ class SignOnAsked(Asked):
     new_shift: bool = False
 
 
-class LookAsked(Asked):
+class LookAsked(Named):
     day: DayOrNone = ""
-    operator: Word = ""
 
 
-class ClosingAsked(Asked):
+class ClosingAsked(Overridable):
     day: DayOrNone = ""
-    operator: Word = ""
     print: bool = True
 
 

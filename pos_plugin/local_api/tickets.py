@@ -16,7 +16,7 @@ from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.operators import by
 from pos_plugin.local_api.requests import KeyInHeader
 from pos_plugin.terminal import Terminal
-from pos_plugin.tickets import Opened
+from pos_plugin.tickets import TicketKept
 
 
 def add_tickets(app: FastAPI, terminal: Terminal) -> None:
@@ -24,7 +24,7 @@ def add_tickets(app: FastAPI, terminal: Terminal) -> None:
         "/v1/tickets",
         tags=[MEMBERS],
         summary="A question or complaint for head office",
-        responses=answers(Opened, "Its number, by which the customer asks again."),
+        responses=answers(TicketKept, "Its number, by which the customer asks again."),
     )
     def open_ticket(asked: requests.TicketAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Also offline. With `print` the customer gets a slip with the number; whether it came out is no part of the answer."""

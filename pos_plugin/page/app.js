@@ -1,12 +1,13 @@
-// Ties the page together: views, keys, scans, the cashier, training. Knows no figure.
+// Ties the page together: views, keys, scans. Knows no figure.
 
 import { post } from "./api.js";
 import * as claim from "./claim.js";
 import * as closing from "./closing.js";
 import * as devices from "./devices.js";
-import { $, h, useCurrency, useZone } from "./dom.js";
+import { $, useCurrency, useZone } from "./dom.js";
 import * as help from "./help.js";
 import * as join from "./join.js";
+import * as memberDesk from "./member_desk.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as panel from "./member_panel.js";
@@ -15,9 +16,11 @@ import * as receipt from "./receipt.js";
 import * as returns from "./returns.js";
 import * as model from "./sale.js";
 import * as saleView from "./sale_view.js";
-import { question, say, warn } from "./say.js";
+import { warn } from "./say.js";
 import * as scanner from "./scanner.js";
+import * as signOn from "./sign_on.js";
 import * as status from "./status.js";
+import * as ticket from "./ticket.js";
 import { inFront, show } from "./views.js";
 
 const { sale } = model;
@@ -31,7 +34,8 @@ function complete() {
 function scanned(result) {
   if (["damaged card", "blocked card", "refused code"].includes(result.kind)) return warn(result.message, "refused");
   if (join.isOpen()) return join.scanned(result);
-  if ($("#ask").open) return warn("Answer the question first, then scan again.");
+  if (memberDesk.isOpen()) return memberDesk.scanned(result);
+  if ($("#ask").open || $("#sign-on")?.open || $("#allow")?.open) return warn("Answer the question first, then scan again.");
   if (receipt.isOpen()) receipt.close();
   if (result.kind === "item" && REFERENCE.test(result.code)) {
     if (inFront().name === "claim") $("#claim-reference").value = result.code.toUpperCase();
@@ -57,39 +61,6 @@ function entered(event) {
   saleView.complete();
 }
 
-function drawCashier() { $("#cashier span").textContent = `Cashier ${sale.operator}`; }
-
-async function signOff() {
-  const field = h("input", { id: "operator", type: "text", autocomplete: "off", maxlength: "32", value: sale.operator });
-  const answer = question("Cashier", "Signing off ends the sale on screen.", "Sign on", "Back");
-  $("#ask p").after(h("label", { class: "field" }, h("span", {}, "Name or number"), field));
-  field.select();
-  field.focus();
-  const yes = await answer;
-  if (!yes || !field.value.trim()) return;
-  try {
-    await post("/v1/sign-off", { operator: sale.operator });
-    model.renew();
-    sale.operator = field.value.trim();
-    localStorage.setItem("operator", sale.operator);
-    drawCashier();
-    say(`Cashier ${sale.operator} is signed on.`, null);
-  } catch (refusal) { warn(refusal); }
-}
-
-async function train() {
-  const on = !sale.training;
-  if (sale.lines.length && !(await question(on ? "Begin training?" : "End training?", "The sale on screen is cleared.", on ? "Begin training" : "End training"))) return;
-  model.train(on);
-  drawTraining();
-}
-
-function drawTraining() {
-  $("#training").setAttribute("aria-checked", String(sale.training));
-  $("#training-banner").hidden = !sale.training;
-  document.documentElement.classList.toggle("is-training", sale.training);
-}
-
 let wasOnline = null;
 let wasAtTill = false;
 
@@ -106,27 +77,21 @@ function told(state) {
   wasAtTill = Boolean(state.lane);
 }
 
-sale.operator = localStorage.getItem("operator") || "1";
 live.watch(told);
 status.start();
 saleView.register();
-for (const part of [returns, members, claim, devices, closing, help]) part.start();
+signOn.start();
+for (const part of [returns, members, claim, ticket, devices, closing, help]) part.start();
 keys.act("use_points", "Use all points, or none", panel.useAll);
 keys.act("complete", "Complete the sale", complete);
 keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given
-keys.act("cashier", "Change cashier", signOff, { inMenu: true });
 keys.act("customer", "Customer's window", () => window.open("/customer", "customer", "popup,width=1024,height=768"), { inMenu: true });
-keys.act("training", "Training mode", train, { inMenu: true });
 keys.fillSigns();
 keys.listen();
-$("#cashier").addEventListener("click", signOff);
-$("#training").addEventListener("click", train);
 scanner.listen(typedByScanner);
 live.whenScanned(scanned);
 document.addEventListener("keydown", entered);
 show("sale");
-drawCashier();
-drawTraining();
 await live.refresh();
 await saleView.start();
 model.resume();

@@ -7,6 +7,7 @@ import { label, lookUpForm } from "./member_panel.js";
 import { showReceipt } from "./receipt.js";
 import { sale } from "./sale.js";
 import { hush, warn } from "./say.js";
+import { withWord } from "./sign_on.js";
 import { tone } from "./tones.js";
 import { register } from "./views.js";
 
@@ -57,7 +58,8 @@ async function claim() {
   if (isBusy) return;
   isBusy = true;
   try {
-    const done = await post("/v1/claims", { reference, member: who.member, operator: sale.operator });
+    const done = await withWord((word) => post("/v1/claims", { reference, member: who.member, operator: sale.operator, ...word }));
+    if (!done) return;
     hush();
     tone("done");
     showReceipt("Points added", done);

@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { $, day, fill, h, money, signed } from "./dom.js";
 import { sale } from "./sale.js";
 import { question, say, warn } from "./say.js";
+import { withWord } from "./sign_on.js";
 import { register } from "./views.js";
 
 let key = "";
@@ -35,22 +36,22 @@ const gap = (one) => (one.count === 1 ? one.first : `${one.first} to ${one.last}
 const row = (name, figure) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, figure));
 
 function drawNow(now) {
-  const { tally } = now.total;
+  const { total } = now;
   const mine = now.operators[sale.operator];
   fill($("#closing-now"),
     h("p", { class: "lead" }, `${day(now.business_day)}, so far: this is a look, and the day goes on.`),
-    mine ? h("p", {}, h("b", {}, "You"), `: ${sales(mine.tally.sales ?? 0)}, ${percent(mine.share_tenths)} with a member.`) : null,
+    mine ? h("p", {}, h("b", {}, "You"), `: ${sales(mine.sales)}, ${percent(mine.share_tenths)} with a member.`) : null,
     h("table", { class: "tally" },
       h("caption", {}, `Till ${now.terminal}`),
       h("tbody", {},
-        row("Sales", `${tally.sales ?? 0}, ${money(tally.sales_minor ?? 0)}`),
-        row("Returns", `${tally.returns ?? 0}, ${money(-(tally.returns_minor ?? 0))}`),
-        tally.voids ? row("Voided", tally.voids) : null,
-        row("With a member", `${tally.member_sales ?? 0}, ${percent(now.total.share_tenths)} of the sales and ${percent(now.total.value_share_tenths)} of their value`),
-        row("Points given", signed(tally.issued ?? 0)),
-        row("Points used", signed(-(tally.redeemed ?? 0))),
-        row("Points taken back", signed(-(tally.reversed ?? 0))),
-        tally.restored ? row("Points given back", signed(tally.restored)) : null)),
+        row("Sales", `${total.sales}, ${money(total.sales_minor)}`),
+        row("Returns", `${total.returns}, ${money(-total.returns_minor)}`),
+        total.voids ? row("Voided", total.voids) : null,
+        row("With a member", `${total.member_sales}, ${percent(total.share_tenths)} of the sales and ${percent(total.value_share_tenths)} of their value`),
+        row("Points given", signed(total.issued)),
+        row("Points used", signed(-total.redeemed)),
+        row("Points taken back", signed(-total.reversed)),
+        total.restored ? row("Points given back", signed(total.restored)) : null)),
     parts("By cashier", now.operators),
     parts("By shift", now.shifts),
     warnings(now).map((words) => h("p", { class: "refused" }, words)),
@@ -63,8 +64,8 @@ function parts(title, tallies) {
   const names = Object.entries(tallies);
   if (!names.length) return null;
   const cells = ([name, one]) => h("tr", {},
-    h("th", { scope: "row" }, name || "nobody named"), h("td", {}, one.tally.sales ?? 0),
-    h("td", {}, money((one.tally.sales_minor ?? 0) - (one.tally.returns_minor ?? 0))), h("td", {}, percent(one.share_tenths)));
+    h("th", { scope: "row" }, name || "nobody named"), h("td", {}, one.sales),
+    h("td", {}, money(one.sales_minor - one.returns_minor)), h("td", {}, percent(one.share_tenths)));
   return h("table", { class: "tally" },
     h("caption", {}, title),
     h("thead", {}, h("tr", {}, ["Name", "Sales", "Value", "With a member"].map((text) => h("th", { scope: "col" }, text)))),
@@ -94,8 +95,8 @@ async function close(now) {
   if (!(await question("Close the day?", text, "Close the day"))) return;
   isBusy = true;
   try {
-    const done = await post("/v1/closing", { day: now.business_day, operator: sale.operator }, { "Idempotency-Key": key });
-    say(`${day(done.business_day)} is closed: Z ${done.number}. Its paper is printed.`);
+    const done = await withWord((word) => post("/v1/closing", { day: now.business_day, operator: sale.operator, ...word }, { "Idempotency-Key": key }));
+    if (done) say(`${day(done.business_day)} is closed: Z ${done.number}. Its paper is printed.`);
     await read();
   } catch (refusal) { warn(refusal); }
   isBusy = false;
@@ -105,7 +106,7 @@ function drawLast(closings) {
   fill($("#closings"), closings.length
     ? h("ul", { class: "movements" }, closings.map((one) =>
         h("li", {},
-          h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.tally.sales ?? 0)}`),
+          h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.sales)}`),
           h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print Z ${one.number} again`, onclick: () => again(one) }, "Print again"))))
     : h("p", { class: "dim" }, "None yet."));
 }

@@ -68,6 +68,7 @@ export function openJoin(card, attach) {
       charities.length ? choice("join-charity", "Charity (voluntary)", "No choice", charities.map((one) => [one.name, one.title])) : null,
       text ? consent(state.consent) : null,
       state?.printer.configured ? tick("join-print", "Print a welcome slip", true) : null,
+      state?.cards?.low ? h("p", { class: "dim" }, `New cards left in this shop: ${state.cards.left}. Ask head office for more.`) : null,
       canName ? null : h("p", { class: "dim" }, "Name and phone can be taken once this till has been connected to head office."),
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "secondary", onclick: () => dialog.close() }, "Cancel"),

@@ -1,6 +1,7 @@
 // The member of the sale: who, what they have, what this sale earns and can take.
 
 import { post } from "./api.js";
+import { asked } from "./asked.js";
 import { $, asOf, day, fill, h, keepsFocus, money, points, signed } from "./dom.js";
 import { openJoin } from "./join.js";
 import { kbd } from "./keys.js";
@@ -171,13 +172,14 @@ function update() {
 
 // The tier and the way to the next, what the member has without points, and a word to the cashier.
 function standing(quote) {
-  if (!quote?.member) return [];
+  if (!quote?.member) return asked(sale.member);
   const { tier, benefits, notes } = quote;
   const until = tier?.ends ? ` until ${day(tier.ends)}` : "";
   return [
     tier ? h("p", {}, h("b", {}, tier.title), until, tier.text ? h("span", { class: "dim" }, ` · ${tier.text}`) : null) : null,
     benefits.length ? h("p", { class: "dim" }, benefits.join(" · ")) : null,
     ...notes.map((note) => h("p", { class: "refused", role: "status" }, note)),
+    ...asked(sale.member),
   ];
 }
 

@@ -4,6 +4,7 @@ import { at, get, post } from "./api.js";
 import { $, asOf, day, fill, h, points, signed, usableHere } from "./dom.js";
 import { openJoin } from "./join.js";
 import { state } from "./live.js";
+import { deskOf } from "./member_desk.js";
 import { lookUpForm } from "./member_panel.js";
 import { say, warn } from "./say.js";
 import { register } from "./views.js";
@@ -44,7 +45,7 @@ function draw(one) {
     h("p", { class: "dim" }, one.cards.map((card) => `Card ${card}`).join(", "), one.expiring ? ` · ${one.expiring} to use by ${lastDay}` : ""),
     one.tier ? h("p", {}, h("b", {}, one.tier.title), one.tier.ends ? ` until ${day(one.tier.ends)}` : "", one.tier.text ? h("span", { class: "dim" }, ` · ${one.tier.text}`) : null) : null,
     one.benefits.length ? h("p", { class: "dim" }, one.benefits.join(" · ")) : null,
-    h("div", { class: "buttons" }, h("button", { type: "button", class: "secondary", "data-key": "print-balance", onclick: () => printBalance(one.member) }, "Print the balance")),
+    h("div", { class: "buttons" }, h("button", { type: "button", class: "secondary", "data-key": "print-balance", onclick: () => printBalance(one.member) }, "Print the balance"), deskOf(one)),
     h("h2", {}, "Last at this till"),
     one.movements.length
       ? h("ul", { class: "movements" }, one.movements.map((move) =>

@@ -6,6 +6,7 @@ import { state } from "./live.js";
 import { showReceipt } from "./receipt.js";
 import { sale } from "./sale.js";
 import { hush, question, warn } from "./say.js";
+import { withWord } from "./sign_on.js";
 import { tone } from "./tones.js";
 import { register } from "./views.js";
 
@@ -110,7 +111,8 @@ async function send(what, title, body) {
   isBusy = true;
   try {
     const { till, sale_ref } = found.sale;
-    const done = await post(`/v1/sales/${at(till, sale_ref)}/${what}`, { operator: sale.operator, ...body });
+    const done = await withWord((word) => post(`/v1/sales/${at(till, sale_ref)}/${what}`, { operator: sale.operator, ...body, ...word }));
+    if (!done) return;
     hush();
     tone("done");
     showReceipt(title, done);

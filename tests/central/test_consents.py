@@ -105,7 +105,15 @@ def test_a_restore_does_not_bring_back_what_was_taken_back_at_head_office(office
     found = restoring.restore(office.folder, backup, clock, random.Random(3).randbytes, url=url)
     assert not given(found, "anna")
     assert consents.contacts(found) == []
+    # Of a backup that knows it already, nothing is said twice.
+    restoring.backup(found, later := tmp_path / "two.backup")
     found.close()
+    if url:
+        url = tell.new_database(request.getfixturevalue("postgres"), f"consents_{random.randrange(10**9)}")
+    again = restoring.restore(office.folder, later, clock, random.Random(4).randbytes, url=url)
+    with again.database.reading() as connection:
+        assert [one.is_given for one in consents.of(connection, "anna")] == [False, True]
+    again.close()
 
 
 # -- commands ------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ def test_every_key_is_on_the_page_with_its_default():
     shown = dict(rows("The file")) | dict(rows("Notes"))
     fields = Template.model_fields
     wanted = {
-        name: f'`"{fields[name].default}"`' for name in ("language", "logo", "points", "long_names", "claim_link")
+        name: f'`"{fields[name].default}"`'
+        for name in ("language", "logo", "points", "long_names", "feedback_link", "claim_link")
     }
     wanted |= {"blocks": "see below", "points_lines": "see below", "words": "–", "note": "`[]`"}
     wanted |= {"slips.enrolment": "`false`"}

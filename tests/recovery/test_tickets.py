@@ -6,7 +6,7 @@ from central_server import members
 from central_server.care import tickets
 from central_server.errors import OfficeError
 from ledger.wire import TicketOpened
-from pos_plugin.errors import BadRequest
+from pos_plugin.errors import Conflict
 from pos_plugin.tickets import LETTERS, open_ticket
 
 WORDS = "My daughter Zelda paid with my card, and nothing came."
@@ -69,7 +69,7 @@ def test_a_ticket_whose_answer_got_lost_is_sent_again_and_opened_once(world):
 def test_a_till_without_a_head_office_takes_no_ticket_and_says_so(world, tmp_path):
     one = world.till()
     one.store.write(lambda db: db.execute("DELETE FROM setting WHERE name = 'sealing_key'"))
-    with pytest.raises(BadRequest, match="no head office that could answer") as refused:
+    with pytest.raises(Conflict, match="no head office that could answer") as refused:
         open_ticket(one.checkout, "points", WORDS)
     assert refused.value.code == "NOT_CONNECTED_YET"
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from typer.testing import CliRunner
 
 from ledger.entry import ClosingBody, Tally
 from ledger.identifiers import read_receipt_reference
+from ledger.wire import OperatorItem
 from loyalty.sale import Return
-from offline_store import receipts
+from offline_store import closings, operators, receipts
 from pos_plugin import closing
-from pos_plugin.closing import Closing
+from pos_plugin.cli import app
 from pos_plugin.errors import Conflict
+from pos_plugin.operators import By
 from pos_plugin.returns import take_back
+from pos_plugin.running import announced
 
 PROGRAM_FROM_FOUR = """\
 name = "shop"
@@ -25,6 +31,10 @@ day_starts_at = 4
 points = 1
 per_minor = 100
 """
+
+
+def told(counted: closing.Counted) -> Tally:
+    return Tally(**{name: getattr(counted, name) for name in Tally.__struct_fields__})
 
 
 def sold(till: Any, ref: str, total: int = 1000, member: str = "", redeem: int = 0, **more: str) -> None:
@@ -41,9 +51,9 @@ def test_fact_1_two_cashiers_with_three_sales_each_come_out_three_and_three(till
             shift="1" if number < 3 else "2",
         )
     found = closing.look(till.checkout)
-    assert {name: one.tally.sales for name, one in found.operators.items()} == {"kim": 3, "lee": 3}
-    assert {name: one.tally.sales_minor for name, one in found.operators.items()} == {"kim": 1200, "lee": 900}
-    assert {name: one.tally.sales for name, one in found.shifts.items()} == {"1": 3, "2": 3}
+    assert {name: one.sales for name, one in found.operators.items()} == {"kim": 3, "lee": 3}
+    assert {name: one.sales_minor for name, one in found.operators.items()} == {"kim": 1200, "lee": 900}
+    assert {name: one.sales for name, one in found.shifts.items()} == {"1": 3, "2": 3}
     assert "kim                     3  12.00" in found.text
 
 
@@ -57,7 +67,7 @@ def test_fact_2_a_closing_says_what_was_issued_redeemed_and_reversed_and_what_is
         till.checkout, Return("1", "2", "R1", amount_minor=500)
     )  # half of it: 4 points, and 100 of those that paid
     found = closing.close(till.checkout)
-    assert found.total.tally == Tally(
+    assert told(found.total) == Tally(
         sales=2,
         sales_minor=31_000,
         member_sales=2,
@@ -76,7 +86,7 @@ def test_fact_2_a_closing_says_what_was_issued_redeemed_and_reversed_and_what_is
     assert isinstance(entry.body, ClosingBody)
     assert (entry.kind, entry.envelope.document) == ("closing", f"closing/{found.terminal}/1")
     assert (entry.body.first, entry.body.last) == (1, entry.number - 1)
-    assert entry.body.total == found.total.tally
+    assert entry.body.total == told(found.total)
 
 
 def test_fact_2_a_sale_at_half_past_midnight_is_in_yesterdays_closing(till: Any) -> None:
@@ -85,11 +95,11 @@ def test_fact_2_a_sale_at_half_past_midnight_is_in_yesterdays_closing(till: Any)
     till.now = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)  # 00:30 of the 22nd in Berlin
     sold(till, "2", day="2026-11-21")
     found = closing.close(till.checkout)
-    assert (found.business_day, found.total.tally.sales, found.late) == ("2026-11-21", 2, {})
+    assert (found.business_day, found.total.sales, found.late) == ("2026-11-21", 2, {})
     till.now = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)  # 04:30: a new day
     sold(till, "3", day="2026-11-22")
     found = closing.look(till.checkout)
-    assert (found.business_day, found.total.tally.sales, found.late) == ("2026-11-22", 1, {})
+    assert (found.business_day, found.total.sales, found.late) == ("2026-11-22", 1, {})
 
 
 def test_fact_3_of_a_hundred_sales_sixty_with_a_card_the_attach_rate_is_sixty_per_cent(till: Any) -> None:
@@ -97,7 +107,7 @@ def test_fact_3_of_a_hundred_sales_sixty_with_a_card_the_attach_rate_is_sixty_pe
     for number in range(100):
         sold(till, str(number), 500 if number < 60 else 1000, member if number < 60 else "", operator="kim")
     found = closing.look(till.checkout)
-    assert (found.total.tally.sales, found.total.share_tenths) == (100, 600)
+    assert (found.total.sales, found.total.share_tenths) == (100, 600)
     assert found.total.value_share_tenths == 429  # 300 of 700
     assert found.operators["kim"].share_tenths == 600
     assert "Sales with a member  60 (60.0 %)" in found.text
@@ -118,13 +128,13 @@ def test_a_look_changes_nothing_and_a_closing_ends_what_it_covers(till: Any) -> 
     before = till.head()
     assert closing.look(till.checkout).kind == "X"
     assert till.head() == before
-    first = closing.close(till.checkout, operator="kim")
+    first = closing.close(till.checkout, by=By("kim"))
     assert (first.kind, first.number, first.operator) == ("Z", 1, "kim")
     sold(till, "2")
     till.pass_time(days=1)
     sold(till, "3")
     second = closing.close(till.checkout)
-    assert (second.number, second.total.tally.sales, second.first) == (2, 2, first.last + 2)
+    assert (second.number, second.total.sales, second.first) == (2, 2, first.last + 2)
 
 
 def test_the_second_z_is_refused_with_one_message_unless_something_has_happened_since(till: Any) -> None:
@@ -136,12 +146,12 @@ def test_the_second_z_is_refused_with_one_message_unless_something_has_happened_
     assert till.head() == head
     sold(till, "2")
     again = closing.close(till.checkout)
-    assert (again.number, again.total.tally.sales, again.late) == (2, 1, {"2026-11-21": 1})
+    assert (again.number, again.total.sales, again.late) == (2, 1, {"2026-11-21": 1})
     assert "  21 Nov 2026          Sales (1)" in again.text
 
 
 def test_a_day_without_a_sale_can_be_closed_once(till: Any) -> None:
-    assert closing.close(till.checkout).total.tally == Tally()
+    assert told(closing.close(till.checkout).total) == Tally()
     with pytest.raises(Conflict, match="closed already"):
         closing.close(till.checkout)
     till.pass_time(days=1)
@@ -155,7 +165,7 @@ def test_a_sale_that_comes_after_its_days_closing_is_in_the_next_which_says_so(t
     sold(till, "2")
     sold(till, "3", day="2026-11-21")  # the host was offline
     found = closing.close(till.checkout)
-    assert (found.business_day, found.total.tally.sales, found.late) == ("2026-11-22", 2, {"2026-11-21": 1})
+    assert (found.business_day, found.total.sales, found.late) == ("2026-11-22", 2, {"2026-11-21": 1})
 
 
 def test_whoever_closes_the_next_morning_closes_the_day_before(till: Any) -> None:
@@ -164,8 +174,8 @@ def test_whoever_closes_the_next_morning_closes_the_day_before(till: Any) -> Non
     assert closing.look(till.checkout).business_day == "2026-11-21"
     sold(till, "2")
     found = closing.close(till.checkout, "2026-11-21")
-    assert (found.business_day, found.total.tally.sales, found.ahead) == ("2026-11-21", 1, {"2026-11-22": 1})
-    assert closing.close(till.checkout).total.tally.sales == 1
+    assert (found.business_day, found.total.sales, found.ahead) == ("2026-11-21", 1, {"2026-11-22": 1})
+    assert closing.close(till.checkout).total.sales == 1
 
 
 @pytest.mark.parametrize(
@@ -192,17 +202,17 @@ def test_a_day_that_cannot_be_closed_is_refused_and_nothing_is_recorded(
 def test_a_training_sale_counts_in_nothing(till: Any) -> None:
     sold(till, "1")
     till.checkout.commit(till.checkout.quote(till.sale("2", 1000), training=True).quote_id)
-    assert closing.look(till.checkout).total.tally.sales == 1
+    assert closing.look(till.checkout).total.sales == 1
 
 
 def test_what_is_sold_while_a_long_day_is_counted_is_in_its_closing(till: Any) -> None:
     sold(till, "1")
 
-    def write(work: Any) -> Closing:
+    def write(work: Any) -> Any:
         sold(till, "2")
         return till.store.write(work)
 
-    assert closing.close(till.checkout, write=write).total.tally.sales == 2
+    assert closing.close(till.checkout, write=write).total.sales == 2
     with pytest.raises(Conflict, match="nothing has happened since"):
         closing.close(till.checkout)
 
@@ -210,7 +220,7 @@ def test_what_is_sold_while_a_long_day_is_counted_is_in_its_closing(till: Any) -
 def test_of_two_who_close_at_once_one_is_refused(till: Any) -> None:
     sold(till, "1")
 
-    def write(work: Any) -> Closing:
+    def write(work: Any) -> Any:
         closing.close(till.checkout)
         return till.store.write(work)
 
@@ -232,10 +242,10 @@ def test_the_paper_of_a_z_waits_for_the_printer_and_can_be_printed_again(till: A
 
 
 def test_a_closing_keeps_who_allowed_it_and_why(till: Any) -> None:
-    closing.close(till.checkout, operator="kim", word=closing.Word("ada", "kim went home"))
+    closing.close(till.checkout, by=By("kim", "early", "ada", "kim went home"))
     body = till.entry(till.head()[0]).body
     assert isinstance(body, ClosingBody)
-    assert (body.operator, body.approved_by, body.reason) == ("kim", "ada", "kim went home")
+    assert (body.operator, body.shift, body.approved_by, body.reason) == ("kim", "early", "ada", "kim went home")
 
 
 def test_after_another_epoch_closings_count_on(till: Any) -> None:
@@ -253,7 +263,7 @@ def test_a_look_a_z_and_what_was_closed_over_the_api(served: Any) -> None:
     served.sell("17")
     served.sell("19", member=served.member())
     look = served.client.get("/v1/closing").json()
-    assert (look["kind"], look["total"]["tally"]["sales"], look["total"]["share_tenths"]) == ("X", 2, 500)
+    assert (look["kind"], look["total"]["sales"], look["total"]["share_tenths"]) == ("X", 2, 500)
     assert [gap["first"] for gap in look["missing"]] == ["18"]
     assert look["operators"] == {"1": look["total"]}
     done = served.client.post("/v1/closing", json={"operator": "1"}, headers={"Idempotency-Key": "z 1"})
@@ -277,3 +287,91 @@ def test_an_x_prints_nothing_where_there_is_no_printer_and_says_so(refusing: Any
     said = refusing.client.post("/v1/closing/look", json={}).json()
     assert said["outcome"] == "not printed"
     assert "X REPORT" in said["text"]
+
+
+# The command.
+
+
+def ran(till: Any, *arguments: str) -> Any:
+    return CliRunner().invoke(app, ["closing", "--store", str(till.folder), *arguments])
+
+
+def test_the_command_looks_beside_a_running_till_and_ends_the_day_of_one_that_rests(till: Any) -> None:
+    for ref in ("1", "2"):
+        sold(till, ref, operator="kim")
+    look = ran(till, "--json", "--day", "2026-11-21")
+    assert look.exit_code == 0, look.output
+    assert (json.loads(look.output)["kind"], json.loads(look.output)["total"]["sales"]) == ("X", 2)
+    assert "A look only: the day goes on." in ran(till).output
+    till.store.close()
+    done = ran(till, "--z", "--operator", "kim", "--day", "2026-11-21")
+    assert done.exit_code == 0, done.output
+    assert "Z REPORT 1" in done.output
+    till.reopen()
+    assert till.entry(till.head()[0]).kind == "closing"
+
+
+def test_the_command_asks_the_running_till_to_end_the_day(served: Any) -> None:
+    served.sell("17")
+    with announced(served.terminal.store.folder, served.server.url):
+        done = CliRunner().invoke(app, ["closing", "--store", str(served.terminal.store.folder), "--z", "--json"])
+    assert done.exit_code == 0, done.output
+    assert (json.loads(done.output)["kind"], json.loads(done.output)["number"]) == ("Z", 1)
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-2-1", "2026-02-30"])
+def test_a_day_that_is_none_is_wrong_use(till: Any, day: str) -> None:
+    assert ran(till, "--day", day).exit_code == 2
+
+
+# Who may.
+
+PINS = {"kim": ("cashier", "2580"), "sam": ("supervisor", "3690"), "max": ("manager", "9513")}
+
+
+@pytest.fixture
+def staffed(served: Any) -> Any:
+    """A till whose shop keeps operators; `page` sends what its page sends."""
+    items = [
+        OperatorItem(
+            who,
+            who.title(),
+            role,
+            Argon2id(salt=who.encode().ljust(16), length=32, iterations=1, lanes=1, memory_cost=8).derive_phc_encoded(
+                pin.encode()
+            ),
+        )
+        for who, (role, pin) in PINS.items()
+    ]
+    served.terminal.store.write(lambda db: operators.apply_items(db, items))
+    served.sell("17")
+    served.stranger.get("/")
+    served.page = served.stranger
+    return served
+
+
+def sign_on(till: Any, who: str) -> None:
+    assert till.page.post("/v1/sign-on", json={"operator": who, "pin": PINS[who][1]}).status_code == 200
+
+
+def test_a_cashier_prepares_the_closing_and_a_supervisors_word_ends_the_day(staffed: Any) -> None:
+    staffed.refused(staffed.page.post("/v1/closing", json={}), 403, "SIGN_ON_FIRST")
+    sign_on(staffed, "kim")
+    assert staffed.page.get("/v1/closing").json()["total"]["sales"] == 1
+    staffed.refused(staffed.page.post("/v1/closing", json={}), 403, "SUPERVISOR_NEEDED")
+    word = {"allowed_by": "sam", "pin": PINS["sam"][1], "reason": "kim closes tonight"}
+    done = staffed.page.post("/v1/closing", json=word).json()
+    assert (done["operator"], done["approved_by"], done["number"]) == ("kim", "sam", 1)
+    with staffed.terminal.store.read() as db:
+        body = closings.body_of(closings.recent(db, 1)[0])
+    assert (body.approved_by, body.reason, body.shift) == ("sam", "kim closes tonight", "2026-11-21-1")
+
+
+@pytest.mark.parametrize("who", ["sam", "max"])
+def test_a_supervisor_or_manager_ends_the_day_alone(staffed: Any, who: str) -> None:
+    sign_on(staffed, who)
+    assert staffed.page.post("/v1/closing", json={}).json()["operator"] == who
+
+
+def test_a_hosts_program_is_asked_for_no_pin(staffed: Any) -> None:
+    assert staffed.client.post("/v1/closing", json={"operator": "kim"}).json()["operator"] == "kim"

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from offline_store import journal, operators, settings
 from offline_store.operators import Operator, begin_try, was_right
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict, NotAllowed, TooOften
+from pos_plugin.running import announced
 
 OTHER_CARD = "2900000000025"
 START = datetime(2026, 11, 21, 17, 5, tzinfo=UTC)  # 18:05 in Berlin
@@ -306,6 +308,28 @@ def test_a_hosts_program_names_its_operator_and_is_asked_for_no_pin(counter):
     assert (body.operator, body.shift, body.approved_by) == ("Ann", "7", "")
 
 
+@pytest.mark.parametrize(
+    ("named", "minutes_ago", "stands"),
+    [
+        ("", 0, "sam"),
+        ("Ann", 0, "Ann"),  # the paper knows better
+        ("", 3, ""),  # it waited: whoever is on now need not have rung it
+    ],
+)
+def test_a_sale_of_another_till_that_names_nobody_is_of_whoever_is_on(counter, named, minutes_ago, stands):
+    shift = counter.on("sam")["on"]["shift"]
+    ref = counter.ref("paper")
+    body = {
+        "till": "2",
+        "seen": {"kind": "sale", "reference": ref, "total_minor": 500, "operator": named},
+        "printed_at": (START - timedelta(minutes=minutes_ago)).isoformat(),
+    }
+    answer = counter.served.client.post("/v1/printed-sales", json=body)
+    assert answer.json()["recorded"] is True, answer.text
+    sale = counter.body(SaleBody).sale
+    assert (sale.operator, sale.shift) == (stands, shift if stands == "sam" else "")
+
+
 def test_point_1_operator_and_shift_stand_on_every_entry_that_a_person_causes(counter):
     on = counter.on("sam")["on"]
     who = ("sam", on["shift"])
@@ -461,6 +485,7 @@ def test_who_allowed_it_and_why_stand_in_the_entry_and_in_the_audit(own_counter)
     with own_counter.terminal.store.read() as db:
         for number in range(1, journal.head(db)[0] + 1):
             doings.see(journal.read(db, number))
+    assert doings.counted(lambda _, operator: operator)["kim"] == {"return": 1, "sale": 1}
     (allowed,) = doings.allowed
     assert allowed.text.endswith("return/front/1-17/void by kim, allowed by sam: the customer was charged twice")
 
@@ -587,6 +612,44 @@ def test_training_needs_a_supervisor_and_outlives_a_colleague_but_not_the_busine
 
 
 # -- a till without a head office
+
+
+def command(folder: Path, *words: str, typed: str = "") -> str:
+    done = CliRunner().invoke(app, ["operator", *words, "--store", str(folder)], input=typed)
+    return f"{done.exit_code} {done.output}{getattr(done.exception, 'code', '')}"
+
+
+def test_the_command_keeps_the_operators_of_a_till_that_stands_still(till):
+    till.store.close()
+    assert command(till.folder, "list").startswith("0 No operators are kept")
+    said = command(till.folder, "add", "ann", "--name", "Ann", "--role", "manager", typed="2580\n2580\n")
+    assert said == "0 Ann can sign on as ann (manager).\n"
+    assert command(till.folder, "add", "ann", "--name", "Ann", typed="2580\n2580\n").endswith("OPERATOR_EXISTS")
+    assert command(till.folder, "add", "bob", "--name", "Bob", typed="2580\n2581\n").endswith("PIN_UNFIT")
+    assert command(till.folder, "add", "bob", "--name", "Bob", typed="1111\n1111\n").endswith("PIN_UNFIT")
+    assert command(till.folder, "add", "b/b", "--name", "Bob", typed="2580\n2580\n").endswith("OPERATOR_UNFIT")
+    assert command(till.folder, "pin", "bob", "--made").endswith("OPERATOR_UNKNOWN")
+    made = command(till.folder, "pin", "ann", "--made").split()[-5]
+    assert command(till.folder, "close", "ann") == "0 ann may not sign on any more.\n"
+    assert command(till.folder, "close", "ann") == "0 ann was closed already.\n"
+    assert command(till.folder, "close", "bob").endswith("OPERATOR_UNKNOWN")
+    (one,) = json.loads(command(till.folder, "list", "--json")[2:])
+    assert one == {"operator": "ann", "name": "Ann", "role": "manager", "open": False, "here": True}
+    till.reopen()
+    assert made.isdigit()
+
+
+def test_the_command_asks_a_running_till_and_whoever_it_closes_is_off_at_once(own_counter):
+    folder, terminal = own_counter.terminal.store.folder, own_counter.terminal
+    terminal.store.write(lambda db: db.execute("DELETE FROM operator"))
+    with announced(folder, own_counter.served.server.url):
+        command(folder, "add", "ann", "--name", "Ann", typed="2580\n2580\n")
+        assert own_counter.sign_on("ann", "2580").status_code == 200
+        command(folder, "pin", "ann", typed="1470\n1470\n")
+        own_counter.served.refused(own_counter.sign_on("ann", "2580"), 403, "PIN_WRONG")
+        assert own_counter.sign_on("ann", "1470").status_code == 200
+        assert command(folder, "close", "ann") == "0 ann may not sign on any more.\n"
+    assert own_counter.state()["on"] is None
 
 
 def test_operators_of_the_till_alone_are_kept_until_head_office_tells_of_its_first(counter):

@@ -40,6 +40,6 @@ def upgrade() -> None:
     op.create_table(
         "proposal",
         *map(_text, ("proposal", "kind", "details", "reason", "shop", "proposed_by", "proposed_at")),
-        *map(_text, ("decided_by", "decided_at", "outcome", "answer")),
+        *map(_text, ("decided_by", "decided_at", "outcome", "answer", "sentence")),
         sa.PrimaryKeyConstraint("proposal", name=op.f("proposal_key")),
     )

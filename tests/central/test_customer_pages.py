@@ -1,0 +1,222 @@
+"""Head office's pages of tickets, and the page behind the code on a receipt, as their people use them."""
+
+import asyncio
+import re
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from central_server import consents, members, tokens
+from central_server.app import create_app
+from central_server.care import tickets
+from central_server.people import sessions
+from central_server.people.staff import Staff, put_account
+from ledger.identifiers import feedback_code
+
+
+class Browser:
+    def __init__(self, office, role="", shop=""):
+        self.app, self.cookies, self.form_key = create_app(office), {}, ""
+        if role:
+            put_account(office, Staff(role, role.title(), role, shop), "correct horse battery")
+            secret = sessions.begin(office, role)
+            self.cookies, self.form_key = {"office": secret}, sessions.of(office, secret).form_key
+
+    def _ask(self, method, path, **how):
+        async def asked():
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://central", cookies=self.cookies
+            ) as client:
+                return await client.request(method, path, **how)
+
+        return asyncio.run(asked())
+
+    def get(self, path, language="en"):
+        return self._ask("GET", path, headers={"Accept-Language": language})
+
+    def post(self, path, **form):
+        return self._ask("POST", path, content=urlencode({"form_key": self.form_key, **form}))
+
+
+@pytest.fixture
+def asked(office, till):
+    """A ticket of Harbour, and the code of a receipt there."""
+    one = till()
+    one.join("anna")
+    sale = one.sale("1", 1000, "anna")
+    one.send()
+    name = tickets.open_ticket(
+        office, shop="Harbour", topic="points", words="<b>Nothing</b> came.", by="Kim", source="till", member="anna"
+    )
+    return name, feedback_code(sale.envelope.terminal, sale.number, sale.hash)
+
+
+def test_support_finds_a_ticket_takes_it_answers_and_closes_it(office, asked):
+    sue, (name, _) = Browser(office, "support"), asked
+    assert name in sue.get("/office/tickets").text
+    page = sue.get(f"/office/tickets/{name}").text
+    assert "&lt;b&gt;Nothing&lt;/b&gt; came." in page
+    done = sue.post(f"/office/tickets/{name}/change", status="open", priority="high", owner="support")
+    assert (done.status_code, done.headers["location"].split("?")[0]) == (303, f"/office/tickets/{name}")
+    assert sue.post(f"/office/tickets/{name}/reply", text="They are there now.").status_code == 303
+    about = tickets.story(office, name).about
+    assert (about.status, about.priority, about.owner) == ("answered", "high", "support")
+    sue.post(f"/office/tickets/{name}/change", status="closed", priority="high", owner="support")
+    assert name not in sue.get("/office/tickets?status=open").text
+    assert name in sue.get("/office/tickets?status=closed").text
+
+
+@pytest.mark.parametrize(
+    ("role", "shop", "may_look", "may_answer"),
+    [
+        ("manager", "Harbour", True, True),
+        ("manager", "Mill", False, False),  # another shop's
+        ("auditor", "", True, False),
+        ("finance", "", False, False),
+    ],
+)
+def test_who_may_look_and_who_may_answer(office, asked, role, shop, may_look, may_answer):
+    who, (name, _) = Browser(office, role, shop), asked
+    assert (who.get(f"/office/tickets/{name}").status_code == 200) is may_look
+    assert (who.post(f"/office/tickets/{name}/reply", text="x").status_code == 303) is may_answer
+    assert (tickets.story(office, name).about.status == "answered") is may_answer
+    listed = who.get("/office/tickets?status=")  # of any status
+    assert (name in listed.text) is may_look
+
+
+@pytest.mark.parametrize(("path", "form", "status"), [
+    ("/office/tickets/NONE", None, 404),
+    ("/office/tickets?page=x&status=nonsense&owner=%00", None, 200),
+    ("/office/tickets/{name}/reply", {"text": ""}, 422),
+    ("/office/tickets/{name}/reply", {"text": "x" * 501}, 422),
+    ("/office/tickets/{name}/change", {"status": "gone", "priority": "normal"}, 422),
+    ("/office/tickets", {"words": "x", "topic": "weather"}, 422),
+    ("/office/tickets", {"words": "x", "topic": "card", "card": "nobody's"}, 422),
+])  # fmt: skip
+def test_what_is_typed_wrong_is_told_and_changes_nothing(office, asked, path, form, status):
+    sue, (name, _) = Browser(office, "support"), asked
+    before = tickets.story(office, name)
+    path = path.format(name=name)
+    assert (sue.get(path) if form is None else sue.post(path, **form)).status_code == status
+    assert tickets.story(office, name) == before
+
+
+def test_a_customer_answers_in_their_language_once_without_signing_in(office, asked):
+    customer, (_, code) = Browser(office), asked
+    page = customer.get(f"/feedback/{code}", "tr-TR,tr;q=0.9")
+    assert page.status_code == 200
+    assert '<html lang="tr">' in page.text
+    assert "script" not in page.text
+    assert customer.post(f"/feedback/{code}", comment="no rating").status_code == 422
+    thanked = customer.post(f"/feedback/{code}", rating="2", recommends="3", comment="Sour milk.", answer="1").text
+    number = re.search(r"Your number is (\w+)\.", thanked)[1]
+    assert tickets.story(office, number).about.source == "feedback"
+    assert "already" in customer.get(f"/feedback/{code}").text
+    assert customer.get("/feedback/7K3M2P-17-6-YJPY68G5E797").status_code == 200  # of a till that has not been heard of
+    assert customer.get("/feedback/nonsense").status_code == 404
+
+
+def test_nobody_tries_codes_by_the_thousand(office, asked):
+    customer = Browser(office)
+    statuses = [customer.post("/feedback/7K3M2P-17-6-YJPY68G5E797", rating="5").status_code for _ in range(121)]
+    assert statuses == [200] * 120 + [429]
+    office.now.pass_by(minutes=2)
+    assert customer.post("/feedback/7K3M2P-17-6-YJPY68G5E797", rating="5").status_code == 200
+
+
+# -- a member's own page
+
+
+@pytest.fixture
+def known(office, till):
+    """A member with 100 points, the text of their token, and the code of a receipt of theirs."""
+    one = till()
+    member = "a" * 16
+    one.join(member)
+    sale = one.sale("1", 10_000, member)
+    one.send()
+    return member, tokens.issue(office, member).text, feedback_code(sale.envelope.terminal, sale.number, sale.hash)
+
+
+def test_a_member_sees_their_points_and_what_happened_by_their_own_link_and_by_a_receipt(office, known):
+    customer, (_, token, receipt) = Browser(office), known
+    own, found = customer.get(f"/me/{token}", "de"), customer.get(f"/me/{receipt}", "de")
+    assert (own.status_code, found.status_code) == (200, 200)
+    for page in (own.text, found.text):
+        assert '<html lang="de">' in page
+        assert "100" in page
+        assert "+100" in page
+        assert "Harbour" in page
+    assert 'value="leave"' in own.text
+    assert "<form" not in found.text  # whoever found a receipt changes nothing
+
+
+@pytest.mark.parametrize("what", ["agree", "withdraw", "leave", "ask", "forgot", "charity"])
+def test_a_receipt_that_was_found_changes_nothing_and_gives_no_data_away(office, known, what):
+    customer, (_, _, receipt) = Browser(office), known
+    form = {"what": what, "words": "x", "sure": "1", "receipt": "7K3M2P-17-6"}
+    assert customer.post(f"/me/{receipt}", **form).status_code == 403
+    assert customer.get(f"/me/{receipt}/copy").status_code == 403
+    assert tickets.dashboard(office) == ([], False)
+
+
+@pytest.mark.parametrize("how", ["forged", "revoked", "over", "erased", "nonsense"])
+def test_a_link_that_is_not_good_shows_nothing(office, known, how):
+    customer, (member, token, _) = Browser(office), known
+    if how == "forged":
+        token = token[:-1] + ("A" if token[-1] != "A" else "B")
+    elif how == "revoked":
+        tokens.revoke(office, tokens.listed(office, member)[0].serial)
+    elif how == "over":
+        office.now.pass_by(days=800)
+    elif how == "erased":
+        members.erase(office, member)
+    else:
+        token = "LM1"
+    for answer in (customer.get(f"/me/{token}"), customer.post(f"/me/{token}", what="ask", words="x")):
+        assert answer.status_code == 404
+        assert "100" not in answer.text
+    assert tickets.dashboard(office) == ([], False)
+
+
+def test_leaving_forgotten_sales_and_questions_become_tickets(office, known):
+    customer, (member, token, _) = Browser(office), known
+    assert customer.post(f"/me/{token}", what="leave").status_code == 422  # not sure
+    assert customer.post(f"/me/{token}", what="forgot", receipt="7K3M2P-71-6").status_code == 422  # mistyped
+    assert customer.post(f"/me/{token}", what="dance").status_code == 200
+    assert tickets.dashboard(office) == ([], False)
+    for form in (
+        {"what": "leave", "sure": "1"},
+        {"what": "forgot", "receipt": "7k3m2p-17-6"},
+        {"what": "ask", "words": "Why?"},
+    ):
+        answer = customer.post(f"/me/{token}", **form)
+        assert (answer.status_code, "Your number is" in answer.text) == (200, True)
+    lines, _ = tickets.dashboard(office)
+    assert [(line.topic, line.priority, line.receipt, line.member, line.source) for line in lines] == [
+        ("data", "high", "", member, "member"),
+        ("points", "normal", "7K3M2P-17-6", member, "member"),
+        ("other", "normal", "", member, "member"),
+    ]
+
+
+def test_consent_is_given_and_taken_back_on_the_own_page(office, known):
+    customer, (member, token, _) = Browser(office), known
+    assert customer.post(f"/me/{token}", what="agree").status_code == 422  # there is no text yet
+    consents.publish(
+        office, consents.ConsentText("2026-1", {"en": "We write to you.", "de": "Wir schreiben Ihnen."}, "")
+    )
+    assert "Wir schreiben Ihnen." in customer.get(f"/me/{token}", "de").text
+    for what, agrees in (("agree", True), ("agree", True), ("withdraw", False)):
+        assert customer.post(f"/me/{token}", what=what).status_code == 200
+        with office.database.reading() as connection:
+            assert consents.given(connection, member) is agrees
+
+
+def test_the_data_copy_is_the_members_own(office, known):
+    customer, (member, token, _) = Browser(office), known
+    copy = customer.get(f"/me/{token}/copy")
+    assert copy.headers["content-disposition"].startswith("attachment")
+    assert copy.json()["member"]["reference"] == member
