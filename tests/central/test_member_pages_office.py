@@ -151,6 +151,8 @@ def test_the_story_explains_every_entry_and_adds_up_to_the_balance(office, one, 
         ("give", 110, 150, "Goodwill, by hand."),
         ("give", 150, 120, "Transferred to another member."),
     ]
+    kinds = [line.kind for line in story(office, "ada")]
+    assert kinds[kinds.index("return") + 1] == "settle", "what head office settled of an entry comes right after it"
     assert summary(office, "ada").balance == 120
     by_hand = story(office, "ada")[-2].told
     assert (by_hand.reason, by_hand.by, by_hand.approved_by) == ("a jar was broken", "Ada", "Ben")
@@ -443,7 +445,7 @@ def test_a_member_is_forgotten_by_two_and_the_books_stay(office, one, visitor):
 
 
 def test_a_copy_of_the_data_is_fetched_by_the_two_for_a_week(office, one, visitor, clock):
-    manager, support, other = visitor("manager", "Harbour"), visitor("support"), visitor("manager", "Mill")
+    manager, support, other = visitor("manager", "Harbour"), visitor("support"), visitor("support", "Mill")
     manager.said("/members/ada/data-copy", reason="asked in writing")
     assert manager.get("/members/ada/data-copy").status_code == 403
     support.allows()
