@@ -93,12 +93,13 @@ def test_who_is_active_who_stayed_and_who_came_again_goes_by_sets_of_members(off
         ("2026-02-10", "carl", 100),
         ("2026-03-02", "anna", 100),  # stayed
         ("2026-03-31", "dora", 100),  # new
+        ("2026-03-02", "eva", 100),  # new, on the first day
         ("2026-04-01", "bert", 100),  # too late
     )
     found = told(office, Scope("2026-03-01", "2026-03-31", window_days=30)).customers
-    assert found.active == 2
+    assert found.active == 3
     assert (found.churn, found.retention) == (Ratio(2, 3, 66.67), Ratio(1, 3, 33.33))
-    assert found.repeat_purchase == Ratio(1, 5, 20.0), "anna bought twice until the end of March"
+    assert found.repeat_purchase == Ratio(1, 6, 16.67), "anna bought twice until the end of March"
 
 
 def test_two_members_who_merged_are_one(office, till):
