@@ -10,6 +10,8 @@ from central_server.errors import OfficeError
 from central_server.people import proposals
 from central_server.till_overview import NOTES, STATES
 
+pytestmark = pytest.mark.slow
+
 
 def text(answer):
     """What a page says, without its marks."""
