@@ -228,6 +228,13 @@ def test_points_that_ended_are_in_the_story(office, one, clock):
     assert (last.told.what, last.change, last.after) == ("Points ended.", -100, 0)
 
 
+def test_points_whose_day_is_over_count_no_more_before_they_are_taken_off(office, one, visitor, clock):
+    clock.pass_by(days=365)
+    about = summary(office, "ada")
+    assert (about.balance, about.ends, about.places) == (0, [], [])
+    assert "100 points of it have ended, and are about to be taken off." in text(visitor("support").get("/members/ada"))
+
+
 def test_a_note_about_an_entry_stands_beside_it_with_what_to_do(office, one, till):
     sold = one.sale("9", 1000, "bert")
     one.claim(sold, "ada")
