@@ -220,11 +220,19 @@ def test_who_has_become_another_is_one_story(office, one, visitor):
     assert OTHER in page.text, "an address of before leads to who they are now"
 
 
+@pytest.mark.slow
 def test_points_that_ended_are_in_the_story(office, one, clock):
     clock.pass_by(days=365)
     apply.expire_due(office)
     last = story(office, "ada")[-1]
     assert (last.told.what, last.change, last.after) == ("Points ended.", -100, 0)
+
+
+def test_points_whose_day_is_over_count_no_more_before_they_are_taken_off(office, one, visitor, clock):
+    clock.pass_by(days=365)
+    about = summary(office, "ada")
+    assert (about.balance, about.ends, about.places) == (0, [], [])
+    assert "100 points of it have ended, and are about to be taken off." in text(visitor("support").get("/members/ada"))
 
 
 def test_a_note_about_an_entry_stands_beside_it_with_what_to_do(office, one, till):
@@ -236,6 +244,7 @@ def test_a_note_about_an_entry_stands_beside_it_with_what_to_do(office, one, til
     assert "Compare the two receipts" in note
 
 
+@pytest.mark.slow
 def test_the_story_has_pages_of_a_hundred(office, one, visitor):
     for number in range(120):
         one.sale(f"p{number}", 1000, "ada")
@@ -258,6 +267,7 @@ def test_moves_between_tills_can_be_left_out(office, one, visitor):
     assert "A sale of 100.00 EUR." in short
 
 
+@pytest.mark.slow
 def test_a_year_of_one_member_is_read_in_no_more_queries_than_a_day(office, one):
     def queries():
         count = 0
@@ -341,6 +351,7 @@ def test_points_by_hand_wait_for_a_second_person_and_say_before_and_after(office
     assert (told.reason, told.by, told.approved_by) == ("the delivery was late", "support", "finance")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("points", "may"), [("1000", True), ("-1000", True), ("1001", False)])
 def test_a_manager_allows_points_up_to_the_limit(office, one, visitor, points, may):
     visitor("supervisor", "Harbour").said("/members/ada/adjust", points=points, reason="x")
@@ -351,6 +362,7 @@ def test_a_manager_allows_points_up_to_the_limit(office, one, visitor, points, m
             visitor("manager", "Harbour").allows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "form"),
     [
@@ -389,6 +401,7 @@ def test_a_tier_is_given_by_two(office, one, visitor):
     assert summary(office, "ada").tier == "Silver, through 2026-12-31"
 
 
+@pytest.mark.slow
 def test_expired_points_come_back(office, one, visitor, clock, tell):
     clock.pass_by(days=370)
     apply.expire_due(office)
@@ -461,6 +474,7 @@ def test_a_copy_of_the_data_is_fetched_by_the_two_for_a_week(office, one, visito
     assert later.get("/members/ada/data-copy").status_code == 403
 
 
+@pytest.mark.slow
 def test_what_is_owed_is_written_off_by_two(office, one, visitor, tell):
     desk.adjust(office, "ada", -130, WHO)
     assert "Book 30 points" in visitor("manager", "Harbour").said("/members/ada/write-off", reason="a mistake of ours")
