@@ -99,7 +99,7 @@ class Visit:
 
     def attachment(self, data: bytes, media_type: str, name: str) -> Response:
         """A file to keep."""
-        return Response(data, 200, _attached(name), media_type)
+        return attached(data, media_type, name)
 
     def download(self, file: IO[bytes], media_type: str, name: str) -> Response:
         """A file to keep that is too large for memory: it is sent from its beginning, piece by piece, and closed."""
@@ -285,6 +285,10 @@ def _answer(office: Office, page: Page, request: Request, doors: Doors, body: by
         log.error("%s: %s", page.path, type(error).__name__)
         hint = "Look whether it was done before you do it again. If it stays so: pos-central verify"
         return visit.show("refused.html", 500, message="Head office made a mistake.", hint=hint)
+
+
+def attached(data: bytes, media_type: str, name: str) -> Response:
+    return Response(data, 200, _attached(name), media_type)
 
 
 def _attached(name: str) -> dict[str, str]:
