@@ -101,7 +101,7 @@ def current(office: Office, connection: Connection) -> Program:
 class _Kept:
     """The last answers, each good until something more has been counted or the day has changed."""
 
-    MOST = 64
+    MOST = 256
 
     def __init__(self) -> None:
         self._answers: OrderedDict[tuple[object, ...], object] = OrderedDict()

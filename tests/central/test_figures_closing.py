@@ -106,6 +106,9 @@ def test_a_month_is_closed_once_and_not_before_it_is_over(office, till, clock):
     closing.close(office, "2026-03", "Ada")
     with pytest.raises(OfficeError, match=r"closed on 2026-05-01 by Ada"):
         closing.close(office, "2026-03", "Ben")
+    facts.recount(office)
+    (march,) = months(office).values()
+    assert (march.issued, march.late) == (10, {}), "the last entry before a closing is in what was closed"
 
 
 def test_which_shops_points_paid_where_adds_up_to_what_was_redeemed(office, till, clock):

@@ -204,3 +204,24 @@ def test_an_answer_is_kept_until_more_is_counted_or_all_of_it_again(office, till
     clock.pass_by(seconds=1)
     facts.recount(office)
     assert told() == 1500
+
+
+def test_an_entry_that_was_parked_is_counted_once_it_is_understood(office, till):
+    from ledger import entry as entries
+
+    one = till()
+    one.sale("1", 1000, "anna", keep=True)
+    known = entries._bodies.pop("sale")  # an older program, which has not heard of sales yet
+    try:
+        one.send()
+        facts.count_pending(office)
+        assert counted(office) == {}
+    finally:
+        entries._bodies["sale"] = known
+    assert apply.understand(office) == 1
+    assert facts.count_pending(office) == 0
+    assert sums(office, "shop_day")["Harbour", "2026-03-02", "", 1]["sales"] == 1
+    assert explained(office) == open_points(office) == 10
+    found = counted(office)
+    facts.recount(office)
+    assert counted(office) == found
