@@ -27,7 +27,8 @@ CHUNK = 5000
 """Entries in one transaction."""
 
 LOCK = "figures"
-"""The setting whose row is held by whoever counts, so that nothing is counted twice at the same time."""
+"""The setting whose row is held by whoever counts, so that nothing is counted twice at the same time. Its value is the moment at
+which all was counted from nothing."""
 
 OWN = ""
 """The branch of head office's own journal, and the shop of what belongs to none."""
@@ -53,6 +54,7 @@ def recount(office: Office) -> int:
         hold(connection)
         for name in DERIVED:
             connection.execute(delete(schema.metadata.tables[name]))
+        put(connection, schema.setting, [{"name": LOCK, "value": office.time()}])
 
     office.database.write(forget)
     return count_pending(office)
@@ -67,12 +69,13 @@ def count_understood(office: Office, connection: Connection, rows: Sequence[Row[
     counting.store()
 
 
-def state(connection: Connection) -> tuple[int, int]:
-    """Changes whenever something more was counted."""
-    counted = schema.figures.counted
+def state(connection: Connection) -> tuple[str, int, int]:
+    """Changes whenever something more was counted, or all of it again."""
+    counted, setting = schema.figures.counted, schema.setting.c
+    since = connection.scalar(select(setting.value).where(setting.name == LOCK))
     query = select(func.count(), func.coalesce(func.sum(counted.c.number), 0)).select_from(counted)
     branches, entries = connection.execute(query).one()
-    return int(branches), int(entries)
+    return since or "", int(branches), int(entries)
 
 
 def waiting(connection: Connection) -> int:

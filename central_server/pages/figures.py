@@ -22,6 +22,9 @@ from central_server.pages.member_access import shown_card
 SVG_HEADERS = {**HEADERS, "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 """A picture has its own styles in it, and nothing else that could be loaded or run."""
 
+MOST_PAIRS = 300
+"""So many rows of shops are on the page of a month; the file has all."""
+
 BY: tuple[By, ...] = get_args(By)
 
 
@@ -238,9 +241,19 @@ def book(visit: Visit) -> Response:
         "book.html",
         month=one,
         total=sum(row.points for row in found),
-        between=found,
+        between=sorted(found, key=lambda row: -abs(row.points))[:MOST_PAIRS],
+        count=len(found),
         has_changed=kept is not None and kept != one,
     )
+
+
+@page("GET", "/figures/books/{period}/shops.csv", "books")
+def book_file(visit: Visit) -> Response:
+    period = visit.named["period"]
+    with visit.office.database.reading() as connection:
+        closing.month_named(closing.months(connection), period)
+        rows = [(row.issued_in, row.redeemed_in, row.points) for row in closing.between(connection, period)]
+    return _csv(visit, ("issued_in", "redeemed_in", "points"), rows, f"shops {period}.csv")
 
 
 @page("GET", "/figures/books.csv", "books")

@@ -11,7 +11,7 @@ from sqlalchemy import event, select
 from central_server import apply, cards, desk, member_story, members, schema
 from central_server.errors import OfficeError
 from central_server.people import proposals
-from ledger.entry import SaleBody
+from ledger.entry import ConsentBody, SaleBody
 from ledger.identifiers import receipt_reference
 from ledger.keys import card_hash, seal
 from ledger.wire import MemberDetails
@@ -109,10 +109,10 @@ def test_finance_knows_a_member_by_a_whole_card_alone_and_sees_no_person(one, vi
     finance = visitor("finance")
     assert "Nobody was found" in text(finance.post("/members", asked="lovelace"))
     assert "Nobody was found" in text(finance.post("/members", asked="+49301234"))
-    assert "card ends 0018" in text(finance.post("/members", asked=CARD))
+    assert "Card ends 0018" in text(finance.post("/members", asked=CARD))
     page = finance.get("/members/ada")
     assert "A sale of 100.00 EUR." in page.text
-    for hidden in ("Lovelace", "A. L.", CARD, "1234"):
+    for hidden in ("Lovelace", "A. L.", CARD, "1234", "Segments", 'id="consents"'):
         assert hidden not in page.text
 
 
@@ -151,6 +151,8 @@ def test_the_story_explains_every_entry_and_adds_up_to_the_balance(office, one, 
         ("give", 110, 150, "Goodwill, by hand."),
         ("give", 150, 120, "Transferred to another member."),
     ]
+    kinds = [line.kind for line in story(office, "ada")]
+    assert kinds[kinds.index("return") + 1] == "settle", "what head office settled of an entry comes right after it"
     assert summary(office, "ada").balance == 120
     by_hand = story(office, "ada")[-2].told
     assert (by_hand.reason, by_hand.by, by_hand.approved_by) == ("a jar was broken", "Ada", "Ben")
@@ -443,7 +445,7 @@ def test_a_member_is_forgotten_by_two_and_the_books_stay(office, one, visitor):
 
 
 def test_a_copy_of_the_data_is_fetched_by_the_two_for_a_week(office, one, visitor, clock):
-    manager, support, other = visitor("manager", "Harbour"), visitor("support"), visitor("manager", "Mill")
+    manager, support, other = visitor("manager", "Harbour"), visitor("support"), visitor("support", "Mill")
     manager.said("/members/ada/data-copy", reason="asked in writing")
     assert manager.get("/members/ada/data-copy").status_code == 403
     support.allows()
@@ -464,6 +466,17 @@ def test_what_is_owed_is_written_off_by_two(office, one, visitor, tell):
     assert "Book 30 points" in visitor("manager", "Harbour").said("/members/ada/write-off", reason="a mistake of ours")
     assert visitor("finance").allows().outcome == "done"
     assert summary(office, "ada").balance == 0
+
+
+def test_consent_is_shown_and_taken_back_from_the_members_page(office, one, visitor):
+    consent = ConsentBody("2026-1", is_given=True)
+    one.write(consent, "consent/1", "ada")
+    one.send()
+    support = visitor("support")
+    assert "agreed to text 2026-1 (till)" in text(support.get("/members/ada"))
+    assert "Taken back" in support.said("/members/ada/consent")
+    assert "They take it back" not in support.get("/members/ada").text
+    assert story(office, "ada")[-1].told.what.startswith("Took back what was agreed to in the text")
 
 
 def test_an_entry_of_head_offices_own_names_its_member(office, one):

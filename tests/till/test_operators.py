@@ -308,6 +308,28 @@ def test_a_hosts_program_names_its_operator_and_is_asked_for_no_pin(counter):
     assert (body.operator, body.shift, body.approved_by) == ("Ann", "7", "")
 
 
+@pytest.mark.parametrize(
+    ("named", "minutes_ago", "stands"),
+    [
+        ("", 0, "sam"),
+        ("Ann", 0, "Ann"),  # the paper knows better
+        ("", 3, ""),  # it waited: whoever is on now need not have rung it
+    ],
+)
+def test_a_sale_of_another_till_that_names_nobody_is_of_whoever_is_on(counter, named, minutes_ago, stands):
+    shift = counter.on("sam")["on"]["shift"]
+    ref = counter.ref("paper")
+    body = {
+        "till": "2",
+        "seen": {"kind": "sale", "reference": ref, "total_minor": 500, "operator": named},
+        "printed_at": (START - timedelta(minutes=minutes_ago)).isoformat(),
+    }
+    answer = counter.served.client.post("/v1/printed-sales", json=body)
+    assert answer.json()["recorded"] is True, answer.text
+    sale = counter.body(SaleBody).sale
+    assert (sale.operator, sale.shift) == (stands, shift if stands == "sam" else "")
+
+
 def test_point_1_operator_and_shift_stand_on_every_entry_that_a_person_causes(counter):
     on = counter.on("sam")["on"]
     who = ("sam", on["shift"])
@@ -463,6 +485,7 @@ def test_who_allowed_it_and_why_stand_in_the_entry_and_in_the_audit(own_counter)
     with own_counter.terminal.store.read() as db:
         for number in range(1, journal.head(db)[0] + 1):
             doings.see(journal.read(db, number))
+    assert doings.counted(lambda _, operator: operator)["kim"] == {"return": 1, "sale": 1}
     (allowed,) = doings.allowed
     assert allowed.text.endswith("return/front/1-17/void by kim, allowed by sam: the customer was charged twice")
 
