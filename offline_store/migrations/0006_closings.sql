@@ -1,1 +1,0 @@
--- The closings of this till's days.
