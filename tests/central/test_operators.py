@@ -29,7 +29,7 @@ def heard(till: Any, after: int = 0) -> list[OperatorItem]:
 def test_the_tills_of_a_shop_hear_of_its_operators_and_of_no_others(office, till):
     one = till()
     operators.add(office, "Harbour", "kim", "Kim", "cashier", PIN, by="root")
-    operators.add(office, "Mill", "lee", "Lee", "manager", PIN, by="root")
+    operators.add(office, "Mill", "kim", "Kimberley", "manager", PIN, by="root")  # somebody else, by the same name
     (kim,) = heard(one)
     assert (kim.operator, kim.name, kim.role) == ("kim", "Kim", "cashier")
     assert is_pin(PIN, kim.pin)

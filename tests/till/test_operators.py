@@ -702,8 +702,10 @@ def test_a_pin_waits_for_others_only_so_long_and_no_more_than_a_few_do(own_count
     with here._one_pin:
         for thread in threads:
             thread.start()
-        while sum(thread.is_alive() for thread in threads) > 4:
-            threads[-1].join(0.01)
+        for _ in range(500):
+            if sum(thread.is_alive() for thread in threads) <= 4:
+                break
+            next(thread for thread in threads if thread.is_alive()).join(0.01)
         assert waiting == ["PIN_BUSY"] * 8
         own_counter.served.refused(own_counter.quote("17"), 403, "SIGN_ON_FIRST")  # other requests are answered
     for thread in threads:
