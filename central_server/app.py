@@ -27,6 +27,7 @@ from central_server.office import Office
 from central_server.pages.feedback import add_feedback
 from central_server.pages.frame import ROOT, Doors, Reached, add_pages
 from central_server.pages.frame import refused as refused_page
+from central_server.pages.own_page import add_own_page
 from central_server.pages.sign_in import add_sign_in
 from ledger.wire import (
     CardReplacement,
@@ -146,6 +147,7 @@ def create_app(
     add_sign_in(app, office, bodies.read, doors)
     add_pages(app, office, bodies.read, doors)
     add_feedback(app, office, bodies.read, doors)
+    add_own_page(app, office, bodies.read, doors)
     if metrics_token:
         from central_server.metrics import add_metrics
 

@@ -41,7 +41,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class Audited(msgspec.Struct, frozen=True):
-    """`by` counts the differences by shop and operator, `done` what each operator did, by kind of entry."""
+    """`by` counts the differences by shop and operator, `done` what each did, by kind of entry."""
 
     entries: int
     differences: list[Difference]
@@ -85,7 +85,7 @@ def audit(office: Office, told: Callable[[int], None] = lambda done: None) -> Au
     for one in found:
         who = f"{shops.get(one.terminal, '')}: {one.operator or 'nobody named'}"
         by[who] = by.get(who, 0) + 1
-    done = {who: dict(kinds.most_common()) for who, kinds in sorted(doings.by.items())}
+    done = doings.counted(lambda terminal, operator: f"{shops.get(terminal, 'head office')}: {operator}")
     return Audited(read, found, dict(sorted(by.items(), key=lambda item: -item[1])), odd, claimed, done, doings.allowed)
 
 

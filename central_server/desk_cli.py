@@ -373,6 +373,10 @@ def _tell(found: Audited) -> None:
             print(f"  {count:>6,}  {who}")
     else:
         print(f"{found.entries:,} entries compute to what they say.")
+    for who, kinds in found.done.items():
+        print(f"  {who}: {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}")
+    for allowed in found.allowed:
+        print(allowed.text)
     if found.outliers or found.claimed:
         print("Worth a look, and not wrong by itself:")
         for odd in found.outliers:

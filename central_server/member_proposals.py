@@ -18,9 +18,7 @@ from loyalty.words import in_language
 
 
 def called(connection: Connection, member: str) -> str:
-    """
-    How a sentence names a member: by the end of their first card.
-    """
+    """How a sentence names a member: by the end of their first card."""
     numbers = report.cards_of(connection, [who_is(connection, member)]).get(who_is(connection, member), [])
     return f"the member whose card ends {numbers[0][-4:]}" if numbers else f"the member {member}, who has no card"
 

@@ -63,11 +63,11 @@ def downgrade(
             lost = upgrading.lost_by(folder, file, now, os.urandom)
             print(f"Back to {lost.backup}, made {lost.made_at[:16].replace('T', ' ')} UTC.", file=sys.stderr)
             sent = sum(lost.entries.values())
-            print(
-                f"{counted(sent, 'entry', 'entries')} of {counted(len(lost.entries), 'till')} came since; "
-                "the tills send them again.",
-                file=sys.stderr,
-            )
+            if sent:
+                came = f"{counted(sent, 'entry', 'entries')} of {counted(len(lost.entries), 'till')} came since"
+                print(f"{came}; the tills send them again.", file=sys.stderr)
+            else:
+                print("No till has been acknowledged since.", file=sys.stderr)
             print(
                 f"{counted(lost.own, 'entry', 'entries')} of head office's own since (points granted, expired, given by "
                 "hand) would be forgotten; what a person did has to be done again.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -35,10 +35,10 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class Doings:
-    """What each operator did, by kind of entry, `by`; and what others allowed, in the order of the entries."""
+    """What each operator did at each terminal, by kind of entry, `by`; and what others allowed, in the order of the entries."""
 
     def __init__(self) -> None:
-        self.by: dict[str, Counter[str]] = {}
+        self.by: dict[tuple[str, str], Counter[str]] = {}
         self.allowed: list[Allowed] = []
 
     def seen(self, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -51,7 +51,7 @@ class Doings:
         if entry.kind not in BY_PEOPLE:
             return
         operator, shift = operator_and_shift(entry)
-        self.by.setdefault(operator, Counter())[entry.kind] += 1
+        self.by.setdefault((entry.envelope.terminal, operator), Counter())[entry.kind] += 1
         if approved_by := getattr(entry.body, "approved_by", ""):
             envelope, reason = entry.envelope, getattr(entry.body, "reason", "")
             self.allowed.append(
@@ -66,6 +66,13 @@ class Doings:
                     reason,
                 )
             )
+
+    def counted(self, name: Callable[[str, str], str]) -> dict[str, dict[str, int]]:
+        """So many of each kind, by what `name` makes of terminal and operator."""
+        found: dict[str, Counter[str]] = {}
+        for (terminal, operator), kinds in self.by.items():
+            found.setdefault(name(terminal, operator or "nobody named"), Counter()).update(kinds)
+        return {who: dict(sorted(kinds.items())) for who, kinds in sorted(found.items())}
 
 
 def operator_and_shift(entry: Entry) -> tuple[str, str]:

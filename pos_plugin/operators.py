@@ -27,6 +27,8 @@ from pos_plugin.errors import BadRequest, Conflict, NotAllowed, TooOften, Unknow
 
 PIN_WAIT_S = 5.0
 """So long one PIN waits for those before it."""
+PINS_IN_LINE = 4
+"""So many wait; a flood of them must not take the threads that sell."""
 LONGEST_NAME = 64
 CLAIM_DAYS = 7
 """So old a sale may be whose points a cashier adds without a supervisor."""
@@ -105,6 +107,7 @@ class Operators:
         self._changed = changed
         self._pin_wait_s = pin_wait_s
         self._one_pin = threading.Lock()
+        self._in_line = threading.BoundedSemaphore(PINS_IN_LINE)
         self._lock = threading.Lock()
         self._on: tuple[str, str] | None = None
         self.word = ""
@@ -263,8 +266,14 @@ class Operators:
 
     def _proven(self, operator: str, pin: str) -> Operator:
         """The operator whose PIN this is. Raises NotAllowed, or TooOften."""
-        if not self._one_pin.acquire(timeout=self._pin_wait_s):
-            raise TooOften("PIN_BUSY", "Other PINs are being looked at.", hint="Try again in a moment.")
+        if not self._in_line.acquire(blocking=False):
+            raise _busy()
+        try:
+            is_mine = self._one_pin.acquire(timeout=self._pin_wait_s)
+        finally:
+            self._in_line.release()
+        if not is_mine:
+            raise _busy()
         try:
             with self._store.read() as db:
                 known = operators.find(db, operator)
@@ -334,6 +343,10 @@ def _require_no_head_office(store: Store) -> None:
             f"This till belongs to shop {shop}: head office keeps its operators. Nothing was changed.",
             hint="There: pos-central operator, or its page Operators.",
         )
+
+
+def _busy() -> TooOften:
+    return TooOften("PIN_BUSY", "Other PINs are being looked at.", hint="Try again in a moment.")
 
 
 def needs_supervisor(why: str) -> NotAllowed:

@@ -185,7 +185,7 @@ class Terminal:
             changed=lambda: self.events.happened("operators"),
         )
         self.lane = Lane(clock)
-        self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"))
+        self.printed_sales = PrintedSales(self.checkout, self.lane, lambda: self.recorded("sale"), self.operators.on)
 
     @classmethod
     def open(cls, folder: Path, *, start: bool = True, plugins: Sequence[object] = ()) -> Terminal:

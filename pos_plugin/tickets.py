@@ -11,18 +11,18 @@ import msgspec
 from drivers.document import Document
 from ledger.keys import seal
 from ledger.wire import TicketOpened
-from loyalty.words import say
+from loyalty.words import say, text
 from offline_store import members, settings, tickets
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict
 from pos_plugin.slips import ticket_slip
 
 TOPICS = {
-    "points": "Points are missing",
-    "reward": "A reward",
-    "card": "The card",
-    "data": "Personal data",
-    "other": "Something else",
+    "points": text("Points are missing"),
+    "reward": text("A reward"),
+    "card": text("The card"),
+    "data": text("Personal data"),
+    "other": text("Something else"),
 }
 """Head office's topics, and what a slip calls them."""
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -70,7 +70,7 @@ class Score(msgspec.Struct, frozen=True):
 def asked(office: Office, code: str) -> Asked:
     """What the code is about. Raises FeedbackRefused, with a code and a sentence for whoever holds the receipt."""
     with office.database.reading() as connection:
-        found = _sale(connection, code)
+        found = sale_of(connection, code)
         table = schema.care.feedback.c
         is_given = connection.scalar(
             select(table.given_at).where(table.terminal == found.terminal, table.number == found.number)
@@ -88,7 +88,7 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
         )
 
     def work(connection: Connection) -> tuple[Asked, int]:
-        found = _sale(connection, code)
+        found = sale_of(connection, code)
         bonus = kept_settings.value(connection, BONUS)
         row = {
             "terminal": found.terminal,
@@ -153,7 +153,8 @@ def _share(part: int, whole: int) -> int | None:
     return share if part >= 0 else -share
 
 
-def _sale(connection: Connection, code: str) -> Asked:
+def sale_of(connection: Connection, code: str) -> Asked:
+    """The sale of a code, whoever asks. Raises FeedbackRefused."""
     read = read_feedback_code(code)
     if read is None:
         raise FeedbackRefused(

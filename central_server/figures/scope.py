@@ -10,13 +10,13 @@ from datetime import date, datetime, time, timedelta
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, select
 
-from central_server import schema
+from central_server import kept_settings, schema
 from central_server.errors import OfficeError
 from central_server.figures import facts
 from central_server.office import Office, utc_text
 from loyalty.days import day_after, days_after
 
-WINDOW_DAYS = 90
+WINDOW_DAYS = kept_settings.KEPT["window_days"].default
 YEAR_DAYS = 365
 
 
@@ -50,7 +50,7 @@ def scope_of(
         raise OfficeError("A window has 1 to 3660 days.", code="PERIOD_UNFIT")
     if shop and connection.scalar(select(schema.shop.c.shop).where(schema.shop.c.shop == shop)) is None:
         raise OfficeError(f"There is no shop {shop}.", code="SHOP_UNKNOWN")
-    return Scope(first, last, shop, window_days or WINDOW_DAYS)
+    return Scope(first, last, shop, window_days or kept_settings.value(connection, "window_days"))
 
 
 def _day(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
@@ -11,13 +10,10 @@ from central_server.care import feedback
 from central_server.care.feedback import LONGEST, NO_ANSWER, Answer, FeedbackRefused
 from central_server.errors import CentralError
 from central_server.office import Office
-from central_server.pages import frame
-from loyalty.words import LANGUAGES, say, text
+from central_server.pages import customers, frame
+from loyalty.words import say, text
 
 PATH = "/feedback/{code}"
-MOST_A_MINUTE = 120
-"""Of all customers together who send something: a code cannot be guessed, and nobody shall try."""
-
 WORDS = {
     "title": text("How was it?"),
     "of": text("Your purchase of {day}"),
@@ -28,6 +24,7 @@ WORDS = {
     "comment": text("What can we do better?"),
     "answer": text("I would like an answer"),
     "send": text("Send"),
+    "own": text("Your points"),
     "thanks": text("Thank you!"),
     "bonus": text("{points} points are on your card."),
     "ticket": text("Your number is {ticket}. We tell you the answer when you next show your card."),
@@ -43,24 +40,20 @@ SAID = {
 
 
 def add_feedback(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]], doors: frame.Doors) -> None:
-    sent: deque[float] = deque(maxlen=MOST_A_MINUTE)
+    turnstile = customers.Turnstile(office)
 
     @app.get(PATH)
     async def ask(request: Request, code: str) -> Response:
         if foreign := doors.why_not(request):
             return foreign
-        return await doors.answer(_asked, office, code, _language(request))
+        return await doors.answer(_asked, office, code, customers.language_of(request))
 
     @app.post(PATH)
     async def take(request: Request, code: str) -> Response:
-        if foreign := doors.why_not(request):
-            return foreign
-        now = office.now().timestamp()
-        if len(sent) == MOST_A_MINUTE and now - sent[0] < 60:
-            return frame.refused(429, "Too many people answer at this moment.", "Try again in a minute.")
-        sent.append(now)
+        if refused := doors.why_not(request) or turnstile.refusal():
+            return refused
         form = frame.form_of(await read(request))
-        return await doors.answer(_taken, office, code, form, _language(request))
+        return await doors.answer(_taken, office, code, form, customers.language_of(request))
 
 
 def _asked(office: Office, code: str, language: str) -> Response:
@@ -68,7 +61,7 @@ def _asked(office: Office, code: str, language: str) -> Response:
         about = feedback.asked(office, code)
     except FeedbackRefused as error:
         return _page(language, 404 if error.code == "FEEDBACK_CODE" else 200, said=_words(error, language))
-    return _page(language, day=about.business_day)
+    return _page(language, day=about.business_day, own=code if about.member else "")
 
 
 def _taken(office: Office, code: str, form: dict[str, str], language: str) -> Response:
@@ -91,9 +84,9 @@ def _taken(office: Office, code: str, form: dict[str, str], language: str) -> Re
     return _page(language, said=" ".join(said))
 
 
-def _page(language: str, status: int = 200, *, day: str = "", said: str = "") -> Response:
+def _page(language: str, status: int = 200, *, day: str = "", said: str = "", own: str = "") -> Response:
     words = {name: say(words, language, day=day) for name, words in WORDS.items() if name not in ("bonus", "ticket")}
-    return frame.plain("feedback.html", status, words=words, language=language, day=day, said=said, longest=LONGEST)
+    return customers.shown("feedback.html", language, words, status, day=day, said=said, own=own, longest=LONGEST)
 
 
 def _words(error: CentralError, language: str) -> str:
@@ -102,12 +95,3 @@ def _words(error: CentralError, language: str) -> str:
 
 def _number(typed: str, otherwise: int) -> int:
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 3 else otherwise
-
-
-def _language(request: Request) -> str:
-    """The first of those that the browser asks for and that we have."""
-    for part in request.headers.get("accept-language", "")[:200].split(","):
-        wanted = part.partition(";")[0].strip()[:2].lower()
-        if wanted in LANGUAGES:
-            return wanted
-    return "en"

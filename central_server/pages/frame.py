@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 COOKIE = "office"
 ROOT = "/office"
 THREADS = 8
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -98,7 +99,7 @@ class Visit:
 
     def attachment(self, data: bytes, media_type: str, name: str) -> Response:
         """A file to keep."""
-        return Response(data, 200, _attached(name), media_type)
+        return attached(data, media_type, name)
 
     def download(self, file: IO[bytes], media_type: str, name: str) -> Response:
         """A file to keep that is too large for memory: it is sent from its beginning, piece by piece, and closed."""
@@ -200,13 +201,13 @@ class Doors:
     def why_not(self, request: Request) -> Response | None:
         """The refusal of a request that comes from a foreign page."""
         host = request.headers.get("host", "")
-        if self._reached is Reached.LOCALLY and (urlsplit(f"//{host}").hostname or "") not in LOOPBACK:
+        if self._reached is Reached.LOCALLY and not LOOPBACK.fullmatch(host):
             return refused(403, f"Head office is not called {host[:80]!r}.", "Its pages are at http://127.0.0.1.")
         if request.method != "POST":
             return None
         # Every browser of today says Sec-Fetch-Site, all others an Origin; what says neither is no browser.
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-        is_foreign = site != "same-origin" if site else bool(origin) and urlsplit(origin or "").netloc != host
+        is_foreign = site != "same-origin" if site else bool(origin) and (origin or "").partition("://")[2] != host
         hint = "Nothing was changed. Open the page here, and send it from there."
         return refused(403, "This form was sent from a foreign page.", hint) if is_foreign else None
 
@@ -284,6 +285,10 @@ def _answer(office: Office, page: Page, request: Request, doors: Doors, body: by
         log.error("%s: %s", page.path, type(error).__name__)
         hint = "Look whether it was done before you do it again. If it stays so: pos-central verify"
         return visit.show("refused.html", 500, message="Head office made a mistake.", hint=hint)
+
+
+def attached(data: bytes, media_type: str, name: str) -> Response:
+    return Response(data, 200, _attached(name), media_type)
 
 
 def _attached(name: str) -> dict[str, str]:

@@ -45,13 +45,11 @@ def shown_card(visit: Visit, card: str) -> str:
 
 
 def shown_name(visit: Visit, name: str, card: str) -> str:
-    """
-    What somebody is called on a page: their name, or "A. L., card ends 0018".
-    """
+    """What somebody is called on a page: their name, "A. L., card ends 0018", or "Card ends 0018"."""
     end = f"card ends {card[-4:]}" if card else "no card"
     if sees_all(visit):
         return name or f"no name, {end}"
-    return ", ".join(filter(None, (initials(name) if visit.leave("personal_data") else "", end)))
+    return f"{initials(name)}, {end}" if name and visit.leave("personal_data") else end.capitalize()
 
 
 def initials(name: str) -> str:

@@ -51,6 +51,7 @@ def member(visit: Visit) -> Response:
         about=about,
         title=title(visit, about),
         is_seen=sees_all(visit),
+        is_person=bool(visit.leave("personal_data")),
         cards=cards,
         story=story,
         moves=moves,

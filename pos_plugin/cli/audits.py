@@ -54,6 +54,7 @@ def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
             found = list(differences(entries(), program_of, sale_of=lambda _, document: journal.find(db, document)))
             doings = Doings()
             odd = outliers(doings.seen(entries()))
+    done = doings.counted(lambda _, operator: operator)
     by = Counter(one.operator or "nobody named" for one in found)
     if as_json:
         print_json(
@@ -62,7 +63,7 @@ def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
                 "differences": msgspec.to_builtins(found),
                 "by": dict(by.most_common()),
                 "outliers": msgspec.to_builtins(odd),
-                "done": {who: dict(kinds.most_common()) for who, kinds in sorted(doings.by.items())},
+                "done": done,
                 "allowed": msgspec.to_builtins(doings.allowed),
             }
         )
@@ -73,9 +74,8 @@ def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
             typer.echo(f"  {count:>6,}  {operator}")
         if not found:
             typer.echo(f"{last:,} entries compute to what they say.")
-        for who, kinds in sorted(doings.by.items()):
-            counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-            typer.echo(f"  {who or 'nobody named'}: {counts}")
+        for who, kinds in done.items():
+            typer.echo(f"  {who}: {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}")
         for allowed in doings.allowed:
             typer.echo(allowed.text)
         if odd:

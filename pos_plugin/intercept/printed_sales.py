@@ -33,6 +33,7 @@ from pos_plugin.receipts import Layout
 
 if TYPE_CHECKING:
     from pos_plugin.checkout import Checkout
+    from pos_plugin.operators import SignedOn
 
 log = logging.getLogger("pos_plugin")
 
@@ -43,6 +44,9 @@ LONGEST_NAME = 120
 PAPER_BEFORE = timedelta(hours=24)
 PAPER_AFTER = timedelta(hours=2)
 """So far a paper's own time may be from the moment at which it was printed; else that moment counts."""
+
+JUST_NOW = timedelta(minutes=2)
+"""A paper that was printed so lately is of whoever is on; of one that waited nobody knows."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -56,10 +60,18 @@ class Note(msgspec.Struct, frozen=True):
 class PrintedSales:
     """Of one till. Safe from several threads: one paper is recorded at a time."""
 
-    def __init__(self, checkout: Checkout, lane: Lane, recorded: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        checkout: Checkout,
+        lane: Lane,
+        recorded: Callable[[], None] = lambda: None,
+        on: Callable[[], SignedOn | None] = lambda: None,
+    ) -> None:
+        """`on` answers who is on at this till's page."""
         self._checkout = checkout
         self._lane = lane
         self._recorded = recorded
+        self._on = on
         self._lock = threading.Lock()
         self._notes: deque[Note] = deque(maxlen=NOTES_KEPT)
 
@@ -93,7 +105,8 @@ class PrintedSales:
                 kept = receipts.document(db, known.number)
         if known is not None:
             return _again(known, printed, kept, program)
-        sale = _sale_of(printed, program)
+        operator, shift = self._rung_by(printed)
+        sale = _sale_of(printed, program, operator, shift)
         member, who, why = self._member(printed)
         try:
             quote = self._checkout.quote(sale, member)
@@ -141,20 +154,29 @@ class PrintedSales:
         if not of_sale:
             raise BadRequest("NAME", "This paper does not say which sale came back. Nothing was recorded.")
         layout = self._layout(printed.columns)
+        operator, shift = self._rung_by(printed)
         if seen.kind == "void":
-            done = returns.void(self._checkout, printed.till, of_sale, operator=seen.operator, layout=layout)
+            done = returns.void(self._checkout, printed.till, of_sale, operator=operator, shift=shift, layout=layout)
             if who := self._lane.at(_utc(printed)):
                 self._lane.sold(who)
         else:
             if not seen.reference:
                 raise BadRequest("NAME", "This return has no reference of its own, so it cannot be recorded once.")
             back = Return(printed.till, of_sale, seen.reference, amount_minor=seen.total_minor or None)
-            done = returns.take_back(self._checkout, back, operator=seen.operator, layout=layout)
+            done = returns.take_back(self._checkout, back, operator=operator, shift=shift, layout=layout)
         self._recorded()
         with self._checkout.store.read() as db:
             kept = receipts.document(db, done.number)
         document = _block(kept) if self._goes_on_receipts else None
         return Block(recorded=True, document=document, reference=done.reference)
+
+    def _rung_by(self, printed: PrintedSale) -> tuple[str, str]:
+        """Operator and shift: whom the paper names, else who is on at this till's page, where it was printed just now."""
+        if printed.seen.operator:
+            return printed.seen.operator, ""
+        is_new = abs(self._checkout.clock() - _utc(printed)) < JUST_NOW
+        on = self._on() if is_new else None
+        return (on.operator, on.shift) if on else ("", "")
 
     # -- how it is printed
 
@@ -205,7 +227,7 @@ def _block(kept: bytes | None) -> Document | None:
     return document
 
 
-def _sale_of(printed: PrintedSale, program: Program) -> Sale:
+def _sale_of(printed: PrintedSale, program: Program, operator: str, shift: str) -> Sale:
     seen = printed.seen
     sold_at = _sold_at(printed, program)
     return Sale(
@@ -216,7 +238,8 @@ def _sale_of(printed: PrintedSale, program: Program) -> Sale:
         currency=program.currency,
         total_minor=seen.total_minor,
         lines=_lines(seen),
-        operator=seen.operator,
+        operator=operator,
+        shift=shift,
     )
 
 

@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { $, day, fill, h, money, signed } from "./dom.js";
 import { sale } from "./sale.js";
 import { question, say, warn } from "./say.js";
+import { withWord } from "./sign_on.js";
 import { register } from "./views.js";
 
 let key = "";
@@ -94,8 +95,8 @@ async function close(now) {
   if (!(await question("Close the day?", text, "Close the day"))) return;
   isBusy = true;
   try {
-    const done = await post("/v1/closing", { day: now.business_day, operator: sale.operator }, { "Idempotency-Key": key });
-    say(`${day(done.business_day)} is closed: Z ${done.number}. Its paper is printed.`);
+    const done = await withWord((word) => post("/v1/closing", { day: now.business_day, operator: sale.operator, ...word }, { "Idempotency-Key": key }));
+    if (done) say(`${day(done.business_day)} is closed: Z ${done.number}. Its paper is printed.`);
     await read();
   } catch (refusal) { warn(refusal); }
   isBusy = false;

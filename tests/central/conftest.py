@@ -17,10 +17,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Text, create_engine, func, select, text
 
 from central_server import apply, channels, enrolment, feed, grants, inbox, report, schema
@@ -441,6 +443,16 @@ def till(office: Office) -> Callable[..., Till]:
     return make
 
 
+_apps: WeakKeyDictionary[Office, FastAPI] = WeakKeyDictionary()
+
+
+def app_of(office: Office) -> FastAPI:
+    """Head office's addresses, made once for each: there are many."""
+    if office not in _apps:
+        _apps[office] = create_app(office)
+    return _apps[office]
+
+
 class Visitor:
     """Somebody who is signed in at head office's pages, without a password and without a socket."""
 
@@ -454,7 +466,6 @@ class Visitor:
         session = sessions.of(office, self.secret)
         assert session is not None
         self.form_key = session.form_key
-        self.app = create_app(office)
 
     def get(self, path: str) -> httpx.Response:
         return self._ask("GET", path)
@@ -480,7 +491,7 @@ class Visitor:
     def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         async def go() -> httpx.Response:
             base, cookies = "http://127.0.0.1:8360", {"office": self.secret}
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            transport = httpx.ASGITransport(app_of(self.office), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url=base, cookies=cookies) as client:
                 return await client.request(method, f"/office{path}", **sent)
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -15,6 +16,17 @@ from central_server.people.staff import Staff
 PASSWORD = "four words and more"
 CHEAP = "$argon2id$v=19$m=8,t=1,p=1$c3Nzc3Nzc3Nzc3Nzc3Nzcw$B6Ct7ALOZtrNEWkBlyx4faOCGvYmkN/V1j8XTvLTTs8"
 """The hash of PASSWORD, computed once at a cost that a test can pay often; head office's own cost is tested once."""
+
+
+_apps = WeakKeyDictionary()
+
+
+def app_of(office, reached):
+    """One application for all browsers of a test: there are many pages to register."""
+    made = _apps.setdefault(office, {})
+    if reached not in made:
+        made[reached] = create_app(office, reached=reached)
+    return made[reached]
 
 
 def put_cheap(office, login, role, shop="", second_factor=""):
@@ -30,7 +42,7 @@ class Browser:
     """Keeps the cookie, follows nothing."""
 
     def __init__(self, office, reached=Reached.DIRECTLY, base="http://central"):
-        self.app, self.base, self.cookies = create_app(office, reached=reached), base, {}
+        self.app, self.base, self.cookies = app_of(office, reached), base, {}
 
     def ask(self, method, path, headers=None, **form):
         async def go():

@@ -270,7 +270,7 @@ def test_the_audit_from_the_command_line(tmp_path, tell):
     sell(one, "1", 20000, "anna", "Ada")
     one.send()
     done = typed("audit", "--dir", folder)
-    assert (done.exit_code, done.stdout) == (0, "2 entries compute to what they say.\n")
+    assert (done.exit_code, done.stdout) == (0, "2 entries compute to what they say.\n  Harbour: Ada: 1 sale\n")
     sell(one, "2", 1000, "anna", "Eve", awarded=11)
     one.send()
     office.close()

@@ -11,7 +11,7 @@ from sqlalchemy import event, select
 from central_server import apply, cards, desk, member_story, members, schema
 from central_server.errors import OfficeError
 from central_server.people import proposals
-from ledger.entry import SaleBody
+from ledger.entry import ConsentBody, SaleBody
 from ledger.identifiers import receipt_reference
 from ledger.keys import card_hash, seal
 from ledger.wire import MemberDetails
@@ -109,10 +109,10 @@ def test_finance_knows_a_member_by_a_whole_card_alone_and_sees_no_person(one, vi
     finance = visitor("finance")
     assert "Nobody was found" in text(finance.post("/members", asked="lovelace"))
     assert "Nobody was found" in text(finance.post("/members", asked="+49301234"))
-    assert "card ends 0018" in text(finance.post("/members", asked=CARD))
+    assert "Card ends 0018" in text(finance.post("/members", asked=CARD))
     page = finance.get("/members/ada")
     assert "A sale of 100.00 EUR." in page.text
-    for hidden in ("Lovelace", "A. L.", CARD, "1234"):
+    for hidden in ("Lovelace", "A. L.", CARD, "1234", "Segments", 'id="consents"'):
         assert hidden not in page.text
 
 
@@ -151,6 +151,8 @@ def test_the_story_explains_every_entry_and_adds_up_to_the_balance(office, one, 
         ("give", 110, 150, "Goodwill, by hand."),
         ("give", 150, 120, "Transferred to another member."),
     ]
+    kinds = [line.kind for line in story(office, "ada")]
+    assert kinds[kinds.index("return") + 1] == "settle", "what head office settled of an entry comes right after it"
     assert summary(office, "ada").balance == 120
     by_hand = story(office, "ada")[-2].told
     assert (by_hand.reason, by_hand.by, by_hand.approved_by) == ("a jar was broken", "Ada", "Ben")
@@ -218,11 +220,19 @@ def test_who_has_become_another_is_one_story(office, one, visitor):
     assert OTHER in page.text, "an address of before leads to who they are now"
 
 
+@pytest.mark.slow
 def test_points_that_ended_are_in_the_story(office, one, clock):
     clock.pass_by(days=365)
     apply.expire_due(office)
     last = story(office, "ada")[-1]
     assert (last.told.what, last.change, last.after) == ("Points ended.", -100, 0)
+
+
+def test_points_whose_day_is_over_count_no_more_before_they_are_taken_off(office, one, visitor, clock):
+    clock.pass_by(days=365)
+    about = summary(office, "ada")
+    assert (about.balance, about.ends, about.places) == (0, [], [])
+    assert "100 points of it have ended, and are about to be taken off." in text(visitor("support").get("/members/ada"))
 
 
 def test_a_note_about_an_entry_stands_beside_it_with_what_to_do(office, one, till):
@@ -234,6 +244,7 @@ def test_a_note_about_an_entry_stands_beside_it_with_what_to_do(office, one, til
     assert "Compare the two receipts" in note
 
 
+@pytest.mark.slow
 def test_the_story_has_pages_of_a_hundred(office, one, visitor):
     for number in range(120):
         one.sale(f"p{number}", 1000, "ada")
@@ -256,6 +267,7 @@ def test_moves_between_tills_can_be_left_out(office, one, visitor):
     assert "A sale of 100.00 EUR." in short
 
 
+@pytest.mark.slow
 def test_a_year_of_one_member_is_read_in_no_more_queries_than_a_day(office, one):
     def queries():
         count = 0
@@ -339,6 +351,7 @@ def test_points_by_hand_wait_for_a_second_person_and_say_before_and_after(office
     assert (told.reason, told.by, told.approved_by) == ("the delivery was late", "support", "finance")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("points", "may"), [("1000", True), ("-1000", True), ("1001", False)])
 def test_a_manager_allows_points_up_to_the_limit(office, one, visitor, points, may):
     visitor("supervisor", "Harbour").said("/members/ada/adjust", points=points, reason="x")
@@ -349,6 +362,7 @@ def test_a_manager_allows_points_up_to_the_limit(office, one, visitor, points, m
             visitor("manager", "Harbour").allows()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "form"),
     [
@@ -387,6 +401,7 @@ def test_a_tier_is_given_by_two(office, one, visitor):
     assert summary(office, "ada").tier == "Silver, through 2026-12-31"
 
 
+@pytest.mark.slow
 def test_expired_points_come_back(office, one, visitor, clock, tell):
     clock.pass_by(days=370)
     apply.expire_due(office)
@@ -443,7 +458,7 @@ def test_a_member_is_forgotten_by_two_and_the_books_stay(office, one, visitor):
 
 
 def test_a_copy_of_the_data_is_fetched_by_the_two_for_a_week(office, one, visitor, clock):
-    manager, support, other = visitor("manager", "Harbour"), visitor("support"), visitor("manager", "Mill")
+    manager, support, other = visitor("manager", "Harbour"), visitor("support"), visitor("support", "Mill")
     manager.said("/members/ada/data-copy", reason="asked in writing")
     assert manager.get("/members/ada/data-copy").status_code == 403
     support.allows()
@@ -459,11 +474,23 @@ def test_a_copy_of_the_data_is_fetched_by_the_two_for_a_week(office, one, visito
     assert later.get("/members/ada/data-copy").status_code == 403
 
 
+@pytest.mark.slow
 def test_what_is_owed_is_written_off_by_two(office, one, visitor, tell):
     desk.adjust(office, "ada", -130, WHO)
     assert "Book 30 points" in visitor("manager", "Harbour").said("/members/ada/write-off", reason="a mistake of ours")
     assert visitor("finance").allows().outcome == "done"
     assert summary(office, "ada").balance == 0
+
+
+def test_consent_is_shown_and_taken_back_from_the_members_page(office, one, visitor):
+    consent = ConsentBody("2026-1", is_given=True)
+    one.write(consent, "consent/1", "ada")
+    one.send()
+    support = visitor("support")
+    assert "agreed to text 2026-1 (till)" in text(support.get("/members/ada"))
+    assert "Taken back" in support.said("/members/ada/consent")
+    assert "They take it back" not in support.get("/members/ada").text
+    assert story(office, "ada")[-1].told.what.startswith("Took back what was agreed to in the text")
 
 
 def test_an_entry_of_head_offices_own_names_its_member(office, one):

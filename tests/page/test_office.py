@@ -166,6 +166,7 @@ def test_signing_in_takes_a_keyboard_and_no_script(browser: Browser, url: str) -
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{url}/office/approvals")
+    expect(page.get_by_label("Name")).to_be_focused()
     for typed in ("ada", PASSWORD, ""):
         page.keyboard.type(typed)
         page.keyboard.press("Tab")

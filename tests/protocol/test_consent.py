@@ -103,6 +103,7 @@ def test_a_till_that_was_away_does_not_bring_back_what_was_taken_back_since(shop
     assert not agrees(shop, member)
 
 
+@pytest.mark.slow
 def test_a_till_whose_clock_is_ahead_agrees_to_nothing_that_cannot_be_taken_back(shop):
     till = shop.till()
     with_clock_ahead = shop.clock
@@ -134,6 +135,7 @@ def test_a_till_asks_for_the_latest_text_and_for_no_other(shop):
     join(till.checkout, CARD, consent="2027-01")
 
 
+@pytest.mark.slow
 def test_where_nothing_was_published_nobody_agrees_to_anything(open_shop):
     till = open_shop().till()
     with pytest.raises(Conflict, match="no text to agree to"):
@@ -153,6 +155,7 @@ def test_consent_goes_with_the_person_when_they_are_forgotten(shop):
     assert not agrees(shop, member)
 
 
+@pytest.mark.slow
 def test_who_turns_out_to_be_one_person_has_said_all_that_both_said(shop):
     till = shop.till()
     one = join(till.checkout, CARD, name="Ada Berg", consent="2026-11").member

@@ -58,6 +58,7 @@ def test_a_supervisor_has_a_lost_card_replaced_while_the_customer_waits(shop, ti
     assert replaced(counter, member) == Replaced(member, "****0025", "replaced"), "asked again, it is done once"
 
 
+@pytest.mark.slow
 def test_an_answer_that_was_lost_does_no_harm(shop, till, counter):
     member = till.join(CARD)
     till.settle()
@@ -89,6 +90,7 @@ def test_a_cashier_only_proposes_and_the_old_card_counts_until_it_is_allowed(sho
     assert till.scan(NEW) == member
 
 
+@pytest.mark.slow
 def test_whoever_may_not_replace_cards_replaces_none(shop, till, counter):
     member = till.join(CARD)
     for role in ("", "cashier", "auditor", "nonsense"):
@@ -108,6 +110,7 @@ def test_offline_nothing_is_promised(till, counter):
     assert till.kinds() == before
 
 
+@pytest.mark.slow
 def test_a_new_card_that_cannot_be_theirs_is_refused_before_head_office_is_asked(shop, till, counter):
     member = till.join(CARD)
     till.join(THIRD)
@@ -127,6 +130,7 @@ def test_a_new_card_that_cannot_be_theirs_is_refused_before_head_office_is_asked
     assert till.wire.asked == []
 
 
+@pytest.mark.slow
 def test_in_a_shop_with_card_stock_the_new_card_is_of_it_too(shop, till, counter):
     member = till.join(CARD)
     card_stock.make(shop.office, "b", 2, "", lambda count: f"{till.random.randrange(10**count):0{count}}")
@@ -139,6 +143,7 @@ def test_in_a_shop_with_card_stock_the_new_card_is_of_it_too(shop, till, counter
     assert card_stock.one(shop.office, "b").issued == 1
 
 
+@pytest.mark.slow
 def test_head_office_does_not_take_a_card_from_a_member_on_a_tills_word_about_another(shop, till, counter):
     from ledger.wire import CardReplacement
     from offline_store.sync import Refused

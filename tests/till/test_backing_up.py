@@ -170,6 +170,30 @@ def test_a_damaged_backup_is_refused_in_one_sentence_and_changes_nothing(now, tm
     assert {one.name: one.read_bytes() for one in now.iterdir()} == was
 
 
+def test_a_damaged_backup_of_an_older_version_is_refused_before_its_steps_run(now, tmp_path):
+    file = tmp_path / "old.db"
+    data = gzip.decompress(OLD.read_bytes())
+    file.write_bytes(data[: len(data) // 2])
+    with pytest.raises(StoreDamaged, match="is cut off, damaged, or no backup"):
+        put_back(now, file)
+
+
+def test_nothing_of_the_log_of_before_is_left_for_the_new_file_to_take_up(now, tmp_path, monkeypatch):
+    backing_up.backup(now, tmp_path / "one.backup")
+    (now / f"{FILE}-wal").write_bytes(b"what was written last")
+    connect = sqlite3.connect
+
+    def refuse(database, **named):
+        if database == now / FILE:
+            raise sqlite3.DatabaseError("the fault: SQLite cannot open the file of before")
+        return connect(database, **named)
+
+    monkeypatch.setattr(backing_up.sqlite3, "connect", refuse)
+    done = put_back(now, tmp_path / "one.backup")
+    assert not (now / f"{FILE}-wal").exists()
+    assert done.before.with_name(f"{done.before.name}-wal").exists()
+
+
 def test_a_changed_entry_is_found_before_anything_is_put_back(now, tmp_path):
     file = tmp_path / "one.backup"
     backing_up.backup(now, file)

@@ -35,7 +35,7 @@ def ask_for(store, text=TEXT):
 def slip(store, number):
     with store.read() as db:
         kept = receipts.document(db, number)
-    return decode_document(kept).text() if kept else ""
+    return " ".join(decode_document(kept).text().split()) if kept else ""
 
 
 @pytest.fixture

@@ -81,6 +81,8 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/members"),
     ("GET", "/v1/members/m"),
     ("POST", "/v1/members/m/enquiry"),
+    ("POST", "/v1/members/m/consent"),
+    ("POST", "/v1/members/m/replace-card"),
     ("POST", "/v1/activities"),
     ("POST", "/v1/tickets"),
     ("POST", "/v1/receipts/r/reprint"),

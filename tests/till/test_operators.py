@@ -253,8 +253,8 @@ def test_a_flood_of_pins_neither_gets_through_nor_holds_up_a_sale(counter):
     assert counter.sell("17")["number"]
     for thread in threads:
         thread.join()
-    assert sorted(set(answers)) == [403, 429]
-    assert answers.count(403) == 5
+    assert set(answers) <= {403, 429}
+    assert answers.count(403) <= 5
     assert counter.state()["on"]["operator"] == "lee"
 
 
@@ -306,6 +306,41 @@ def test_a_hosts_program_names_its_operator_and_is_asked_for_no_pin(counter):
     assert answer.status_code == 200
     body = counter.body(ReturnBody)
     assert (body.operator, body.shift, body.approved_by) == ("Ann", "7", "")
+
+
+@pytest.mark.parametrize(
+    ("named", "minutes_ago", "stands"),
+    [
+        ("", 0, "sam"),
+        ("Ann", 0, "Ann"),  # the paper knows better
+        ("", 3, ""),  # it waited: whoever is on now need not have rung it
+    ],
+)
+def test_a_sale_of_another_till_that_names_nobody_is_of_whoever_is_on(counter, named, minutes_ago, stands):
+    shift = counter.on("sam")["on"]["shift"]
+    ref = counter.ref("paper")
+    body = {
+        "till": "2",
+        "seen": {"kind": "sale", "reference": ref, "total_minor": 500, "operator": named},
+        "printed_at": (START - timedelta(minutes=minutes_ago)).isoformat(),
+    }
+    answer = counter.served.client.post("/v1/printed-sales", json=body)
+    assert answer.json()["recorded"] is True, answer.text
+    sale = counter.body(SaleBody).sale
+    assert (sale.operator, sale.shift) == (stands, shift if stands == "sam" else "")
+
+
+def test_what_a_hosts_program_says_that_somebody_allowed_is_looked_at(counter):
+    counter.served.sell(counter.ref("17"), operator="sam", shift="7")
+    path, word = f"/v1/sales/front/{counter.ref('17')}/void", {"operator": "sam", "allowed_by": "sam", **REASON}
+    answer = counter.served.client.post(path, json={**word, "pin": PINS["sam"]})
+    counter.served.refused(answer, 403, "SUPERVISOR_NEEDED", "themselves")
+    answer = counter.served.client.post(path, json={**word, "allowed_by": "max", "pin": "1357"})
+    counter.served.refused(answer, 403, "PIN_WRONG")
+    answer = counter.served.client.post(path, json={**word, "allowed_by": "max", "pin": PINS["max"]})
+    assert answer.status_code == 200
+    body = counter.body(ReturnBody)
+    assert (body.operator, body.approved_by, body.reason) == ("sam", "max", REASON["reason"])
 
 
 def test_point_1_operator_and_shift_stand_on_every_entry_that_a_person_causes(counter):
@@ -463,6 +498,7 @@ def test_who_allowed_it_and_why_stand_in_the_entry_and_in_the_audit(own_counter)
     with own_counter.terminal.store.read() as db:
         for number in range(1, journal.head(db)[0] + 1):
             doings.see(journal.read(db, number))
+    assert doings.counted(lambda _, operator: operator)["kim"] == {"return": 1, "sale": 1}
     (allowed,) = doings.allowed
     assert allowed.text.endswith("return/front/1-17/void by kim, allowed by sam: the customer was charged twice")
 
@@ -648,12 +684,31 @@ def test_the_page_makes_nobody_a_manager(counter):
     assert counter.state()["on"]["role"] == "cashier"
 
 
-def test_a_pin_waits_for_others_only_so_long(counter):
-    operators_here = counter.terminal.operators
-    operators_here._pin_wait_s = 0.01
-    with operators_here._one_pin, pytest.raises(TooOften) as refused:
-        operators_here.sign_on("kim", PINS["kim"])
-    assert refused.value.code == "PIN_BUSY"
+def test_a_pin_waits_for_others_only_so_long_and_no_more_than_a_few_do(own_counter):
+    here = own_counter.terminal.operators
+    here._pin_wait_s = 0.01
+    with here._one_pin:
+        own_counter.served.refused(own_counter.sign_on("kim"), 429, "PIN_BUSY")
+    waiting = []
+
+    def wait() -> None:
+        try:
+            here.sign_on("kim", PINS["kim"])
+        except TooOften as busy:
+            waiting.append(busy.code)
+
+    here._pin_wait_s = 20.0  # whoever is turned away at once has not waited for it
+    threads = [threading.Thread(target=wait) for _ in range(12)]
+    with here._one_pin:
+        for thread in threads:
+            thread.start()
+        while sum(thread.is_alive() for thread in threads) > 4:
+            threads[-1].join(0.01)
+        assert waiting == ["PIN_BUSY"] * 8
+        own_counter.served.refused(own_counter.quote("17"), 403, "SIGN_ON_FIRST")  # other requests are answered
+    for thread in threads:
+        thread.join()
+    assert here.on().operator == "kim"
 
 
 def test_an_enrolled_till_leaves_its_operators_to_head_office(counter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,24 +51,24 @@ def test_a_token_names_neither_card_nor_name(till: Any) -> None:
     assert "2900000000018" not in said
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda token: token[:-2],
-        lambda token: "H2" + token[2:],
-        lambda token: token.replace(".", "", 1),
-        lambda token: token[:5] + ("A" if token[5] != "A" else "B") + token[6:],
-        lambda token: "H1.é.é",
-        lambda token: "H1..",
-        lambda token: "H1.AAAA.AAAAAAAAAAAAAAAA",
-        lambda token: "x",
-    ],
-)
-def test_a_token_that_no_till_made_is_dropped_with_a_word_and_the_sale_goes_on(till: Any, spoil: Any) -> None:
+SPOILT: list[Callable[[str], str]] = [
+    lambda token: token[:-2],
+    lambda token: "H2" + token[2:],
+    lambda token: token.replace(".", "", 1),
+    lambda token: token[:5] + ("A" if token[5] != "A" else "B") + token[6:],
+    lambda token: "H1.é.é",
+    lambda token: "H1..",
+    lambda token: "H1.AAAA.AAAAAAAAAAAAAAAA",
+    lambda token: "x",
+]
+
+
+def test_a_token_that_no_till_made_is_dropped_with_a_word_and_the_sale_goes_on(till: Any) -> None:
     token, _ = hold(till)
-    going_on = Holding(till.checkout).go_on(spoil(token), "sale/1/17", member="", has_wish=False)
-    assert (going_on.member, going_on.points) == ("", 0)
-    assert going_on.notes == ["This code is of no sale on hold here. Scan the card to use points."]
+    for spoil in SPOILT:
+        going_on = Holding(till.checkout).go_on(spoil(token), "sale/1/17", member="", has_wish=False)
+        assert (going_on.member, going_on.points) == ("", 0)
+        assert going_on.notes == ["This code is of no sale on hold here. Scan the card to use points."]
 
 
 def test_a_token_ends(till: Any) -> None:
@@ -97,6 +98,20 @@ def test_who_was_looked_up_by_phone_can_use_no_points_at_the_other_till_either(t
     assert (held.member, held.points) == (member, 0)
     assert Holding(till.checkout).go_on(token, "sale/1/17", member="", has_wish=False).points == 0
     assert till.checkout.card_read(member) == ""
+
+
+def test_neither_training_nor_a_sale_that_stands_already_carries_a_wish(till: Any) -> None:
+    member = till.member()
+    till.sell("1", 30_000, member)
+    trained = till.checkout.quote(till.sale("17", 1000), member, 100, training=True)
+    assert trained.redeem_points == 100
+    assert Holding(till.checkout).hold(trained.quote_id)[1].points == 0
+    sale = till.sale("18", 1000)
+    till.checkout.commit(till.checkout.quote(sale, member, 100).quote_id)
+    till.pass_time(hours=1)  # the card was read long ago
+    stands = till.checkout.quote(sale, member, 100)
+    assert stands.redeem_points == 100
+    assert Holding(till.checkout).hold(stands.quote_id)[1].points == 0
 
 
 def test_a_card_that_was_blocked_meanwhile_uses_no_points(till: Any) -> None:

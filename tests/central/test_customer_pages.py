@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from central_server import consents, members, tokens
 from central_server.app import create_app
 from central_server.care import tickets
 from central_server.people import sessions
@@ -123,3 +124,99 @@ def test_nobody_tries_codes_by_the_thousand(office, asked):
     assert statuses == [200] * 120 + [429]
     office.now.pass_by(minutes=2)
     assert customer.post("/feedback/7K3M2P-17-6-YJPY68G5E797", rating="5").status_code == 200
+
+
+# -- a member's own page
+
+
+@pytest.fixture
+def known(office, till):
+    """A member with 100 points, the text of their token, and the code of a receipt of theirs."""
+    one = till()
+    member = "a" * 16
+    one.join(member)
+    sale = one.sale("1", 10_000, member)
+    one.send()
+    return member, tokens.issue(office, member).text, feedback_code(sale.envelope.terminal, sale.number, sale.hash)
+
+
+def test_a_member_sees_their_points_and_what_happened_by_their_own_link_and_by_a_receipt(office, known):
+    customer, (_, token, receipt) = Browser(office), known
+    own, found = customer.get(f"/me/{token}", "de"), customer.get(f"/me/{receipt}", "de")
+    assert (own.status_code, found.status_code) == (200, 200)
+    for page in (own.text, found.text):
+        assert '<html lang="de">' in page
+        assert "100" in page
+        assert "+100" in page
+        assert "Harbour" in page
+    assert 'value="leave"' in own.text
+    assert "<form" not in found.text  # whoever found a receipt changes nothing
+
+
+@pytest.mark.parametrize("what", ["agree", "withdraw", "leave", "ask", "forgot", "charity"])
+def test_a_receipt_that_was_found_changes_nothing_and_gives_no_data_away(office, known, what):
+    customer, (_, _, receipt) = Browser(office), known
+    form = {"what": what, "words": "x", "sure": "1", "receipt": "7K3M2P-17-6"}
+    assert customer.post(f"/me/{receipt}", **form).status_code == 403
+    assert customer.get(f"/me/{receipt}/copy").status_code == 403
+    assert tickets.dashboard(office) == ([], False)
+
+
+@pytest.mark.parametrize("how", ["forged", "revoked", "over", "erased", "nonsense"])
+def test_a_link_that_is_not_good_shows_nothing(office, known, how):
+    customer, (member, token, _) = Browser(office), known
+    if how == "forged":
+        token = token[:-1] + ("A" if token[-1] != "A" else "B")
+    elif how == "revoked":
+        tokens.revoke(office, tokens.listed(office, member)[0].serial)
+    elif how == "over":
+        office.now.pass_by(days=800)
+    elif how == "erased":
+        members.erase(office, member)
+    else:
+        token = "LM1"
+    for answer in (customer.get(f"/me/{token}"), customer.post(f"/me/{token}", what="ask", words="x")):
+        assert answer.status_code == 404
+        assert "100" not in answer.text
+    assert tickets.dashboard(office) == ([], False)
+
+
+def test_leaving_forgotten_sales_and_questions_become_tickets(office, known):
+    customer, (member, token, _) = Browser(office), known
+    assert customer.post(f"/me/{token}", what="leave").status_code == 422  # not sure
+    assert customer.post(f"/me/{token}", what="forgot", receipt="7K3M2P-71-6").status_code == 422  # mistyped
+    assert customer.post(f"/me/{token}", what="dance").status_code == 200
+    assert tickets.dashboard(office) == ([], False)
+    for form in (
+        {"what": "leave", "sure": "1"},
+        {"what": "forgot", "receipt": "7k3m2p-17-6"},
+        {"what": "ask", "words": "Why?"},
+    ):
+        answer = customer.post(f"/me/{token}", **form)
+        assert (answer.status_code, "Your number is" in answer.text) == (200, True)
+    lines, _ = tickets.dashboard(office)
+    assert [(line.topic, line.priority, line.receipt, line.member, line.source) for line in lines] == [
+        ("data", "high", "", member, "member"),
+        ("points", "normal", "7K3M2P-17-6", member, "member"),
+        ("other", "normal", "", member, "member"),
+    ]
+
+
+def test_consent_is_given_and_taken_back_on_the_own_page(office, known):
+    customer, (member, token, _) = Browser(office), known
+    assert customer.post(f"/me/{token}", what="agree").status_code == 422  # there is no text yet
+    consents.publish(
+        office, consents.ConsentText("2026-1", {"en": "We write to you.", "de": "Wir schreiben Ihnen."}, "")
+    )
+    assert "Wir schreiben Ihnen." in customer.get(f"/me/{token}", "de").text
+    for what, agrees in (("agree", True), ("agree", True), ("withdraw", False)):
+        assert customer.post(f"/me/{token}", what=what).status_code == 200
+        with office.database.reading() as connection:
+            assert consents.given(connection, member) is agrees
+
+
+def test_the_data_copy_is_the_members_own(office, known):
+    customer, (member, token, _) = Browser(office), known
+    copy = customer.get(f"/me/{token}/copy")
+    assert copy.headers["content-disposition"].startswith("attachment")
+    assert copy.json()["member"]["reference"] == member

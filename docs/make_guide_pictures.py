@@ -1,0 +1,148 @@
+"""Walks the guides from an empty folder to the first award, and draws their pages: `python docs/make_guide_pictures.py`.
+
+Everything is typed as docs/guide-shop.md says, by the installed commands; only the ports are others. Needs a Chromium.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+PICTURES = Path(__file__).parent / "pictures"
+CARD = "2900000000032"
+PAGES = {"office-home.png": "/office/", "office-members.png": "/office/members", "office-shops.png": "/office/shops"}
+STARTS_WITHIN_S = 60.0
+
+
+def typed(folder: Path, program: str, *arguments: str) -> str:
+    module = {"pos-central": "central_server", "pos-plugin": "pos_plugin"}[program]
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(  # noqa: S603 - our own program
+        command, cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running(folder: Path, port: int, program: str, *arguments: str) -> Iterator[str]:
+    """A command that goes on until it is told to end; entered once it answers."""
+    module = {"pos-central": "central_server", "pos-plugin": "pos_plugin"}[program]
+    child = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", module, *arguments, "--port", str(port)],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + STARTS_WITHIN_S
+        while True:
+            with socket.socket() as asked:
+                if not asked.connect_ex(("127.0.0.1", port)):
+                    break
+            assert child.poll() is None, f"{program} has ended"
+            assert time.monotonic() < until, f"{program} does not answer"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.terminate()
+        child.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def walk(folder: Path, browser: Browser) -> dict[str, bytes]:
+    """The pictures by their names, once the first award is in head office's books."""
+    made: dict[str, bytes] = {}
+    typed(folder, "pos-central", "init", "--dir", "head-office", "--shop", "Corner Shop")
+    with running(folder, free_port(), "pos-central", "serve", "--dir", "head-office") as office:
+        code = typed(folder, "pos-central", "enroll-code", "--dir", "head-office", "--shop", "Corner Shop").split()[0]
+        typed(folder, "pos-plugin", "init", "--store", "till", "--currency", "EUR", "--time-zone", "Europe/Berlin")
+        typed(folder, "pos-plugin", "enroll", office, code)
+        with running(folder, free_port(), "pos-plugin", "run") as till:
+            page = browser.new_page(viewport={"width": 1180, "height": 740})
+            first_award(page, till)
+            expect(page.locator("#receipt-picture")).not_to_have_js_property("naturalWidth", 0)
+            made["till-first-award.png"] = page.screenshot()
+            page.close()
+            typed(folder, "pos-plugin", "sync")
+        told = typed(folder, "pos-central", "members", "--dir", "head-office", "--csv")
+        assert re.search(rf"^{CARD},[1-9]", told, re.MULTILINE), told
+        password = typed(
+            folder, "pos-central", "staff", "add", "sue", "--name", "Sue", "--role", "support", "--made", "--dir", "head-office"
+        )  # fmt: skip
+        finance = typed(
+            folder, "pos-central", "staff", "add", "ada", "--name", "Ada", "--role", "finance", "--made", "--dir", "head-office"
+        )  # fmt: skip
+        for login, shown, names in (
+            ("ada", finance, ("office-home.png", "office-shops.png")),
+            ("sue", password, ("office-members.png",)),
+        ):
+            page = browser.new_page(viewport={"width": 1000, "height": 700})
+            sign_in(page, office, login, shown)
+            for name in names:
+                page.goto(office + PAGES[name])
+                made[name] = page.screenshot()
+            page.close()
+    return made
+
+
+def first_award(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.locator("html")).to_have_attribute("data-ready", "yes")
+    page.get_by_role("button", name="Sourdough loaf").first.click()
+    page.get_by_role("button", name="Olive oil").first.click()
+    page.fill("#sale-lookup", CARD)
+    page.get_by_role("button", name="Find").first.click()
+    page.get_by_role("button", name="Join with this card").first.click()
+    page.click("#join-go")
+    page.click("#joined-done")
+    expect(page.locator("#who")).to_contain_text("****0032")
+    page.get_by_role("button", name="Complete").click()
+    expect(page.locator("#receipt-title")).to_contain_text("Sale completed")
+
+
+def sign_in(page: Page, office: str, login: str, shown: str) -> None:
+    page.goto(f"{office}/office/")
+    page.fill("input[name=login]", login)
+    page.fill("input[name=password]", shown.split()[-1])
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Account")).to_be_visible()
+
+
+def main() -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for name, picture in walk(Path(folder), browser).items():
+            (PICTURES / name).write_bytes(small(picture))
+            print(PICTURES / name)
+        browser.close()
+
+
+def small(picture: bytes) -> bytes:
+    """Fewer colours: a page has few, and a picture of it is to be read, not measured."""
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(64).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+if __name__ == "__main__":
+    main()
