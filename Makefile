@@ -24,7 +24,7 @@ run: setup
 
 # The catalogues in step with the texts of the product; then translate what is empty in loyalty/locale/*/LC_MESSAGES/*.po.
 words: setup
-	@$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword Reason:2 --keyword say:1 --keyword translated:1 --keyword text:1 --no-location --omit-header --sort-output --output loyalty/locale/pos-plugin.pot loyalty pos_plugin central_server
+	@$(BIN)/pybabel --quiet extract --mapping babel.cfg --no-default-keywords --keyword Reason:2 --keyword say:1 --keyword translated:1 --keyword text:1 --no-location --omit-header --sort-output --output loyalty/locale/pos-plugin.pot loyalty pos_plugin central_server/pages
 	@for language in tr de fr es; do $(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --input loyalty/locale/pos-plugin.pot --domain pos-plugin --output-dir loyalty/locale --locale $$language --init-missing || exit 1; done
 	@$(BIN)/pybabel --quiet compile --use-fuzzy --domain pos-plugin --directory loyalty/locale
 

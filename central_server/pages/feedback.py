@@ -11,7 +11,7 @@ from central_server.care.feedback import LONGEST, NO_ANSWER, Answer, FeedbackRef
 from central_server.errors import CentralError
 from central_server.office import Office
 from central_server.pages import customers, frame
-from loyalty.words import say, text
+from loyalty.words import Value, say, text
 
 PATH = "/feedback/{code}"
 WORDS = {
@@ -76,11 +76,11 @@ def _taken(office: Office, code: str, form: dict[str, str], language: str) -> Re
     except CentralError as error:
         status = 422 if error.code == "FEEDBACK_UNFIT" else 200
         return _page(language, status, said=_words(error, language))
-    said = [say(WORDS["thanks"], language)]
+    said = [_word("thanks", language)]
     if thanks.bonus:
-        said.append(say(WORDS["bonus"], language, points=thanks.bonus))
+        said.append(_word("bonus", language, points=thanks.bonus))
     if thanks.ticket:
-        said.append(say(WORDS["ticket"], language, ticket=thanks.ticket))
+        said.append(_word("ticket", language, ticket=thanks.ticket))
     return _page(language, said=" ".join(said))
 
 
@@ -95,3 +95,7 @@ def _words(error: CentralError, language: str) -> str:
 
 def _number(typed: str, otherwise: int) -> int:
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 3 else otherwise
+
+
+def _word(name: str, language: str, **values: Value) -> str:
+    return say(WORDS[name], language, **values)

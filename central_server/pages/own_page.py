@@ -15,7 +15,7 @@ from central_server.member_story import Line
 from central_server.office import Office
 from central_server.pages import customers, frame
 from ledger.identifiers import read_receipt_reference
-from loyalty.words import in_language, say, text
+from loyalty.words import Value, in_language, say, text
 
 PATH = "/me/{code}"
 LATEST = 30
@@ -109,7 +109,7 @@ def _looked(office: Office, code: str, language: str, said: str, status: int = 2
     charities = program.giving.charities if program and program.giving else []
     assert program is not None, "init puts a programme in force"
     words = {name: say(word, language, points=program.unit.counted(known.balance)) for name, word in WORDS.items()}
-    words["owed"] = say(WORDS["owed"], language, points=program.unit.counted(known.owed))
+    words["owed"] = _word("owed", language, points=program.unit.counted(known.owed))
     lines = [(line.day, say(KINDS[line.kind], language), line) for line in story.lines if line.kind in KINDS]
     return customers.shown(
         "own_page.html",
@@ -192,9 +192,13 @@ def _copied(office: Office, code: str, language: str) -> Response:
 
 
 def _nobody(language: str) -> Response:
-    words = {"title": say(WORDS["title"], language)}
+    words = {"title": _word("title", language)}
     return customers.shown("said.html", language, words, 404, said=say(UNKNOWN, language))
 
 
 def _is_of_sale(line: Line) -> bool:
     return line.kind in ("sale", "return", "join")
+
+
+def _word(name: str, language: str, **values: Value) -> str:
+    return say(WORDS[name], language, **values)
