@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from central_server import channels, profiles, schema, used_up
+from central_server.care import tickets
 from central_server.database import AT_ONCE, add, among, keep, put
 from central_server.histories import Histories
 from central_server.office import Office
@@ -549,6 +550,7 @@ class Books:
                 about_old.merged_into = into
         self._about[old].merged_into = into
         profiles.merge(connection, old, into)
+        tickets.merge(connection, old, into)
         self.histories.merge(old, into)
         spans = [*source.alive.items(), *target.alive.items()]
         del self._open[old], self._stored[old]

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from central_server import consents, member_story, schema
+from central_server.care import feedback, tickets
 from central_server.entry_words import reference
 from central_server.member_story import Line, Part, Summary
 from central_server.office import Office
@@ -48,6 +49,8 @@ def of(office: Office, member: str) -> dict[str, Any]:
             "tier": {"now": known.tier, "next": known.progress},
             "points": _points(known),
             "consents": [_consent(one) for one in consents.of(connection, whom)],
+            "tickets": _tickets(connection, whom),
+            "feedback": _feedback(connection, whom),
             "entries": [_entry(line, bought) for line in _lines(office, connection, whom)],
         }
 
@@ -70,6 +73,38 @@ def _consent(one: consents.Consent) -> dict[str, Any]:
     said = msgspec.structs.asdict(one)
     del said["operator"]
     return said
+
+
+def _tickets(connection: Connection, member: str) -> list[dict[str, Any]]:
+    """What they asked, and what they were answered; what staff noted for themselves about the work is left out."""
+    words = schema.care.ticket_word
+    found = []
+    for line in tickets.of_member(connection, [member]):
+        said = select(words.c.at, words.c.kind, words.c.text).where(
+            words.c.ticket == line.ticket, words.c.kind.in_(["said", "reply"])
+        )
+        rows = connection.execute(said.order_by(words.c.number)).all()
+        about = {"ticket": line.ticket, "opened_at": line.opened_at, "shop": line.shop, "about": line.topic}
+        about |= {"receipt": line.receipt, "status": line.status}
+        texts = [{"at": row.at, "from": "member" if row.kind == "said" else "shop", "text": row.text} for row in rows]
+        found.append({**about, "said": texts})
+    return found
+
+
+def _feedback(connection: Connection, member: str) -> list[dict[str, Any]]:
+    given = schema.care.feedback
+    rows = connection.execute(select(given).where(given.c.member == member).order_by(given.c.given_at)).all()
+    return [
+        {
+            "at": row.given_at,
+            "receipt": reference(row.terminal, row.number),
+            "rating": row.rating,
+            "recommends": None if row.recommends == feedback.NO_ANSWER else row.recommends,
+            "comment": row.comment,
+            "points": row.bonus,
+        }
+        for row in rows
+    ]
 
 
 def _lines(office: Office, connection: Connection, member: str) -> list[Line]:

@@ -183,8 +183,7 @@ def sale_of(connection: Connection, code: str) -> Asked:
     except EntryUnreadable:
         day = ""
     about = schema.member.c
-    became = connection.execute(
-        select(about.merged_into, about.erased_at).where(about.member == row.member)
-    ).one_or_none()
-    member = row.member if became is None else "" if became.erased_at else became.merged_into or row.member
+    member = connection.scalar(select(about.merged_into).where(about.member == row.member)) or row.member
+    if connection.scalar(select(about.erased_at).where(about.member == member)):
+        member = ""
     return Asked(terminal, number, row.shop, member, day)

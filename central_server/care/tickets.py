@@ -83,12 +83,26 @@ def open_ticket(
     name = new_reference(office.random_bytes)[:12].upper()
     at = office.time()
     line = TicketLine(name, shop, member, receipt, topic, "open", "normal", "", source, at, at)
-    office.database.write(lambda connection: _put(connection, line, by, words))
+
+    def work(connection: Connection) -> None:
+        known = msgspec.structs.replace(line, member=_now(connection, member))
+        table = schema.care.ticket.c
+        waits = (table.member == known.member) & (table.status == "open")
+        if known.member and (connection.scalar(select(func.count()).where(waits)) or 0) >= MOST_OPEN:
+            raise OfficeError(
+                f"This member has {MOST_OPEN} open tickets.", hint="Answer those first.", code="TICKETS_WAIT"
+            )
+        _put(connection, known, by, words)
+
+    office.database.write(work)
     return name
 
 
 def take(office: Office, terminal: Row[tuple[str, ...]], sent: TicketOpened) -> TicketTaken:
-    """One that was opened at a till; the same again changes nothing. Raises Refused where its words cannot be read."""
+    """One that was opened at a till; the same again changes nothing. Raises Refused where its words cannot be read.
+
+    However many the member has open: a till that was refused would send it again and again, and nothing after it.
+    """
     if not (1 <= len(sent.ticket) <= 32 and sent.ticket.isalnum() and sent.topic in TOPICS):
         raise Refused("TICKET_UNFIT", "This ticket has no name or topic.", hint="It was not taken over.", status=422)
     if max(len(sent.member), len(sent.receipt), len(sent.operator), len(sent.opened_at)) > 64:
@@ -101,15 +115,15 @@ def take(office: Office, terminal: Row[tuple[str, ...]], sent: TicketOpened) -> 
     words = f"{opened.words[:LONGEST]}" + (f"\n\nAnswer to: {opened.contact[:200]}" if opened.contact else "")
 
     def work(connection: Connection) -> None:
-        about = schema.member.c
-        is_erased = connection.scalar(select(about.erased_at).where(about.member == sent.member))
+        about, member = schema.member.c, _now(connection, sent.member)
+        is_erased = connection.scalar(select(about.erased_at).where(about.member == member))
         if is_erased:
             return  # of whom nothing is kept any more
         at = office.time()
         line = TicketLine(
             sent.ticket,
             terminal.shop,
-            sent.member,
+            member,
             sent.receipt,
             sent.topic,
             "open",
@@ -126,14 +140,7 @@ def take(office: Office, terminal: Row[tuple[str, ...]], sent: TicketOpened) -> 
 
 
 def _put(connection: Connection, line: TicketLine, by: str, words: str) -> None:
-    table = schema.care.ticket
-    if line.member:
-        waits = (table.c.member == line.member) & (table.c.status == "open")
-        if (connection.scalar(select(func.count()).where(waits)) or 0) >= MOST_OPEN:
-            raise OfficeError(
-                f"This member has {MOST_OPEN} open tickets.", hint="Answer those first.", code="TICKETS_WAIT"
-            )
-    if add_if_new(connection, table, [msgspec.structs.asdict(line)]):
+    if add_if_new(connection, schema.care.ticket, [msgspec.structs.asdict(line)]):
         first = {"ticket": line.ticket, "number": 1, "at": line.opened_at, "by": by, "kind": "said", "text": words}
         add(connection, schema.care.ticket_word, [first])
         _announce(connection, line.ticket, line.shop, line.member)
@@ -224,6 +231,17 @@ def change(
         _write(office, ticket, by, "change", ", ".join(parts), **values)
 
 
+def merge(connection: Connection, old: str, into: str) -> None:
+    """What one said is the other's: their tills tell them the answer, and it goes when they are forgotten."""
+    table, feedback = schema.care.ticket, schema.care.feedback
+    theirs = of_member(connection, [old])
+    for one in (table, feedback):
+        connection.execute(update(one).where(one.c.member == old).values(member=into))
+    for line in theirs:
+        for member in (old, into):  # whom only one of both is known to
+            _announce(connection, line.ticket, line.shop, member)
+
+
 def forget(connection: Connection, members: Sequence[str]) -> None:
     """What was said in the tickets of a member who is erased; that there were some stays."""
     table, words = schema.care.ticket, schema.care.ticket_word
@@ -274,6 +292,12 @@ def _announce(connection: Connection, ticket: str, shop: str, member: str) -> No
         shops.add(shop)
     for one in sorted(shops):
         channels.announce(connection, channels.shop_of(one), [channels.TICKET + ticket])
+
+
+def _now(connection: Connection, member: str) -> str:
+    """Who a reference is by now; one that was never heard of stays as it is."""
+    about = schema.member.c
+    return connection.scalar(select(about.merged_into).where(about.member == member)) or member
 
 
 def _of(connection: Connection, ticket: str) -> TicketLine:

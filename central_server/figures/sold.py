@@ -78,7 +78,7 @@ def facts_of(told: Told, period_of: PeriodOf) -> SaleFacts:
     paid = body.sold.sale
     # Whatever comes later to a closed month stands behind what was counted in it, so that nothing there moves.
     returns = sorted(told.returns, key=lambda one: (period_of(one), one.envelope.occurred_at, one.number, one.hash))
-    backs, is_void = _backs(paid, returns)
+    backs, is_void = _backs(paid, returns, told.restored)
     awarded, lot = body.awarded, body.lot
     if told.claim is not None and isinstance(told.claim.body, ClaimBody):
         awarded, lot = told.claim.body.awarded, told.claim.body.lot
@@ -99,8 +99,12 @@ def facts_of(told: Told, period_of: PeriodOf) -> SaleFacts:
     return SaleFacts(sale, [] if is_void else backs, lot, told.taken, _uses(told, returns, period_of))
 
 
-def _backs(paid: Sale, returns: Sequence[Entry]) -> tuple[list[Back], bool]:
-    """What each return took back beyond those before it, and whether the sale was voided."""
+def _backs(paid: Sale, returns: Sequence[Entry], restored: int) -> tuple[list[Back], bool]:
+    """What each return took back beyond those before it, and whether the sale was voided.
+
+    Two tills that were offline may both have taken the same goods back: of the points that both gave back, those count that
+    head office let stand, in the order of the returns.
+    """
     backs, so_far, is_void = [], [], False
     before_minor, before_tax = paid.total_minor, _tax(paid, Left(paid, False))
     for entry in returns:
@@ -112,9 +116,10 @@ def _backs(paid: Sale, returns: Sequence[Entry]) -> tuple[list[Back], bool]:
         left = left_at_least(paid, so_far)
         left_minor, tax = left.sale.total_minor, _tax(paid, left)
         day = entry.envelope.business_day
-        backs.append(
-            Back(entry.hash, day, body.operator, before_minor - left_minor, before_tax - tax, body.restored_minor)
-        )
+        points = min(body.restored, restored)
+        restored -= points
+        restored_minor = body.restored_minor * points // body.restored if body.restored else body.restored_minor
+        backs.append(Back(entry.hash, day, body.operator, before_minor - left_minor, before_tax - tax, restored_minor))
         before_minor, before_tax = left_minor, tax
     return backs, is_void
 

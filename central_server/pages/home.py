@@ -60,7 +60,7 @@ def _figures(office: Office, shop: str) -> dict[str, int]:
     member, terminal, home_shop = schema.member.c, schema.terminal.c, schema.member_shop.c
     members = select(func.count()).select_from(schema.member).where(member.merged_into == "")
     if shop:
-        members = select(func.count()).select_from(schema.member_shop).where(home_shop.shop == shop)
+        members = members.where(member.member.in_(select(home_shop.member).where(home_shop.shop == shop)))
     tills = select(func.count()).select_from(schema.terminal).where(terminal.revoked_at == "")
     with office.database.reading() as connection:
         return {

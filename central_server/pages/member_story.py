@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 from fastapi import Response
@@ -37,9 +38,9 @@ def member(visit: Visit) -> Response:
         who = require_member(visit, connection, visit.named["member"])
         about = member_story.summary(office, connection, who)
         reads = bool(set(visit.leave("ledger")) & _LEDGER)
-        number = int(query["page"]) if query.get("page", "").isascii() and query.get("page", "").isdigit() else 1
+        number = int(query["page"]) if re.fullmatch("[0-9]{1,6}", query.get("page", "")) else 1
         moves = query.get("only") != "balance"
-        story = member_story.story(office, connection, who, min(number, 10**6), moves=moves) if reads else None
+        story = member_story.story(office, connection, who, number, moves=moves) if reads else None
         agreed = consents.of(connection, who)
         program = office.program(connection)
         assert program is not None, "init puts a programme in force"

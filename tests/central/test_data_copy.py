@@ -10,9 +10,12 @@ import msgspec
 import pytest
 
 from central_server import consents, data_copy, desk, members
+from central_server.care import feedback, tickets
+from central_server.care.feedback import Answer
 from central_server.consents import ConsentText
 from central_server.errors import OfficeError
 from ledger.entry import ConsentBody
+from ledger.identifiers import feedback_code
 from ledger.keys import seal
 from ledger.wire import MemberDetails
 from loyalty.card import NumberForm, new_card_number
@@ -189,6 +192,28 @@ def test_a_copy_has_every_entry_explained_and_adds_up(office, till, tell):
     given = next(entry for entry in copy["entries"] if entry["kind"] == "give")
     assert (given["what"], given["reason"]) == ("Goodwill, by hand.", "a case at the counter")
     json.dumps(copy)
+
+
+def test_a_copy_has_what_they_asked_and_said_and_no_word_between_staff(office, till):
+    one = till()
+    one.join("anna")
+    one.join("ben")
+    sale = one.sale("1", 1000, "anna")
+    one.send()
+    code = feedback_code(sale.envelope.terminal, sale.number, sale.hash)
+    ticket = feedback.give(office, code, Answer(2, comment="The milk was sour.", wants_answer=True)).ticket
+    tickets.reply(office, ticket, "sue", "We are sorry.")
+    tickets.note(office, ticket, "sue", "the third time this week")
+    tickets.open_ticket(
+        office, shop="Harbour", topic="card", words="I am Ben.", by="member", source="member", member="ben"
+    )
+    copy = data_copy.of(office, "anna")
+    assert [(one["ticket"], one["about"], one["status"]) for one in copy["tickets"]] == [(ticket, "other", "answered")]
+    said = [(one["from"], one["text"]) for one in copy["tickets"][0]["said"]]
+    assert said == [("member", "The milk was sour."), ("shop", "We are sorry.")]
+    given = [(one["rating"], one["recommends"], one["comment"]) for one in copy["feedback"]]
+    assert given == [(2, None, "The milk was sour.")]
+    assert [word for word in ("sue", "third time", "Ben") if word in json.dumps(copy)] == []
 
 
 def test_of_somebody_who_never_was_there_is_no_copy(office):

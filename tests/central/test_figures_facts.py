@@ -225,3 +225,23 @@ def test_an_entry_that_was_parked_is_counted_once_it_is_understood(office, till)
     found = counted(office)
     facts.recount(office)
     assert counted(office) == found
+
+
+def test_goods_that_two_tills_took_back_gave_their_points_back_once(office, till):
+    one, other = till(), till("BBBBBB")
+    one.join("anna")
+    one.give("anna", 1000)
+    one.send()
+    one.fetch("anna", 500)
+    sold = one.sale("1", 10000, "anna", redeem=500)
+    one.send()
+    paid = sold.body.redeemed_minor
+    one.give_back(sold, "r1", void=False)
+    other.give_back(sold, "r2", void=False)
+    one.send()
+    other.send()
+    facts.count_pending(office)
+    rows = sums(office, "shop_day").values()
+    assert paid > 0
+    assert (sum(row["redeemed_minor"] for row in rows), sum(row["restored_minor"] for row in rows)) == (paid, paid)
+    assert [row["redeemed_minor"] for row in sums(office, "member_day").values()] == [0]

@@ -498,3 +498,10 @@ def test_an_entry_of_head_offices_own_names_its_member(office, one):
     with office.database.reading() as connection:
         journal = schema.journal.c
         assert connection.scalar(select(journal.member).order_by(journal.number.desc()).limit(1)) == "ada"
+
+
+def test_a_page_of_the_story_that_is_no_number_is_the_first_one(office, till, visitor):
+    named(office, till(), "anna", CARD, "Ada Berg")
+    sue = visitor("support")
+    for typed in ("9" * 5000, "-1", "1٣", "x"):
+        assert sue.get(f"/members/anna?page={typed}").status_code == 200
