@@ -129,7 +129,7 @@ def points_by_hand(office: Office, scope: Scope) -> dict[str, Any]:
             body = entry["body"]
             issued, redeemed = issued + body.get("awarded", 0), redeemed + body.get("redeemed", 0)
             taken, restored = taken + body.get("taken", 0), restored + body.get("restored", 0)
-        accounts = ["available", "granted", "escrow", "owed"]
+        accounts = ["available", "granted", "escrow"]
         if scope.shop:
             return {"issued": issued, "redeemed": redeemed, "reversed": taken, "restored": restored}
         days = [posting.business_day >= scope.first, posting.business_day <= scope.last]

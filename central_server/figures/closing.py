@@ -14,7 +14,7 @@ from sqlalchemy import Connection, case, func, insert, select
 from central_server import schema
 from central_server.errors import OfficeError
 from central_server.figures import facts
-from central_server.figures.moves import SIGNS, WHATS
+from central_server.figures.moves import OWED, SIGNS, WHATS
 from central_server.office import Office
 
 
@@ -70,6 +70,7 @@ def months(connection: Connection) -> list[Month]:
     late: dict[str, dict[str, int]] = {}
     for month, what, points, of_before in connection.execute(
         select(table.period, table.what, func.sum(table.points), func.sum(case((is_late, table.points), else_=0)))
+        .where(table.what != OWED)
         .group_by(table.period, table.what)
         .order_by(table.period)
     ):

@@ -8,6 +8,8 @@
     adjusted   given or taken by a person, taken over from another system, moved between members
     borne      what the shop bears: spent at a till that had been given up for lost, or debt written off
 
+    owed       by how much more members owe; it is counted beside the others, because what is owed makes no open point less
+
 Open points, less what members owe = issued − reversed − redeemed + restored − expired + adjusted + borne.
 """
 
@@ -20,6 +22,8 @@ from ledger.postings import postings
 
 WHATS = ("issued", "reversed", "redeemed", "restored", "expired", "adjusted", "borne")
 SIGNS = {"issued": 1, "reversed": -1, "redeemed": -1, "restored": 1, "expired": -1, "adjusted": 1, "borne": 1}
+
+OWED = "owed"
 
 BY_A_PERSON = frozenset(("goodwill", "adjustment", "opening", "transfer"))
 """Of what is given without a sale, what no rule of the programme gave."""
@@ -54,5 +58,7 @@ def moves(entry: Entry, cause: str = "") -> Iterator[tuple[str, int]]:
                 yield "expired", amount
             case "loss":
                 yield "borne", -amount
+            case "owed":
+                yield OWED, -amount
             case _:
                 pass

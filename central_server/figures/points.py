@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from central_server import schema
-from central_server.figures.moves import SIGNS, WHATS
+from central_server.figures.moves import OWED, SIGNS, WHATS
 from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, before, days
 from loyalty.program import Program
@@ -29,7 +29,7 @@ class Moved(msgspec.Struct, frozen=True):
 
     @property
     def change(self) -> int:
-        """By how many more points are open."""
+        """By how many more points are open, less what more is owed."""
         return sum(SIGNS[what] * int(getattr(self, what)) for what in WHATS)
 
 
@@ -69,7 +69,9 @@ class Cost(msgspec.Struct, frozen=True):
 def moved(connection: Connection, first: str, last: str, shop: str = "") -> Moved:
     table = schema.figures.points_day
     rows = connection.execute(
-        select(table.c.what, func.sum(table.c.points)).where(*days(table, first, last, shop)).group_by(table.c.what)
+        select(table.c.what, func.sum(table.c.points))
+        .where(*days(table, first, last, shop), table.c.what != OWED)
+        .group_by(table.c.what)
     )
     sums = {what: int(points) for what, points in rows}
     return Moved(**sums, burn=ratio(sums.get("redeemed", 0), sums.get("issued", 0)))
@@ -81,7 +83,9 @@ def by_month(connection: Connection, scope: Scope) -> dict[str, Moved]:
     month: ColumnElement[str] = func.substr(table.c.day, 1, 7)
     sums: dict[str, dict[str, int]] = {}
     for name, what, points in connection.execute(
-        select(month, table.c.what, func.sum(table.c.points)).where(*scope.of(table)).group_by(month, table.c.what)
+        select(month, table.c.what, func.sum(table.c.points))
+        .where(*scope.of(table), table.c.what != OWED)
+        .group_by(month, table.c.what)
     ):
         sums.setdefault(name, {})[what] = int(points)
     return {
@@ -139,9 +143,16 @@ def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:
     ]
 
 
+def open_points(connection: Connection, last: str) -> int:
+    """At the end of a day, in all shops; what members owed then is not taken off."""
+    table = schema.figures.points_day
+    owed = connection.scalar(select(func.sum(table.c.points)).where(*days(table, "", last), table.c.what == OWED))
+    return max(0, moved(connection, "", last).change + int(owed or 0))
+
+
 def liability(connection: Connection, program: Program, scope: Scope, of_issues: list[Issue]) -> Liability:
-    points = moved(connection, "", scope.last).change
-    gross_minor = worth_minor(program, max(0, points))
+    points = open_points(connection, scope.last)
+    gross_minor = worth_minor(program, points)
     breakage = ratio(sum(one.expired for one in of_issues), sum(one.matured for one in of_issues))
     expected = gross_minor - gross_minor * breakage.part // breakage.whole if breakage.whole > 0 else None
     owed = connection.scalar(select(func.sum(schema.member.c.debt))) or 0
@@ -150,8 +161,8 @@ def liability(connection: Connection, program: Program, scope: Scope, of_issues:
 
 def cost(connection: Connection, program: Program, scope: Scope, redemption_minor: int, net_minor: int) -> Cost:
     """Over all shops: points are issued in one and redeemed in another."""
-    was = worth_minor(program, max(0, moved(connection, "", before(scope.first, 1)).change))
-    now = worth_minor(program, max(0, moved(connection, "", scope.last).change))
+    was = worth_minor(program, open_points(connection, before(scope.first, 1)))
+    now = worth_minor(program, open_points(connection, scope.last))
     return Cost(
         redemption_minor,
         now - was,

@@ -42,7 +42,7 @@ def _asked(visit: Visit, connection: Connection) -> Scope:
     last = query.get("to") or visit.office.today(connection)
     window = query.get("window", "")
     if window and not (window.isdecimal() and len(window) < 5):
-        raise OfficeError(f"{window} is no number of days.", code="PERIOD_UNFIT")
+        raise OfficeError(f"{window[:40]} is no number of days.", code="PERIOD_UNFIT")
     return scope_of(
         visit.office,
         connection,
@@ -57,8 +57,8 @@ def _margin(visit: Visit) -> int | None:
     text = visit.query.get("margin", "")
     if not text:
         return None
-    if not (text.isdecimal() and int(text) <= 100):
-        raise OfficeError(f"{text} is no margin.", hint="Write whole percent, from 0 to 100.", code="PERIOD_UNFIT")
+    if not (text.isdecimal() and len(text) < 4 and int(text) <= 100):
+        raise OfficeError(f"{text[:40]} is no margin.", hint="Write whole percent, from 0 to 100.", code="PERIOD_UNFIT")
     return int(text)
 
 

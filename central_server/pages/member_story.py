@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
 
 from fastapi import Response
 from sqlalchemy import select
@@ -24,6 +23,7 @@ from central_server.pages.members import SEE
 from central_server.report import Found
 from ledger.identifiers import read_receipt_reference
 from ledger.keys import card_hash
+from loyalty.days import days_after, is_day
 from loyalty.program import Program
 from loyalty.words import in_language
 
@@ -135,7 +135,7 @@ def _without_member(visit: Visit, one: Found) -> tuple[str, str]:
     assert program is not None, "init puts a programme in force"
     until = _claim_until(program, one.business_day)
     if not until or until < today:
-        said = f"its points could be claimed through {until}" if until else "the programme has no claims"
+        said = f"its points could be claimed through {until}" if until else "its points cannot be claimed"
         return f"It was sold without a card, and {said}.", "What is fair can be given as goodwill."
     return (
         f"It was sold without a card: that is why there are no points. They can be claimed through {until}.",
@@ -145,4 +145,4 @@ def _without_member(visit: Visit, one: Found) -> tuple[str, str]:
 
 def _claim_until(program: Program, day: str) -> str:
     within = program.claim.within_days
-    return (date.fromisoformat(day) + timedelta(days=within)).isoformat() if within else ""
+    return days_after(day, within) if within and is_day(day) else ""

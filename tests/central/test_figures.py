@@ -5,13 +5,13 @@ import io
 import json
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
 from central_server import schema
 from central_server.cli import app
 from central_server.errors import OfficeError
-from central_server.figures import answers, baskets, customers, facts, targets
+from central_server.figures import answers, baskets, closing, customers, facts, targets
 from central_server.figures.answers import Line
 from central_server.figures.plots import Plot, Series, svg
 from central_server.figures.ratio import Ratio, ratio
@@ -154,6 +154,30 @@ def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(o
     assert (march.matured, march.expired, march.breakage) == (100, 60, Ratio(60, 100, 60.0))
     assert found.issues[1].matured == 0
     assert (found.liability.points, found.liability.gross_minor, found.liability.expected_minor) == (200, 200, 80)
+
+
+def test_what_a_member_owes_makes_nobodys_open_points_less(office, till, clock):
+    one = till()
+    bought = one.sale("1", 10000, "anna", keep=True)
+    one.sale("2", 5000, "bert", keep=True)
+    one.send()
+    one.sale("3", 2000, redeem=0)
+    one.sale("4", 100, "anna", redeem=100)  # spends all that she has, and earns nothing
+    one.day = "2026-03-09"
+    one.give_back(bought, "r1")
+    one.send()
+    with office.database.reading() as connection:
+        owed = connection.scalars(select(schema.member.c.debt).order_by(schema.member.c.member)).all()
+        held = connection.scalars(select(schema.holding.c.points)).all()
+    assert sum(owed) > 0
+    found = told(office)
+    assert (found.liability.points, found.liability.owed_points) == (sum(held), sum(owed))
+    before = told(office, Scope("2026-03-01", "2026-03-08")).liability
+    assert before.points == sum(held), "what was spent had been spent before"
+    facts.count_pending(office)
+    with office.database.reading() as connection:
+        books = closing.months(connection)[-1]
+    assert books.closing == sum(held) - sum(owed)
 
 
 def test_points_cost_counts_what_points_paid_and_what_more_is_owed_in_them(office, till):

@@ -500,6 +500,17 @@ def test_an_entry_of_head_offices_own_names_its_member(office, one):
         assert connection.scalar(select(journal.member).order_by(journal.number.desc()).limit(1)) == "ada"
 
 
+def test_a_receipt_of_a_day_that_is_none_is_shown_and_cannot_be_claimed(office, till, visitor):
+    one = till()
+    sold = one.sale("1", 1000)
+    one.journal.pop()
+    one.day = "yesterday"
+    one.write(sold.body, sold.envelope.document)
+    one.send()
+    found = visitor("support").get(f"/receipt?reference={receipt_reference('AAAAAA', sold.number)}")
+    assert (found.status_code, "cannot be claimed" in found.text) == (200, True)
+
+
 def test_a_page_of_the_story_that_is_no_number_is_the_first_one(office, till, visitor):
     named(office, till(), "anna", CARD, "Ada Berg")
     sue = visitor("support")
