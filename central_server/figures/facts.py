@@ -230,7 +230,9 @@ class _Counting:
             sums["points"] += points
         body = entry.body
         if isinstance(body, GiveBody) and body.lot:
-            self._issued(body.lot, entry.member, shop, day, body.points, 0)
+            # Points that move from one member to another have been issued before; what becomes of them counts here.
+            issued = 0 if body.why == "transfer" else body.points
+            self._issued(body.lot, entry.member, shop, day, issued, 0)
 
     def _issued(self, lot: str, member: str, shop: str, day: str, issued: int, taken: int) -> None:
         row = {"lot": lot, "member": member, "shop": shop, "day": day, "issued": issued, "reversed": taken}

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
-from central_server import schema
+from central_server import desk, schema
 from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.figures import answers, baskets, closing, customers, facts, targets
@@ -156,12 +156,24 @@ def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(o
     assert (found.liability.points, found.liability.gross_minor, found.liability.expected_minor) == (200, 200, 80)
 
 
+def test_points_that_one_member_hands_to_another_are_issued_once(office, till):
+    one = till()
+    one.sale("1", 10000, "anna")
+    one.sale("2", 500, "bert")
+    one.send()
+    desk.transfer(office, "anna", "bert", 60, desk.Who("a present", "Ann", "Ben"))
+    one.fetch("bert", 65)
+    one.sale("3", 1000, "bert", redeem=65)
+    one.send()
+    issue = told(office).issues[0]
+    assert (issue.issued, issue.redeemed) == (100 + 5 + one.journal[-1].body.awarded, 65)
+
+
 def test_what_a_member_owes_makes_nobodys_open_points_less(office, till, clock):
     one = till()
     bought = one.sale("1", 10000, "anna", keep=True)
     one.sale("2", 5000, "bert", keep=True)
     one.send()
-    one.sale("3", 2000, redeem=0)
     one.sale("4", 100, "anna", redeem=100)  # spends all that she has, and earns nothing
     one.day = "2026-03-09"
     one.give_back(bought, "r1")

@@ -68,7 +68,14 @@ def test_every_plot_has_its_address_its_words_and_a_table_that_can_be_kept(sold,
 def test_an_empty_period_and_a_wrong_question_are_answered_in_words(sold, visitor):
     marketing = visitor("marketing")
     assert "There are no sales in this period." in text(marketing.get("/figures?from=2025-01-01&to=2025-01-31"))
-    for question in ("from=2026-03-09&to=2026-03-01", "from=soon", "shop=Moon", "window=many", "margin=x"):
+    for question in (
+        "from=2026-03-09&to=2026-03-01",
+        "from=soon",
+        "shop=Moon",
+        "window=many",
+        "margin=x",
+        f"margin={'9' * 5000}",
+    ):
         answer = marketing.get(f"/figures?{question}")
         assert (answer.status_code, "Not done" in answer.text) == (422, True), question
 

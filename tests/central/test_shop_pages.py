@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from central_server import forfeits, inbox, till_overview
+from central_server import desk, forfeits, inbox, till_overview
 from central_server.errors import OfficeError
+from central_server.pages import home
 from central_server.people import proposals
 from central_server.till_overview import NOTES, STATES
 from ledger.identifiers import receipt_reference
@@ -165,3 +166,12 @@ def test_what_lies_at_a_lost_till_is_given_up_by_two(office, one, visitor, tell)
 @pytest.mark.parametrize("address", ["/shops/Nowhere", "/terminals/ZZZZZZ", "/shops/%00", "/terminals/%F0%9F%92%A5"])
 def test_what_is_not_there_is_said(one, visitor, address):
     assert visitor("finance").get(address).status_code in (404, 422)
+
+
+def test_a_shop_counts_members_who_have_merged_as_one(office, till):
+    one = till()
+    for member in ("anna", "ben", "carl"):
+        one.join(member)
+    one.send()
+    desk.merge(office, "anna", "ben", desk.Who("one person", "Ann", "Ben"))
+    assert home._figures(office, "Harbour")["Members"] == home._figures(office, "")["Members"] == 2
