@@ -160,9 +160,9 @@ def _asked(office: Office, owner: Owner, what: str, form: dict[str, str]) -> str
     receipt = form.get("receipt", "").strip()
     words = {"forgot": f"Points of receipt {receipt}, please.", "leave": "The member wants to leave the programme."}
     if what == "leave" and not form.get("sure"):
-        raise CentralError("They are not sure.", code="NOT_SURE")
+        raise CentralError("They are not sure.", code="WORDS_UNFIT")
     if what == "forgot" and read_receipt_reference(receipt) is None:
-        raise CentralError("This is no receipt's number.", code="REFERENCE")
+        raise CentralError("This is no receipt's number.", code="WORDS_UNFIT")
     with office.database.reading() as connection:
         shop = member_story.summary(office, connection, owner.member).home_shop
     ticket = tickets.open_ticket(

@@ -65,7 +65,7 @@ class Modes:
             bold=bool(n & 0x08),
             height=2 if n & 0x10 else 1,
             width=2 if n & 0x20 else 1,
-            underline=1 if n & 0x80 else 0,
+            underline=max(self.style.underline, 1) if n & 0x80 else 0,  # as thick as ESC - has said
         )
 
     def set_bold(self, parameters: bytes) -> None:
@@ -104,7 +104,9 @@ class Modes:
         """FS !"""
         n = parameters[0]
         self._kanji = self._kanji._replace(
-            width=2 if n & 0x04 else 1, height=2 if n & 0x08 else 1, underline=1 if n & 0x80 else 0
+            width=2 if n & 0x04 else 1,
+            height=2 if n & 0x08 else 1,
+            underline=max(self._kanji.underline, 1) if n & 0x80 else 0,
         )
 
     def set_kanji_underline(self, parameters: bytes) -> None:

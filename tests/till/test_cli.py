@@ -42,6 +42,14 @@ COMMANDS = [
     "program simulate",
     "api-key",
     "cards",
+    "closing",
+    "backup",
+    "restore",
+    "upgrade",
+    "operator add",
+    "operator list",
+    "operator pin",
+    "operator close",
 ]
 REPORTS = ["status", "members", "verify", "doctor", "program presets"]
 HEADER = "till,sale_ref,sold_at,member,sku,category,quantity,amount"

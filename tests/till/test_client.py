@@ -236,8 +236,9 @@ def test_events_are_heard_as_they_happen_and_after_a_number(at_till) -> None:
 
     def listen() -> None:
         for event in till.events():
-            heard.append(event)
             ready.set()
+            if event.about != "customer":  # whose window greets them: nothing of the scanner's
+                heard.append(event)
             if len(heard) == 3:
                 return
 
@@ -247,10 +248,11 @@ def test_events_are_heard_as_they_happen_and_after_a_number(at_till) -> None:
     served.terminal.scanned(CARD)
     served.terminal.scanned(CARD)
     listening.join(10)
-    start = heard[0].number
-    assert heard == [Event(start, "hello"), Event(start + 1, "scan"), Event(start + 2, "scan")]
-    after = till.events(after=start + 1)
-    assert [next(after).about, next(after)] == ["hello", Event(start + 2, "scan")]
+    hello, first, second = heard
+    assert [hello.about, first.about, second.about] == ["hello", "scan", "scan"]
+    assert hello.number < first.number < second.number
+    after = till.events(after=second.number - 1)
+    assert [next(after).about, next(after)] == ["hello", second]
     after.close()
     with Till(served.server.url, "pos_wrong") as stranger, pytest.raises(client.KeyRefused):
         next(stranger.events())

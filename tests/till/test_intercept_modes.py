@@ -147,6 +147,7 @@ def made_for(ideographs: Ideographs) -> Profile:
     st.sampled_from([BLOCK, PLAIN]),
 )
 @example([b"\x1d!\x11", b"Tea", b"\x1b!\x00"], "gb18030", BLOCK)
+@example([b"\x1b-2", b"\x1b!\xb9"], "", BLOCK)
 def test_any_modes_are_as_they_were(parts: list[bytes], ideographs: Ideographs, block: Document) -> None:
     stream, model = b"x" + b"".join(parts), made_for(ideographs)
     assert probe_of(stream, block, model) == probe_of(stream, None, model)
