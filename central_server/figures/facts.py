@@ -47,6 +47,17 @@ def count_pending(office: Office) -> int:
     return counted
 
 
+FEW = 500
+
+
+def count_few(office: Office) -> None:
+    """Counts what waits where it is little: whoever asks need not wait for the upkeep then, nor notice that it was done."""
+    with office.database.reading() as connection:
+        is_little = 0 < waiting(connection) <= FEW
+    if is_little:
+        office.database.write(partial(_count_chunk, office))
+
+
 def recount(office: Office) -> int:
     """Counts everything from nothing, in one transaction for what is forgotten and many for what is counted."""
 

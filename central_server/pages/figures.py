@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from central_server import consents, report, schema
 from central_server.errors import OfficeError, Refused
-from central_server.figures import answers, baskets, closing, customers, plots, targets
+from central_server.figures import answers, baskets, closing, customers, facts, plots, targets
 from central_server.figures.baskets import By
 from central_server.figures.scope import Scope, scope_of, year_before
 from central_server.figures.tiers import Move, migration
@@ -70,6 +70,7 @@ def _question(visit: Visit, asked: Scope) -> dict[str, str]:
 
 @page("GET", "/figures", "figures", menu="Figures", place=50)
 def figures(visit: Visit) -> Response:
+    facts.count_few(visit.office)
     with visit.office.database.reading() as connection:
         asked = _asked(visit, connection)
         shops = connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)).all()

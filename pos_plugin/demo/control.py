@@ -38,6 +38,7 @@ class ControlPage:
         *,
         port: int,
         till_port: int,
+        office: str,
     ) -> None:
         self.port = port
         self._printer = printer
@@ -54,6 +55,7 @@ class ControlPage:
             {"text": item["name"], "about": "item", "code": item["sku"]},
         ]
         self._till_port = till_port
+        self._office = office
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._app(), host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off"
@@ -109,6 +111,7 @@ class ControlPage:
             "receipts": [_shown(one, _name(one)) for one in self._printer.receipts[: -SHOWN - 1 : -1]],
             "cards": self._cards,
             "till": f"http://127.0.0.1:{self._till_port}",
+            "office": self._office,
         }
 
     def _app(self) -> FastAPI:

@@ -39,6 +39,8 @@ from pos_plugin.intercept.learning import Given, learn
 from pos_plugin.server_link import HttpLink
 
 SHOP = "corner-shop"
+STAFF = (("ada", "Ada", "manager", SHOP), ("sue", "Sue", "support", ""), ("finn", "Finn", "finance", ""))
+PASSWORD = "open the corner shop"  # noqa: S105 - of a demo that only this machine can reach
 START_TIMEOUT_S = 20.0
 
 
@@ -101,6 +103,7 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
     asking = (
         _child("central_server", "enroll-code", "--dir", str(office), "--shop", SHOP, "--json") if is_joining else None
     )
+    hiring = [_hire(office, *one) for one in STAFF] if office_is_new else []
     server = _child("central_server", "serve", "--dir", str(office), "--port", str(ports.server))
     closing.callback(_end, server)
     cable = Cable(ports.server)
@@ -111,17 +114,22 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
     _answers(f"http://127.0.0.1:{ports.server}/v1/health", server, "head office")
     if asking is not None:
         _enroll(till, url, json.loads(_finished(asking, "asking head office for a code"))["code"])
+    for child in hiring:
+        _finished(child, "giving the people of head office their accounts")
     process = _child("pos_plugin", "run", "--store", str(till))
     closing.callback(_end, process)
     other = OtherTill(ports.other_till, datetime.now)
-    control = ControlPage(printer, scanner, cable, other, MEMBERS, STRANGER, port=ports.control, till_port=ports.page)
+    at = f"http://127.0.0.1:{ports.server}/office"
+    control = ControlPage(
+        printer, scanner, cable, other, MEMBERS, STRANGER, port=ports.control, till_port=ports.page, office=at
+    )
     closing.callback(control.stop)
     control.start()
     _answers(f"http://127.0.0.1:{ports.page}/v1/health", process, "the till")
     typer.echo(f"""
   The till       http://127.0.0.1:{ports.page}      open this: scan, sell, redeem
   Control page   http://127.0.0.1:{control.port}      scan cards, pull plugs, see the paper
-  Head office    http://127.0.0.1:{ports.server}      shop {SHOP}
+  Head office    {at}   sign in as {", ".join(login for login, *_ in STAFF)}: {PASSWORD}
   Printer        127.0.0.1:{ports.printer}             simulated ESC/POS, 80 mm
   Another till   prints to 127.0.0.1:{ports.other_till}; its receipts end with the points
   Scanner        {scanner.port}
@@ -219,17 +227,32 @@ def _enroll(till: Path, url: str, code: str) -> None:
         store.close()
 
 
-def _child(module: str, *arguments: str) -> subprocess.Popen[str]:
+def _child(module: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
     """A child in a session of its own, so that Ctrl-C reaches the parent alone and it ends them in order."""
     return subprocess.Popen(  # noqa: S603 - our own programs
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         stderr=None,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         text=True,
         start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
+
+
+def _hire(office: Path, login: str, name: str, role: str, shop: str) -> subprocess.Popen[str]:
+    """An account at head office's pages."""
+    at = ["--shop", shop] if shop else []
+    child = _child(
+        "central_server",
+        *("staff", "add", login, "--dir", str(office), "--name", name, "--role", role, *at),
+        stdin=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    child.stdin.write(f"{PASSWORD}\n{PASSWORD}\n")
+    child.stdin.close()
+    child.stdin = None  # or it would be written to once more
+    return child
 
 
 def _finished(child: subprocess.Popen[str], what: str) -> str:

@@ -46,6 +46,12 @@ def test_head_office_sees_all_shops_and_a_manager_the_own_one_whatever_is_asked(
         assert visitor("cashier", "Mill").get(path).status_code == 403
 
 
+def test_a_sale_that_has_just_come_is_on_the_page_at_once(sold, visitor):
+    sold.sale("3", 700)
+    sold.send()
+    assert "1 of 4 sales" in text(visitor("marketing").get(f"/figures?{MARCH}"))
+
+
 @pytest.mark.slow  # for Matplotlib to load
 def test_every_plot_has_its_address_its_words_and_a_table_that_can_be_kept(sold, visitor):
     marketing = visitor("marketing")

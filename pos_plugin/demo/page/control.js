@@ -105,6 +105,7 @@ async function refresh() {
   document.body.classList.remove("ended");
   if (state.receipts[0]?.picture !== was || state.hanging) chosen = null; // new paper is what everybody looks at
   byId("till").href = state.till;
+  byId("office").href = state.office;
   if (!byId("cards").childElementCount) {
     byId("cards").replaceChildren(...state.cards.map(({ text, about, code }) =>
       element("button", { type: "button", className: about, onclick: () => scan(text, code) }, element("strong", { textContent: text }), element("span", { textContent: code }))));
