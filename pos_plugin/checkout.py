@@ -41,7 +41,18 @@ from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.foreseeing import points_foreseen
 from pos_plugin.identifying import Identified, Identifying
 from pos_plugin.pricing import Priced
-from pos_plugin.quotes import Completed, Connection, Explained, Offer, OpenQuote, Quote, Rejected, differs, require_sane
+from pos_plugin.quotes import (
+    Completed,
+    Connection,
+    Explained,
+    Offer,
+    OpenQuote,
+    Quote,
+    Rejected,
+    differs,
+    quote_ended,
+    require_sane,
+)
 from pos_plugin.receipts import Layout, PointsShown, reward_lines, reward_parts, sale_receipt
 from pos_plugin.recorded import completed_sale, lines_of, points_shown, recorded_sale, require_own_key
 from pos_plugin.scale_labels import ScalePattern
@@ -121,6 +132,7 @@ class Checkout:
         self._layouts: dict[int, Layout] = {}
         self._quotes: dict[str, OpenQuote] = {}
         self._committed: dict[str, tuple[int, datetime]] = {}
+        self._committing: Counter[str] = Counter()
         self._fetching: Counter[str] = Counter()
         self._lock = threading.RLock()
 
@@ -358,14 +370,23 @@ class Checkout:
             self._told(None)
 
     def let_go(self, quote_id: str) -> OpenQuote:
-        """Ends an open quote and answers what it was: its sale is put on hold, what it had reserved is free. Raises Unknown."""
+        """Ends an open quote and answers what it was: its sale is put on hold, what it had reserved is free.
+
+        Raises Unknown where it has ended, and while it is being committed: another till would sell it again.
+        """
         with self._lock:
             self._forget_ended()
-            one = self._quotes.pop(quote_id, None)
+            one = None if self._committing[quote_id] else self._quotes.pop(quote_id, None)
         if one is None:
-            raise _ended()
+            raise quote_ended()
         self._told(None)
         return one
+
+    def is_for_record(self, quote_id: str) -> bool:
+        """Whether a commit of this open quote would record a sale: not in training, nor once it has ended."""
+        with self._lock:
+            one = self._quotes.get(quote_id)
+        return one is not None and not one.quote.training
 
     def known_member(self, member: str) -> str | None:
         """A member's reference as it is now, where they are known here or at head office."""
@@ -404,11 +425,20 @@ class Checkout:
             self._forget_ended()
             open_quote = self._quotes.get(quote_id)
             number = self._committed[quote_id][0] if quote_id in self._committed else None
+            if open_quote is not None:
+                self._committing[quote_id] += 1
         if open_quote is None:
             return self._committed_before(number, key)
-        if open_quote.quote.training:
-            return self._trained(open_quote)
+        try:
+            return (
+                self._trained(open_quote) if open_quote.quote.training else self._recorded_now(open_quote, key, layout)
+            )
+        finally:
+            with self._lock:
+                self._committing -= Counter((quote_id,))  # forgets those at nought
 
+    def _recorded_now(self, open_quote: OpenQuote, key: str, layout: Layout | None) -> Completed:
+        quote_id = open_quote.quote.quote_id
         own_lines = self._own_lines(open_quote.sale, open_quote.quote)
 
         def work(db: sqlite3.Connection) -> Completed:
@@ -582,7 +612,7 @@ class Checkout:
             known = journal.read(db, number) if number is not None else None
             if known is not None and isinstance(known.body, SaleBody):
                 return recorded_sale(db, known)
-        raise _ended()
+        raise quote_ended()
 
     def _trained(self, one: OpenQuote) -> Completed:
         """A training sale looks like a sale and records nothing."""
@@ -713,11 +743,3 @@ class Checkout:
             del self._quotes[first.quote.quote_id]
         while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
             del self._committed[oldest[0]]
-
-
-def _ended() -> Unknown:
-    return Unknown(
-        "QUOTE_UNKNOWN",
-        "This quote has ended. Nothing more was recorded.",
-        hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
-    )

@@ -76,7 +76,7 @@ class By(msgspec.Struct, frozen=True):
             return
         if amount_minor > self.alone.minor:
             raise needs_supervisor("This is more than a cashier may do alone.")
-        if age_days > self.alone.days:
+        if not 0 <= age_days <= self.alone.days:  # a sale of a day to come would never be old
             raise needs_supervisor("This sale is older than a cashier may touch alone.")
 
 
@@ -171,6 +171,11 @@ class Operators:
             self._on, self.word = None, ""
         self._changed()
 
+    def is_still(self, by: By) -> bool:
+        """Whether whoever began something at the page is on yet, in the same shift; so is everybody where none are kept."""
+        on = self.on()
+        return (on.operator, on.shift) == (by.operator, by.shift) if on else not self.are_kept
+
     # -- what they may do
 
     def by(self, action: str, override: Override | None = None) -> By:
@@ -179,12 +184,8 @@ class Operators:
         Nobody in particular where no operators are kept. Raises NotAllowed where nobody is on, or where it needs the word of a
         supervisor; BadRequest where that gives no reason; Conflict in training, in which nothing but a sale can be tried.
         """
-        if action not in ("sell", "training") and self.is_training:
-            raise Conflict(
-                "TRAINING",
-                "This till is in training, and only sales can be tried. Nothing was recorded.",
-                hint="End training first.",
-            )
+        if action not in ("sell", "training"):
+            self.require_no_training()
         if not self.are_kept:
             return By()
         who = self.on()
@@ -236,6 +237,15 @@ class Operators:
         with self._store.read() as db:
             day = settings.get(db, "training_day")
             return bool(day) and day == moment(db, self._clock()).today
+
+    def require_no_training(self) -> None:
+        """Raises Conflict in training, in which nothing of the page is recorded."""
+        if self.is_training:
+            raise Conflict(
+                "TRAINING",
+                "This till is in training, and only sales can be tried. Nothing was recorded.",
+                hint="End training first.",
+            )
 
     def train(self, is_on: bool, override: Override | None = None) -> None:
         """Begins or ends training, for every window of the page. Raises as `by`."""

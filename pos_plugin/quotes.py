@@ -10,7 +10,7 @@ import msgspec
 from loyalty.program import Program
 from loyalty.sale import Sale
 from loyalty.standing import Standing
-from pos_plugin.errors import BadRequest, Conflict
+from pos_plugin.errors import BadRequest, Conflict, Unknown
 
 MAX_SALE_BYTES = 128 * 1024
 """Half of what an entry may have: the other half is for the lots that pay."""
@@ -169,6 +169,14 @@ def differs(sale: Sale) -> Conflict:
         "SALE_DIFFERS",
         f"Sale {sale.sale_ref} of till {sale.till} is recorded already, with other content. It stays as it was.",
         hint="Give this sale a reference of its own, or void the recorded one.",
+    )
+
+
+def quote_ended() -> Unknown:
+    return Unknown(
+        "QUOTE_UNKNOWN",
+        "This quote has ended. Nothing more was recorded.",
+        hint="Quote the sale again; if it stands already, committing that answers what is recorded.",
     )
 
 

@@ -9,12 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drivers.document import Barcode, Block, Document, Feed, Qr, Text
-from ledger.closing import gap_words, share_tenths
+from ledger.closing import OTHERS, gap_words, share_tenths
 from ledger.entry import Gap, Tally
 from loyalty.card import ean13_check_digit, masked
 from loyalty.program import Program
 from loyalty.words import Money, text
 from pos_plugin.receipts import Layout, date_words, laid_out_slip
+
+MOST_DAYS = 14
+"""So many days have a line of their own; the sales of those before are counted together."""
 
 
 @dataclass(frozen=True)
@@ -214,10 +217,11 @@ def _parts(layout: Layout, title: str, tallies: Mapping[str, Tally]) -> list[Blo
 
 
 def _by_day(layout: Layout, sales: Mapping[str, int]) -> list[Block]:
-    return [
-        Text(layout.columns(f"  {date_words(day, layout.language)}", layout.say("Sales ({count})", count=count)))
-        for day, count in sales.items()
-    ]
+    earlier, days = list(sales.items())[:-MOST_DAYS], list(sales.items())[-MOST_DAYS:]
+    named = [(date_words(day, layout.language), count) for day, count in days]
+    if earlier:  # a till's first closing may cover years
+        named.insert(0, (OTHERS, sum(count for _, count in earlier)))
+    return [Text(layout.columns(f"  {day}", layout.say("Sales ({count})", count=count))) for day, count in named]
 
 
 KINDS = {

@@ -154,11 +154,11 @@ def _make_till(till: Path) -> None:
     terminal = Terminal(store, Config())
     basket = (LineItem("1", 4200, name="Weekly shop"), LineItem("2", 850, name="Flowers"))
     joined = [join(terminal.checkout, member.card).member for member in MEMBERS]
-    for days_ago, number in LAST_WEEK:
+    for receipt, (days_ago, number) in enumerate(LAST_WEEK, 1):  # without a gap, or the first closing tells of one
         at = (now - timedelta(days=days_ago)).astimezone(program.zone).replace(tzinfo=None, hour=12)
         sale = Sale(
             "1",
-            f"last-week-{days_ago}",
+            f"last-week-{receipt}",
             at.isoformat(timespec="seconds"),
             business_day(at),
             program.currency,

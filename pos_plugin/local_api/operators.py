@@ -36,6 +36,16 @@ def by(terminal: Terminal, request: Request, action: str, asked: requests.Named)
     return msgspec.structs.replace(who, operator=asked.operator, shift=asked.shift, reason=reason)
 
 
+def require_program(request: Request) -> None:
+    """For what other tills' programs tell under a key of their own: by the page's cookie a cashier could void any sale so."""
+    if is_page(request):
+        raise NotAllowed(
+            "NOT_AT_THE_PAGE",
+            "Other tills' sales are told by a program with a key of its own. Nothing was recorded.",
+            hint="Make one: pos-plugin api-key NAME. At the page, ring or return the sale itself.",
+        )
+
+
 def _override(asked: requests.Overridable | requests.TrainingAsked) -> Override:
     return Override(asked.allowed_by, asked.pin.get_secret_value(), asked.reason)
 
@@ -66,9 +76,9 @@ def add_operators(app: FastAPI, terminal: Terminal) -> None:
     def sign_off(asked: requests.SignOffAsked, request: Request) -> Response:
         """From the till's page it also signs them off."""
         terminal.lane.clear()
-        ended = terminal.checkout.sign_off(asked.operator)
-        if is_page(request):
+        if is_page(request):  # first: what they ask for from now on is refused, and what they had is ended then
             operators.sign_off(asked.operator)
+        ended = terminal.checkout.sign_off(asked.operator)
         return answer(shapes.SignedOff(ended))
 
     @app.post(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from pos_plugin.intercept.papers import Block
 from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import SALES, answers
+from pos_plugin.local_api.operators import require_program
 from pos_plugin.terminal import Terminal
 
 
@@ -18,8 +19,10 @@ def add_printed_sales(app: FastAPI, terminal: Terminal) -> None:
         summary="A sale, return or void that the shop's own till has printed",
         responses=answers(Block, "Whether it stands in the journal, and the block for the end of its receipt."),
     )
-    def printed_sale(asked: requests.PrintedSaleAsked) -> Response:
-        """For whoever is at the till (`lane`). The same paper again is recorded once, and answered as the first time."""
+    def printed_sale(asked: requests.PrintedSaleAsked, request: Request) -> Response:
+        """For whoever is at the till (`lane`). The same paper again is recorded once, and answered as the first time. It needs
+        a key: the page rings its own sales."""
+        require_program(request)
         return answer(terminal.printed_sales.record(asked.printed()))
 
     @app.delete(

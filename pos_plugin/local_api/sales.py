@@ -15,7 +15,7 @@ from pos_plugin.local_api.description import SALES, answers
 from pos_plugin.local_api.once import Asked, idempotency_key
 from pos_plugin.local_api.operators import by, is_page
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
-from pos_plugin.quotes import Completed, Quote
+from pos_plugin.quotes import Completed, Quote, quote_ended
 from pos_plugin.returns import Returned
 from pos_plugin.slip_prints import print_slip
 from pos_plugin.suspended import GoingOn, Holding, slip_of
@@ -53,6 +53,10 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
             training=asked.training or (is_page(request) and terminal.operators.is_training),
             columns=asked.columns or 0,
         )
+        if is_page(request) and not terminal.operators.is_still(who):
+            # They signed off while this was being worked out, and their open quotes have ended without it.
+            checkout.drop(made.quote_id)
+            raise quote_ended()
         return answer(msgspec.structs.replace(made, notes=[*made.notes, *wish.notes]))
 
     @app.post(
@@ -79,6 +83,8 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
     )
     def commit(quote_id: RefInPath, request: Request, key: KeyInHeader = "") -> Response:
         """Awards and spends. The same again, after a time-out or a restart of the till, too, answers the first result."""
+        if is_page(request) and checkout.is_for_record(quote_id):  # training may have begun since it was quoted
+            terminal.operators.require_no_training()
         return answer(checkout.commit(quote_id, idempotency_key(request)))
 
     @app.delete(

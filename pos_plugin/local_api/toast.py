@@ -32,6 +32,7 @@ from pos_plugin.local_api import toast_status
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import TOAST, answers
 from pos_plugin.local_api.once import Asked
+from pos_plugin.local_api.operators import require_program
 from pos_plugin.local_api.toast_messages import (
     LONGEST_TEXT,
     TYPES,
@@ -97,8 +98,8 @@ def add_toast(app: FastAPI, terminal: Terminal) -> None:
     def toast(asked: ToastAsked, request: Request, kind: KindInHeader = "", guid: GuidInHeader = "") -> Response:
         """Headers: `Toast-Transaction-Type`, and `Toast-Transaction-GUID` for what is recorded. The same GUID and account again
         gets the first answer."""
-        key = getattr(request.state, "key", None)
-        may_refund = key is None or "refund" in key.may
+        require_program(request)
+        may_refund = "refund" in request.state.key.may
         return answer(provider.answer(kind or asked.toastTransactionType or "", guid, asked, may_refund=may_refund))
 
 

@@ -7,6 +7,7 @@ import { question, say, warn } from "./say.js";
 import { withWord } from "./sign_on.js";
 import { register } from "./views.js";
 
+const MOST_DAYS = 14;
 let key = "";
 let isBusy = false;
 
@@ -74,7 +75,10 @@ function parts(title, tallies) {
 
 function warnings(now) {
   const said = [];
-  for (const [of, count] of Object.entries(now.late)) said.push(`${sales(count)} of ${day(of)}, which is over or was closed before.`);
+  const late = Object.entries(now.late);
+  const earlier = late.splice(0, Math.max(0, late.length - MOST_DAYS)); // a till's first closing may cover years
+  if (earlier.length) said.push(`${sales(earlier.reduce((sum, [, count]) => sum + count, 0))} of ${earlier.length} days before ${day(late[0][0])}.`);
+  for (const [of, count] of late) said.push(`${sales(count)} of ${day(of)}, which is over or was closed before.`);
   for (const [of, count] of Object.entries(now.ahead)) said.push(`${sales(count)} of ${day(of)}, left for a later closing.`);
   for (const one of now.missing) said.push(`No sale of till ${one.till} has ${one.count === 1 ? "the receipt number" : "the receipt numbers"} ${gap(one)}.`);
   if (now.unsent) said.push(`${now.unsent} entries are not at head office yet. They are safe here.`);

@@ -7,6 +7,7 @@ import { say, warn } from "./say.js";
 
 let attachTo = () => {};
 let brought;
+let key = "";
 let text = "";  // the version that is shown: what is agreed to is that one, whatever head office publishes meanwhile
 
 export const isOpen = () => $("#join").open;
@@ -51,6 +52,7 @@ const consent = (asked) => h("fieldset", { class: "consent" }, h("legend", {}, `
 export function openJoin(card, attach) {
   attachTo = attach;
   brought = undefined;
+  key = crypto.randomUUID(); // tapped again after an answer that was lost, it is the same member
   const dialog = $("#join");
   const canName = Boolean(state?.till.enrolled);
   const charities = state?.program.charities ?? [];
@@ -101,7 +103,7 @@ async function submit(event) {
   const button = $("#join-go");
   button.disabled = true;
   try {
-    const joined = await post("/v1/members", asked(born));
+    const joined = await post("/v1/members", asked(born), { "Idempotency-Key": key });
     await attachTo(await post("/v1/identify", { scan: joined.card, entry_mode: "typed" }));
     done(joined.card);
   } catch (refusal) {

@@ -54,6 +54,8 @@ async function send() {
     }, { "Idempotency-Key": key });
     for (const id of ["words", "receipt", "contact"]) $(`#ticket-${id}`).value = "";
     key = newKey();
+    who = null; // the next who asks is somebody else
+    draw();
     return say(`Its number is ${done.ticket}. It goes to head office.`, null);
   } catch (refusal) { return warn(refusal); }
 }

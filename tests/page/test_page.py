@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Route, ViewportSize, expect
 
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.simulated.scanners.lines import SimulatedScanner
+from ledger.keys import new_sealing_key
 from loyalty.program import preset, read_program
-from offline_store import histories, members, settings
+from offline_store import histories, members, settings, tickets
 from offline_store.errors import StoreFull
 from tests.page.tills import CARD, MILK, NEW_CARD, OTHER_CARD, WIDE, Till, make_till
 
@@ -205,6 +206,40 @@ def test_joining_with_the_card_that_nobody_has(till: Till) -> None:
     till.page.keyboard.press("Enter")
     till.see("#who", "****0032")
     assert till.terminal.checkout.identify(NEW_CARD).kind == "member"
+
+
+def test_joining_again_after_an_answer_that_was_lost_makes_no_second_member(till: Till) -> None:
+    lost: list[Route] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route)
+        route.fetch()  # the till has heard it; its answer does not come back
+        route.abort()
+
+    till.page.route("**/v1/members", lose, times=1)
+    till.page.click("#join-open")
+    till.page.click("#join-go")
+    till.see("#warned", "does not answer")
+    till.page.click("#join-go")
+    expect(till.page.locator("#joined-card")).to_be_visible()
+    assert len(lost) == 1
+    with till.terminal.store.read() as db:
+        assert db.execute("SELECT count(*) FROM member").fetchone() == (3,)
+
+
+def test_what_the_next_customer_asks_is_not_said_of_the_one_before(till: Till) -> None:
+    till.terminal.store.write(lambda db: settings.put(db, "sealing_key", new_sealing_key(bytes(range(32)))))
+    till.tap("More")
+    till.page.locator("#menu").get_by_role("button", name="A customer asks").click()
+    till.terminal.scanned(CARD)
+    till.see("#ticket-member", "****0018")
+    for words in ("My points are missing.", "So are mine."):
+        till.page.fill("#ticket-words", words)
+        till.page.click("#ticket-go")
+        expect(till.page.locator("#ticket-words")).to_have_value("")
+        till.see("#ticket-member", "Scan the card, or leave it out.")
+    with till.terminal.store.read() as db:
+        assert sorted(bool(one.member) for one in tickets.waiting(db)) == [False, True]
 
 
 def joined(till: Till, card: str) -> tuple[str, str, bool]:

@@ -21,6 +21,7 @@ from pos_plugin.errors import Conflict
 from pos_plugin.operators import By
 from pos_plugin.returns import take_back
 from pos_plugin.running import announced
+from pos_plugin.terminal import Terminal
 
 PROGRAM_FROM_FOUR = """\
 name = "shop"
@@ -375,3 +376,11 @@ def test_a_supervisor_or_manager_ends_the_day_alone(staffed: Any, who: str) -> N
 
 def test_a_hosts_program_is_asked_for_no_pin(staffed: Any) -> None:
     assert staffed.client.post("/v1/closing", json={"operator": "kim"}).json()["operator"] == "kim"
+
+
+def test_the_first_closing_of_the_demo_misses_no_receipt(tmp_path):
+    from pos_plugin.demo.shop import _make_till
+
+    _make_till(tmp_path / "till")
+    with Terminal.open(tmp_path / "till", start=False) as terminal:
+        assert closing.look(terminal.checkout).missing == []

@@ -684,6 +684,57 @@ def test_the_page_makes_nobody_a_manager(counter):
     assert counter.state()["on"]["role"] == "cashier"
 
 
+def test_the_page_voids_nothing_by_saying_that_another_till_did(counter):
+    counter.served.sell(counter.ref("17"), 90_000)
+    counter.on("kim")
+    seen = {"kind": "void", "reference": counter.ref("17"), "total_minor": 90_000}
+    paper = {"till": "front", "seen": seen, "printed_at": START.isoformat()}
+    counter.served.refused(counter.page.post("/v1/printed-sales", json=paper), 403, "NOT_AT_THE_PAGE")
+    reverse = {"reverseTransactionInformation": {"transactionId": "1"}}
+    headers = {"Toast-Transaction-Type": "LOYALTY_REVERSE", "Toast-Transaction-GUID": "2"}
+    answer = counter.page.post("/v1/toast", json=reverse, headers=headers)
+    assert (answer.status_code, answer.json()["transactionStatus"]) == (400, "ERROR_INVALID_TOKEN")
+    assert "key of its own" in answer.json()["message"]
+    shown = counter.served.client.get(f"/v1/sales/front/{counter.ref('17')}").json()
+    assert shown["returns"] == []
+
+
+def test_a_sale_of_a_day_to_come_is_not_younger_than_one_of_today(counter):
+    counter.on("kim")
+    counter.sell("17", sold_at="2026-11-23T10:00:00", business_day="2026-11-23")
+    counter.served.refused(counter.refund("17", 100), 403, "SUPERVISOR_NEEDED")
+    word = {"allowed_by": "sam", "pin": PINS["sam"], **REASON}
+    assert counter.refund("17", 100, **word).status_code == 200
+
+
+def test_a_quote_that_is_made_while_its_operator_signs_off_ends_with_theirs(counter, monkeypatch):
+    checkout = counter.terminal.checkout
+    quoted = checkout.quote
+
+    def meanwhile(*asked: Any, **more: Any) -> Any:
+        counter.page.post("/v1/sign-off", json={"operator": "kim"})
+        return quoted(*asked, **more)
+
+    counter.on("kim")
+    with monkeypatch.context() as slow:
+        slow.setattr(checkout, "quote", meanwhile)
+        counter.served.refused(counter.quote("17"), 404, "QUOTE_UNKNOWN")
+    assert checkout.sign_off("kim") == 0
+
+
+def test_where_no_operators_are_kept_training_records_no_sale_that_was_quoted_before(served):
+    with httpx.Client(base_url=served.server.url, timeout=10, trust_env=False) as page:
+        page.get("/")
+        quote = page.post("/v1/quotes", json=served.sale("17")).json()
+        assert page.post("/v1/training", json={"on": True}).status_code == 200
+        path, headers = f"/v1/quotes/{quote['quote_id']}/commit", {"Idempotency-Key": "17"}
+        served.refused(page.post(path, headers=headers), 409, "TRAINING")
+        page.post("/v1/training", json={"on": False})
+        done = page.post(path, headers=headers).json()
+        page.post("/v1/training", json={"on": True})
+        assert page.post(path, headers=headers).json() == done  # it stands, and is only looked up
+
+
 def test_a_pin_waits_for_others_only_so_long_and_no_more_than_a_few_do(own_counter):
     here = own_counter.terminal.operators
     here._pin_wait_s = 0.01

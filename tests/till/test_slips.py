@@ -153,6 +153,15 @@ def test_a_closing_says_the_figures_that_it_was_given() -> None:
     ]
 
 
+def test_a_first_closing_of_many_days_counts_those_of_long_ago_together() -> None:
+    late = {f"2026-{month:02}-{day:02}": day for month in (9, 10) for day in range(1, 29)}
+    said = closing("Z", ClosingFigures(Tally(), late=late))
+    assert [line for line in said if line.startswith("  ") and "Sales (" in line] == [
+        f"  …                  Sales ({2 * 28 * 29 // 2 - sum(range(15, 29))})",
+        *(f"  {day} Oct 2026         Sales ({day})" for day in range(15, 29)),
+    ]
+
+
 def test_an_x_report_says_that_it_ends_nothing_and_has_no_number() -> None:
     said = closing("X", ClosingFigures(Tally()))
     assert said[2] == "X REPORT"

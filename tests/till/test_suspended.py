@@ -36,6 +36,33 @@ def test_fact_15_an_abandoned_one_costs_nothing(till: Any) -> None:
     assert till.held(member) == held == 300
 
 
+def test_a_sale_that_is_being_committed_is_not_put_on_hold_or_another_till_would_sell_it_again(till: Any) -> None:
+    refused: list[str] = []
+
+    def meanwhile(sale: object, quote: Any) -> tuple[str, ...]:
+        with pytest.raises(Unknown) as ended:
+            Holding(till.checkout).hold(quote.quote_id)
+        refused.append(ended.value.code)
+        return ()
+
+    till.new_checkout(own_lines=meanwhile)
+    member = till.member()
+    quote = till.quote("17", 1000, member)
+    assert till.checkout.commit(quote.quote_id).earned_points == 10
+    assert refused == ["QUOTE_UNKNOWN"]
+
+
+def test_a_sale_whose_commit_failed_can_still_be_put_on_hold(till: Any) -> None:
+    def full(sale: object, quote: object) -> tuple[str, ...]:
+        raise OSError
+
+    till.new_checkout(own_lines=full)
+    quote = till.quote("17", 1000, till.member())
+    with pytest.raises(OSError):
+        till.checkout.commit(quote.quote_id)
+    assert Holding(till.checkout).hold(quote.quote_id)[3] == "17"
+
+
 def test_the_same_till_goes_on_with_it_also_offline(till: Any) -> None:
     token, member = hold(till)
     going_on = Holding(till.checkout).go_on(token, "sale/1/17", member="", has_wish=False)
