@@ -55,16 +55,21 @@ class Shop:
         self.server = WebServer(
             Door(self.odoo, DoorSettings(origins=[SHOP])), 0, "127.0.0.1", name="odoo", let_go=self.odoo.let_go
         ).start()
-        self.browser = httpx.Client(
-            base_url=self.server.url, headers={"Origin": SHOP}, timeout=LONG_S, trust_env=False, verify=False
-        )
+        self.browser = self.new_browser()
         self._numbers = itertools.count()
 
-    def rpc(self, path: str, params: dict[str, Any] | None = None) -> Any:
+    def new_browser(self) -> httpx.Client:
+        """Each of whoever asks at the same time has one: threads that share a client's connections may lose one of them."""
+        origin = {"Origin": SHOP}
+        return httpx.Client(base_url=self.server.url, headers=origin, timeout=LONG_S, trust_env=False, verify=False)
+
+    def rpc(self, path: str, params: dict[str, Any] | None = None, browser: httpx.Client | None = None) -> Any:
         """As rpc.js of versions 14 to 19 sends it: {id, jsonrpc, method: "call", params}."""
         number = next(self._numbers)
         body = {"id": number, "jsonrpc": "2.0", "method": "call", "params": params or {}}
-        answer = self.browser.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
+        answer = (browser or self.browser).post(
+            path, content=json.dumps(body), headers={"Content-Type": "application/json"}
+        )
         assert answer.status_code == 200, answer.text
         assert answer.headers["access-control-allow-origin"] == SHOP
         said = answer.json()
@@ -101,8 +106,8 @@ class Poll:
         self._thread.start()
 
     def _ask(self, shop: Shop, path: str, params: dict[str, Any] | None) -> None:
-        with contextlib.suppress(httpx.HTTPError):
-            self.said = shop.rpc(path, params)
+        with contextlib.suppress(httpx.HTTPError), shop.new_browser() as browser:
+            self.said = shop.rpc(path, params, browser)
 
     def answer(self) -> Any:
         self._thread.join(LONG_S)
