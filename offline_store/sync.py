@@ -287,7 +287,7 @@ class Sync:
             self._store.write(lambda db, member=member: self._release(db, member, keeps))  # type: ignore[misc]
         self._upload(progress)
         self._send_details()
-        self._send_tickets()
+        self._send_tickets(progress)
         if progress.uploaded or progress.received:
             self._read_feed(progress)
             self._upload(progress)
@@ -361,11 +361,17 @@ class Sync:
             self._link.details(details)
             self._store.write(lambda db, member=details.member: members.details_arrived(db, member))  # type: ignore[misc]
 
-    def _send_tickets(self) -> None:
+    def _send_tickets(self, progress: Progress) -> None:
         with self._store.read() as db:
             waiting = tickets.waiting(db)
         for opened in waiting:
-            self._link.ticket(opened)
+            try:
+                self._link.ticket(opened)
+            except Refused as refused:  # it stays, and holds up nothing else
+                progress.notes.append(
+                    f"Head office did not take the ticket {opened.ticket}: {refused} {refused.hint}".strip()
+                )
+                continue
             self._store.write(lambda db, ticket=opened.ticket: tickets.arrived(db, ticket))  # type: ignore[misc]
 
     def _read_feed(self, progress: Progress) -> None:

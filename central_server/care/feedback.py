@@ -1,13 +1,12 @@
 """Feedback on a sale, by whoever holds its receipt: once, by the code printed on it, and perhaps for points.
 
-NPS is the share of 9 and 10 less that of 0 to 6 among answers to "would you recommend us?", CSAT that of 4 and 5 among ratings of
-1 to 5; of each member the latest answer counts, of a customer without a card each.
+What all answers come to is said in `central_server.figures.voices`.
 """
 
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from central_server import desk, gives, kept_settings, schema
 from central_server.books import Books
@@ -56,15 +55,6 @@ class Thanks(msgspec.Struct, frozen=True):
 
     bonus: int
     ticket: str = ""
-
-
-class Score(msgspec.Struct, frozen=True):
-    """Hundredths of a per cent point, None where nobody answered; `n` counts answers."""
-
-    nps: int | None
-    nps_n: int
-    csat: int | None
-    csat_n: int
 
 
 def asked(office: Office, code: str) -> Asked:
@@ -127,30 +117,6 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
             receipt=found.reference,
         )
     return Thanks(bonus, ticket)
-
-
-def score(connection: Connection, since: str, until: str, shop: str = "") -> Score:
-    """Of the answers on sales of these trading days, the last one included; of each member the latest alone."""
-    table = schema.care.feedback.c
-    query = select(schema.care.feedback).where(table.business_day >= since, table.business_day <= until)
-    latest: dict[str, Row[tuple[object, ...]]] = {}
-    for row in connection.execute((query.where(table.shop == shop) if shop else query).order_by(table.given_at)):
-        latest[row.member or f"{row.terminal}/{row.number}"] = row
-    ratings = [int(row.rating) for row in latest.values()]
-    recommends = [int(row.recommends) for row in latest.values() if row.recommends != NO_ANSWER]
-    promoters, detractors = sum(one >= 9 for one in recommends), sum(one <= 6 for one in recommends)
-    pleased = sum(one >= 4 for one in ratings)
-    return Score(
-        _share(promoters - detractors, len(recommends)), len(recommends), _share(pleased, len(ratings)), len(ratings)
-    )
-
-
-def _share(part: int, whole: int) -> int | None:
-    """In hundredths of a per cent, a half away from nothing."""
-    if not whole:
-        return None
-    share = (abs(part) * 20_000 + whole) // (2 * whole)
-    return share if part >= 0 else -share
 
 
 def sale_of(connection: Connection, code: str) -> Asked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, select, update
 
 from central_server import channels, schema
 from central_server.database import add, add_if_new
@@ -158,15 +158,11 @@ def dashboard(
         wanted.append(table.status == status)
     if owner:
         wanted.append(table.owner == owner)
+    urgency = case({name: place for place, name in enumerate(PRIORITIES)}, value=table.priority, else_=0)
+    query = select(schema.care.ticket).where(*wanted).order_by(urgency.desc(), table.opened_at, table.ticket)
     with office.database.reading() as connection:
-        rows = connection.execute(
-            select(schema.care.ticket)
-            .where(*wanted)
-            .order_by(table.opened_at, table.ticket)
-            .limit(5000)  # to be put in order of urgency, which is no order of letters
-        ).all()
-    lines = sorted(map(_line, rows), key=lambda line: -PRIORITIES.index(line.priority))
-    return lines[page * A_PAGE : (page + 1) * A_PAGE], len(lines) > (page + 1) * A_PAGE
+        lines = [_line(row) for row in connection.execute(query.offset(page * A_PAGE).limit(A_PAGE + 1))]
+    return lines[:A_PAGE], len(lines) > A_PAGE
 
 
 def counts(office: Office, shop: str = "") -> dict[str, int]:

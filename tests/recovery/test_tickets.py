@@ -66,6 +66,23 @@ def test_a_ticket_whose_answer_got_lost_is_sent_again_and_opened_once(world):
         assert db.execute("SELECT count(*) FROM ticket_outbox").fetchone() == (0,)
 
 
+def test_a_ticket_that_head_office_does_not_take_stays_and_holds_up_nothing_else(world):
+    one = world.till()
+    bad, good = (open_ticket(one.checkout, "other", WORDS).ticket for _ in range(2))
+    one.store.write(
+        lambda db: db.execute(
+            "UPDATE ticket_outbox SET opened = replace(opened, 'sealed\":\"', 'sealed\":\"00') WHERE ticket = ?", (bad,)
+        )
+    )
+    one.sell(10, CARD)
+    progress = one.step()
+    assert [note for note in progress.notes if bad in note and "cannot be opened" in note]
+    assert progress.unsent == 0
+    assert [line.ticket for line in tickets.dashboard(world.office)[0]] == [good]
+    with one.store.read() as db:
+        assert db.execute("SELECT ticket FROM ticket_outbox").fetchall() == [(bad,)]
+
+
 def test_a_till_without_a_head_office_takes_no_ticket_and_says_so(world, tmp_path):
     one = world.till()
     one.store.write(lambda db: db.execute("DELETE FROM setting WHERE name = 'sealing_key'"))
