@@ -12,6 +12,7 @@ import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from central_server import operators
+from central_server.app import create_app
 from central_server.office import Office
 from central_server.pages.frame import COOKIE
 from central_server.serving import configured
@@ -31,7 +32,7 @@ def test_a_manager_keeps_operators_without_script_on_a_phone_and_axe_finds_nothi
     operators.add(office, "Harbour", "lee", "Lee", "cashier", "2580", by="root")
     operators.close(office, "Harbour", "lee", by="root")
     manager = Visitor(office, "manager", "Harbour")
-    server = uvicorn.Server(configured(manager.app))
+    server = uvicorn.Server(configured(create_app(office)))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
