@@ -159,6 +159,7 @@ function pinForm(id, people, chosen, verb, done, back, ...more) {
     } finally { isBusy = false; }
     return undefined;
   };
+  if (who || names.firstElementChild) (who ? field : names.firstElementChild).autofocus = true; // there when the dialog opens: no first digit is lost
   setTimeout(() => {
     for (const button of names.children) button.setAttribute("aria-pressed", String(button.dataset.operator === who));
     (who ? field : names.firstElementChild)?.focus();
