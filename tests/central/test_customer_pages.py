@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -10,25 +9,19 @@ import pytest
 from central_server import consents, members, tokens
 from central_server.app import create_app
 from central_server.care import tickets
-from central_server.people import sessions
-from central_server.people.staff import Staff, put_account
 from ledger.identifiers import feedback_code
 
 
-class Browser:
-    def __init__(self, office, role="", shop=""):
-        self.app, self.cookies, self.form_key = create_app(office), {}, ""
-        if role:
-            put_account(office, Staff(role, role.title(), role, shop), "correct horse battery")
-            secret = sessions.begin(office, role)
-            self.cookies, self.form_key = {"office": secret}, sessions.of(office, secret).form_key
+class Customer:
+    """Somebody with a link, in a browser of their own: nobody has signed in."""
+
+    def __init__(self, office):
+        self._app = create_app(office)
 
     def _ask(self, method, path, **how):
         async def asked():
-            transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://central", cookies=self.cookies
-            ) as client:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://central") as client:
                 return await client.request(method, path, **how)
 
         return asyncio.run(asked())
@@ -37,7 +30,7 @@ class Browser:
         return self._ask("GET", path, headers={"Accept-Language": language})
 
     def post(self, path, **form):
-        return self._ask("POST", path, content=urlencode({"form_key": self.form_key, **form}))
+        return self._ask("POST", path, data=form)
 
 
 @pytest.fixture
@@ -53,19 +46,19 @@ def asked(office, till):
     return name, feedback_code(sale.envelope.terminal, sale.number, sale.hash)
 
 
-def test_support_finds_a_ticket_takes_it_answers_and_closes_it(office, asked):
-    sue, (name, _) = Browser(office, "support"), asked
-    assert name in sue.get("/office/tickets").text
-    page = sue.get(f"/office/tickets/{name}").text
+def test_support_finds_a_ticket_takes_it_answers_and_closes_it(office, visitor, asked):
+    sue, (name, _) = visitor("support"), asked
+    assert name in sue.get("/tickets").text
+    page = sue.get(f"/tickets/{name}").text
     assert "&lt;b&gt;Nothing&lt;/b&gt; came." in page
-    done = sue.post(f"/office/tickets/{name}/change", status="open", priority="high", owner="support")
+    done = sue.post(f"/tickets/{name}/change", status="open", priority="high", owner="support")
     assert (done.status_code, done.headers["location"].split("?")[0]) == (303, f"/office/tickets/{name}")
-    assert sue.post(f"/office/tickets/{name}/reply", text="They are there now.").status_code == 303
+    assert sue.post(f"/tickets/{name}/reply", text="They are there now.").status_code == 303
     about = tickets.story(office, name).about
     assert (about.status, about.priority, about.owner) == ("answered", "high", "support")
-    sue.post(f"/office/tickets/{name}/change", status="closed", priority="high", owner="support")
-    assert name not in sue.get("/office/tickets?status=open").text
-    assert name in sue.get("/office/tickets?status=closed").text
+    sue.post(f"/tickets/{name}/change", status="closed", priority="high", owner="support")
+    assert name not in sue.get("/tickets?status=open").text
+    assert name in sue.get("/tickets?status=closed").text
 
 
 @pytest.mark.parametrize(
@@ -77,26 +70,26 @@ def test_support_finds_a_ticket_takes_it_answers_and_closes_it(office, asked):
         ("finance", "", False, False),
     ],
 )
-def test_who_may_look_and_who_may_answer(office, asked, role, shop, may_look, may_answer):
-    who, (name, _) = Browser(office, role, shop), asked
-    assert (who.get(f"/office/tickets/{name}").status_code == 200) is may_look
-    assert (who.post(f"/office/tickets/{name}/reply", text="x").status_code == 303) is may_answer
+def test_who_may_look_and_who_may_answer(office, visitor, asked, role, shop, may_look, may_answer):
+    who, (name, _) = visitor(role, shop), asked
+    assert (who.get(f"/tickets/{name}").status_code == 200) is may_look
+    assert (who.post(f"/tickets/{name}/reply", text="x").status_code == 303) is may_answer
     assert (tickets.story(office, name).about.status == "answered") is may_answer
-    listed = who.get("/office/tickets?status=")  # of any status
+    listed = who.get("/tickets?status=")  # of any status
     assert (name in listed.text) is may_look
 
 
 @pytest.mark.parametrize(("path", "form", "status"), [
-    ("/office/tickets/NONE", None, 404),
-    ("/office/tickets?page=x&status=nonsense&owner=%00", None, 200),
-    ("/office/tickets/{name}/reply", {"text": ""}, 422),
-    ("/office/tickets/{name}/reply", {"text": "x" * 501}, 422),
-    ("/office/tickets/{name}/change", {"status": "gone", "priority": "normal"}, 422),
-    ("/office/tickets", {"words": "x", "topic": "weather"}, 422),
-    ("/office/tickets", {"words": "x", "topic": "card", "card": "nobody's"}, 422),
+    ("/tickets/NONE", None, 404),
+    ("/tickets?page=x&status=nonsense&owner=%00", None, 200),
+    ("/tickets/{name}/reply", {"text": ""}, 422),
+    ("/tickets/{name}/reply", {"text": "x" * 501}, 422),
+    ("/tickets/{name}/change", {"status": "gone", "priority": "normal"}, 422),
+    ("/tickets", {"words": "x", "topic": "weather"}, 422),
+    ("/tickets", {"words": "x", "topic": "card", "card": "nobody's"}, 422),
 ])  # fmt: skip
-def test_what_is_typed_wrong_is_told_and_changes_nothing(office, asked, path, form, status):
-    sue, (name, _) = Browser(office, "support"), asked
+def test_what_is_typed_wrong_is_told_and_changes_nothing(office, visitor, asked, path, form, status):
+    sue, (name, _) = visitor("support"), asked
     before = tickets.story(office, name)
     path = path.format(name=name)
     assert (sue.get(path) if form is None else sue.post(path, **form)).status_code == status
@@ -104,7 +97,7 @@ def test_what_is_typed_wrong_is_told_and_changes_nothing(office, asked, path, fo
 
 
 def test_a_customer_answers_in_their_language_once_without_signing_in(office, asked):
-    customer, (_, code) = Browser(office), asked
+    customer, (_, code) = Customer(office), asked
     page = customer.get(f"/feedback/{code}", "tr-TR,tr;q=0.9")
     assert page.status_code == 200
     assert '<html lang="tr">' in page.text
@@ -119,7 +112,7 @@ def test_a_customer_answers_in_their_language_once_without_signing_in(office, as
 
 
 def test_nobody_tries_codes_by_the_thousand(office, asked):
-    customer = Browser(office)
+    customer = Customer(office)
     statuses = [customer.post("/feedback/7K3M2P-17-6-YJPY68G5E797", rating="5").status_code for _ in range(121)]
     assert statuses == [200] * 120 + [429]
     office.now.pass_by(minutes=2)
@@ -141,7 +134,7 @@ def known(office, till):
 
 
 def test_a_member_sees_their_points_and_what_happened_by_their_own_link_and_by_a_receipt(office, known):
-    customer, (_, token, receipt) = Browser(office), known
+    customer, (_, token, receipt) = Customer(office), known
     own, found = customer.get(f"/me/{token}", "de"), customer.get(f"/me/{receipt}", "de")
     assert (own.status_code, found.status_code) == (200, 200)
     for page in (own.text, found.text):
@@ -155,7 +148,7 @@ def test_a_member_sees_their_points_and_what_happened_by_their_own_link_and_by_a
 
 @pytest.mark.parametrize("what", ["agree", "withdraw", "leave", "ask", "forgot", "charity"])
 def test_a_receipt_that_was_found_changes_nothing_and_gives_no_data_away(office, known, what):
-    customer, (_, _, receipt) = Browser(office), known
+    customer, (_, _, receipt) = Customer(office), known
     form = {"what": what, "words": "x", "sure": "1", "receipt": "7K3M2P-17-6"}
     assert customer.post(f"/me/{receipt}", **form).status_code == 403
     assert customer.get(f"/me/{receipt}/copy").status_code == 403
@@ -164,7 +157,7 @@ def test_a_receipt_that_was_found_changes_nothing_and_gives_no_data_away(office,
 
 @pytest.mark.parametrize("how", ["forged", "revoked", "over", "erased", "nonsense"])
 def test_a_link_that_is_not_good_shows_nothing(office, known, how):
-    customer, (member, token, _) = Browser(office), known
+    customer, (member, token, _) = Customer(office), known
     if how == "forged":
         token = token[:-1] + ("A" if token[-1] != "A" else "B")
     elif how == "revoked":
@@ -182,7 +175,7 @@ def test_a_link_that_is_not_good_shows_nothing(office, known, how):
 
 
 def test_leaving_forgotten_sales_and_questions_become_tickets(office, known):
-    customer, (member, token, _) = Browser(office), known
+    customer, (member, token, _) = Customer(office), known
     assert customer.post(f"/me/{token}", what="leave").status_code == 422  # not sure
     assert customer.post(f"/me/{token}", what="forgot", receipt="7K3M2P-71-6").status_code == 422  # mistyped
     assert customer.post(f"/me/{token}", what="dance").status_code == 200
@@ -203,7 +196,7 @@ def test_leaving_forgotten_sales_and_questions_become_tickets(office, known):
 
 
 def test_consent_is_given_and_taken_back_on_the_own_page(office, known):
-    customer, (member, token, _) = Browser(office), known
+    customer, (member, token, _) = Customer(office), known
     assert customer.post(f"/me/{token}", what="agree").status_code == 422  # there is no text yet
     consents.publish(
         office, consents.ConsentText("2026-1", {"en": "We write to you.", "de": "Wir schreiben Ihnen."}, "")
@@ -216,7 +209,7 @@ def test_consent_is_given_and_taken_back_on_the_own_page(office, known):
 
 
 def test_the_data_copy_is_the_members_own(office, known):
-    customer, (member, token, _) = Browser(office), known
+    customer, (member, token, _) = Customer(office), known
     copy = customer.get(f"/me/{token}/copy")
     assert copy.headers["content-disposition"].startswith("attachment")
     assert copy.json()["member"]["reference"] == member
