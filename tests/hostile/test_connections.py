@@ -151,7 +151,9 @@ def test_after_an_answer_too_a_slow_head_is_cut_off_and_an_idle_connection_is_cl
     ask = b"GET /v1/health HTTP/1.1\r\nHost: c\r\n\r\n"
     began = monotonic()
     peer = central.connect(ask)
-    peer.recv(65536)
+    answer = b""
+    while b'"server_time"' not in answer or not answer.endswith(b"}"):
+        answer += peer.recv(65536)  # head and body may come one after the other
     peer.sendall(ask[:20])
     assert tell.raw_refusal(tell.heard(peer)) == (408, "TOO_SLOW")
     assert monotonic() - began < tell.REQUEST_WITHIN_S + LENIENT_S

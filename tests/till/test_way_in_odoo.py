@@ -33,9 +33,6 @@ from pos_plugin.ways_in.door import Door
 from pos_plugin.ways_in.odoo import Odoo
 from pos_plugin.ways_in.odoo import proxy as proxy_module
 
-# Under load one of the connections here is now and then left to the collector, which closes it; whose it is has not been found.
-pytestmark = pytest.mark.filterwarnings("default:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-
 CARD, ITEM, OTHER_ITEM = "2900000000018", "4006381333931", "5901234123457"
 SHOP = "https://shop.odoo.com"
 LONG_S = 10.0
