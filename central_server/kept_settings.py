@@ -12,6 +12,8 @@ from central_server.errors import OfficeError
 
 class Kept(msgspec.Struct, frozen=True):
     title: str
+    about: str
+    """What it does, for whoever is to change it."""
     unit: str
     default: int
     least: int
@@ -19,9 +21,30 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 KEPT = {
-    "allow_points": Kept("What a manager may allow", "points", 1000, 0, 1_000_000),
-    "feedback_points": Kept("Points for a first answer on a purchase", "points", 0, 0, 10_000),
-    "window_days": Kept("Window of the figures (W)", "days", 90, 7, 730),
+    "allow_points": Kept(
+        "What a manager may allow",
+        "So many points a manager may allow at once, in their own shop; finance allows more.",
+        "points",
+        1000,
+        0,
+        1_000_000,
+    ),
+    "feedback_points": Kept(
+        "Points for a first answer on a purchase",
+        "A member who says how a purchase was gets so many, once for each purchase; 0 gives none.",
+        "points",
+        0,
+        0,
+        10_000,
+    ),
+    "window_days": Kept(
+        "Window of the figures (W)",
+        "So far back “active” looks, and twice as far “churn”. It is printed with each figure.",
+        "days",
+        90,
+        7,
+        730,
+    ),
 }
 
 

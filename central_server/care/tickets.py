@@ -19,7 +19,14 @@ from ledger.identifiers import new_reference
 from ledger.keys import unseal
 from ledger.wire import TicketItem, TicketOpened, TicketTaken
 
-TOPICS = ("points", "reward", "card", "data", "other")
+TOPICS = {
+    "points": "points are missing",
+    "reward": "a reward",
+    "card": "the card",
+    "data": "personal data",
+    "other": "something else",
+}
+"""What it is about, and what pages call that."""
 STATUSES = ("open", "answered", "closed")
 PRIORITIES = ("low", "normal", "high", "urgent")
 SOURCES = ("till", "office", "feedback", "member")

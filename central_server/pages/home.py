@@ -6,6 +6,7 @@ from fastapi import Response
 from sqlalchemy import func, select
 
 from central_server import schema
+from central_server.care import tickets
 from central_server.office import Office
 from central_server.pages import approvals, audit
 from central_server.pages.frame import Visit, page
@@ -35,6 +36,7 @@ def home(visit: Visit) -> Response:
         quiet=quiet_tills(office, by.shop) if sees_tills else [],
         sees_notes=bool(visit.leave("ledger")),
         notes=counts,
+        asked=tickets.counts(office, by.shop)["open"] if visit.leave("answer") else 0,
         coming=_coming(office),
         figures=_figures(office, by.shop) if visit.leave("figures") not in ("", "F") else {},
     )

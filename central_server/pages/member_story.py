@@ -96,6 +96,12 @@ def _about_receipt(visit: Visit, terminal: str, number: int, found: list[Found])
             if earned
             else "It was sold to a member, and earned nothing."
         )
+        with visit.office.database.reading() as connection:
+            if has_all_come_back(connection, one.shop, one.document):
+                return (
+                    told,
+                    "All of it has come back since, and so have its points. Their page says it, entry by entry.",
+                )
         return told, "Their page says why, entry by entry."
     return _without_member(visit, one)
 
@@ -139,7 +145,7 @@ def _without_member(visit: Visit, one: Found) -> tuple[str, str]:
         return f"It was sold without a card, and {said}.", "What is fair can be given as goodwill."
     return (
         f"It was sold without a card: that is why there are no points. They can be claimed through {until}.",
-        f"At a till of {one.shop}: Receipts, this reference, Claim, and the member's card.",
+        f"At a till of {one.shop}: “Forgotten card”, this reference, and the member's card.",
     )
 
 

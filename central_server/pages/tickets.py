@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fastapi import Response
+from sqlalchemy import select
 
-from central_server import members, report
+from central_server import members, report, schema
 from central_server.care import tickets
 from central_server.errors import OfficeError, Refused
 from central_server.pages.frame import Visit, page
@@ -34,12 +35,15 @@ def dashboard(visit: Visit) -> Response:
         owner=owner,
         may_answer=bool(visit.leave("answer")),
         topics=tickets.TOPICS,
+        shops=_shops(visit),
     )
 
 
 @page("POST", "/tickets", "answer")
 def open_one(visit: Visit) -> Response:
     card, shop = visit.form.get("card", "").strip(), visit.staff.shop or visit.form.get("shop", "").strip()
+    if shop and shop not in _shops(visit):
+        raise OfficeError(f"There is no shop {shop[:40]}.", hint="No ticket was opened.", code="SHOP_UNKNOWN")
     name = tickets.open_ticket(
         visit.office,
         shop=shop,
@@ -68,7 +72,9 @@ def one(visit: Visit) -> Response:
         card=card,
         statuses=tickets.STATUSES,
         priorities=tickets.PRIORITIES,
+        topics=tickets.TOPICS,
         may_answer=bool(visit.leave("answer")),
+        may_see_receipt=bool(visit.leave("ledger")),
         may_see_member=bool(visit.leave("personal_data")),
         longest=tickets.LONGEST_REPLY,
     )
@@ -101,6 +107,11 @@ def change(visit: Visit) -> Response:
         owner=None if owner == about.owner else owner if owner in ("", visit.staff.login) else about.owner,
     )
     return visit.go(f"/tickets/{about.ticket}", said="Changed.")
+
+
+def _shops(visit: Visit) -> list[str]:
+    with visit.office.database.reading() as connection:
+        return list(connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)))
 
 
 def _seen(visit: Visit) -> tickets.TicketStory:

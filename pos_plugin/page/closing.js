@@ -81,7 +81,7 @@ function warnings(now) {
   for (const [of, count] of late) said.push(`${sales(count)} of ${day(of)}, which is over or was closed before.`);
   for (const [of, count] of Object.entries(now.ahead)) said.push(`${sales(count)} of ${day(of)}, left for a later closing.`);
   for (const one of now.missing) said.push(`No sale of till ${one.till} has ${one.count === 1 ? "the receipt number" : "the receipt numbers"} ${gap(one)}.`);
-  if (now.unsent) said.push(`${now.unsent} entries are not at head office yet. They are safe here.`);
+  if (now.unsent) said.push(now.unsent === 1 ? "1 entry is not at head office yet. It is safe here." : `${now.unsent} entries are not at head office yet. They are safe here.`);
   return said;
 }
 

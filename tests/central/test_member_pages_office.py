@@ -324,6 +324,10 @@ def test_a_receipt_says_why_its_points_are_missing(office, one, visitor, clock):
     one.send()
     assert "its points were claimed since" in about(unsent)
     assert "It was sold to a member and earned 100 points." in about(3)
+    assert "come back" not in about(3)
+    one.give_back(one.journal[2], "all of it", 10000)
+    one.send()
+    assert "All of it has come back since, and so have its points." in about(3)
     support = visitor("support")
     assert "mistyped" in text(support.get("/receipt?reference=AAAAAA-3-X"))
     assert "No till of this name is known" in text(support.get(f"/receipt?reference={receipt_reference('ZZZZZZ', 3)}"))
@@ -488,6 +492,7 @@ def test_consent_is_shown_and_taken_back_from_the_members_page(office, one, visi
     one.send()
     support = visitor("support")
     assert "agreed to text 2026-1 (till)" in text(support.get("/members/ada"))
+    assert support.get("/members/ada").text.count('action="/office/members/ada/consent"') == 1
     assert "Taken back" in support.said("/members/ada/consent")
     assert "They take it back" not in support.get("/members/ada").text
     assert story(office, "ada")[-1].told.what.startswith("Took back what was agreed to in the text")

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from central_server import exporting, schema
+from central_server.care import tickets
 from central_server.database import put
 from central_server.errors import OfficeError
+from central_server.kept_settings import KEPT
 from central_server.pages import audit
 from central_server.pages.frame import environment
 from ledger.entry import entry_hash
@@ -231,3 +233,25 @@ def test_home_says_what_waits_by_role_and_shop(office, shops, signed_in, clock):
     assert "BBBBBB" not in marketing
     assert "second factor" in mill
     assert "second factor" not in marketing
+
+
+def test_home_counts_the_open_tickets_that_this_person_may_answer(office, shops, visitor):
+    support = visitor("support")
+    said = support.said("/tickets", topic="points", words="My points are missing.", shop="Mill")
+    assert "1 ticket to answer" in support.get("").text
+    assert "1 ticket to answer" in visitor("manager", "Mill").get("").text
+    for role, shop in (("manager", "Harbour"), ("auditor", ""), ("marketing", "")):
+        assert "to answer" not in visitor(role, shop).get("").text
+    support.post(f"/tickets/{said.split()[1]}/reply", text="They are there now.")
+    assert "to answer" not in support.get("").text
+
+
+def test_a_ticket_is_of_a_shop_that_there_is(office, shops, visitor):
+    answer = visitor("support").post("/tickets", topic="points", words="My points are missing.", shop="Nowhere")
+    assert (answer.status_code, "There is no shop Nowhere." in answer.text) == (422, True)
+    assert tickets.counts(office)["open"] == 0
+
+
+def test_each_setting_says_what_it_does_itself(office, visitor):
+    shown = visitor("marketing").get("/settings").text
+    assert [shown.count(one.about) for one in KEPT.values()] == [1] * len(KEPT)
