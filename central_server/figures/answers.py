@@ -59,7 +59,7 @@ class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"
 def figures(office: Office, asked: Scope, margin_percent: int | None = None) -> Figures:
     """Without what is asked for by itself: `tiers`, `renewed`, `by`."""
     with office.database.reading() as connection:
-        silent, waiting = scope.silent_tills(office, connection, asked), facts.waiting(connection)
+        silent, waiting = scope.silent_tills(office, connection, asked), facts.waiting(office, connection)
         found = _kept.answer(office, connection, asked, margin_percent)
         return msgspec.structs.replace(
             found,
@@ -285,7 +285,8 @@ def provisional(found: Figures) -> str:
         more = f" and {len(found.not_reported) - 5:,} more" if len(found.not_reported) > 5 else ""
         why.append(f"not heard since the period ended: {', '.join(tills)}{more}")
     if found.waiting_entries:
-        why.append(f"{found.waiting_entries:,} entries are recorded and not counted yet")
+        are = "entry is" if found.waiting_entries == 1 else "entries are"
+        why.append(f"{found.waiting_entries:,} {are} recorded and not counted yet")
     return f"Provisional: {'; '.join(why)}." if why else ""
 
 

@@ -53,9 +53,9 @@ FEW = 500
 def count_few(office: Office) -> None:
     """Counts what waits where it is little: whoever asks need not wait for the upkeep then, nor notice that it was done."""
     with office.database.reading() as connection:
-        is_little = 0 < waiting(connection) <= FEW
+        is_little = 0 < waiting(office, connection) <= FEW
     if is_little:
-        office.database.write(partial(_count_chunk, office))
+        count_pending(office)
 
 
 def recount(office: Office) -> int:
@@ -89,10 +89,14 @@ def state(connection: Connection) -> tuple[str, int, int]:
     return since or "", int(branches), int(entries)
 
 
-def waiting(connection: Connection) -> int:
-    """How many entries have been recorded and are not in the figures."""
-    branch, counted = schema.branch.c, schema.figures.counted
-    return int(
+def waiting(office: Office, connection: Connection) -> int:
+    """How many entries have been recorded, by tills and by head office itself, and are not in the figures."""
+    branch, counted, journal = schema.branch.c, schema.figures.counted, schema.journal.c
+    own = connection.scalar(
+        select(counted.c.number).where(counted.c.terminal == office.server, counted.c.branch == OWN)
+    )
+    of_own = select(func.count()).where(journal.server == office.server, journal.number > (own or 0))
+    return int(connection.scalar(of_own) or 0) + int(
         connection.scalar(
             select(func.coalesce(func.sum(branch.head_number - func.coalesce(counted.c.number, branch.start)), 0))
             .select_from(schema.branch)

@@ -225,6 +225,7 @@ def at_risk_file(visit: Visit) -> Response:
 
 @page("GET", "/figures/books", "books", menu="Books", place=55)
 def books(visit: Visit) -> Response:
+    facts.count_few(visit.office)
     with visit.office.database.reading() as connection:
         found, today = closing.months(connection), visit.office.today(connection)
     still_open = [one.period for one in found if not one.closed_at and one.period < today[:7]]
@@ -234,6 +235,7 @@ def books(visit: Visit) -> Response:
 
 @page("GET", "/figures/books/{period}", "books")
 def book(visit: Visit) -> Response:
+    facts.count_few(visit.office)
     period = visit.named["period"]
     with visit.office.database.reading() as connection:
         one = closing.month_named(closing.months(connection), period)
@@ -259,6 +261,7 @@ def book_file(visit: Visit) -> Response:
 
 @page("GET", "/figures/books.csv", "books")
 def books_file(visit: Visit) -> Response:
+    facts.count_few(visit.office)
     with visit.office.database.reading() as connection:
         rows = [closing.row(one) for one in closing.months(connection)]
     return _csv(visit, closing.HEADINGS, rows, "books.csv")

@@ -74,7 +74,12 @@ class Visit:
         return leave(self.staff.role, action)
 
     def show(self, template: str, status: int = 200, **values: Any) -> Response:
-        menu = [entry for entry in MENU if not entry.actions or may_any(self.staff.role, entry.actions)]
+        # Own figures ("F") stand at the till: no page of figures has them.
+        menu = [
+            entry
+            for entry in MENU
+            if not entry.actions or any(self.leave(one) not in ("", "F") for one in entry.actions)
+        ]
         drawn = environment().get_template(template)
         html = drawn.render(
             visit=self,

@@ -251,7 +251,7 @@ def test_figures_are_provisional_until_every_till_was_heard_after_the_period(off
     other.send()
     found = answers.figures(office, MARCH)
     assert (found.not_reported, found.waiting_entries) == ([], 1)
-    assert "1 entries are recorded and not counted yet" in answers.provisional(found)
+    assert "1 entry is recorded and not counted yet" in answers.provisional(found)
     assert not told(office).is_provisional
     with office.database.writing() as connection:
         connection.execute(update(schema.terminal).values(heard_at=""))

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from central_server.figures import facts
+from central_server import desk
+from central_server.figures import closing, facts
 
 MARCH = "from=2026-03-01&to=2026-03-31"
 
@@ -50,6 +51,22 @@ def test_a_sale_that_has_just_come_is_on_the_page_at_once(sold, visitor):
     sold.sale("3", 700)
     sold.send()
     assert "1 of 4 sales" in text(visitor("marketing").get(f"/figures?{MARCH}"))
+
+
+def test_points_given_by_hand_are_in_the_figures_and_the_books_at_once(office, sold, visitor):
+    finance = visitor("finance")
+    who = desk.Who("a bad day", "Sue", "Ada")
+    desk.adjust(office, "anna", 50, who, is_goodwill=True)
+    assert rows(finance.get("/figures/books.csv"))[-1][closing.HEADINGS.index("closing")] == "60"
+    desk.adjust(office, "anna", 50, who, is_goodwill=True, document="a second case")
+    assert "= closing 110" in text(finance.get("/figures/books/2026-03"))
+    desk.adjust(office, "anna", 50, who, is_goodwill=True, document="a third case")
+    assert "160 open points at the end" in text(finance.get(f"/figures?{MARCH}"))
+
+
+def test_a_cashier_has_no_figures_in_the_menu(sold, visitor):
+    assert 'href="/office/figures"' not in visitor("cashier", "Mill").get("").text
+    assert 'href="/office/figures"' in visitor("supervisor", "Mill").get("").text
 
 
 @pytest.mark.slow  # for Matplotlib to load
