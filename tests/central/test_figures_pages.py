@@ -60,6 +60,8 @@ def test_points_given_by_hand_are_in_the_figures_and_the_books_at_once(office, s
     assert rows(finance.get("/figures/books.csv"))[-1][closing.HEADINGS.index("closing")] == "60"
     desk.adjust(office, "anna", 50, who, is_goodwill=True, document="a second case")
     assert "= closing 110" in text(finance.get("/figures/books/2026-03"))
+    sold.sale("3", 700)
+    sold.send()
     desk.adjust(office, "anna", 50, who, is_goodwill=True, document="a third case")
     assert "160 open points at the end" in text(finance.get(f"/figures?{MARCH}"))
 
