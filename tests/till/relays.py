@@ -39,6 +39,7 @@ class RecordingPrinter:
         self._listener: socket.socket | None = None
         self._client: socket.socket | None = None
         self._tail = b""
+        self._lock = threading.Lock()
         self.plug()
 
     def plug(self) -> None:
@@ -49,15 +50,20 @@ class RecordingPrinter:
 
     def unplug(self) -> None:
         """The power goes: the connection breaks, and nobody listens."""
-        listener, self._listener = self._listener, None
+        with self._lock:
+            listener, self._listener = self._listener, None
+            client = self._client
         if listener is not None:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
-        client = self._client
         if client is not None:
-            with contextlib.suppress(OSError):  # it has just ended by itself
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                client.shutdown(socket.SHUT_RD)
+            self._break(client)
+
+    @staticmethod
+    def _break(client: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # it has just ended by itself
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.shutdown(socket.SHUT_RD)
 
     def hang_up(self) -> None:
         """As some printers after a long silence."""
@@ -75,7 +81,11 @@ class RecordingPrinter:
                 client, _ = listener.accept()
             except OSError:
                 return
-            self._client = client
+            with self._lock:
+                self._client = client
+                is_plugged = self._listener is listener
+            if not is_plugged:  # the power went while it was let in
+                self._break(client)
             self.connections += 1
             with client:
                 while self.reads.wait():

@@ -266,12 +266,15 @@ def test_what_may_be_on_paper_is_not_offered_again(counter: Shop, monkeypatch: p
     assert counter.print(jpeg(receipt())) == {"result": True}
 
 
-def test_without_a_printer_nothing_is_claimed(tmp_path: Path, far: SimulatedPrinter) -> None:
+def test_without_a_printer_nothing_is_claimed(
+    tmp_path: Path, far: SimulatedPrinter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop = Shop(tmp_path / "till", far)
-    shop.terminal.spooler = None
+    monkeypatch.setattr(shop.terminal, "spooler", None)
     assert shop.print(jpeg(receipt())) == {"result": False}
     assert shop.rpc("/hw_proxy/default_printer_action", {"data": {"action": "cashbox"}}) == {"result": False}
     assert shop.rpc("/hw_proxy/status_json")["result"]["printer"]["messages"] == "This till has no printer (till.toml)."
+    monkeypatch.undo()  # the spooler closes its connection
     shop.close()
 
 
