@@ -89,6 +89,10 @@ RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
 
 
+CHANGE_WAIT_S = 10.0
+"""How long a person waits for a change at head office that no sale waits for."""
+
+
 class TillPrinter(Device, Kicks, sample_sheet.Prints, host_prints.Prints, Protocol):
     """What a terminal needs of `drivers.printer.Printer`."""
 
@@ -503,7 +507,7 @@ class Terminal:
         """Asks head office to. Raises SyncError, or TimeoutError; then it may be done or not."""
         if self.sync is None:
             raise NotEnrolled("This till has no head office.")
-        return self._asking.submit(self.sync.replace_card, replacement).result(RIGHTS_WAIT_S)
+        return self._asking.submit(self.sync.replace_card, replacement).result(CHANGE_WAIT_S)
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
         if self.sync is None or not self.connection().is_online:

@@ -77,19 +77,19 @@ class Counter:
         self.sales = 0
         self.start()
 
-    def start(self, logo: Logo = LOGO, *, kept: bool = True, is_shared: bool = False) -> None:
-        """The till starts, with that logo."""
+    def start(self, logo: Logo = LOGO, *, kept: bool = True, is_shared: bool = False, ready_s: float = 30.0) -> None:
+        """The till starts, with that logo. `ready_s` counts where the printer does not answer after it was given the logo."""
         self.till.new_checkout(layout=Layout(42, logo=logo.digest))
         self.till.store.write(lambda db: pictures.keep(db, logo.digest, logo.png))
         self.line = Line(self.port, connect_per_job=is_shared)
         self.printer = printer = Printer(self.line, PROFILE, reply_timeout_s=5.0, settle_s=0.02, poll_s=0.02)
         store = self.till.store
         kept_logo = KeptLogo(
-            store, printer, PROFILE, logo, 42, lambda: self.till.now, sleep=lambda _: None, ready_s=0.5
+            store, printer, PROFILE, logo, 42, lambda: self.till.now, sleep=lambda _: None, ready_s=ready_s
         )
         self.spooler = Spooler(store, printer, PROFILE, logo=kept_logo if kept else None)
 
-    def restart(self, logo: Logo = LOGO, **how: bool) -> None:
+    def restart(self, logo: Logo = LOGO, **how: float) -> None:
         self.spooler.close()
         self.start(logo, **how)
 
@@ -343,6 +343,7 @@ def test_a_definition_that_is_cut_off_spoils_no_receipt_and_is_made_good(
             raise WriteStalled("It takes no more.", sent=len(piece))
         return piece
 
+    counter.restart(ready_s=0.1)
     counter.line.heard = lambda data: data if counter.line.definitions != 1 or is_stalled else b""
     counter.line.on_definition = cut_off
     assert counter.copy() == as_paper
