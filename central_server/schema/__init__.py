@@ -123,5 +123,5 @@ from central_server.schema.ledger import (
     vesting as vesting,
 )
 
-VERSION = "0012"
+VERSION = "0014"
 """The newest migration: the only version of the tables that this program serves."""
