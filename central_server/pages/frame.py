@@ -175,6 +175,7 @@ def environment() -> Environment:
     )
     made.filters["count"] = lambda number: f"{number:,}"
     made.filters["moment"] = lambda at: f"{at[:10]} {at[11:16]} UTC"
+    made.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     made.filters["money"] = lambda minor: f"{minor / 100:,.2f}"
     return made
 
