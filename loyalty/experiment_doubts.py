@@ -79,13 +79,13 @@ def changes(now: Program, new: Program, today: str) -> list[str]:
             continue
         if after.share_percent != one.share_percent:
             found.append(
-                f"{called} has begun: share_percent = {after.share_percent} in place of {one.share_percent} moves members from one "
-                "variant to the other, with what they did before"
+                f"{called} has begun: share_percent = {after.share_percent} in place of {one.share_percent} moves members "
+                "from one variant to the other, with what they did before"
             )
         if (after.first, after.last) != (one.first, one.last):
             found.append(
-                f"{called} has begun: its days become {after.first} to {after.last}, in place of {one.first} to {one.last}; whoever "
-                "chooses the end by what the figures say takes chance for a result"
+                f"{called} has begun: its days become {after.first} to {after.last}, in place of {one.first} to {one.last}; "
+                "whoever chooses the end by what the figures say takes chance for a result"
             )
         if is_running and _tried(now, one) != _tried(new, one):
             found.append(
