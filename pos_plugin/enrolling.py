@@ -109,7 +109,11 @@ def address_of(typed: str) -> str:
 
 
 def _why_not(error: Unreachable) -> str:
-    return error.hint if "certificate" in str(error) else "Check the address, this machine's network, and that head office runs."
+    return (
+        error.hint
+        if "certificate" in str(error)
+        else "Check the address, this machine's network, and that head office runs."
+    )
 
 
 @contextmanager
