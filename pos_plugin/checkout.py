@@ -587,6 +587,11 @@ class Checkout:
             in_reach=in_reach,
         )
 
+    def use_header(self, header: list[str]) -> None:
+        """Receipts from here on begin so."""
+        self.layout = replace(self.layout, header=tuple(header))
+        self._layouts.clear()
+
     def _layout_of(self, columns: int) -> Layout:
         """The shop's layout on paper of so many columns."""
         if columns in (0, self.layout.width_columns):
