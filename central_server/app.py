@@ -24,6 +24,7 @@ from central_server import apply, auth, enrolment, feed, grants, inbox, members,
 from central_server.care import tickets
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
+from central_server.pages import customers
 from central_server.pages.feedback import add_feedback
 from central_server.pages.frame import ROOT, Doors, Reached, add_pages
 from central_server.pages.frame import refused as refused_page
@@ -179,6 +180,8 @@ def create_app(
     async def no_such_address(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(f"{ROOT}/"):
             return refused_page(error.status_code, "There is no such page.", "Start at /office.")
+        if (found := customers.nowhere(request, error.status_code)) is not None:
+            return found
         hint = "docs/wire-format.md lists the addresses."
         return _json(Refusal("NO_SUCH_ADDRESS", f"{error.detail}.", hint), error.status_code)
 
