@@ -94,7 +94,10 @@ def enroll(office: Office, wrong_codes: WrongCodes, request: Enrolment) -> Enrol
         if code.used_by not in ("", _user(request)):
             wrong_codes.count(office.now())
             raise Refused(
-                "CODE_USED", "Another till has used this code.", hint=f"Every till needs one of its own: {ANOTHER}", status=403
+                "CODE_USED",
+                "Another till has used this code.",
+                hint=f"Every till needs one of its own: {ANOTHER}",
+                status=403,
             )
         if not code.used_by:
             office.roster.remember(
