@@ -1,8 +1,8 @@
 """Connecting this till to a head office with a one-time code: the command's way, and the page's.
 
 All of it or nothing. The settings name the address before the code is used, because a code works once and a disk may be full;
-what does not come about puts them back. Where only the answer was lost, the same code typed again gets it again. The till sells on
-meanwhile, and what it has recorded is sent afterwards.
+what does not come about puts them back. Where only the answer was lost, the same code typed again gets it again. The till sells
+on meanwhile, and what it has recorded is sent afterwards.
 """
 
 from __future__ import annotations

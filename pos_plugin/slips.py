@@ -154,12 +154,8 @@ def closing_slip(
         blocks += layout.wrapped(say("Nothing was sold, given or taken back."), bold=True)
     if figures.restored_on:
         day = date_words(figures.restored_on, layout.language)
-        blocks += layout.wrapped(
-            say(
-                "This till was put back to an earlier state on {day}: a closing after that state may have a number twice.",
-                day=day,
-            )
-        )
+        blocks += layout.wrapped(say("On {day} this till was put back to an earlier state.", day=day), bold=True)
+        blocks += layout.wrapped(say("What it closed after that state is not in here, and may have the same numbers."))
     blocks += layout.fixed["rule"]
     blocks += _money_taken(layout, figures.total, currency)
     blocks += layout.fixed["rule"]

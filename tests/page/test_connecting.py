@@ -12,9 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from central_server import enrolment
 from central_server.office import Office
-from pos_plugin.config import Config
 from tests.central.served import served
-from tests.page.tills import Till, make_till
+from tests.page.tills import make_till
 
 pytestmark = pytest.mark.browser
 
