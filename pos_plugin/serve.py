@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from pos_plugin.api import create_app
 from pos_plugin.api_keys import Keys
+from pos_plugin.connections import Connection
 from pos_plugin.errors import PortInUse
 from pos_plugin.terminal import Terminal
 
@@ -74,7 +75,7 @@ class WebServer:
             ws_ping_interval=PING_S,
             ws_ping_timeout=PING_S,
             ws_per_message_deflate=False,
-            http="h11",
+            http=Connection,
             timeout_graceful_shutdown=SOCKETS_GRACE_S if sockets else GRACE_S,
             ssl_certfile=tls[0] if tls else None,
             ssl_keyfile=tls[1] if tls else None,
