@@ -339,7 +339,7 @@ class Year:
             used = purse.pay(points)
             self._take(till, purse, used, at)
             esc = {lot: -part for lot, (part, _) in used.items()}
-        standing = standing_of(program, purse.history, NO_PROFILE, day, shop=till.shop, terminal=till.name)
+        standing = standing_of(program, purse.history, NO_PROFILE, day, member="", shop=till.shop, terminal=till.name)
         paid_minor = worth_minor(program, points)
         won = award(program, sale, paid_minor, standing)
         lot = f"{sale.till}-{sale.sale_ref}" if won.points else ""
@@ -375,7 +375,9 @@ class Year:
         purse, body = self._purse(household, till, at), sold.body
         assert isinstance(body, SaleBody)
         day = body.sale.business_day
-        standing = standing_of(self._program, purse.history, NO_PROFILE, day, shop=till.shop, terminal=till.name)
+        standing = standing_of(
+            self._program, purse.history, NO_PROFILE, day, member="", shop=till.shop, terminal=till.name
+        )
         won = award(self._program, body.sale, 0, standing)
         lot = f"claim-{body.sale.till}-{body.sale.sale_ref}" if won.points else ""
         if lot:

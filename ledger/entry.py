@@ -121,8 +121,9 @@ class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
 class GiveBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """Points given without a sale, or taken where `points` are below zero; written by a till or by head office.
 
-    `why`: join, reload, activity, birthday, referral, goodwill, adjustment, opening, transfer. `about` names what it was for
-    (the activity, the friend, the other member), `reason` is what the operator wrote, and `approved_by` who allowed it.
+    `why`: join, reload, activity, birthday, referral, feedback, goodwill, adjustment, opening, transfer. `about` names what it
+    was for (the activity, the friend, the other member, the receipt), `reason` is what the operator wrote, and `approved_by`
+    who allowed it.
     Points given are the `lot`; points taken come from whatever the member has, soonest expiry first, and then are owed.
     """
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, select
 
-from central_server import desk, gives, kept_settings, schema
+from central_server import desk, kept_settings, schema
 from central_server.books import Books
-from central_server.care import tickets
+from central_server.care import bonus, tickets
 from central_server.database import add_if_new
 from central_server.errors import CentralError, OfficeError
+from central_server.missing_points import has_all_come_back
 from central_server.office import Office
-from ledger.entry import EntryUnreadable, GiveBody, SaleBody, read_entry
+from ledger.entry import EntryUnreadable, SaleBody, read_entry
 from ledger.identifiers import is_feedback_mark, read_feedback_code, receipt_reference
 
 BONUS = "feedback_points"
@@ -35,6 +36,7 @@ class Asked(msgspec.Struct, frozen=True):
     shop: str
     member: str
     business_day: str
+    document: str
 
     @property
     def reference(self) -> str:
@@ -79,7 +81,10 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
 
     def work(connection: Connection) -> tuple[Asked, int]:
         found = sale_of(connection, code)
-        bonus = kept_settings.value(connection, BONUS)
+        points = kept_settings.value(connection, BONUS) if found.member else 0
+        books = Books(connection, office) if points else None  # from here on no return is heard of beside us
+        if books and has_all_come_back(connection, found.shop, found.document):
+            points = 0
         row = {
             "terminal": found.terminal,
             "number": found.number,
@@ -90,20 +95,17 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
             "rating": answer.rating,
             "recommends": answer.recommends,
             "comment": answer.comment,
-            "bonus": bonus if found.member else 0,
+            "bonus": points,
         }
         if not add_if_new(connection, schema.care.feedback, [row]):
             raise FeedbackRefused("Thank you: you have told us about this purchase already.", code="FEEDBACK_GIVEN")
-        if row["bonus"]:
-            books = Books(connection, office)
-            name = f"feedback/{found.terminal}/{found.number}"
+        if books and points:
             ends = desk.end_of_points(books, found.member)
-            body = GiveBody("activity", bonus, books.program.id, "feedback", lot=gives.lot_of(name), expires_on=ends)
-            gives.give(books, found.member, body, name)
+            bonus.give(books, found.terminal, found.number, found.member, points, ends)
             books.flush()
-        return found, bonus if found.member else 0
+        return found, points
 
-    found, bonus = office.database.write(work)
+    found, points = office.database.write(work)
     ticket = ""
     if answer.wants_answer and answer.comment.strip():
         ticket = tickets.open_ticket(
@@ -116,7 +118,7 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
             member=found.member,
             receipt=found.reference,
         )
-    return Thanks(bonus, ticket)
+    return Thanks(points, ticket)
 
 
 def sale_of(connection: Connection, code: str) -> Asked:
@@ -145,11 +147,11 @@ def sale_of(connection: Connection, code: str) -> Asked:
     try:
         entry = read_entry(row.data)
         assert isinstance(entry.body, SaleBody)
-        day = entry.envelope.business_day
+        day, document = entry.envelope.business_day, entry.envelope.document
     except EntryUnreadable:
-        day = ""
+        day = document = ""
     about = schema.member.c
     member = connection.scalar(select(about.merged_into).where(about.member == row.member)) or row.member
     if connection.scalar(select(about.erased_at).where(about.member == member)):
         member = ""
-    return Asked(terminal, number, row.shop, member, day)
+    return Asked(terminal, number, row.shop, member, day, document)

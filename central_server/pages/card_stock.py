@@ -8,7 +8,7 @@ from central_server import card_stock
 from central_server.pages.frame import Visit, page
 
 
-@page("GET", "/card-stock", "enrol", "figures", menu="Card stock", place=35)
+@page("GET", "/card-stock", "enrol", "figures", menu="Card stock", place=36)
 def stock(visit: Visit) -> Response:
     """Whoever is bound to a shop sees that one."""
     own = visit.staff.shop

@@ -12,7 +12,7 @@ from ledger.closing import share_tenths
 from loyalty.days import is_day
 
 
-@page("GET", "/closings", "close_day", "figures", "ledger", menu="Closings", place=40)
+@page("GET", "/closings", "close_day", "figures", "ledger", menu="Closings", place=32)
 def shown(visit: Visit) -> Response:
     shop = visit.staff.shop or visit.query.get("shop", "")
     day = visit.query.get("day", "")

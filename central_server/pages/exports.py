@@ -21,7 +21,7 @@ _few_at_once = threading.BoundedSemaphore(2)
 """Each reads for a while; the pages' other threads stay free."""
 
 
-@page("GET", "/exports", "personal_data", "figures", "ledger", menu="Exports", place=70)
+@page("GET", "/exports", "personal_data", "figures", "ledger", menu="Exports", place=58)
 def exports(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
         shops = list(connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)))

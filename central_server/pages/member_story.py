@@ -117,9 +117,9 @@ def _not_here(visit: Visit, terminal: str, number: int) -> tuple[str, str]:
         return "No till of this name is known here.", "Read the reference again."
     if number <= (last or 0):
         return "There is no such entry, although later ones of this till are here.", "Read the reference again."
-    heard = row.heard_at[:16].replace("T", " ") or "never"
+    heard = visit.moment(row.heard_at) or "never"
     return (
-        f"Its till has not sent it: it sent up to number {last or 0} (last heard: {heard} UTC).",
+        f"Its till has not sent it: it sent up to number {last or 0} (last heard: {heard}).",
         "The points are at the till, and arrive when it is online. If it is lost, record the sale at another till.",
     )
 

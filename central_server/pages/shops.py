@@ -72,8 +72,7 @@ def make_code(visit: Visit) -> Response:
     """Answers with the code itself: an address that had it would be in the browser's history."""
     found = _shop(visit)
     code = till_proposals.make_code(visit.office, found.shop, visit.staff.login)
-    until = visit.office.later(VALID_S)[:16].replace("T", " ")
-    return visit.show("shop_code.html", shop=found.shop, code=code, until=until)
+    return visit.show("shop_code.html", shop=found.shop, code=code, until=visit.office.later(VALID_S))
 
 
 @page("GET", "/terminals/{terminal}", *SEE)

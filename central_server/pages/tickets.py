@@ -14,7 +14,7 @@ from loyalty.card import masked
 MAX_PAGE = 10_000
 
 
-@page("GET", "/tickets", "tickets", menu="Tickets", place=40)
+@page("GET", "/tickets", "tickets", menu="Tickets", place=12)
 def dashboard(visit: Visit) -> Response:
     status, owner = visit.query.get("status", "open"), visit.query.get("owner", "")
     shop = visit.staff.shop or visit.query.get("shop", "")

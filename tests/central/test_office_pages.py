@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import threading
 
 import pytest
@@ -200,8 +201,9 @@ def test_an_audit_is_started_by_those_who_audit_and_once_at_a_time(office, shops
         assert audited(signed_in(login, role, shop), office).status_code == 422
     monkeypatch.setitem(audit._running, office.folder, audit.Running(office.time(), 5))
     ada = signed_in("ada", "finance")
-    assert "already" in audited(ada, office).headers["location"]
-    assert "5 entries so far" in ada.get("/office/audit").text
+    audited(ada, office)
+    shown = ada.get("/office/audit").text
+    assert ("running already" in shown, "5 entries so far" in shown) == (True, True)
 
 
 def test_an_audit_that_takes_too_long_says_so(office, shops, clock):
@@ -255,3 +257,55 @@ def test_a_ticket_is_of_a_shop_that_there_is(office, shops, visitor):
 def test_each_setting_says_what_it_does_itself(office, visitor):
     shown = visitor("marketing").get("/settings").text
     assert [shown.count(one.about) for one in KEPT.values()] == [1] * len(KEPT)
+
+
+# -- what a page says once, and by which clock ---------------------------------------------------------------------------
+
+
+def said(answer):
+    return re.findall('<p class="said" role="status">(.*?)</p>', answer.text)
+
+
+def follow(browser, answer):
+    return browser.get(answer.headers["location"].removeprefix("/office"))
+
+
+def test_what_a_page_says_after_a_form_stands_in_no_address_and_is_said_once(office, visitor):
+    support = visitor("support")
+    done = support.post("/tickets", topic="points", words="My points are missing.")
+    assert "said" not in done.headers["location"]
+    assert re.fullmatch(r"/office/tickets/[\w-]+", done.headers["location"])
+    assert [one[:7] for one in said(follow(support, done))] == ["Ticket "]
+    assert said(follow(support, done)) == []
+
+
+def test_a_link_makes_no_page_say_anything(office, visitor):
+    assert "You+have+won" not in visitor("finance").get("/approvals?said=You+have+won").text
+    assert "You have won" not in visitor("finance").get("/approvals?said=You+have+won").text
+
+
+def test_two_windows_get_what_each_has_done_itself(office, visitor):
+    """One sends two forms before either of the pages that follow is opened; another page in between says neither."""
+    support = visitor("support")
+    one, other = (support.post("/tickets", topic="points", words="Missing.") for _ in range(2))
+    assert said(support.get("/tickets")) == []
+    names = [answer.headers["location"].rpartition("/")[2] for answer in (one, other)]
+    assert [said(follow(support, answer)) for answer in (other, one)] == [
+        [f"Ticket {name} is open."] for name in reversed(names)
+    ]
+    assert said(visitor("support").get(f"/tickets/{names[0]}")) == [], "another session hears nothing of it"
+
+
+def test_what_no_page_has_said_within_minutes_is_not_said_any_more(office, visitor, clock):
+    support = visitor("support")
+    done = support.post("/tickets", topic="points", words="Missing.")
+    clock.pass_by(minutes=6)
+    assert said(follow(support, done)) == []
+
+
+def test_times_are_by_the_shops_clocks_and_the_zone_is_said_once(office, shops, visitor):
+    """The tests' programme has Europe/Berlin: 09:00 UTC is 10:00 there in March."""
+    for path in ("/shops", "/shops/Harbour", "/terminals/AAAAAA"):
+        shown = visitor("finance").get(path).text
+        assert ("2026-03-02 10:00" in shown, "2026-03-02 09:00" in shown) == (True, False), path
+        assert (shown.count("Europe/Berlin"), shown.count("UTC")) == (1, 0), path
