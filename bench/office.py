@@ -54,6 +54,7 @@ from ledger.entry import (
     entry_hash,
     read_envelope,
 )
+from ledger.identifiers import new_terminal
 from ledger.keys import SigningKey, batch_message, grant_message
 from ledger.wire import MAX_BATCH_ENTRIES, Batch, Enrolment, enrolment_message
 from loyalty.award import award, standing_of
@@ -167,7 +168,8 @@ class Till:
 
     def __init__(self, office: Office, store: int, random: Random) -> None:
         self.office, self.shop = office, shop_of(store)
-        self.name, self.epoch = f"S{store}", f"S{store}e1"
+        self.name = new_terminal(random.randbytes)
+        self.epoch = f"{self.name}e1"
         self._key = SigningKey(random.randbytes(32))
         self._number, self._prev = 0, GENESIS
         self._unsent: list[bytes] = []
