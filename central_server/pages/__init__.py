@@ -8,6 +8,7 @@ from central_server.pages import audit as audit
 from central_server.pages import card_stock as card_stock
 from central_server.pages import closings as closings
 from central_server.pages import consents as consents
+from central_server.pages import experiments as experiments
 from central_server.pages import exports as exports
 from central_server.pages import figures as figures
 from central_server.pages import home as home
