@@ -122,14 +122,14 @@ def test_every_condition_finds_those_who_meet_it(office, people):
     assert [(asked, " ".join(named(office, **asked))) for asked, _ in ASKED] == ASKED
 
 
-def test_days_of_joining_are_both_included(office, people, clock):
+def test_days_of_joining_are_both_included_by_the_shops_clocks(office, people):
     with office.database.writing() as connection:
-        at = [("anna", "2026-01-01T23:59:00.000+00:00"), ("ben", "2026-01-02T00:00:00.000+00:00"), ("cleo", "")]
+        at = [("anna", "2026-01-01T22:59:00.000+00:00"), ("ben", "2026-01-01T23:00:00.000+00:00"), ("cleo", "")]
         for name, joined in at:
             table = schema.member
             connection.execute(table.update().where(table.c.member == name).values(joined_at=joined))
     assert named(office, joined_until="2026-01-01") == ["anna"]
-    assert named(office, joined_from="2026-01-02") == ["ben", "dora"]
+    assert named(office, joined_from="2026-01-02") == ["ben", "dora"], "it is midnight in Berlin"
     assert named(office, joined_from="2026-01-01", joined_until="2026-01-02") == ["anna", "ben"]
 
 
