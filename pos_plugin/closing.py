@@ -143,6 +143,8 @@ def _body(
     """What a closing would say now; the sales that it leaves for a later one, by day; and the day that it would be of."""
     before = closings.last(db)
     was, closed_day = (closings.body_of(before), before.envelope.business_day) if before else (None, "")
+    if closed_day > at.today:
+        closed_day = ""  # a clock was ahead when that day was closed; it does not keep this one from being closed
     day = day or _day_to_close(entries, closed_day, at.today)
     if day > at.today:
         raise Conflict("DAY_AHEAD", f"{day} has not begun. Nothing was recorded.", hint=f"Today is {at.today}.")
@@ -152,7 +154,7 @@ def _body(
             f"{closed_day} is closed, and {day} with it. Nothing was recorded.",
             hint="What came since is in the next closing, which says so.",
         )
-    found = closings.figures(db, day, entries)
+    found = closings.figures(db, day, entries, at.occurred_at)
     if is_final and day == closed_day and not found.entries:
         number = was.number if was else 0
         raise Conflict(
