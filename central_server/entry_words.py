@@ -237,6 +237,10 @@ def _give(body: GiveBody, around: Around) -> Told:
             what = "Points for a birthday"
         case "referral":
             what, other = "Points for bringing another member", about
+        case "feedback" if body.points > 0:
+            what = f"Points for feedback on the purchase {about}"
+        case "feedback":
+            what = f"Points for feedback on the purchase {about} taken back: all of it was returned"
         case "goodwill":
             what = "Goodwill, by hand"
         case "adjustment":

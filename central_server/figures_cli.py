@@ -53,7 +53,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """The figures of a period: sales, attach rate, baskets, members, points. Without days, of this month so far."""
-    from central_server.figures import answers, facts
+    from central_server.figures import answers, experiments, facts
     from central_server.figures.scope import scope_of
 
     if csv and as_json:
@@ -91,6 +91,12 @@ def report(
             f"  {name:<28} {whole.sales:>8,} sales {whole.value_minor / 100:>14,.2f} {found.currency}   "
             f"attach {group.attach_by_count} by count, {group.attach_by_value} by value"
         )
+    for compared in found.experiments:
+        print(f"Experiment {compared.name}, {compared.first} to {compared.last}. {compared.said}")
+        for note in compared.notes:
+            print(f"  {note}")
+        for line in experiments.lines(compared):
+            print(f"  {line}")
     if provisional:
         print(provisional)
 

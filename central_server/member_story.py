@@ -178,7 +178,7 @@ def summary(office: Office, connection: Connection, member: str) -> Summary:
 def _standing(connection: Connection, program: Program, member: str, kept: Kept, today: str) -> Standing:
     past = schema.member_history.c
     text = connection.scalar(select(past.history).where(past.member == member))
-    return standing_of(program, read_history(text or ""), kept.profile if kept else NO_PROFILE, today)
+    return standing_of(program, read_history(text or ""), kept.profile if kept else NO_PROFILE, today, member=member)
 
 
 def _tier(program: Program, standing: Standing) -> tuple[str, str]:

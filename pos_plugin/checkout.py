@@ -567,7 +567,9 @@ class Checkout:
         if shown is not None:
             if program.tier:
                 history = known.history.plus(result.effects, day, sales=1)
-                tier = explaining.tier_shown(program, standing_of(program, history, known.profile, day), language)
+                tier = explaining.tier_shown(
+                    program, standing_of(program, history, known.profile, day, member=""), language
+                )
             benefits = explaining.benefits(program, result.paid, result.standing, language)
             if shown.is_current and "reach" in layout.template.blocks:
                 points = shown.balance.points
@@ -584,6 +586,11 @@ class Checkout:
             benefits=benefits,
             in_reach=in_reach,
         )
+
+    def use_header(self, header: list[str]) -> None:
+        """Receipts from here on begin so."""
+        self.layout = replace(self.layout, header=tuple(header))
+        self._layouts.clear()
 
     def _layout_of(self, columns: int) -> Layout:
         """The shop's layout on paper of so many columns."""

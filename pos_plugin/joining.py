@@ -228,7 +228,9 @@ def _welcome(
 ) -> int:
     """What the programme gives for joining, in an entry of its own; answers how many points."""
     gone = at.gone.get(at.program.id, ())
-    standing = standing_of(at.program, NO_HISTORY, profile, at.today, shop=at.shop, terminal=at.who.terminal, gone=gone)
+    standing = standing_of(
+        at.program, NO_HISTORY, profile, at.today, member=member, shop=at.shop, terminal=at.who.terminal, gone=gone
+    )
     earned = gift(at.program, "join", at.today, at.occurred_at, standing)
     if earned.points or earned.effects:
         document = document_name("gift", "join", member)

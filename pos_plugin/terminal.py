@@ -34,7 +34,7 @@ from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
-from ledger.wire import CardReplaced, CardReplacement, MemberLookup, MembersFound
+from ledger.wire import CardReplaced, CardReplacement, Enrolled, MemberLookup, MembersFound
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
@@ -44,7 +44,7 @@ from offline_store.sync import NotEnrolled, Sync, SyncError
 from offline_store.sync import Refused as SyncRefused
 from pos_plugin import host_prints, sample_sheet, till_state
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, printer_profile, read_config, read_layout
+from pos_plugin.config import Config, ConfigError, ServerSettings, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Notice, Told
 from pos_plugin.customer_window import CustomerWindow
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
@@ -132,6 +132,7 @@ class Terminal:
         self.store = store
         self.config = config
         self.clock = clock
+        self._random_bytes = random_bytes
         self.events = Events()
         self._scans: deque[Scan] = deque(maxlen=SCANS_KEPT)
         self._scanning = threading.Lock()
@@ -145,6 +146,7 @@ class Terminal:
         self._to_sync = threading.Event()
         self._threads: list[threading.Thread] = []
         self._asking = ThreadPoolExecutor(2, thread_name_prefix="head-office")
+        self._connecting = threading.Lock()
         self.link: HttpLink | None = None
         self.sync: Sync | None = None
         if config.server.url:
@@ -452,6 +454,26 @@ class Terminal:
         fed_s = (now - sync.last_feed).total_seconds() if sync.last_feed else CURRENT_FOR_S
         is_online = sync.problem is None and heard_s < ONLINE_FOR_S
         return Connection(is_online, is_online and fed_s < CURRENT_FOR_S, sync.last_contact)
+
+    def connect(self, address: str, code: str) -> Enrolled:
+        """Enrols this till with a one-time code, and begins to send what it has. Raises as `pos_plugin.enrolling.connect`."""
+        from pos_plugin.enrolling import connect
+
+        with self._connecting:
+            done = connect(self.store, address, code, clock=self.clock, random_bytes=self._random_bytes)
+            is_asked, before = self.sync is not None, self.link
+            self.config = self.config.model_copy(update={"server": ServerSettings(url=done.url)})
+            self.link, self.sync = done.link, done.sync
+            if before is not None:
+                before.close()
+            if not is_asked:
+                self._run("sync", self._exchange)
+        with contextlib.suppress(ConfigError):  # of the shop's name on receipts, which may be news
+            self.checkout.use_header(read_config(self.store.folder).shop.header)
+            self.customer.layout = self.checkout.layout
+        self._to_sync.set()
+        self.events.happened("sync")
+        return done.enrolled
 
     def sync_soon(self) -> None:
         self._to_sync.set()

@@ -382,6 +382,11 @@ class SuspendAsked(Asked):
     print: bool = False
 
 
+class HeadOfficeAsked(Overridable):
+    url: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
+    code: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_no_control)]
+
+
 class SignOffAsked(Asked):
     operator: Word
 

@@ -65,6 +65,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/drawer": frozenset(("drawer",)),
     "GET /metrics": frozenset(("read",)),
     "POST /v1/sync": ANY,
+    "POST /v1/head-office": _NO_ONE_RIGHT,
     "GET /v1/state": ANY,
     "GET /v1/events": ANY,
     "GET /v1/openapi.json": ANY,

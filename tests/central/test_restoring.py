@@ -423,7 +423,7 @@ def test_a_code_from_before_a_restore_opens_nothing_any_more(full, till, clock, 
     till_with_code.enroll(code)
     clock.pass_by(minutes=1)
     found = restored(full, tmp_path / "one.backup", clock, full.folder, another_database(full, request))
-    with pytest.raises(Refused, match="its time is over"):
+    with pytest.raises(Refused, match="The time of this code is over"):
         tell.Till(found, "EEEEEE", "Mill").enroll(code)
     found.close()
 
