@@ -142,14 +142,20 @@ async def measured(office: Office, asked: Asked, only: str) -> list[Timed]:
     transport = httpx.ASGITransport(create_app(office))
     cookies = {}
     for role in ROLES:
-        put_account(office, Staff(f"bench-{role}", "Bench", role, asked.shops[0] if role == "manager" else ""), os.urandom(16).hex())
+        put_account(
+            office,
+            Staff(f"bench-{role}", "Bench", role, asked.shops[0] if role == "manager" else ""),
+            os.urandom(16).hex(),
+        )
         cookies[role] = sessions.begin(office, f"bench-{role}")
     found = []
     for page in PAGES:
         if page.method != "GET" or FILES.search(page.path) or only not in page.path:
             continue
         role = next(one for one in ROLES if not page.actions or may_any(one, page.actions))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", cookies={COOKIE: cookies[role]}) as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1", cookies={COOKIE: cookies[role]}
+        ) as client:
             addresses = asked.addresses(page.path)
             times = [[await _timed(client, one) for one in addresses] for _ in range(2)]
         if addresses:
@@ -174,7 +180,9 @@ async def _searched(transport: httpx.ASGITransport, cookie: str, asked: Asked) -
         [key] = set(re.findall(r'name="form_key" value="([^"]+)"', page.text))
         names = ["household", *(f"household {count}" for count in range(11, 10 + MANY))]
         forms = [{"form_key": key, "asked": one} for one in names]
-        return Timed("/members, searched", *[[await _timed(client, "/members", one) for one in forms] for _ in range(2)])
+        return Timed(
+            "/members, searched", *[[await _timed(client, "/members", one) for one in forms] for _ in range(2)]
+        )
 
 
 def quantiles(values: Sequence[float]) -> tuple[float, float]:
@@ -198,7 +206,9 @@ def report(name: str, found: Sequence[Timed]) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.pages", description="Head office's pages over a loaded year.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.pages", description="Head office's pages over a loaded year."
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="Only pages with this in their address.")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], help="Only on this one.")
@@ -221,7 +231,9 @@ def main() -> None:
 
 
 def show(name: str, rows: Sequence[dict[str, object]]) -> None:
-    print(f"{name:<34}{'asked':>6}   {'first p50':>9}{'p95':>7}   {'again p50':>9}{'p95':>7}   {'processor, first p95':>20}  ms")
+    print(
+        f"{name:<34}{'asked':>6}   {'first p50':>9}{'p95':>7}   {'again p50':>9}{'p95':>7}   {'processor, first p95':>20}  ms"
+    )
     for row in rows:
         print(
             f"{row['page']:<34}{row['asked']:>6}   {row['first_p50_ms']:>9,.0f}{row['first_p95_ms']:>7,.0f}   "

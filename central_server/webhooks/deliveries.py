@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -167,23 +168,23 @@ def latest(connection: Connection, webhook: str, most: int) -> list[Told]:
     return [Told(*row) for row in rows]
 
 
-def told(one: Told) -> str:
-    """What became of a message, in words."""
+def _utc(at: str) -> str:
+    return f"{at[:10]} {at[11:16]} UTC"
+
+
+def told(one: Told, moment: Callable[[str], str] = _utc) -> str:
+    """What became of a message, in words; a page has moments by the shops' clocks."""
     tried = f" ({one.reason}; tried {one.attempts} times)" if one.reason else ""
     match one.state:
         case "sent":
-            return f"sent {_moment(one.tried_at)}"
+            return f"sent {moment(one.tried_at)}"
         case "failed":
             return f"failed{tried}"
         case "replaced":
             return "not sent: a newer list took its place, or nobody wants it any more"
         case _ if one.attempts and one.reason:
-            return f"waiting until {_moment(one.due_at)}{tried}"
+            return f"waiting until {moment(one.due_at)}{tried}"
     return "is sent within seconds by a server that runs"
-
-
-def _moment(at: str) -> str:
-    return f"{at[:10]} {at[11:16]} UTC"
 
 
 # -- sent ----------------------------------------------------------------------------------------------------------------
