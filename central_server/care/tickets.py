@@ -202,7 +202,7 @@ def of_member(connection: Connection, members: Sequence[str]) -> list[TicketLine
 
 
 def for_member(connection: Connection, member: str) -> list[TicketStory]:
-    """The tickets of a member where something was said or done last, each with what they said and what they were answered, and with nothing that is for ourselves."""
+    """A member's tickets, those first where something was done last: what they said and were answered, nothing for ourselves."""
     words = schema.care.ticket_word
     theirs = of_member(connection, [member])
     found = sorted(theirs, key=lambda line: line.changed_at, reverse=True)[:LATEST_FOR_MEMBER]
