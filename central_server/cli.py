@@ -23,6 +23,7 @@ from central_server import (
     desk_cli,
     figures_cli,
     operators_cli,
+    segments_cli,
     staff_cli,
     stock_cli,
     upgrading_cli,
@@ -478,6 +479,7 @@ stock_cli.add_to(app)
 operators_cli.add_to(app)
 consent_cli.add_to(app)
 closings_cli.add_to(app)
+segments_cli.add_to(app)
 upgrading_cli.add_to(app)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from central_server import schema
 from central_server.apply import AT_RECORD, book_at_record
@@ -239,6 +239,17 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
         last.number,
         [Recorded(one.number, outcomes.get(one.hash, "already recorded")) for one in placed],
         is_fork=branches.is_fork(last.hash),
+        last_closing=_last_closing(connection, terminal.shop, batch.terminal, placed),
+    )
+
+
+def _last_closing(connection: Connection, shop: str, terminal: str, placed: list[Placed]) -> int:
+    """For a till that opens an epoch: it may have lost the closings of its journal's end, whose numbers are used."""
+    if not any(one.envelope is not None and one.envelope.kind == "open" for one in placed):
+        return 0
+    table = schema.shops.closing.c
+    return int(
+        connection.scalar(select(func.max(table.closing)).where(table.shop == shop, table.terminal == terminal)) or 0
     )
 
 

@@ -241,6 +241,7 @@ class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
     It covers those of the entries `first` to `last` that are of its day or an earlier one and that no earlier closing covers.
     The next closing looks from `goes_on_from`. `late` are its sales by their day, of days that are over or were closed before;
     `counted_to` the highest receipt number by till and prefix; `unsent` so many entries head office did not have yet.
+    `restored_on`: since the closing before, this till was put back to an earlier state that day, so numbers may have been used.
     """
 
     number: int
@@ -258,6 +259,7 @@ class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
     shift: str = ""
     approved_by: str = ""
     reason: str = ""
+    restored_on: str = ""
 
 
 class ConsentBody(msgspec.Struct, frozen=True, omit_defaults=True):

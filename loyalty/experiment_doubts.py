@@ -64,34 +64,34 @@ def _named(rules: Rules) -> str:
 
 def changes(now: Program, new: Program, today: str) -> list[str]:
     """What the new version would change of experiments of the one in force that have begun, a sentence each."""
-    found: list[str] = []
-    kept = {one.name: one for one in new.experiment}
-    for one in now.experiment:
-        if today < one.first:
-            continue
-        is_running, called, after = today <= one.last, f'experiment "{one.name}"', kept.get(one.name)
-        if after is None:
-            if is_running:
-                found.append(
-                    f"{called} runs until {one.last}, and this version takes it out, or names it otherwise: who was in B is not "
-                    "any more, and nothing can be said of it but what was found until now"
-                )
-            continue
-        if after.share_percent != one.share_percent:
-            found.append(
-                f"{called} has begun: share_percent = {after.share_percent} in place of {one.share_percent} moves members "
-                "from one variant to the other, with what they did before"
+    return [said for one in now.experiment for said in changes_of(one, now, new, today)]
+
+
+def changes_of(one: Experiment, now: Program, new: Program, today: str) -> Iterator[str]:
+    """What the new version would change of this experiment of the one in force."""
+    is_running, called = today <= one.last, f'experiment "{one.name}"'
+    after = next((other for other in new.experiment if other.name == one.name), None)
+    if today < one.first:
+        return
+    if after is None:
+        if is_running:
+            yield (
+                f"{called} runs until {one.last}, and this version takes it out, or names it otherwise: who was in B is not any "
+                "more, and nothing can be said of it but what was found until now"
             )
-        if (after.first, after.last) != (one.first, one.last):
-            found.append(
-                f"{called} has begun: its days become {after.first} to {after.last}, in place of {one.first} to {one.last}; "
-                "whoever chooses the end by what the figures say takes chance for a result"
-            )
-        if is_running and _tried(now, one) != _tried(new, one):
-            found.append(
-                f"{called} runs until {one.last}: this version changes what its members have, A or B, on the way"
-            )
-    return found
+        return
+    if after.share_percent != one.share_percent:
+        yield (
+            f"{called} has begun: share_percent = {after.share_percent} in place of {one.share_percent} moves members from one "
+            "variant to the other, with what they did before"
+        )
+    if (after.first, after.last) != (one.first, one.last):
+        yield (
+            f"{called} has begun: its days become {after.first} to {after.last}, in place of {one.first} to {one.last}; whoever "
+            "chooses the end by what the figures say takes chance for a result"
+        )
+    if is_running and _tried(now, one) != _tried(new, one):
+        yield f"{called} runs until {one.last}: this version changes what its members have, A or B, on the way"
 
 
 def _tried(program: Program, one: Experiment) -> list[Condition]:

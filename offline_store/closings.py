@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ledger.closing import Covered, covered
 from ledger.entry import ClosingBody, Entry, read_entry
-from offline_store import journal
+from offline_store import journal, settings
 
 
 def document(terminal: str, number: int) -> str:
@@ -27,6 +27,31 @@ def recent(db: sqlite3.Connection, limit: int) -> list[Entry]:
 
 def last(db: sqlite3.Connection) -> Entry | None:
     return next(iter(recent(db, 1)), None)
+
+
+def next_number(db: sqlite3.Connection) -> int:
+    """Of the next closing: after this journal's last, and after what head office knows where this journal lost its end."""
+    before = last(db)
+    return max(body_of(before).number if before else 0, int(settings.get(db, "closings_used", "0"))) + 1
+
+
+def used(db: sqlite3.Connection, number: int) -> None:
+    """Head office has a closing of this till by this number."""
+    settings.put(db, "closings_used", str(max(number, int(settings.get(db, "closings_used", "0")))))
+
+
+def put_back(db: sqlite3.Connection, day: str) -> None:
+    """This journal is an earlier state of itself: what it closed after that is lost here, and its numbers may be used."""
+    settings.put(db, "put_back_on", day)
+
+
+def put_back_on(db: sqlite3.Connection) -> str:
+    """The day of that, where no closing has said so yet; else ''."""
+    return settings.get(db, "put_back_on")
+
+
+def said_put_back(db: sqlite3.Connection) -> None:
+    settings.put(db, "put_back_on", "")
 
 
 def body_of(entry: Entry) -> ClosingBody:

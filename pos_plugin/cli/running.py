@@ -88,6 +88,14 @@ def demo(
             "--dir", metavar="DIR", help="Keep the demo's data here; else it is new each time.", file_okay=False
         ),
     ] = None,
+    head_office: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Over this head office, which make office loaded; it keeps the demo's data.",
+            file_okay=False,
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The till's page.")] = 8350,
     control_port: Annotated[int, typer.Option(min=0, max=65_535, help="The control page.")] = 8351,
     server_port: Annotated[int, typer.Option(min=0, max=65_535, help="The central server.")] = 8360,
@@ -98,7 +106,7 @@ def demo(
     from pos_plugin.demo.shop import Ports
     from pos_plugin.demo.shop import demo as open_shop
 
-    open_shop(folder, Ports(port, control_port, server_port, printer_port, other_till_port))
+    open_shop(folder, Ports(port, control_port, server_port, printer_port, other_till_port), head_office)
 
 
 def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:

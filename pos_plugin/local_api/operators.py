@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 from fastapi import FastAPI, Request, Response
 
+from loyalty.roles import leave
 from pos_plugin.errors import NotAllowed
 from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
@@ -34,6 +35,16 @@ def by(terminal: Terminal, request: Request, action: str, asked: requests.Named)
         return who
     reason = override.reason if override else ""
     return msgspec.structs.replace(who, operator=asked.operator, shift=asked.shift, reason=reason)
+
+
+def own_figures(terminal: Terminal, request: Request) -> str:
+    """Whose figures alone whoever is at the page may see; "" for all. Raises NotAllowed where somebody has to sign on first."""
+    if not is_page(request) or not terminal.operators.are_kept:
+        return ""
+    on = terminal.operators.on()
+    if on is None:
+        raise NotAllowed("SIGN_ON_FIRST", "Nobody is signed on.", hint="Sign on with your PIN.")
+    return "" if leave(on.role, "figures") == "O" else on.operator
 
 
 def require_program(request: Request) -> None:

@@ -183,3 +183,65 @@ def test_the_menu_shows_what_a_role_may_have_and_nothing_else(app, head_office):
         for entry in MENU:
             may = not entry.actions or any(leave(role, action) not in ("", "F") for action in entry.actions)
             assert (f'href="{ROOT}{entry.path}"' in shown) == may, (role, entry.title)
+
+
+def forms_of(answer):
+    """(method, address) of every form of a page, and of the buttons that send it elsewhere."""
+    found = []
+    for form in re.findall("<form.*?</form>", answer.text.partition("<main")[2], re.DOTALL):
+        method = "POST" if 'method="post"' in form.split(">")[0] else "GET"
+        found += [(method, path.split("?")[0]) for path in re.findall('action="/office(/[^"]*)"', form)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def lively(head_office):
+    """Something on every page: a member with a debt, a till, tickets, stock, and a proposal of each kind's action."""
+    from central_server import card_stock
+    from central_server.care import tickets
+    from central_server.database import put
+    from tests.central.conftest import Till
+
+    till = Till(head_office, "AAAAAA", "Harbour")
+    till.enroll()
+    till.join("anna")
+    sold = till.sale("1", 10000, "anna")
+    till.send()
+    till.give_back(sold, "r")
+    till.send()
+    card = {"card": "2900000000018", "member": "anna"}
+    head_office.database.write(lambda connection: put(connection, schema.card, [card]))
+    debt = schema.member.update().values(debt=40)
+    head_office.database.write(lambda connection: connection.execute(debt))
+    drawn = iter(range(100))
+    for batch, shop in (("here", ""), ("there", "Harbour")):
+        card_stock.make(head_office, batch, 2, "", lambda digits: f"{next(drawn):0{digits}}")
+        if shop:
+            card_stock.send(head_office, batch, shop)
+    ticket = tickets.open_ticket(
+        head_office, shop="Harbour", topic="points", words="Missing.", by="x", source="office", member="anna"
+    )
+    return ("/members/anna", "/terminals/AAAAAA", "/shops/Harbour", f"/tickets/{ticket}", "/operators?shop=Harbour")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_form_that_is_shown_to_a_role_may_be_sent_by_it(role, app, head_office, lively):
+    """Sent empty, it may be found wanting; that this person may not send it is said of none."""
+    paths = [one.path for one in PAGES if one.method == "GET" and not re.search(r"[{.]", one.path)] + [*lively]
+
+    async def tried():
+        one, wrong, count = signed_in(app, head_office, role), [], 0
+        for path in paths:
+            shown = await one.ask(type("At", (), {"method": "GET", "path": path}))
+            for method, to in forms_of(shown) if shown.status_code == 200 else []:
+                if method == "GET" or to.startswith(("/account", "/audit/run", "/sign-out", "/figures/books")):
+                    continue
+                answer = await one.ask(type("Form", (), {"method": "POST", "path": to}))
+                is_refused = answer.status_code == 403 or "Your role" in answer.text.partition("<main")[2]
+                wrong += [(path, to)] if is_refused else []
+                count += 1
+        return wrong, count
+
+    wrong, count = asyncio.run(tried())
+    assert wrong == []
+    assert count > (0 if role in ("auditor", "integrator") else 2)
