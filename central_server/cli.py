@@ -76,6 +76,7 @@ def init(
 
     with refusals():
         text = read_program_file(program).text if program else ""
+    is_new = not (folder / "office.json").exists()
     with refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
         try:
             office = Office.init(folder, now, os.urandom, url=database, program_text=text, shops=shop or [])
@@ -87,8 +88,15 @@ def init(
             stop("the server's part is not installed.", "pip install 'pos-plugin[server]'", status=2)
     if hashed:
         print(f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is {hashed}")
-    print(f"Head office is ready in {folder}. Keep this folder safe: its keys are what the tills trust.")
-    print(f"Next: pos-central serve --dir {folder}")
+    if is_new:
+        print(f"Head office is ready in {folder}. Keep this folder safe: its keys are what the tills trust.")
+        print(f"Next: pos-central serve --dir {folder}")
+    else:
+        print(
+            f"Head office in {folder} has {'these shops, too' if shop else 'what it had'}. Start it again: pos-central serve"
+        )
+    for one in shop or []:
+        print(f'For each till of {one}, a code: pos-central enroll-code --dir {folder} --shop "{one}"')
 
 
 @app.command("enroll-code")
