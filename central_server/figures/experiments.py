@@ -164,7 +164,8 @@ def every(office: Office, connection: Connection) -> Iterator[Held]:
 
 
 def _versions(office: Office, connection: Connection) -> list[_Version]:
-    """In the order in which they took effect, or will."""
+    """In the order in which they took effect, or will; of two that did at the same moment the one in force is the later."""
+    now = office.program(connection)
     table = schema.program.c
     found = []
     for name, kept_at in connection.execute(
@@ -172,10 +173,12 @@ def _versions(office: Office, connection: Connection) -> list[_Version]:
     ):
         program = office.program(connection, name)
         if program is not None:
-            kept = datetime.fromisoformat(kept_at).astimezone(program.zone).replace(tzinfo=None)
-            at = max(kept.isoformat(), program.effective)
-            found.append((at, business_day(datetime.fromisoformat(at), program.day_starts_at), program))
-    found.sort(key=lambda one: one[0])
+            at = datetime.fromisoformat(kept_at)
+            if program.effective:
+                at = max(at, datetime.fromisoformat(program.effective).replace(tzinfo=program.zone))
+            local = at.astimezone(program.zone).replace(tzinfo=None)
+            found.append((at, business_day(local, program.day_starts_at), program))
+    found.sort(key=lambda one: (one[0], one[2] is now))
     return [_Version(program, day if at else "") for at, (_, day, program) in enumerate(found)]
 
 
