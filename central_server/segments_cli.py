@@ -85,15 +85,13 @@ def export(
         facts.count_pending(office)
         with office.database.reading() as connection:
             one = saved.named(connection, name)
-            with open(_new_file(file), "wb") as out:
-                members = -1
-                for line in exporting.as_csv(COLUMNS, rows(office, connection, one.conditions)):
-                    out.write(line)
-                    members += 1
+            members = list(rows(office, connection, one.conditions))
+        with open(_new_file(file), "wb") as out:
+            out.writelines(exporting.as_csv(COLUMNS, members))
     if as_json:
-        print_json({"name": one.name, "file": str(file)})
+        print_json({"name": one.name, "members": len(members), "file": str(file)})
         return
-    print(f"{file}: the members of {one.name} who agree. Delete it when you have written.")
+    print(f"{counted(len(members), 'member')} in {file}. Delete it when you have written.")
 
 
 def send(folder: Folder, name: Name, webhook: Endpoint, by: By, as_json: AsJson = False) -> None:

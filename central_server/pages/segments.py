@@ -21,7 +21,7 @@ from central_server.pages.member_access import shown_card
 from central_server.segments import saved
 from central_server.segments.conditions import Choices, Conditions, choices, read, typed_of, words
 from central_server.segments.found import COLUMNS, Found, found, rows
-from central_server.webhooks import endpoints
+from central_server.webhooks import deliveries, endpoints
 
 SHOWN = 100
 
@@ -53,8 +53,16 @@ def segments(visit: Visit) -> Response:
     _shop(visit)
     with visit.office.database.reading() as connection:
         may = choices(visit.office, connection)
+        failed = deliveries.failures(connection)
         kept = [(one, _address(one.name), words(one.conditions, may)) for one in saved.every(connection)]
-    return visit.show("segments.html", kept=kept, may=may, typed={}, keeps=keeps(visit))
+    return visit.show(
+        "segments.html",
+        kept=kept,
+        failed=failed if visit.leave("segments") else 0,
+        may=may,
+        typed={},
+        keeps=keeps(visit),
+    )
 
 
 @page("GET", "/segments/look", "segments", "figures")

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from central_server import schema
 from central_server.database import add
@@ -167,6 +167,12 @@ def latest(connection: Connection, webhook: str, most: int) -> list[Told]:
         .limit(most)
     )
     return [Told(*row) for row in rows]
+
+
+def failures(connection: Connection) -> int:
+    """How many messages wait for a person."""
+    table = schema.segments.delivery
+    return connection.scalar(select(func.count()).select_from(table).where(table.c.state == FAILED)) or 0
 
 
 def told(one: Told, zone: ZoneInfo) -> str:

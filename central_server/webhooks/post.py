@@ -90,9 +90,10 @@ async def _posted(
     sent = {**headers, "host": parts.netloc, "user-agent": "pos-central", "connection": "close"}
     extensions = {"sni_hostname": host} if parts.scheme == "https" else {}
     # A machine that is not there leaves time for the next of its addresses.
-    timeout = httpx.Timeout(None, connect=within_s / 2)
+    addresses = addresses[:MOST_ADDRESSES]
+    timeout = httpx.Timeout(None, connect=within_s / max(1, len(addresses)))
     async with httpx.AsyncClient(verify=trust, timeout=timeout, trust_env=False, follow_redirects=False) as client:
-        for one in addresses[:MOST_ADDRESSES]:
+        for one in addresses:
             there = httpx.URL(url).copy_with(host=one)
             try:
                 async with client.stream("POST", there, content=body, headers=sent, extensions=extensions) as answer:

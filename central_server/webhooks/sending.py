@@ -12,9 +12,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from central_server.errors import CentralError
 from central_server.office import Office
 from central_server.segments import saved
 from central_server.webhooks import deliveries
@@ -30,7 +27,7 @@ log = logging.getLogger("central_server")
 
 
 class Sender:
-    """`settle` waits until all is done that was begun; a server never does."""
+    """`settle` waits until what was begun is done, of all endpoints or of these; a server never does."""
 
     def __init__(
         self,
@@ -53,9 +50,8 @@ class Sender:
                 self._under_way[webhook] = task
                 task.add_done_callback(lambda _, done=webhook: self._under_way.pop(done, None))  # type: ignore[misc]
 
-    async def settle(self) -> None:
-        while self._under_way:
-            await asyncio.gather(*self._under_way.values())
+    async def settle(self, *webhooks: str) -> None:
+        await asyncio.gather(*(task for name, task in self._under_way.items() if name in webhooks or not webhooks))
 
     async def stop(self) -> None:
         for task in self._under_way.values():
@@ -71,8 +67,9 @@ class Sender:
         try:
             while (taken := await asyncio.to_thread(deliveries.take, self._office, webhook)) is not None:
                 await self._send(taken)
-        except SQLAlchemyError as error:
-            log.error("webhooks are put off: %s", type(error).__name__)
+        except Exception as error:
+            # What was taken is taken again once its time is over.
+            log.error("webhook %s is put off: %s", webhook, type(error).__name__)
 
     async def _send(self, one: Delivery) -> None:
         if self._trusted is None and one.url.startswith("https:"):
@@ -109,7 +106,7 @@ async def _send_until(office: Office, stopped: threading.Event) -> None:
     while not stopped.is_set():
         try:
             await sender.begin()
-        except (SQLAlchemyError, CentralError) as error:
+        except Exception as error:
             log.error("webhooks are put off: %s", type(error).__name__)
         await asyncio.to_thread(stopped.wait, LOOKS_EVERY_S)
     await sender.stop()

@@ -32,6 +32,8 @@ class FarEnd:
     url: str = ""
     answers: list[bytes | Callable[[socket.socket], None] | None] = field(default_factory=lambda: [OK])
     received: list[Received] = field(default_factory=list)
+    heard: threading.Event = field(default_factory=threading.Event)
+    """Set by the first message."""
     over: threading.Event = field(default_factory=threading.Event)
     """Set at the end of the test: whoever never answers goes home then."""
 
@@ -73,6 +75,7 @@ def far_end(certificate: ssl.SSLContext | None = None) -> Iterator[FarEnd]:
                 connection = certificate.wrap_socket(connection, server_side=True)
             with connection:
                 there.received.append(_read(connection))
+                there.heard.set()
                 now = there.answers.pop(0) if len(there.answers) > 1 else there.answers[0]
                 if now is None:
                     there.over.wait(30)

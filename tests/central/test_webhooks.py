@@ -246,7 +246,7 @@ def sent_to_each(office, answers, within_s):
             hook(office, one, f"e{number}")
             saved.send(office, "all", f"e{number}", "ada")
         send(office, within_s)
-        assert [len(one.received) for one in there] == [1] * len(there), "also a redirection is not followed"
+        assert all(len(one.received) <= 1 for one in there), "also a redirection is not followed"
         return [states(office, f"e{number}")[0] for number in range(len(there))]
 
 
@@ -332,19 +332,19 @@ def test_one_that_never_answers_holds_up_no_other_and_no_till(office, people, ti
             saved.send(office, "all", name, "ada")
 
         async def go():
-            sender = Sender(office, within_s=30)
+            sender = Sender(office, within_s=60)
             await sender.begin()
-            while not (silent.received and states(office, "lively")[0][0] == "sent"):
-                await asyncio.sleep(0)
+            await sender.settle("lively")
             one = await asyncio.to_thread(till)
             assert (await asyncio.to_thread(one.send)).results, "a till is heard"
             deliveries.put_up_test(office, "lively", "ada")
             await sender.begin()
-            while len(lively.received) < 2:
-                await asyncio.sleep(0)
+            await sender.settle("lively")
+            assert await asyncio.to_thread(silent.heard.wait, 60)
             await sender.stop()
 
-        asyncio.run(asyncio.wait_for(go(), 20))
+        asyncio.run(go())
+        assert len(lively.received) == 2
         assert len(silent.received) == 1
     assert states(office, "silent") == [("waiting", "", 0)], "broken off with the server, it counts for nothing"
 
@@ -635,10 +635,9 @@ def test_the_thread_of_a_server_sends_and_ends_at_once_though_somebody_never_ans
     stopped = threading.Event()
     thread = threading.Thread(target=sending.send_until, args=(office, stopped))
     thread.start()
-    while not receiver.received:
-        assert thread.is_alive()
+    assert receiver.heard.wait(60)
     stopped.set()
-    thread.join(5)
+    thread.join(10)  # and not the quarter of a minute that a try may take
     assert not thread.is_alive()
     assert states(office) == [("waiting", "", 0)]
 
@@ -700,6 +699,7 @@ def test_the_pages_send_say_what_became_of_it_and_show_nothing_secret(office, pe
     page = marketing.get("/segments/endpoints").text
     assert "Switched off since <time>2026-03-02 10:00</time>: it answered 410: it wants nothing any more" in page
     assert "Send again" not in page
+    assert "1 message could not be sent" in marketing.get("/segments").text
     marketing.said("/segments/endpoints/crm/on")
     page = marketing.get("/segments/endpoints").text
     [failed] = re.findall(r'name="delivery" value="(\w+)"', page)
