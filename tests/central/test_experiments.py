@@ -291,6 +291,10 @@ def test_an_experiment_counts_from_when_it_was_published_until_it_was_taken_out(
     publish(office, HEAD.format(2) + CLUB, clock, days=10)  # 17 March
     (found,) = compared(office)
     assert (found.first, found.last, found.state) == ("2026-03-07", "2026-03-16", "over")
+    assert found.notes == [
+        "It is written to begin on 2026-03-05, and was published later",
+        "It is written to end on 2026-03-25, and is taken out before",
+    ]
     publish(office, tried(3, "again"), clock, days=1)
     assert [(one.name, one.state) for one in compared(office)] == [("again", "runs"), ("try", "over")]
 
@@ -348,7 +352,7 @@ def test_the_page_has_both_variants_side_by_side_and_the_file_has_the_same(offic
     line = measures(one)["had"]
     assert f"{one.members['A']} members in A, {one.members['B']} in B" in page
     assert f"Had its reward members had the reward that is tried {shown(line, line.a.value)}" in page
-    assert f"{shown(line, line.low, is_signed=True)} to {shown(line, line.high, is_signed=True)} B is better" in page
+    assert f"{line.difference:+.1f} {line.low:+.1f} to {line.high:+.1f} B is better" in page
     rows = list(csv.DictReader(io.StringIO(marketing.get("/figures/experiments.csv").text)))
     (had,) = [row for row in rows if row["figure"] == "had"]
     assert (had["experiment"], had["a_part"], had["b_whole"]) == ("try", str(line.a.part), str(line.b.whole))
