@@ -25,6 +25,7 @@ from central_server.care import tickets
 from central_server.description import ADDRESSES, BATCH, JSON, described
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
+from central_server.pages import customers
 from central_server.pages.feedback import add_feedback
 from central_server.pages.frame import ROOT, Doors, Reached, add_pages
 from central_server.pages.frame import refused as refused_page
@@ -155,6 +156,8 @@ def create_app(
     async def no_such_address(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(f"{ROOT}/"):
             return refused_page(error.status_code, "There is no such page.", "Start at /office.")
+        if (found := customers.nowhere(request, error.status_code)) is not None:
+            return found
         hint = "docs/wire-format.md lists the addresses."
         answer = _json(Refusal("NO_SUCH_ADDRESS", f"{error.detail}.", hint), error.status_code)
         answer.headers.update(error.headers or {})  # what is allowed, where it is the method that is not

@@ -41,7 +41,12 @@ def report(
     by: Annotated[Grouped | None, typer.Option(help="Sales and attach rate of each, too.")] = None,
     window: Annotated[int, typer.Option(help="Days of the window for active, churn and retention.", min=1)] = 90,
     margin: Annotated[
-        int | None, typer.Option(help="Margin in percent of net sales, for the value of a member.", min=0, max=100)
+        int | None,
+        typer.Option(
+            help="Margin in percent of net sales, for the value of a member; without it the setting of head office.",
+            min=0,
+            max=100,
+        ),
     ] = None,
     recount: Annotated[bool, typer.Option("--recount", help="Count all entries from the first again.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,

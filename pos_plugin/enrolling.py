@@ -1,8 +1,8 @@
 """Connecting this till to a head office with a one-time code: the command's way, and the page's.
 
 All of it or nothing. The settings name the address before the code is used, because a code works once and a disk may be full;
-what does not come about puts them back. Where only the answer was lost, the same code typed again gets it again. The till sells on
-meanwhile, and what it has recorded is sent afterwards.
+what does not come about puts them back. Where only the answer was lost, the same code typed again gets it again. The till sells
+on meanwhile, and what it has recorded is sent afterwards.
 """
 
 from __future__ import annotations
@@ -61,12 +61,16 @@ def connect(
         raise BadRequest("ADDRESS_UNFIT", str(error), hint=error.hint) from None
     sync = Sync(store, link, clock=clock, random_bytes=random_bytes)
     try:
+        read_config(store.folder)  # what a person has broken meanwhile is said before the code is used
         with _settings_put_back(store.folder):
             write_server_url(store.folder, url)
             enrolled = sync.enroll(code.strip())
     except Unreachable as error:
         link.close()
-        raise Unreachable(f"{error} The address was {url}.", hint=f"{_why_not(error)} {STILL_GOOD}") from error
+        is_certificate = "certificate" in str(error)
+        said = str(error) if is_certificate or error.__cause__ is None else f"Nothing answers at {url}."
+        do = error.hint if is_certificate else "Check the address, the network, and that head office runs."
+        raise Unreachable(said, hint=f"{do} {STILL_GOOD}") from error
     except Nonsense as error:
         link.close()
         raise Nonsense(
@@ -106,14 +110,6 @@ def address_of(typed: str) -> str:
             hint="Write it as head office has told you, like https://loyalty.example or http://127.0.0.1:8360.",
         )
     return re.sub(r"/office(/.*)?$", "", text).rstrip("/")
-
-
-def _why_not(error: Unreachable) -> str:
-    return (
-        error.hint
-        if "certificate" in str(error)
-        else "Check the address, this machine's network, and that head office runs."
-    )
 
 
 @contextmanager

@@ -53,10 +53,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Thanks(msgspec.Struct, frozen=True):
-    """`bonus` points were given; `ticket` is the number of the question, where an answer is wanted."""
+    """`bonus` points were given; `ticket` is the number of the question, where an answer is wanted. Whoever `must_wait` has asked
+    so much that waits for an answer that this is no question any more; what they wrote is kept."""
 
     bonus: int
     ticket: str = ""
+    must_wait: bool = False
 
 
 def asked(office: Office, code: str) -> Asked:
@@ -73,7 +75,10 @@ def asked(office: Office, code: str) -> Asked:
 
 
 def give(office: Office, code: str, answer: Answer) -> Thanks:
-    """Keeps an answer, once for each sale. Raises FeedbackRefused, and OfficeError for an answer that is none."""
+    """Keeps an answer, once for each sale. Raises FeedbackRefused, and OfficeError for an answer that is none.
+
+    Who bought without a card is asked whether they want an answer by nobody: there is no way to give them one.
+    """
     if not (1 <= answer.rating <= 5 and NO_ANSWER <= answer.recommends <= 10) or len(answer.comment) > LONGEST:
         raise OfficeError(
             "This answer is none.", hint="Nothing was kept. Choose one of the ratings.", code="FEEDBACK_UNFIT"
@@ -106,8 +111,9 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
         return found, points
 
     found, points = office.database.write(work)
-    ticket = ""
-    if answer.wants_answer and answer.comment.strip():
+    if not (answer.wants_answer and answer.comment.strip() and found.member):
+        return Thanks(points)
+    try:
         ticket = tickets.open_ticket(
             office,
             shop=found.shop,
@@ -118,6 +124,8 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
             member=found.member,
             receipt=found.reference,
         )
+    except OfficeError:
+        return Thanks(points, must_wait=True)
     return Thanks(points, ticket)
 
 

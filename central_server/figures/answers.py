@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import msgspec
 from sqlalchemy import Connection
 
+from central_server import kept_settings
 from central_server.figures import baskets, customers, experiments, facts, points, scope, tiers, voices
 from central_server.figures.baskets import Attached, Basket, By
 from central_server.figures.customers import Customers, Value
@@ -59,8 +60,13 @@ class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"
 
 
 def figures(office: Office, asked: Scope, margin_percent: int | None = None) -> Figures:
-    """Without what is asked for by itself: `tiers`, `renewed`, `by`, `experiments`."""
+    """Without what is asked for by itself: `tiers`, `renewed`, `by`, `experiments`.
+
+    Where no margin is given, head office's setting counts.
+    """
     with office.database.reading() as connection:
+        if margin_percent is None:
+            margin_percent = kept_settings.value(connection, "margin_percent") or None
         silent, waiting = scope.silent_tills(office, connection, asked), facts.waiting(office, connection)
         found = _kept.answer(office, connection, asked, margin_percent)
         return msgspec.structs.replace(
@@ -202,6 +208,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 NOTHING = "no sales"
+NO_MARGIN = "needs the margin on sales: set it in Settings, or give one for once"
 
 
 def lines(found: Figures) -> Iterator[Line]:
@@ -263,6 +270,8 @@ def lines(found: Figures) -> Iterator[Line]:
         churn = one_member.churn
         basis = f"forecast: margin a year ÷ churn of 365 days ({churn.part:,} of {churn.whole:,})"
         yield Line("clv_forecast", "Value of a member to come", forecast, basis)
+    else:
+        yield Line("clv", "Value of a member so far", "–", NO_MARGIN)
     said = found.voices
     score = "–" if said.nps.score is None else f"{said.nps.score:+.1f}"
     basis = f"{said.nps.promoters:,} promoters and {said.nps.detractors:,} detractors of {said.nps.answers:,} answers in {window}"

@@ -219,6 +219,7 @@ def environment() -> Environment:
     made.filters["count"] = lambda number: f"{number:,}"
     made.filters["moment"] = pass_context(_moment)
     made.filters["day"] = pass_context(_day)
+    made.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     made.filters["money"] = lambda minor: f"{minor / 100:,.2f}"
     return made
 

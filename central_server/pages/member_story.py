@@ -20,6 +20,7 @@ from central_server.pages.member_access import (
 )
 from central_server.pages.member_actions import may_fetch_copy
 from central_server.pages.members import SEE
+from central_server.people.proposals import proposes
 from central_server.report import Found
 from ledger.identifiers import read_receipt_reference
 from ledger.keys import card_hash
@@ -58,6 +59,7 @@ def member(visit: Visit) -> Response:
         moves=moves,
         consents=agreed,
         has=has,
+        asks={action: proposes(visit.staff.role, action) for action in ("adjust", "merge", "forfeit", "erase")},
         tiers=[(one.name, in_language(one.title)) for one in program.tier],
         segments=[(name, in_language(words)) for name, words in program.segments.items()],
         reinstatable=back,

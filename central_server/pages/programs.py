@@ -108,7 +108,7 @@ def _checked(visit: Visit, text: str, outcomes: object = None, **more: object) -
             found = []
     except OfficeError as error:
         cannot = f"{error} {error.hint}"
-    may_propose = "P" in visit.leave("publish") or "2" in visit.leave("publish")
+    may_propose = proposals.proposes(visit.staff.role, "publish")
     status = 422 if problems else 200
     values = {"problems": problems, "doubts": found, "cannot": cannot, "may_propose": may_propose}
     return visit.show("program_checked.html", status, text=text, read=read, outcomes=outcomes, **values, **more)

@@ -153,6 +153,11 @@ class Named(Asked):
 class IdentifyAsked(Asked):
     scan: Scan
     entry_mode: Literal["scanned", "typed", "phone", "name"] = "scanned"
+    is_customer: bool = True
+
+
+class ScansAsked(Asked):
+    into: Word
 
 
 class SearchAsked(Asked):

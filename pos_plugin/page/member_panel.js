@@ -39,10 +39,10 @@ export async function identified(who) {
 
 export const label = (who) => [who.initials, who.card && `Card ${who.card}`].filter(Boolean).join(" · ") || "the member";
 
-export async function lookUp(text, entryMode) {
+export async function lookUp(text, entryMode, isCustomer = true) {
   const scan = text.trim();
   if (!scan) return null;
-  return post("/v1/identify", { scan: entryMode === "typed" ? scan.replace(/\s/g, "") : scan, entry_mode: entryMode });
+  return post("/v1/identify", { scan: entryMode === "typed" ? scan.replace(/\s/g, "") : scan, entry_mode: entryMode, is_customer: isCustomer });
 }
 
 export function drawMember(parent) {
@@ -70,7 +70,7 @@ function nobody() {
 const WAYS = { typed: ["Card", "Card number"], phone: ["Phone", "Phone number"], name: ["Name", "Name, or its beginning"] };
 
 // Card number, phone or name, one field: the switch says which. Of those with a name, a person chooses.
-export function lookUpForm(id, found) {
+export function lookUpForm(id, found, { isCustomer = true } = {}) {
   const input = h("input", { id, type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "64", "aria-label": WAYS.typed[1] });
   const named = h("div", { class: "named", "aria-live": "polite" });
   const by = ([mode, [text, label]]) => {
@@ -83,7 +83,7 @@ export function lookUpForm(id, found) {
   };
   const choose = async (one) => {
     try {
-      const who = await lookUp(one.member, "name");
+      const who = await lookUp(one.member, "name", isCustomer);
       input.value = "";
       named.replaceChildren();
       await found(who);
@@ -96,7 +96,7 @@ export function lookUpForm(id, found) {
       const mode = event.target.querySelector("input[type=radio]:checked").value;
       try {
         if (mode === "name") return await showNamed(named, input.value, choose);
-        const who = await lookUp(input.value, mode);
+        const who = await lookUp(input.value, mode, isCustomer);
         if (!who) return;
         input.value = "";
         await found(who.kind === "item" ? { kind: "item", message: "This number is no member card." } : who);

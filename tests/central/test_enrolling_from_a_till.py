@@ -1,4 +1,4 @@
-"""A till and a real head office: connecting on the till's page and by its command, and each way in which it fails."""
+"""A till and a real head office: connecting by its page and by its command, and every way in which it does not come about."""
 
 from __future__ import annotations
 
