@@ -149,12 +149,14 @@ def processor(server: Path | None) -> Clock:
     """Seconds that this process has worked, and those of the PostgreSQL whose socket lies in `server`."""
     if server is None:
         return time.process_time
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     postmaster = psutil.Process(int((server / "data" / "postmaster.pid").read_text().splitlines()[0]))
 
     def worked() -> float:
-        done = time.process_time() + sum(postmaster.cpu_times()[:4])  # its own, and its children's that have ended
+        done: float = time.process_time() + sum(
+            postmaster.cpu_times()[:4]
+        )  # its own, and its children's that have ended
         for child in postmaster.children():
             with suppress(psutil.NoSuchProcess):
                 done += sum(child.cpu_times()[:2])
