@@ -1,4 +1,4 @@
-"""A card that is scanned into a form of the page is that form's alone: whoever stands at the till for a sale stays who they are."""
+"""A card that is scanned into a form of the page is that form's alone: whoever stands at the till for a sale stays."""
 
 from __future__ import annotations
 
