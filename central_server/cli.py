@@ -23,6 +23,7 @@ from central_server import (
     desk_cli,
     figures_cli,
     operators_cli,
+    segments_cli,
     staff_cli,
     stock_cli,
     upgrading_cli,
@@ -53,6 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+MOST_NAMED = 20
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -321,14 +323,16 @@ def restored(folder: Folder, as_json: AsJson = False) -> None:
 
 def _tell_restored(office: Office, as_json: bool) -> None:
     from central_server import report
+    from central_server.people.staff import accounts
 
     with refusals():
         try:
             awaited = report.awaited(office)
+            people = [one.login for one in accounts(office) if not one.closed_at]
         finally:
             office.close()
     if as_json:
-        print_json({"server_epoch": office.server_epoch, "awaited": awaited})
+        print_json({"server_epoch": office.server_epoch, "awaited": awaited, "accounts": people})
         return
     tills = len({one.terminal for one in awaited})
     print(
@@ -337,6 +341,16 @@ def _tell_restored(office: Office, as_json: bool) -> None:
     if tills:
         print(f"Until {'it has' if tills == 1 else f'all {tills} have'} been heard, no points are granted to tills.")
     print(f"Next: pos-central serve --dir {office.folder}   then: pos-central roll-call --dir {office.folder}")
+    if people:
+        more = f" and {len(people) - MOST_NAMED} more" if len(people) > MOST_NAMED else ""
+        print(
+            f"Nobody is signed in at /office any more. These accounts are open, with their passwords of then: "
+            f"{', '.join(people[:MOST_NAMED])}{more}."
+        )
+        print(
+            f"Who has left since is to be closed again: pos-central staff list --dir {office.folder}, and for the tills: "
+            f"pos-central operator list --dir {office.folder}"
+        )
 
 
 @app.command("roll-call")
@@ -487,6 +501,7 @@ stock_cli.add_to(app)
 operators_cli.add_to(app)
 consent_cli.add_to(app)
 closings_cli.add_to(app)
+segments_cli.add_to(app)
 upgrading_cli.add_to(app)
 
 

@@ -390,6 +390,14 @@ class CardReplaced(msgspec.Struct, frozen=True):
     outcome: Literal["replaced", "proposed"]
 
 
+class Health(msgspec.Struct, frozen=True):
+    """Head office answers; for whoever watches it."""
+
+    status: Literal["open"]
+    server_epoch: int
+    server_time: str
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Any request that was not carried out: `code` for programs, `message` and `hint` for people."""
 

@@ -569,7 +569,9 @@ class Checkout:
         if shown is not None:
             if program.tier:
                 history = known.history.plus(result.effects, day, sales=1)
-                tier = explaining.tier_shown(program, standing_of(program, history, known.profile, day), language)
+                tier = explaining.tier_shown(
+                    program, standing_of(program, history, known.profile, day, member=""), language
+                )
             benefits = explaining.benefits(program, result.paid, result.standing, language)
             if shown.is_current and "reach" in layout.template.blocks:
                 points = shown.balance.points

@@ -5,11 +5,13 @@ Knows sockets and signals, and nothing of sales.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Self
@@ -19,6 +21,7 @@ from starlette.types import ASGIApp
 
 from pos_plugin.api import create_app
 from pos_plugin.api_keys import Keys
+from pos_plugin.connections import Connection
 from pos_plugin.errors import PortInUse
 from pos_plugin.terminal import Terminal
 
@@ -30,6 +33,8 @@ LARGEST_MESSAGE = 8 * 1024 * 1024
 PING_S = 20.0
 """A WebSocket on which nothing is said is asked so often whether anybody is there, and has as long to answer."""
 STARTS_WITHIN_S = 10.0
+THREADS = 40
+"""So many requests are worked on together."""
 
 
 def serve(terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
@@ -74,7 +79,7 @@ class WebServer:
             ws_ping_interval=PING_S,
             ws_ping_timeout=PING_S,
             ws_per_message_deflate=False,
-            http="h11",
+            http=Connection,
             timeout_graceful_shutdown=SOCKETS_GRACE_S if sockets else GRACE_S,
             ssl_certfile=tls[0] if tls else None,
             ssl_keyfile=tls[1] if tls else None,
@@ -137,6 +142,7 @@ class _Uvicorn(uvicorn.Server):
         self.is_up = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
         await super().startup(sockets)
         self.is_up.set()
 

@@ -14,7 +14,7 @@ from loyalty.card import masked
 MAX_PAGE = 10_000
 
 
-@page("GET", "/tickets", "tickets", menu="Tickets", place=40)
+@page("GET", "/tickets", "tickets", menu="Tickets", place=12)
 def dashboard(visit: Visit) -> Response:
     status, owner = visit.query.get("status", "open"), visit.query.get("owner", "")
     shop = visit.staff.shop or visit.query.get("shop", "")
@@ -35,6 +35,7 @@ def dashboard(visit: Visit) -> Response:
         owner=owner,
         may_answer=bool(visit.leave("answer")),
         topics=tickets.TOPICS,
+        sources=tickets.SOURCES,
         shops=_shops(visit),
     )
 
@@ -73,9 +74,11 @@ def one(visit: Visit) -> Response:
         statuses=tickets.STATUSES,
         priorities=tickets.PRIORITIES,
         topics=tickets.TOPICS,
+        sources=tickets.SOURCES,
         may_answer=bool(visit.leave("answer")),
         may_see_receipt=bool(visit.leave("ledger")),
         may_see_member=bool(visit.leave("personal_data")),
+        may_give=bool(found.about.member and visit.leave("adjust") and visit.leave("personal_data")),
         longest=tickets.LONGEST_REPLY,
     )
 
@@ -84,7 +87,9 @@ def one(visit: Visit) -> Response:
 def reply(visit: Visit) -> Response:
     name = _seen(visit).about.ticket
     tickets.reply(visit.office, name, visit.staff.login, visit.form.get("text", ""))
-    return visit.go(f"/tickets/{name}", said="The member is told the next time that they show their card.")
+    return visit.go(
+        f"/tickets/{name}", said="The member reads it on their own page, and is told when they next show their card."
+    )
 
 
 @page("POST", "/tickets/{ticket}/note", "answer")

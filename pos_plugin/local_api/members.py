@@ -15,7 +15,7 @@ from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
-from pos_plugin.local_api.operators import by, is_page
+from pos_plugin.local_api.operators import by, is_page, require_program
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.replacing import Replaced
 from pos_plugin.slip_prints import print_slip
@@ -144,7 +144,10 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(Given, "What it gave; 0 where limits leave nothing."),
     )
     def activity(asked: requests.ActivityAsked, request: Request, key: KeyInHeader = "") -> Response:
-        """An activity of the programme by its name, or a reload. `(till, ref)` names it: the same again does nothing more."""
+        """An activity of the programme by its name, or a reload. `(till, ref)` names it: the same again does nothing more.
+
+        For programs that have seen it happen. A person who gives points proposes that at head office."""
+        require_program(request, "Activities and reloads are told", "Goodwill is given at head office.")
 
         def work() -> Any:
             who = by(terminal, request, "enrol", asked)

@@ -104,7 +104,7 @@ function warnings(now) {
   const late = Object.entries(now.late);
   const earlier = late.splice(0, Math.max(0, late.length - MOST_DAYS)); // a till's first closing may cover years
   if (earlier.length) said.push(`${sales(earlier.reduce((sum, [, count]) => sum + count, 0))} of ${earlier.length} days before ${day(late[0][0])}.`);
-  for (const [of, count] of late) said.push(`${sales(count)} of ${day(of)}, which is over or was closed before.`);
+  for (const [of, count] of late) said.push(`${sales(count)} of ${day(of)}, which ${of > now.business_day ? "had not come: a clock was wrong" : "is over or was closed before"}.`);
   for (const [of, count] of Object.entries(now.ahead)) said.push(`${sales(count)} of ${day(of)}, left for a later closing.`);
   for (const one of now.missing) said.push(`No sale of till ${one.till} has ${one.count === 1 ? "the receipt number" : "the receipt numbers"} ${gap(one)}.`);
   if (now.restored_on) said.push(`On ${day(now.restored_on)} this till was put back to an earlier state. What it closed after that state is not in here, and may have the same numbers; the next Z says so.`);

@@ -9,7 +9,7 @@ import pytest
 from central_server import consents, members, tokens
 from central_server.app import create_app
 from central_server.care import tickets
-from ledger.identifiers import feedback_code
+from ledger.identifiers import feedback_code, receipt_reference
 
 
 class Customer:
@@ -21,7 +21,9 @@ class Customer:
     def _ask(self, method, path, **how):
         async def asked():
             transport = httpx.ASGITransport(self._app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://central") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://central", follow_redirects=True
+            ) as client:
                 return await client.request(method, path, **how)
 
         return asyncio.run(asked())
@@ -115,6 +117,7 @@ def test_nobody_tries_codes_by_the_thousand(office, asked):
     customer = Customer(office)
     statuses = [customer.post("/feedback/7K3M2P-17-6-YJPY68G5E797", rating="5").status_code for _ in range(121)]
     assert statuses == [200] * 120 + [429]
+    assert '<html lang="en">' in customer.post("/feedback/7K3M2P-17-6-YJPY68G5E797", rating="5").text
     office.now.pass_by(minutes=2)
     assert customer.post("/feedback/7K3M2P-17-6-YJPY68G5E797", rating="5").status_code == 200
 
@@ -174,15 +177,18 @@ def test_a_link_that_is_not_good_shows_nothing(office, known, how):
     assert tickets.dashboard(office) == ([], False)
 
 
-def test_leaving_forgotten_sales_and_questions_become_tickets(office, known):
+def test_leaving_forgotten_sales_and_questions_become_tickets(office, till, known):
     customer, (member, token, _) = Customer(office), known
-    assert customer.post(f"/me/{token}", what="leave").status_code == 422  # not sure
-    assert customer.post(f"/me/{token}", what="forgot", receipt="7K3M2P-71-6").status_code == 422  # mistyped
-    assert customer.post(f"/me/{token}", what="dance").status_code == 200
+    seller = till("BBBBBB", "Mill")
+    forgotten = seller.sale("9", 500)
+    seller.send()
+    reference = receipt_reference("BBBBBB", forgotten.number)
+    for form in ({"what": "leave"}, {"what": "dance"}, {"what": "ask", "words": " "}):  # not sure, nothing, no words
+        assert customer.post(f"/me/{token}", **form).status_code == 422
     assert tickets.dashboard(office) == ([], False)
     for form in (
         {"what": "leave", "sure": "1"},
-        {"what": "forgot", "receipt": "7k3m2p-17-6"},
+        {"what": "forgot", "receipt": reference.lower().replace("-", " ")},
         {"what": "ask", "words": "Why?"},
     ):
         answer = customer.post(f"/me/{token}", **form)
@@ -190,9 +196,10 @@ def test_leaving_forgotten_sales_and_questions_become_tickets(office, known):
     lines, _ = tickets.dashboard(office)
     assert [(line.topic, line.priority, line.receipt, line.member, line.source) for line in lines] == [
         ("data", "high", "", member, "member"),
-        ("points", "normal", "7K3M2P-17-6", member, "member"),
+        ("points", "normal", reference, member, "member"),
         ("other", "normal", "", member, "member"),
     ]
+    assert [line.shop for line in lines] == ["Harbour", "Mill", "Harbour"]  # whoever sold it is asked about it
 
 
 def test_consent_is_given_and_taken_back_on_the_own_page(office, known):
