@@ -164,6 +164,9 @@ def test_every_figure_is_what_the_raw_entries_come_to(office, till, clock):
             if random.random() < 0.6:
                 one.day = "2026-03-07"
                 buy(one, f"again{member}", 900, member, months=1)
+        elif random.random() < 0.3:
+            one.day = "2026-01-03"  # through 2 February: it was due before these days
+            buy(one, f"once{member}", 900, member, months=1)
     for number in range(400):
         one = random.choice(tills)
         one.day = f"2026-03-{random.randrange(1, 30):02}"

@@ -243,6 +243,7 @@ def test_an_experiment_that_is_over_is_to_be_taken_out() -> None:
         (BOTH.replace("coffee-or-cake", "cake-or-coffee"), RUNNING, "this version takes it out, or names it otherwise"),
         (HEAD, RUNNING, 'experiment "coffee-or-cake" runs until 2026-12-31, and this version takes it out'),
         (HEAD, "2026-12-31", "takes it out"),  # its last day
+        (HEAD, "2026-12-01", "takes it out"),  # its first
         (HEAD, AFTER, ""),  # as it should be
         (HEAD, BEFORE, ""),
         (BOTH.replace("points = 100", "points = 90"), RUNNING, "this version changes what its members have"),
