@@ -103,7 +103,7 @@ def init(
 def enroll_code(
     folder: Folder, shop: Annotated[str, typer.Option(help="The shop that the till is in.")], as_json: AsJson = False
 ) -> None:
-    """Makes a one-time code for one till, good for a day. Type it there: pos-plugin enroll."""
+    """Makes a one-time code for one till, good for a day. Type it there, on its page under Devices."""
     from central_server import enrolment
 
     with opened(folder) as office:
@@ -113,6 +113,9 @@ def enroll_code(
         print_json({"code": code, "shop": shop, "expires_at": until})
     else:
         print(f"{code}   for one till of {shop}, until {until[:16].replace('T', ' ')} UTC")
+        print(
+            "Type it on that till: More, Devices, Connect to head office, with this head office's address. Or: pos-plugin enroll"
+        )
 
 
 @app.command()

@@ -44,6 +44,7 @@ async function read() {
 }
 
 const percent = (tenths) => `${Math.trunc(tenths / 10)}.${tenths % 10} %`;
+const moved = (points) => (points ? signed(points) : "0");
 const sales = (count) => `${count} ${count === 1 ? "sale" : "sales"}`;
 const gap = (one) => (one.count === 1 ? one.first : `${one.first} to ${one.last}`);
 const row = (name, figure) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, figure));
@@ -54,23 +55,23 @@ function drawNow(now) {
   fill($("#closing-now"),
     h("p", { class: "lead" }, leadOf(now)),
     mine ? h("p", {}, h("b", {}, "You"), `: ${sales(mine.sales)}, ${percent(mine.share_tenths)} with a member.`) : null,
-    h("table", { class: "tally" },
+    now.is_empty ? null : h("table", { class: "tally" },
       h("caption", {}, now.only ? `${names[now.only] ?? now.only}, your own figures at till ${now.terminal}` : `Till ${now.terminal}`),
       h("tbody", {},
         row("Sales", `${total.sales}, ${money(total.sales_minor)}`),
         row("Returns", `${total.returns}, ${money(-total.returns_minor)}`),
         total.voids ? row("Voided", total.voids) : null,
         row("With a member", `${total.member_sales}, ${percent(total.share_tenths)} of the sales and ${percent(total.value_share_tenths)} of their value`),
-        row("Points given", signed(total.issued)),
-        row("Points used", signed(-total.redeemed)),
-        row("Points taken back", signed(-total.reversed)),
-        total.restored ? row("Points given back", signed(total.restored)) : null)),
+        row("Points given", moved(total.issued)),
+        row("Points used", moved(-total.redeemed)),
+        row("Points taken back", moved(-total.reversed)),
+        total.restored ? row("Points given back", moved(total.restored)) : null)),
     now.only ? h("p", { class: "dim" }, "A supervisor or manager sees everybody's, and ends the day.") : null,
     now.only ? null : parts("By cashier", now.operators, names),
     parts("By shift", now.shifts, {}),
     warnings(now).map((words) => h("p", { class: "refused" }, words)),
     h("div", { class: "buttons" },
-      h("button", { type: "button", class: "secondary", "data-key": "closing-print", onclick: printLook }, "Print this look"),
+      now.is_empty ? null : h("button", { type: "button", class: "secondary", "data-key": "closing-print", onclick: printLook }, "Print this look"),
       now.is_closed ? null : h("button", { type: "button", class: now.is_empty ? "secondary" : "primary", id: "closing-z", "data-key": "closing-z", onclick: () => close(now) }, now.is_empty ? "Close an empty day" : "Close the day")));
 }
 
@@ -140,7 +141,7 @@ function drawLast(closings) {
     ? h("ul", { class: "movements" }, closings.map((one) =>
         h("li", {},
           h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.sales)}`),
-          one.only ? null : h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print Z ${one.number} again`, onclick: () => again(one) }, "Print again"))))
+          one.only ? null : h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print again: Z ${one.number}`, onclick: () => again(one) }, "Print again"))))
     : h("p", { class: "dim" }, "None yet."));
 }
 

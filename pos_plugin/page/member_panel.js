@@ -14,6 +14,7 @@ const { sale } = model;
 let shownFor = null;
 let pendingCard = ""; // nobody's yet, and only this sale's: the next customer is somebody else
 let pendingFor = "";
+let allOf = ""; // the sale of which all points are to be used once it is known how many
 
 // A member was identified: attach them, or ask first where the sale has another.
 export async function identified(who) {
@@ -140,6 +141,7 @@ const pointsOffer = () => sale.quote?.offers.find((one) => !one.reward);
 
 export function useAll() {
   const most = pointsOffer()?.points ?? 0;
+  if (sale.member && sale.lines.length && !sale.quote?.member) allOf = sale.ref; // pressed before the till has said what there is
   if (!most) return;
   model.want(sale.wanted === most ? 0 : most);
 }
@@ -150,6 +152,11 @@ function update() {
   const used = quote?.redeem_points ?? 0;
   const earned = quote?.member ? quote.earn_points : 0;
   const most = pointsOffer()?.points ?? 0;
+  if (quote?.member && allOf) {
+    const isThis = allOf === sale.ref;
+    allOf = "";
+    if (isThis && most && !sale.wanted) model.want(most);
+  }
   $("#balance").textContent = points(balance);
   $("#as-of").textContent = asOf(quote?.member ? quote.as_of : who.as_of, state?.network.online);
   $("#spendable").textContent = quote?.member && sale.member.can_redeem ? quote.spendable_text : "";

@@ -89,7 +89,7 @@ def test_an_empty_day_is_closed_only_by_whoever_says_so_twice(
 ) -> None:
     with day_at_a_till(tmp_path / "till", browser) as (terminal, page):
         close(terminal.checkout)
-        monkeypatch.setattr(terminal.checkout, "_clock", lambda: datetime.now(UTC) + timedelta(days=1))
+        monkeypatch.setattr(terminal.checkout, "clock", lambda: datetime.now(UTC) + timedelta(days=1))
         page.keyboard.press("Shift+F9")
         expect(page.locator("#closing-now")).to_contain_text("nothing was sold, given or taken back")
         page.get_by_role("button", name="Close an empty day").click()
