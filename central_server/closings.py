@@ -149,7 +149,7 @@ def _compare(connection: Connection, server: str, row: Row[Any, Any, Any]) -> Co
     day = entry.envelope.business_day
     own, absent = _branch(connection, row.terminal, body.first, entry)
     before, closed_day = _before(connection, row.shop, row.terminal, entry)
-    found = covered(own, day, before, closed_day, entry.number + 1)
+    found = covered(own, day, before, closed_day, entry.number + 1, entry.envelope.occurred_at)
     unlike = [
         Unlike(what, str(said), str(has), "its entries come to something else")
         for what, (said, has) in differences(body, found).items()
