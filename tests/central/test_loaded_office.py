@@ -33,7 +33,7 @@ def test_a_load_that_was_cut_off_is_no_head_office_and_is_begun_anew(tmp_path, f
 
     def cut(baskets):
         parts.append(baskets)
-        if len(parts) == 65:
+        if len(parts) == 20:
             raise PowerCut
 
     with pytest.raises(PowerCut):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,29 +10,40 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("make_guide_pictures", DOCS / "make_guide_pictures.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+@pytest.fixture(scope="module")
+def walk():
+    return script("make_guide_pictures")
+
+
 @pytest.mark.browser
 @pytest.mark.slow
-def test_the_guides_lead_from_an_empty_folder_to_the_first_award(script, browser, tmp_path):
-    made = script.walk(tmp_path, browser)
-    shown = {
-        name
-        for guide in DOCS.glob("guide-*.md")
-        for name in re.findall(r"\]\(pictures/(\S+)\)", guide.read_text(encoding="utf-8"))
-    }
-    assert shown == set(made), "run: python docs/make_guide_pictures.py"
-    for name in shown:
-        assert (DOCS / "pictures" / name).stat().st_size < 60_000
+def test_the_guides_lead_from_an_empty_folder_to_the_first_award(walk, browser, tmp_path):
+    assert set(walk.walk(tmp_path, browser)) == set(walk.MADE)
 
 
-def test_what_the_walk_types_is_what_the_guide_says(script):
+def test_every_picture_of_a_guide_is_made_by_a_script_and_every_made_one_is_shown(walk, monkeypatch):
+    monkeypatch.setitem(sys.modules, "make_guide_pictures", walk)
+    toured = set(script("make_tour_pictures").MADE) | set(walk.MADE)
+    of_others = {*script("make_page_pictures").PICTURED, *script("make_pictures").PICTURED}
+    for guide in DOCS.glob("guide-*.md"):
+        shown = re.findall(r"!\[([^\]]*)\]\(pictures/(\S+)\)", guide.read_text(encoding="utf-8"))
+        assert shown, f"{guide.name} has no picture"
+        for alt, name in shown:
+            assert len(alt.split()) >= 3, f"{name}: what is to be seen?"
+            assert name in toured | of_others, f"{name} is made by no script"
+            assert (DOCS / "pictures" / name).stat().st_size < 60_000
+            toured.discard(name)
+    assert not toured, "these are made and shown nowhere"
+
+
+def test_what_the_walk_types_is_what_the_guide_says():
     """Without the ports and the code, which differ."""
     guide = (DOCS / "guide-shop.md").read_text(encoding="utf-8")
     walked = (DOCS / "make_guide_pictures.py").read_text(encoding="utf-8")
