@@ -29,11 +29,12 @@ TOPICS = {
 """What it is about, and what pages call that."""
 STATUSES = ("open", "answered", "closed")
 PRIORITIES = ("low", "normal", "high", "urgent")
-SOURCES = ("till", "office", "feedback", "member")
+SOURCES = {"till": "at a till", "office": "here", "feedback": "with feedback", "member": "on their own page"}
+"""Where it was opened, and what pages call that."""
 LONGEST = 2000
 LONGEST_REPLY = 500
 A_PAGE = 50
-LATEST_FOR_MEMBER = 10
+LATEST_FOR_MEMBER = 5
 MOST_OPEN = 20
 """So many open tickets of one member are taken; with more, somebody has to answer first."""
 
@@ -201,9 +202,10 @@ def of_member(connection: Connection, members: Sequence[str]) -> list[TicketLine
 
 
 def for_member(connection: Connection, member: str) -> list[TicketStory]:
-    """A member's latest tickets, each with what they said and what they were answered, and with nothing that is for ourselves."""
+    """A member's tickets, those first where something was done last: what they said and were answered, nothing for ourselves."""
     words = schema.care.ticket_word
-    found = of_member(connection, [member])[:LATEST_FOR_MEMBER]
+    theirs = of_member(connection, [member])
+    found = sorted(theirs, key=lambda line: line.changed_at, reverse=True)[:LATEST_FOR_MEMBER]
     said: dict[str, list[Said]] = {line.ticket: [] for line in found}
     for row in connection.execute(
         select(words)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from central_server.local_time import shown
 from central_server.pages.frame import Visit, page
 from central_server.pages.segments import keeps, require_keeper
 from central_server.webhooks import deliveries, endpoints
@@ -15,13 +14,9 @@ SHOWN = 10
 @page("GET", "/segments/endpoints", "segments")
 def webhooks(visit: Visit) -> Response:
     zone = visit.zone()
-
-    def by_clock(at: str) -> str:
-        return shown(at, zone)
-
     with visit.office.database.reading() as connection:
         found = [
-            (one, [(told, deliveries.told(told, by_clock)) for told in deliveries.latest(connection, one.name, SHOWN)])
+            (one, [(told, deliveries.told(told, zone)) for told in deliveries.latest(connection, one.name, SHOWN)])
             for one in endpoints.every(connection)
         ]
     return visit.show("webhooks.html", found=found, keeps=keeps(visit))
