@@ -59,7 +59,7 @@ def test_the_key_for_all_points_counts_also_before_the_till_has_said_how_many(tm
         page, slow = till.page, []
         till.earn(250)
         till.tap("Olive oil")
-        page.route("**/v1/quotes", lambda route: slow.append(route))  # the till is busy
+        page.route("**/v1/quotes", slow.append)  # the till is busy
         till.terminal.scanned(CARD)
         till.see("#who", "0018")
         page.keyboard.press("F8")
