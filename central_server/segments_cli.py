@@ -139,13 +139,19 @@ def list_webhooks(folder: Folder, as_json: AsJson = False) -> None:
     from central_server.webhooks import deliveries, endpoints
 
     with opened(folder) as office, office.database.reading() as connection:
+        program = office.program(connection)
+        assert program is not None, "init puts a programme in force"
         found = [(one, deliveries.latest(connection, one.name, 1)) for one in endpoints.every(connection)]
     if as_json:
         print_json([{"endpoint": one, "last": last[0] if last else None} for one, last in found])
         return
     for one, last in found:
         state = (
-            f"switched off: {one.off_why}" if one.off_at else deliveries.told(last[0]) if last else "nothing sent yet"
+            f"switched off: {one.off_why}"
+            if one.off_at
+            else deliveries.told(last[0], program.zone)
+            if last
+            else "nothing sent yet"
         )
         print(f"{one.name:<16} {one.where:<40} {state}")
     if not found:

@@ -239,7 +239,7 @@ class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A trading day was ended at this till: its Z. `number` counts the closings of this till, without gaps.
 
     It covers those of the entries `first` to `last` that are of its day or an earlier one and that no earlier closing covers.
-    The next closing looks from `goes_on_from`. `late` are its sales by their day, of days that are over or were closed before;
+    The next closing looks from `goes_on_from`. `late` are its sales by their day, of other days or of one that was closed before;
     `counted_to` the highest receipt number by till and prefix; `unsent` so many entries head office did not have yet.
     `restored_on`: since the closing before, this till was put back to an earlier state that day, so numbers may have been used.
     """

@@ -68,10 +68,10 @@ def open_entries(db: sqlite3.Connection) -> list[Entry]:
     return [read_entry(data) for (data,) in rows]
 
 
-def figures(db: sqlite3.Connection, day: str, entries: Iterable[Entry]) -> Covered:
-    """What a closing of `day` would cover now, of these open entries; its own entry would be the next."""
+def figures(db: sqlite3.Connection, day: str, entries: Iterable[Entry], made_at: str) -> Covered:
+    """What a closing of `day`, made at this local time, would cover of these open entries; its own would be the next."""
     before = last(db)
     head, _ = journal.head(db)
     was, closed_day = (body_of(before), before.envelope.business_day) if before else (None, "")
     # The closing itself is entry head + 1: the next one looks from the entry after it.
-    return covered(entries, day, was, closed_day, head + 2)
+    return covered(entries, day, was, closed_day, head + 2, made_at)

@@ -136,12 +136,14 @@ class Checkout:
         self._fetching: Counter[str] = Counter()
         self._lock = threading.RLock()
 
-    def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
-        """Who or what a code is, as `Identifying` says it."""
+    def identify(
+        self, scan: str, entry_mode: str = "scanned", symbology: str = "", *, is_customer: bool = True
+    ) -> Identified:
+        """Who or what a code is, as `Identifying` says it. Whoever is read into a form is not the customer of a sale."""
         if entry_mode in ("scanned", "typed"):
             scan = self._member_code(scan, symbology)
         found = self._cards.identify(scan, entry_mode, symbology)
-        if found.kind == "member":
+        if found.kind == "member" and is_customer:
             self._told(found)
         return found
 

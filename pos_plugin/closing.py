@@ -188,6 +188,8 @@ class _Covers(NamedTuple):
 def _covers(db: sqlite3.Connection, at: Moment, day: str, operator: str, entries: list[Entry]) -> _Covers:
     before = closings.last(db)
     was, closed_day = (closings.body_of(before), before.envelope.business_day) if before else (None, "")
+    if closed_day > at.today:
+        closed_day = ""  # a clock was ahead when that day was closed; it does not keep this one from being closed
     day = day or _day_to_close(entries, closed_day, at.today)
     if day > at.today:
         raise Conflict("DAY_AHEAD", f"{day} has not begun. Nothing was recorded.", hint=f"Today is {at.today}.")
@@ -197,7 +199,7 @@ def _covers(db: sqlite3.Connection, at: Moment, day: str, operator: str, entries
             f"{closed_day} is closed, and {day} with it. Nothing was recorded.",
             hint="What came since is in the next closing, which says so.",
         )
-    found = closings.figures(db, day, entries)
+    found = closings.figures(db, day, entries, at.occurred_at)
     last, _ = journal.head(db)
     body = ClosingBody(
         number=closings.next_number(db),

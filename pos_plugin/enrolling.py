@@ -61,6 +61,7 @@ def connect(
         raise BadRequest("ADDRESS_UNFIT", str(error), hint=error.hint) from None
     sync = Sync(store, link, clock=clock, random_bytes=random_bytes)
     try:
+        read_config(store.folder)  # what a person has broken meanwhile is said before the code is used
         with _settings_put_back(store.folder):
             write_server_url(store.folder, url)
             enrolled = sync.enroll(code.strip())

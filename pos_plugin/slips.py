@@ -89,7 +89,7 @@ def enrolment_slip(
         version, words = agreed
         blocks += [Feed(), *layout.wrapped(layout.say("You agreed to this (text {version}):", version=version))]
         blocks += layout.wrapped(words)
-        blocks += layout.wrapped(layout.say("You can take this back at any time, here at the till."))
+        blocks += layout.wrapped(layout.say("If you change your mind, tell us here at the till."))
     return laid_out_slip(layout, blocks, at, reference)
 
 

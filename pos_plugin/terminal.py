@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -84,6 +84,8 @@ LOOK_WAIT_S = 3.0
 NO_ANSWER = frozenset(("absent", "busy", "denied", "timeout", "wrong_address", "silent"))
 """The troubles of a printer in which what it last said about itself is old news."""
 SCANS_KEPT = 16
+FORM_S = 60.0
+"""So long the page's last word counts that a form of its takes the scans: a page that is gone must not keep them."""
 REACT_S = 0.5
 RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
@@ -136,6 +138,7 @@ class Terminal:
         self.events = Events()
         self._scans: deque[Scan] = deque(maxlen=SCANS_KEPT)
         self._scanning = threading.Lock()
+        self._form_until: datetime | None = None
         self.readers: list[Reader] = []
         self.cloud_queues: list[CloudQueue] = []
         self.doors: dict[str, str] = {}
@@ -333,7 +336,7 @@ class Terminal:
     ) -> Identified:
         """A code was read, by whatever reader: what it is, for the page and for the host."""
         try:
-            result = self.checkout.identify(label, entry_mode, symbology)
+            result = self.checkout.identify(label, entry_mode, symbology, is_customer=not self._is_into_form())
         except StoreError as error:  # the scanner reads on, and the cashier is told
             log.error("scan: %s", error)
             result = Identified("refused code", message=f"{error} Scan it again, or sell without the card.")
@@ -342,6 +345,15 @@ class Terminal:
         self.events.happened("scan")
         self.plugins.tell("scanned", device=device, found=result)
         return result
+
+    def scan_into(self, form: str) -> None:
+        """Whoever is read from here on is meant for this form of the page, until it says otherwise, or nothing for a minute; ""
+        for none."""
+        self._form_until = self.clock() + timedelta(seconds=FORM_S) if form else None
+
+    def _is_into_form(self) -> bool:
+        until = self._form_until
+        return until is not None and self.clock() < until
 
     @property
     def scans(self) -> list[Scan]:

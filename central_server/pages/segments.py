@@ -48,7 +48,7 @@ def _address(name: str) -> str:
     return f"/segments/named/{quote(name, safe='')}"
 
 
-@page("GET", "/segments", "segments", "figures", menu="Segments", place=52)
+@page("GET", "/segments", "segments", "figures", menu="Segments", place=26)
 def segments(visit: Visit) -> Response:
     _shop(visit)
     with visit.office.database.reading() as connection:

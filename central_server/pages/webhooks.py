@@ -13,9 +13,10 @@ SHOWN = 10
 
 @page("GET", "/segments/endpoints", "segments")
 def webhooks(visit: Visit) -> Response:
+    zone = visit.zone()
     with visit.office.database.reading() as connection:
         found = [
-            (one, [(told, deliveries.told(told)) for told in deliveries.latest(connection, one.name, SHOWN)])
+            (one, [(told, deliveries.told(told, zone)) for told in deliveries.latest(connection, one.name, SHOWN)])
             for one in endpoints.every(connection)
         ]
     return visit.show("webhooks.html", found=found, keeps=keeps(visit))

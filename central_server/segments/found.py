@@ -7,7 +7,9 @@ erased, and nobody without a card that can be used: one that is blocked is nobod
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, Select, Subquery, case, func, literal, or_, select
@@ -17,7 +19,8 @@ from central_server.database import among
 from central_server.figures import customers
 from central_server.figures.scope import Scope, before
 from central_server.histories import read_history
-from central_server.office import Office
+from central_server.local_time import shown
+from central_server.office import Office, utc_text
 from central_server.segments.conditions import AGREES, Conditions, first_day
 from loyalty.conditions import BASE
 from loyalty.days import day_after
@@ -44,7 +47,7 @@ def found(office: Office, connection: Connection, wanted: Conditions, shop: str 
     today = office.today(connection)
     program = office.program(connection)
     assert program is not None, "init puts a programme in force"
-    query = _asked(wanted, shop, today)
+    query = _asked(wanted, shop, today, program.zone)
     leaving: set[str] = set()
     if wanted.is_at_risk:
         everything = Scope("", today, shop)
@@ -56,17 +59,24 @@ def found(office: Office, connection: Connection, wanted: Conditions, shop: str 
             continue
         if wanted.tier and (program.ladder.on(read_history(row.history or ""), today).tier or BASE) != wanted.tier:
             continue
-        yield Found(row.member, row.card, row.home_shop, row.joined_at[:10], row.last_day or "", row.agrees is not None)
+        yield Found(
+            row.member,
+            row.card,
+            row.home_shop,
+            shown(row.joined_at, program.zone)[:10],
+            row.last_day or "",
+            row.agrees is not None,
+        )
 
 
 def rows(
-    office: Office, connection: Connection, wanted: Conditions, shop: str = "", shown: Callable[[str], str] = str
+    office: Office, connection: Connection, wanted: Conditions, shop: str = "", seen: Callable[[str], str] = str
 ) -> Iterator[tuple[str, ...]]:
-    """What a file has, as `COLUMNS` names it: those who agree to be written to, and nobody else. `shown` is how much of a card
+    """What a file has, as `COLUMNS` names it: those who agree to be written to, and nobody else. `seen` is how much of a card
     may be seen."""
     for one in found(office, connection, wanted, shop):
         if one.agrees:
-            yield (one.member, shown(one.card), one.joined_on, one.home_shop, one.last_day)
+            yield (one.member, seen(one.card), one.joined_on, one.home_shop, one.last_day)
 
 
 def cards(connection: Connection, members: Collection[str]) -> dict[str, str]:
@@ -94,7 +104,7 @@ def _usable() -> Select[tuple[str, str]]:
     )
 
 
-def _asked(wanted: Conditions, shop: str, today: str) -> Select[Any]:
+def _asked(wanted: Conditions, shop: str, today: str, zone: ZoneInfo) -> Select[Any]:
     about, card, agreeing = schema.member.c, _usable().subquery(), consents.agreeing().subquery()
     bought = _bought(wanted, today)
     profile, history = schema.profile, schema.member_history
@@ -112,7 +122,7 @@ def _asked(wanted: Conditions, shop: str, today: str) -> Select[Any]:
         .join_from(schema.member, card, card.c.member == about.member)
         .join(bought, bought.c.who == about.member, isouter=True)
         .join(agreeing, agreeing.c.member == about.member, isouter=True)
-        .where(*_are_there(), *_limits(wanted, bought, today))
+        .where(*_are_there(), *_limits(wanted, bought, today, zone))
         .order_by(card.c.card)
     )
     if wanted.label:
@@ -131,15 +141,15 @@ def _asked(wanted: Conditions, shop: str, today: str) -> Select[Any]:
     return query
 
 
-def _limits(wanted: Conditions, bought: Subquery, today: str) -> Iterator[Any]:
+def _limits(wanted: Conditions, bought: Subquery, today: str, zone: ZoneInfo) -> Iterator[Any]:
     about = schema.member.c
     if wanted.joined_in:
         yield about.home_shop == wanted.joined_in
     if wanted.joined_from:
-        yield about.joined_at >= wanted.joined_from
+        yield about.joined_at >= _begins(wanted.joined_from, zone)
     if wanted.joined_until:
         yield about.joined_at != ""
-        yield about.joined_at < day_after(wanted.joined_until)
+        yield about.joined_at < _begins(day_after(wanted.joined_until), zone)
     if wanted.bought_in:
         yield bought.c.there > 0
     if wanted.away_least is not None:
@@ -159,6 +169,11 @@ def _limits(wanted: Conditions, bought: Subquery, today: str) -> Iterator[Any]:
     if wanted.points_least is not None:
         points = _points(today)
         yield func.coalesce(points, 0) - about.debt >= wanted.points_least
+
+
+def _begins(day: str, zone: ZoneInfo) -> str:
+    """The moment at which a day begins by the shops' clocks, as it is stored."""
+    return utc_text(datetime.combine(date.fromisoformat(day), time(), tzinfo=zone))
 
 
 def _bought(wanted: Conditions, today: str) -> Subquery:

@@ -12,6 +12,7 @@ import hmac
 from base64 import b64encode
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from central_server import schema
 from central_server.database import add
 from central_server.errors import OfficeError
+from central_server.local_time import shown
 from central_server.office import Office
 from central_server.segments.found import cards
 from central_server.webhooks.endpoints import key_of, open_one, switch_off
@@ -167,23 +169,20 @@ def latest(connection: Connection, webhook: str, most: int) -> list[Told]:
     return [Told(*row) for row in rows]
 
 
-def told(one: Told) -> str:
-    """What became of a message, in words."""
-    tried = f" ({one.reason}; tried {one.attempts} times)" if one.reason else ""
+def told(one: Told, zone: ZoneInfo) -> str:
+    """What became of a message, in words, by the shops' clocks."""
+    tries = "once" if one.attempts == 1 else f"{one.attempts} times"
+    why = f": {one.reason}; tried {tries}" if one.reason else ""
     match one.state:
         case "sent":
-            return f"sent {_moment(one.tried_at)}"
+            return f"sent {shown(one.tried_at, zone)}"
         case "failed":
-            return f"failed{tried}"
+            return f"failed{why}"
         case "replaced":
-            return "not sent: a newer list took its place, or nobody wants it any more"
-        case _ if one.attempts and one.reason:
-            return f"waiting until {_moment(one.due_at)}{tried}"
+            return "not sent: a newer list took its place, or its segment was removed"
+        case _ if one.reason:
+            return f"waiting until {shown(one.due_at, zone)}{why}"
     return "is sent within seconds by a server that runs"
-
-
-def _moment(at: str) -> str:
-    return f"{at[:10]} {at[11:16]} UTC"
 
 
 # -- sent ----------------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def run(
 
     from ledger.log_lines import set_up
     from pos_plugin.running import announced
-    from pos_plugin.serve import Server
+    from pos_plugin.serve import Server, stays
     from pos_plugin.terminal import Terminal
     from pos_plugin.ways_in.doors import open_doors
 
@@ -52,7 +52,9 @@ def run(
     terminal = Terminal.open(store)
     with ExitStack() as closing:
         try:
-            closing.enter_context(relay(store, terminal.config))  # ends last: the till's own jobs go through it
+            closing.enter_context(
+                relay(store, terminal.config, log_file, log_json)
+            )  # ends last: the till's own jobs go through it
         finally:
             closing.enter_context(terminal)
         chosen = terminal.config.page.port if port is None else port
@@ -62,6 +64,7 @@ def run(
             if listen := terminal.config.intercept.listen:
                 typer.echo(f'The shop\'s till prints to {listen}; "pos-plugin doctor" says how that goes.')
             doors = open_doors(terminal)
+            stays()
             try:
                 server.run()
             finally:
@@ -70,7 +73,9 @@ def run(
     typer.echo("The till is closed.")
 
 
-def relay(store: Path, config: Config) -> AbstractContextManager[object]:
+def relay(
+    store: Path, config: Config, log_file: Path | None = None, log_json: bool = False
+) -> AbstractContextManager[object]:
     """Keeps the relay running where the shop's till prints to this one. Raises TillError where it could not begin."""
     if not config.intercept.listen:
         return nullcontext()
@@ -78,7 +83,7 @@ def relay(store: Path, config: Config) -> AbstractContextManager[object]:
     from pos_plugin.intercept.relay_process import door_of
 
     door_of(config)
-    return RelayKeeper(store, config)
+    return RelayKeeper(store, config, log_file=log_file, log_json=log_json)
 
 
 def demo(

@@ -29,13 +29,16 @@ def init(
         str, typer.Option(help="The currency of the preset's rules, if it is not EUR (three letters).")
     ] = "",
     time_zone: Annotated[str, typer.Option(help="The shop's IANA time zone, if it is not the preset's.")] = "",
+    shop: Annotated[
+        str, typer.Option(help="The shop's name, as receipts begin with it; else it is head office's.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a new till in a folder: its ledger, its key, its settings."""
     from offline_store import journal, settings
     from offline_store.store import Store
     from pos_plugin import receipt_template
-    from pos_plugin.config import FILE, TEMPLATE
+    from pos_plugin.config import FILE, NO_NAME, TEMPLATE, read_config, write_shop_name
 
     chosen = read_program_text(program, currency, time_zone)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -46,6 +49,8 @@ def init(
     config = store / FILE
     if not config.exists():
         config.write_text(TEMPLATE, encoding="utf-8")
+    if shop:
+        write_shop_name(store, shop)
     receipt = store / receipt_template.FILE
     if not receipt.exists():
         receipt.write_text(receipt_template.TEMPLATE, encoding="utf-8")
@@ -54,7 +59,13 @@ def init(
         return
     typer.echo(f"Till {who.terminal} is made in {store}, with the programme {chosen.name} in {chosen.currency}.")
     typer.echo(f"Settings (printer, scanner, head office): {config}; how receipts look: {receipt.name} beside it")
-    typer.echo(f"Start it: pos-plugin run --store {store}")
+    if read_config(store).shop.header == NO_NAME:
+        typer.echo(
+            f'Receipts begin with "{NO_NAME[0]}" until head office says which shop this is, or you do in {config.name}.'
+        )
+    typer.echo(
+        f"Start it: pos-plugin run --store {store}. On its page it is connected to head office, if there is one."
+    )
 
 
 def enroll(

@@ -45,7 +45,7 @@ def add_closing(app: FastAPI, terminal: Terminal) -> None:
 
         At the page a supervisor or manager ends the day; a cashier needs the word of one."""
         under = Asked.by(terminal, request, asked)
-        if known := under.answered(Closing):
+        if known := under.first_answer(Closing):
             return answer(known)
         who = by(terminal, request, "close_day", asked)
         done = closing.close(

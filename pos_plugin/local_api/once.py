@@ -75,7 +75,7 @@ class Asked:
 
         return self._terminal.store.write(once if self.key else work)
 
-    def answered(self, kind: type[T]) -> T | None:
+    def first_answer(self, kind: type[T]) -> T | None:
         """What this request was answered before; None where it was not. Whoever asks again need not be allowed to do it anew."""
         if not self.key:
             return None

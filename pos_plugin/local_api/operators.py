@@ -47,13 +47,17 @@ def own_figures(terminal: Terminal, request: Request) -> str:
     return "" if leave(on.role, "figures") == "O" else on.operator
 
 
-def require_program(request: Request) -> None:
-    """For what other tills' programs tell under a key of their own: by the page's cookie a cashier could void any sale so."""
+def require_program(
+    request: Request,
+    what: str = "Other tills' sales are told",
+    instead: str = "At the page, ring or return the sale itself.",
+) -> None:
+    """For what programs tell under a key of their own: by the page's cookie a cashier could void any sale so, or give points."""
     if is_page(request):
         raise NotAllowed(
             "NOT_AT_THE_PAGE",
-            "Other tills' sales are told by a program with a key of its own. Nothing was recorded.",
-            hint="Make one: pos-plugin api-key NAME. At the page, ring or return the sale itself.",
+            f"{what} by a program with a key of its own. Nothing was recorded.",
+            hint=f"Make one: pos-plugin api-key NAME. {instead}",
         )
 
 

@@ -20,6 +20,7 @@ _MEMBERS = frozenset(("members",))
 
 ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/identify": frozenset(("read", "sell", "members")),
+    "POST /v1/scans": _SELL,
     "POST /v1/quotes": _SELL,
     "POST /v1/quotes/{quote_id}/commit": _SELL,
     "DELETE /v1/quotes/{quote_id}": _SELL,

@@ -44,6 +44,7 @@ async function read() {
 }
 
 const percent = (tenths) => `${Math.trunc(tenths / 10)}.${tenths % 10} %`;
+const moved = (points) => (points ? signed(points) : "0");
 const sales = (count) => `${count} ${count === 1 ? "sale" : "sales"}`;
 const gap = (one) => (one.count === 1 ? one.first : `${one.first} to ${one.last}`);
 const row = (name, figure) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, figure));
@@ -54,23 +55,23 @@ function drawNow(now) {
   fill($("#closing-now"),
     h("p", { class: "lead" }, leadOf(now)),
     mine ? h("p", {}, h("b", {}, "You"), `: ${sales(mine.sales)}, ${percent(mine.share_tenths)} with a member.`) : null,
-    h("table", { class: "tally" },
+    now.is_empty ? null : h("table", { class: "tally" },
       h("caption", {}, now.only ? `${names[now.only] ?? now.only}, your own figures at till ${now.terminal}` : `Till ${now.terminal}`),
       h("tbody", {},
         row("Sales", `${total.sales}, ${money(total.sales_minor)}`),
         row("Returns", `${total.returns}, ${money(-total.returns_minor)}`),
         total.voids ? row("Voided", total.voids) : null,
         row("With a member", `${total.member_sales}, ${percent(total.share_tenths)} of the sales and ${percent(total.value_share_tenths)} of their value`),
-        row("Points given", signed(total.issued)),
-        row("Points used", signed(-total.redeemed)),
-        row("Points taken back", signed(-total.reversed)),
-        total.restored ? row("Points given back", signed(total.restored)) : null)),
+        row("Points given", moved(total.issued)),
+        row("Points used", moved(-total.redeemed)),
+        row("Points taken back", moved(-total.reversed)),
+        total.restored ? row("Points given back", moved(total.restored)) : null)),
     now.only ? h("p", { class: "dim" }, "A supervisor or manager sees everybody's, and ends the day.") : null,
     now.only ? null : parts("By cashier", now.operators, names),
     parts("By shift", now.shifts, {}),
     warnings(now).map((words) => h("p", { class: "refused" }, words)),
     h("div", { class: "buttons" },
-      h("button", { type: "button", class: "secondary", "data-key": "closing-print", onclick: printLook }, "Print this look"),
+      now.is_empty ? null : h("button", { type: "button", class: "secondary", "data-key": "closing-print", onclick: printLook }, "Print this look"),
       now.is_closed ? null : h("button", { type: "button", class: now.is_empty ? "secondary" : "primary", id: "closing-z", "data-key": "closing-z", onclick: () => close(now) }, now.is_empty ? "Close an empty day" : "Close the day")));
 }
 
@@ -103,7 +104,7 @@ function warnings(now) {
   const late = Object.entries(now.late);
   const earlier = late.splice(0, Math.max(0, late.length - MOST_DAYS)); // a till's first closing may cover years
   if (earlier.length) said.push(`${sales(earlier.reduce((sum, [, count]) => sum + count, 0))} of ${earlier.length} days before ${day(late[0][0])}.`);
-  for (const [of, count] of late) said.push(`${sales(count)} of ${day(of)}, which is over or was closed before.`);
+  for (const [of, count] of late) said.push(`${sales(count)} of ${day(of)}, which ${of > now.business_day ? "had not come: a clock was wrong" : "is over or was closed before"}.`);
   for (const [of, count] of Object.entries(now.ahead)) said.push(`${sales(count)} of ${day(of)}, left for a later closing.`);
   for (const one of now.missing) said.push(`No sale of till ${one.till} has ${one.count === 1 ? "the receipt number" : "the receipt numbers"} ${gap(one)}.`);
   if (now.restored_on) said.push(`On ${day(now.restored_on)} this till was put back to an earlier state. What it closed after that state is not in here, and may have the same numbers; the next Z says so.`);
@@ -140,7 +141,7 @@ function drawLast(closings) {
     ? h("ul", { class: "movements" }, closings.map((one) =>
         h("li", {},
           h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.sales)}`),
-          one.only ? null : h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print Z ${one.number} again`, onclick: () => again(one) }, "Print again"))))
+          one.only ? null : h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print again: Z ${one.number}`, onclick: () => again(one) }, "Print again"))))
     : h("p", { class: "dim" }, "None yet."));
 }
 

@@ -23,7 +23,7 @@ function form(place) {
       h("label", { class: "field" }, h("span", {}, "In the customer's words"), h("textarea", { id: "ticket-words", rows: "5", maxlength: "2000" })),
       h("label", { class: "field" }, h("span", {}, "Receipt, if it is about one"), h("input", { id: "ticket-receipt", type: "text", autocomplete: "off", maxlength: "40", placeholder: "At the end of the receipt, like 7K3M2P-17-6" })),
       h("label", { class: "field" }, h("span", {}, "How to answer, if they have no card"), h("input", { id: "ticket-contact", type: "text", autocomplete: "off", maxlength: "200", placeholder: "Phone number or e-mail" })),
-      h("div", { class: "field" }, h("span", {}, "The member"), h("p", { id: "ticket-member", class: "chosen", role: "status" }), lookUpForm("ticket-lookup", scanned)),
+      h("div", { class: "field" }, h("span", {}, "The member"), h("p", { id: "ticket-member", class: "chosen", role: "status" }), lookUpForm("ticket-lookup", scanned, { isCustomer: false })),
       h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", id: "ticket-go", onclick: send }, "Send, and print the number"))));
 }
 

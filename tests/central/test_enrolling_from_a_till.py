@@ -285,4 +285,3 @@ def test_settings_that_a_person_has_broken_meanwhile_are_said_before_the_code_is
         store.write(lambda db: settings.put(db, "shop", "Mill"))
         with pytest.raises(Conflict, match="belongs to shop Mill already"):
             enrolling.connect(store, "127.0.0.1:1", "K7QF-2M9X", clock=office.now, random_bytes=bytes)
-

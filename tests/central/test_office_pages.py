@@ -319,7 +319,7 @@ def test_every_entry_of_the_menu_is_in_a_group_and_the_page_that_is_open_is_mark
     shown = manager.get("/closings").text.split("<main")[0].partition('class="beside"')[2]
     groups = re.findall('<ul aria-label="(.*?)">(.*?)</ul>', shown, re.DOTALL)
     assert [group for group, _ in groups] == ["Today", "Members", "Shops", "Programme", "Figures", "Head office"]
-    assert re.findall(">(.*?)</a>", dict(groups)["Shops"]) == ["Shops", "Closings", "Operators", "Card stock"]
+    assert re.findall(">([^<]*)</a>", dict(groups)["Shops"]) == ["Shops", "Closings", "Operators", "Card stock"]
     assert re.findall('aria-current="(.*?)">(.*?)</a>', shown) == [("page", "Closings")]
     below = manager.get("/shops/Harbour").text.split("<main")[0].partition('class="beside"')[2]
     assert re.findall('aria-current="(.*?)">(.*?)</a>', below) == [("true", "Shops")]
@@ -355,6 +355,8 @@ def test_every_table_can_be_scrolled_by_keyboard_and_says_what_it_is():
     loader = environment().loader
     for name in environment().list_templates():
         source = loader.get_source(environment(), name)[0]
+        if 'extends "customer.html"' in source:
+            continue
         regions = re.findall('<div class="table"[^>]*>', source)
         assert len(regions) == source.count("<table"), name
         for one in regions:

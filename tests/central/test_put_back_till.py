@@ -34,7 +34,9 @@ class Day:
 
     def enrolled(self) -> None:
         with Store.create(self.folder) as store:
-            store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
+            store.write(
+                lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00")
+            )
             code = enrolment.new_code(self.office, "Mill")
             enrolling.connect(store, self.url, code, clock=self.clock, random_bytes=self.random.randbytes).link.close()
 
@@ -89,6 +91,8 @@ def test_a_till_whose_disk_is_an_old_image_says_so_on_its_next_z(office: Office,
         day.closed()
         shutil.rmtree(day.folder)
         shutil.copytree(tmp_path / "image", day.folder)
-        assert day.closed(is_online=False).number == 2  # it cannot know: the same number twice, and head office shows both
+        assert (
+            day.closed(is_online=False).number == 2
+        )  # it cannot know: the same number twice, and head office shows both
         done = day.closed()
         assert (done.number, done.restored_on != "") == (3, True)

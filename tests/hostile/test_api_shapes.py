@@ -1,7 +1,6 @@
 """Requests made up from the descriptions of both interfaces: never a mistake inside, always JSON in the documented shape.
 
-Each serves its own description; what head office asks to be signed is signed here, by an enrolled till. People's pages at head
-office have none: one is made here of what they read from their forms and addresses.
+Each serves its own description; what head office asks to be signed is signed here, by an enrolled till.
 """
 
 import re
@@ -10,7 +9,6 @@ import jsonschema_rs
 import msgspec
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
 
 from central_server import enrolment
 from central_server.app import create_app
@@ -34,31 +32,6 @@ from ledger.wire import (
 DESCRIBED = msgspec.json.decode(described())
 PATHS = list(DESCRIBED["paths"])
 FEW, MANY = 2, 40
-
-
-def bounded(count):
-    return settings(
-        max_examples=count,
-        deadline=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
-
-
-def fuzz(schema, path, method, count, ask, *, says_something=True):
-    """`count` requests that fit the description, and as many that do not, where there is anything to get wrong."""
-    operation = schema[path][method]
-    modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
-    for mode in modes[: 1 + says_something]:
-        strategy = operation.as_strategy(generation_mode=mode)
-
-        @bounded(count)
-        @given(case=strategy)
-        def asked(case):
-            ask(case)
-
-        asked()
 
 
 def bytes_of(case):
@@ -95,7 +68,7 @@ def fit(answer, secrets=()):
 # -- head office ---------------------------------------------------------------------------------------------------------
 
 
-def fuzz_office(central, path, count):
+def fuzz_office(central, tell, path, count):
     one = central.till(f"F{central.rows()['terminal']:05d}")
     one.send()
     folder, nonce = central.office.folder, central.nonce()
@@ -114,20 +87,20 @@ def fuzz_office(central, path, count):
         codes.add(answer.json().get("code", "done"))
 
     codes = set()
-    fuzz(loaded, path, method, count, ask, says_something=kind == "application/json")
+    tell.fuzz(loaded, path, method, count, ask, says_something=kind == "application/json")
     central.an_honest_till_is_served()
     return codes if kind == "application/json" else set()
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_head_office_answers_whatever_fits_or_does_not_fit_its_description(central, path):
-    fuzz_office(central, path, FEW)
+def test_head_office_answers_whatever_fits_or_does_not_fit_its_description(central, tell, path):
+    fuzz_office(central, tell, path, FEW)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
-def test_head_office_answers_many_made_up_messages(central, path):
-    if codes := fuzz_office(central, path, MANY):
+def test_head_office_answers_many_made_up_messages(central, tell, path):
+    if codes := fuzz_office(central, tell, path, MANY):
         assert "MESSAGE_UNREADABLE" in codes
         assert len(codes) > 1, "nothing that was made up got past the decoder"
 
@@ -239,7 +212,7 @@ def as_described(described, method, path, answer):
         assert wrong == [], (method, path, answer.text)
 
 
-def fuzz_till(till, count):
+def fuzz_till(till, tell, count):
     described_by_itself = till.client.get("/v1/openapi.json").json()
     loaded = schemathesis.openapi.from_dict(described_by_itself)
     key = till.client.headers["Authorization"].split()[1]
@@ -270,16 +243,16 @@ def fuzz_till(till, count):
         for method, about in methods.items():
             if (method.upper(), path) not in NOT_FUZZED:
                 says = bool(about.get("requestBody") or about.get("parameters"))
-                fuzz(loaded, path, method.upper(), count, ask, says_something=says)
+                tell.fuzz(loaded, path, method.upper(), count, ask, says_something=says)
     assert len(seen) >= 28
     assert till.client.get("/v1/health").json() == {"status": "ok"}
     till.sell(f"after-{till.head()[0]}")
 
 
-def test_the_till_answers_whatever_fits_or_does_not_fit_its_description(served_till):
-    fuzz_till(served_till, 2)
+def test_the_till_answers_whatever_fits_or_does_not_fit_its_description(served_till, tell):
+    fuzz_till(served_till, tell, 2)
 
 
 @pytest.mark.slow
-def test_the_till_answers_many_made_up_requests(served_till):
-    fuzz_till(served_till, 20)
+def test_the_till_answers_many_made_up_requests(served_till, tell):
+    fuzz_till(served_till, tell, 20)

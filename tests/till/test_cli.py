@@ -450,7 +450,6 @@ def test_a_day_that_is_none_is_wrong_use(run: Run, till: Path, day: str) -> None
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("loyalty.example", "is no address of a head office"),
         ("ftp://loyalty.example", "is no address of a head office"),
         ("https://", "is no address of a head office"),
         ("http://[::1", "is no address of a head office"),

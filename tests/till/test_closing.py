@@ -200,6 +200,22 @@ def test_a_day_that_cannot_be_closed_is_refused_and_nothing_is_recorded(
     assert till.head() == head
 
 
+def test_a_till_whose_clock_was_years_ahead_closes_its_days_again_once_the_clock_is_right(till: Any) -> None:
+    sold(till, "1")
+    right, till.now = till.now, datetime(2099, 1, 1, 12, 0, tzinfo=UTC)
+    sold(till, "2")
+    assert closing.close(till.checkout).business_day == "2099-01-01"
+    sold(till, "3")
+    till.now = right
+    sold(till, "4")
+    found = closing.close(till.checkout)
+    assert (found.business_day, found.total.sales, found.late) == ("2026-11-21", 2, {"2099-01-01": 1})
+    assert "2099" in found.text.partition("later than")[2]
+    sold(till, "5")
+    with till.store.read() as db:
+        assert [one.envelope.document for one in closings.open_entries(db)] == ["sale/1/5"]
+
+
 def test_a_training_sale_counts_in_nothing(till: Any) -> None:
     sold(till, "1")
     till.checkout.commit(till.checkout.quote(till.sale("2", 1000), training=True).quote_id)
