@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from central_server import consents, desk, tokens
+from central_server import consents, desk, schema, tokens
 from central_server.app import create_app
 from central_server.care import feedback, tickets
 from central_server.consents import ConsentText
@@ -103,7 +103,7 @@ def filled(office: Office) -> tuple[Till, str, str]:
     till.give_back(sale, "back")
     till.send()
     with office.database.writing() as connection:
-        put(connection, feedback.schema.setting, [{"name": feedback.BONUS, "value": "25"}])
+        put(connection, schema.setting, [{"name": feedback.BONUS, "value": "25"}])
     consents.publish(office, ConsentText("2026-11", TEXTS, ""))
     desk.adjust(office, MEMBER, 40, desk.Who("The scale was wrong.", "sue", "max"), is_goodwill=True)
     about = receipt_reference(till.name, sale.number)
@@ -260,7 +260,7 @@ def test_a_customer_says_by_keyboard_how_it_was_once_and_gets_points(
     expect(page.get_by_role("status")).to_contain_text("Thank you! On your card: 25 points. Your number is")
     with world.office.database.reading() as connection:
         terminal, number, _ = feedback.read_feedback_code(code) or ("", 0, "")
-        table = feedback.schema.care.feedback
+        table = schema.care.feedback
         given = connection.execute(table.select().where(table.c.terminal == terminal, table.c.number == number)).one()
     assert (given.rating, given.recommends, given.comment, given.bonus) == (3, 9, "The milk was sour.", 25)
     page.goto(f"{world.url}/feedback/{code}")
