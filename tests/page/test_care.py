@@ -21,7 +21,7 @@ from central_server.database import put
 from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import proposals, sessions
-from ledger.identifiers import feedback_code, receipt_reference
+from ledger.identifiers import feedback_code, read_feedback_code, receipt_reference
 from loyalty.program import preset, read_program
 from loyalty.words import LANGUAGES
 from tests.central.conftest import Till
@@ -259,7 +259,7 @@ def test_a_customer_says_by_keyboard_how_it_was_once_and_gets_points(
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Thank you! On your card: 25 points. Your number is")
     with world.office.database.reading() as connection:
-        terminal, number, _ = feedback.read_feedback_code(code) or ("", 0, "")
+        terminal, number, _ = read_feedback_code(code) or ("", 0, "")
         table = schema.care.feedback
         given = connection.execute(table.select().where(table.c.terminal == terminal, table.c.number == number)).one()
     assert (given.rating, given.recommends, given.comment, given.bonus) == (3, 9, "The milk was sour.", 25)
