@@ -75,7 +75,8 @@ def _taken(office: Office, code: str, form: dict[str, str], language: str) -> Re
     if thanks.ticket:
         said.append(_word("ticket", language, ticket=thanks.ticket))
     elif thanks.must_wait:
-        said.append(say(SAID["TICKETS_WAIT"], language))
+        waits = SAID["TICKETS_WAIT"]
+        said.append(say(waits, language))
     return _page(language, said=" ".join(said), own=_own(office, code))
 
 

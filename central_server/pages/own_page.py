@@ -70,7 +70,8 @@ def _looked(
         program = office.program(connection)
     assert program is not None, "init puts a programme in force"
     words = {name: say(word, language, points=program.unit.counted(known.balance)) for name, word in WORDS.items()}
-    words["owed"] = say(WORDS["owed"], language, points=program.unit.counted(known.owed))
+    owed = WORDS["owed"]
+    words["owed"] = say(owed, language, points=program.unit.counted(known.owed))
     charities = program.giving.charities if program.giving else []
     lines = [_line(office, line, language) for line in story.lines if line.kind in own_words.KINDS and _is_told(line)]
     return customers.shown(
