@@ -113,7 +113,9 @@ def enroll_code(
         print_json({"code": code, "shop": shop, "expires_at": until})
     else:
         print(f"{code}   for one till of {shop}, until {until[:16].replace('T', ' ')} UTC")
-        print("Type it on that till: More, Devices, Connect to head office, with this head office's address. Or: pos-plugin enroll")
+        print(
+            "Type it on that till: More, Devices, Connect to head office, with this head office's address. Or: pos-plugin enroll"
+        )
 
 
 @app.command()
