@@ -150,11 +150,12 @@ def _require_each_once(folder: Path) -> None:
 def _serve(folder: Path) -> None:
     from pos_plugin import api_keys
     from pos_plugin.config import Config
-    from pos_plugin.serve import Server
+    from pos_plugin.serve import Server, stays
     from pos_plugin.terminal import Terminal
 
     keys = [api_keys.create(folder, f"bench {number}") for number in range(CLIENTS)]
     with Terminal(Store.open(folder), Config()) as terminal, Server(terminal, 0) as server:
+        stays()
         print(server.port, *keys, flush=True)
         for _ in sys.stdin:
             print(time.process_time(), flush=True)

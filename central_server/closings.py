@@ -36,8 +36,10 @@ from ledger.postings import postings
 
 SHOWN_DAYS = 31
 """So far back somebody looks for closings, and for days that nobody closed."""
-FIRST_LOOK = 40
-"""So many of each till's last entries are read at once: a month of most tills, all of them in one question."""
+FIRST_LOOK = 20
+NEXT_LOOK = 50
+"""So many of each till's last entries are read for them: the first in one question for all tills, then more where a till sells
+much. Most sell little: reading all that all of them sold takes seconds."""
 MOST_SHOWN = 50
 
 MOST_NAMED = 5
@@ -388,19 +390,20 @@ def _open_days(connection: Connection, shop: str, since: str) -> Counter[tuple[s
         row.terminal: (row.shop, row.last - FIRST_LOOK, goes_on.get(row.terminal) or 1)
         for row in connection.execute(select(heads))
     }
-    rows, count = connection.execute(recent).all(), FIRST_LOOK
+    rows = connection.execute(recent).all()
     while rows or looking:
         oldest: dict[str, str] = {}
         for row in rows:
             its_shop, _, first = looking[row.terminal]
             try:
                 envelope = read_envelope(row.data)
-                is_past = _body.decode(envelope.body).is_past
+                is_counted = row.number >= first and envelope.business_day >= since
+                is_counted = is_counted and not _body.decode(envelope.body).is_past
             except (EntryUnreadable, msgspec.DecodeError):
                 continue
             day = envelope.business_day
             oldest[row.terminal] = max(oldest.get(row.terminal, ""), day)
-            if row.number >= first and day >= since and not is_past:
+            if is_counted:
                 found[its_shop, row.terminal, day] += 1
         # Nothing further back is of these days where a whole look found none of them.
         looking = {
@@ -410,11 +413,10 @@ def _open_days(connection: Connection, shop: str, since: str) -> Counter[tuple[s
         }
         if not looking:
             break
-        count *= 4
         rows = []
         for one, (its_shop, upto, first) in looking.items():
             rows += connection.execute(
-                sales.where(inbox.terminal == one, inbox.number <= upto, inbox.number > upto - count)
+                sales.where(inbox.terminal == one, inbox.number <= upto, inbox.number > upto - NEXT_LOOK)
             ).all()
-            looking[one] = its_shop, upto - count, first
+            looking[one] = its_shop, upto - NEXT_LOOK, first
     return found

@@ -19,7 +19,7 @@ from pos_plugin.local_api.answers import add_error_answers, answer, refusal
 from pos_plugin.local_api.closing import add_closing
 from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
-from pos_plugin.local_api.endpoint import Endpoint
+from pos_plugin.local_api.endpoint import Application
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
 from pos_plugin.local_api.members import add_members
 from pos_plugin.local_api.operators import add_operators
@@ -48,7 +48,7 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
 
     Whoever serves it sets `app.state.listeners.stopping` to let go of those who listen to /v1/events.
     """
-    app = FastAPI(
+    app = Application(
         title="pos-plugin",
         version=version("pos-plugin"),
         docs_url=None,
@@ -57,7 +57,6 @@ def create_app(terminal: Terminal, *, keys: Callable[[str], ApiKey | None]) -> F
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.router.route_class = Endpoint
     app.state.listeners = Listeners()
     session = new_session()
     app.add_middleware(Guard, session=session, keys=keys, origins=terminal.config.page.origins)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import logging
 import os
@@ -55,33 +54,31 @@ class Keys:
 
     def __init__(self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._folder = folder
+        self._file = str(folder / FILE)
         self._clock = clock
         self._read_at: tuple[int, int, int] | None = None
-        self._known: dict[str, Kept] = {}
+        self._known: dict[str, tuple[str, Kept]] = {}
 
     def find(self, key: str) -> ApiKey | None:
-        """Whose key this is; None for a wrong one. Takes as long for a wrong key as for a right one."""
+        """Whose key this is; None for a wrong one. Looked up by its hash: how long that takes tells nothing of any key."""
         try:
             known = self._current()
         except TillError as error:
             log.error("%s", error)
             return None
-        presented = _hash(key)
-        found = None
-        for name, kept in known.items():
-            if hmac.compare_digest(kept.sha256.encode(), presented.encode()):
-                found = _api_key(name, kept, self._clock())
-        return found
+        name, kept = known.get(_hash(key), ("", None))
+        return _api_key(name, kept, self._clock()) if kept else None
 
-    def _current(self) -> dict[str, Kept]:
+    def _current(self) -> dict[str, tuple[str, Kept]]:
         try:
-            seen = (self._folder / FILE).stat()
+            seen = os.stat(self._file)  # a tenth of the time, at every request
         except OSError:
             at = None
         else:
             at = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
         if at is None or at != self._read_at:
-            self._known, self._read_at = _read(self._folder), at
+            self._known = {kept.sha256: (name, kept) for name, kept in _read(self._folder).items()}
+            self._read_at = at
         return self._known
 
 

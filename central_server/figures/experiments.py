@@ -160,7 +160,12 @@ def every(office: Office, connection: Connection) -> Iterator[Held]:
             last = min(last, day_before(versions[having[-1] + 1].day))
         if first <= last:
             mine = [versions[at] for at in having]
-            yield Held(one, now.program, first, last, _rewards(name, mine), list(_notes(name, mine, today)))
+            notes = list(_notes(name, mine, today))
+            if first > one.first:
+                notes.append(f"It is written to begin on {one.first}, and was published later")
+            if last < one.last:
+                notes.append(f"It is written to end on {one.last}, and is taken out before")
+            yield Held(one, now.program, first, last, _rewards(name, mine), notes)
 
 
 def _versions(office: Office, connection: Connection) -> list[_Version]:
@@ -347,12 +352,23 @@ def _said_of_all(state: State, held: Held, is_provisional: bool) -> str:
             return f"It ended on {held.last}."
 
 
-def shown(one: Measure, number: float | None, *, is_signed: bool = False) -> str:
-    """A value or a difference as it is read."""
-    sign = "+" if is_signed else ""
+def shown(one: Measure, number: float | None) -> str:
+    """A value as it is read."""
     if number is None:
         return "–"
-    return f"{number:{sign}.1f} %" if one.unit == "percent" else f"{number / 100:{sign},.2f}"
+    return f"{number:.1f} %" if one.unit == "percent" else f"{number / 100:,.2f}"
+
+
+def apart(one: Measure, number: float | None) -> str:
+    """A difference as it is read: in percentage points, or in the currency."""
+    if number is None:
+        return "–"
+    return f"{number:+.1f}" if one.unit == "percent" else f"{number / 100:+,.2f}"
+
+
+def span(one: Measure) -> str:
+    """The interval of a difference as it is read."""
+    return "–" if one.low is None else f"{apart(one, one.low)} to {apart(one, one.high)}"
 
 
 def basis(one: Measure, side: Side) -> str:
@@ -364,10 +380,7 @@ def lines(one: Compared) -> Iterator[str]:
     """An experiment as it is read in a terminal, a figure a line."""
     for line in one.measures:
         sides = (f"{name} {shown(line, side.value)} ({basis(line, side)})" for name, side in ((A, line.a), (B, line.b)))
-        span = f"{shown(line, line.low, is_signed=True)} to {shown(line, line.high, is_signed=True)}"
-        between = (
-            f"; B less A {shown(line, line.difference, is_signed=True)}, 95 %: {span}" if line.low is not None else ""
-        )
+        between = f"; B less A {apart(line, line.difference)}, 95 %: {span(line)}" if line.low is not None else ""
         yield f"{line.title}: {', '.join(sides)} {line.of}{between}. {line.said}"
 
 

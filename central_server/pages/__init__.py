@@ -7,6 +7,7 @@ from central_server.pages import approvals as approvals
 from central_server.pages import audit as audit
 from central_server.pages import card_stock as card_stock
 from central_server.pages import closings as closings
+from central_server.pages import comments as comments
 from central_server.pages import consents as consents
 from central_server.pages import experiments as experiments
 from central_server.pages import exports as exports

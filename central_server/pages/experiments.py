@@ -30,6 +30,8 @@ def shown(visit: Visit) -> Response:
         can_draw=plots.can_draw(),
         value=experiments.shown,
         basis=experiments.basis,
+        apart=experiments.apart,
+        span=experiments.span,
     )
 
 

@@ -43,7 +43,7 @@ def run(
 
     from ledger.log_lines import set_up
     from pos_plugin.running import announced
-    from pos_plugin.serve import Server
+    from pos_plugin.serve import Server, stays
     from pos_plugin.terminal import Terminal
     from pos_plugin.ways_in.doors import open_doors
 
@@ -64,6 +64,7 @@ def run(
             if listen := terminal.config.intercept.listen:
                 typer.echo(f'The shop\'s till prints to {listen}; "pos-plugin doctor" says how that goes.')
             doors = open_doors(terminal)
+            stays()
             try:
                 server.run()
             finally:

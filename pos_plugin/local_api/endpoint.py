@@ -1,8 +1,8 @@
 """How a request of the local API is worked on: read and checked as FastAPI would, then done by one of the server's threads.
 
-FastAPI knows what each endpoint takes, checks it, and describes it. It also keeps two stacks and an answer ready for
-dependencies, of which there are none here, and hands a request to its thread by way of another library: that takes longer than
-the rest of it. Endpoints that are coroutines are left to FastAPI.
+FastAPI knows what each endpoint takes, has it checked, and describes it. What else it does for every request (telemetry, stacks
+for dependencies, an answer in advance) nobody needs here, and it takes longer than the rest: two layers stand between the guard
+and the router, none between the router and the endpoint.
 """
 
 from __future__ import annotations
@@ -13,24 +13,43 @@ import json
 from functools import partial
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Application(FastAPI):
+    """Declared as any of FastAPI's; served without its own middleware. Whatever an endpoint raises, the guard answers."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(**about)
+        self.router.route_class = Endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await Starlette.__call__(self, scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app: ASGIApp = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        for layer, given, named in reversed(self.user_middleware):
+            app = layer(app, *given, **named)
+        return app
 
 
 class Endpoint(APIRoute):
-    """A plain function that answers a Response. What it raises is answered by the application's handlers."""
+    """A function that answers a Response: a plain one runs in a thread of the server, a coroutine in its loop."""
 
     def __init__(self, path: str, endpoint: Any, **about: Any) -> None:
         super().__init__(path, endpoint, **about)
-        if not inspect.iscoroutinefunction(endpoint):
-            if self.dependant.dependencies or self.dependant.cookie_params:
-                raise ValueError(f"{path} takes what is only filled in by FastAPI itself")
-            self.app = self._answer
+        if self.dependant.dependencies or self.dependant.cookie_params:
+            raise ValueError(f"{path} takes what FastAPI alone fills in")
+        self._waits = inspect.iscoroutinefunction(endpoint)
+        self.app = self._answer
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
@@ -49,8 +68,12 @@ class Endpoint(APIRoute):
             raise RequestValidationError(problems)
         if takes.request_param_name:
             values[takes.request_param_name] = request
-        # Not by anyio, which wakes a thread of its own choice for every call: threads that are at work take the next one.
-        response: Response = await asyncio.get_running_loop().run_in_executor(None, partial(self.endpoint, **values))
+        response: Response
+        if self._waits:
+            response = await self.endpoint(**values)
+        else:
+            # Not by anyio, which wakes a thread for every call: those that are at work take the next one by themselves.
+            response = await asyncio.get_running_loop().run_in_executor(None, partial(self.endpoint, **values))
         await response(scope, receive, send)
 
 

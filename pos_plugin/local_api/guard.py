@@ -14,8 +14,8 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,6 +40,8 @@ HEADERS = {
     b"cross-origin-resource-policy": b"same-origin",
     b"cross-origin-opener-policy": b"same-origin",
 }
+_OF_ANSWERS = {**HEADERS, b"cache-control": b"no-store"}
+_OF_PAGES = {**HEADERS, b"cache-control": b"no-cache"}
 PREFLIGHT = {
     b"access-control-allow-methods": b"GET, POST, DELETE",
     b"access-control-allow-headers": (
@@ -136,11 +138,20 @@ class Guard:
                 scope, receive, send, (429, "TOO_MANY_REQUESTS", text, "Wait for the answers."), retry_after_s=1.0
             )
         else:
-            async with _turn(line):
+            line.waiting += 1
+            try:
+                await line.hands.acquire()
+            finally:
+                line.waiting -= 1
+            try:
                 await self._app(scope, replayed(body, receive), send)
+            finally:
+                line.hands.release()
 
     async def _read(self, scope: Scope, headers: dict[str, str], receive: Receive) -> tuple[bytes, Refused | None]:
         if scope["method"] in ("GET", "HEAD"):
+            return b"", None
+        if headers.get("content-length") == "0" and "transfer-encoding" not in headers:
             return b"", None
         try:
             async with asyncio.timeout(self._body_within_s):
@@ -168,11 +179,8 @@ class Guard:
 
     def _foreign(self, scope: Scope, headers: dict[str, str]) -> Refused | None:
         port = scope["server"][1]
-        own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-        if port == 80:
-            own |= {"127.0.0.1", "localhost", "[::1]"}
         host = headers.get("host", "").lower()
-        if host not in own:
+        if host not in _own_names(port):
             return 403, "HOST", "This till answers under its own address only.", f"Use http://127.0.0.1:{port}"
         origin = headers.get("origin")
         if origin is None or origin.lower() == f"http://{host}" or origin.lower() in self._origins:
@@ -216,6 +224,12 @@ class Guard:
         return refused
 
 
+@cache
+def _own_names(port: int) -> frozenset[str]:
+    names = ("127.0.0.1", "localhost", "[::1]")
+    return frozenset((*(f"{name}:{port}" for name in names), *(names if port == 80 else ())))
+
+
 def session_cookie(scope: Scope) -> str:
     """Cookies do not know ports, and two tills may run on one machine."""
     return f"pos_session_{scope['server'][1]}"
@@ -239,19 +253,6 @@ def _unfit(who: ApiKey | None, method: str, path: str) -> Refused | None:
     wanted = " or ".join(sorted(one_of)) or "every right"
     text = f"The key {who.name} may not do this. It may: {', '.join(sorted(who.may))}."
     return 403, "KEY_MAY_NOT", text, f"Make a key that may: pos-plugin api-key NAME --may {wanted}"
-
-
-@asynccontextmanager
-async def _turn(line: _Line) -> AsyncIterator[None]:
-    line.waiting += 1
-    try:
-        await line.hands.acquire()
-    finally:
-        line.waiting -= 1
-    try:
-        yield
-    finally:
-        line.hands.release()
 
 
 def _cors(origin: str) -> list[tuple[bytes, bytes]]:
@@ -302,8 +303,10 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _with_headers(path: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    headers = dict(HEADERS)
-    headers[b"cache-control"] = b"no-store" if path.startswith("/v1/") else b"no-cache"
+    headers = _OF_ANSWERS if path.startswith("/v1/") else _OF_PAGES
+    if not any(name.lower() in headers for name, _ in given):
+        return [*given, *headers.items()]
+    headers = dict(headers)
     own = dict(given).get(b"content-security-policy")
     if own:  # a receipt as a page may load still less than the till's own page
         headers[b"content-security-policy"] = own + b"; frame-ancestors 'none'"

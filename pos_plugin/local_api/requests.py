@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,8 @@ NARROWEST, WIDEST = 24, 64
 """Columns of paper, as in the settings."""
 
 _QUANTITY = re.compile(r"-?[0-9]{1,7}(\.[0-9]{1,3})?")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+"""Unicode's categories Cc, Cs, Zl and Zp."""
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _YEARS = range(2000, 2200)
 
@@ -37,7 +38,7 @@ def reference(text: str) -> str:
 
 
 def _no_control(text: str) -> str:
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+    if _CONTROL.search(text):
         raise ValueError("must not contain control characters or line breaks")
     return text
 

@@ -48,6 +48,23 @@ def asked(office, till):
     return name, feedback_code(sale.envelope.terminal, sale.number, sale.hash)
 
 
+def test_a_ticket_is_found_by_the_number_that_a_customer_names_and_an_auditor_reads_no_phone_number(
+    office, visitor, asked
+):
+    sue, eve, (name, _) = visitor("support"), visitor("auditor"), asked
+    found = sue.get(f"/tickets?number={name[:6].lower()}%20{name[6:].lower()}%0a")
+    assert (found.status_code, found.headers["location"]) == (303, f"/office/tickets/{name}")
+    assert sue.get("/tickets/NONE12").status_code == 404
+    other = tickets.open_ticket(
+        office, shop="", topic="other", words="Where?\n\nAnswer to: 0170 123 45 67", by="Kim", source="till"
+    )
+    for who, reads in ((sue, True), (eve, False)):
+        page = who.get(f"/tickets/{other}").text
+        assert ("0170 123" in page) is reads
+        assert "Where?" in page
+    assert "nobody can be told at a till" in sue.get(f"/tickets/{other}").text  # it names no member
+
+
 def test_support_finds_a_ticket_takes_it_answers_and_closes_it(office, visitor, asked):
     sue, (name, _) = visitor("support"), asked
     assert name in sue.get("/tickets").text

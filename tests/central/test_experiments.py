@@ -20,9 +20,9 @@ from central_server import consents, publishing, schema
 from central_server.books import Books, Origin
 from central_server.cli import app
 from central_server.consents import ConsentText
-from central_server.figures import answers, facts
+from central_server.figures import answers, experiments, facts
 from central_server.figures.chance import Sums, of_ratios, of_shares, wilson
-from central_server.figures.experiments import plot, shown
+from central_server.figures.experiments import Held, Tally, plot, shown
 from ledger.entry import ConsentBody, SaleBody, read_entry
 from loyalty.experiment import Experiment
 from loyalty.program import read_program
@@ -83,7 +83,7 @@ def publish(office, text, clock=None, **passing):
     return publishing.publish(office, read_program(text))
 
 
-def enough(office, till, clock, *, better=0, members=200, name="try"):
+def enough(office, till, clock, *, better=0, members=100, name="try"):
     """So many members buy; a third of them have their variant's reward, and of those in B `better` percent more."""
     publish(office, tried(name=name))
     one = till()
@@ -253,18 +253,24 @@ def test_nothing_is_better_until_the_last_day_is_over(office, till, clock):
     assert line.said == f"B is better: by {line.low:.1f} to {line.high:.1f} percentage points."
 
 
-def test_what_may_be_chance_is_said_to_be_and_what_is_worse_is_named_by_the_better(office, till, clock):
-    enough(office, till, clock, better=2)
-    clock.pass_by(days=40)
-    assert measures(compared(office)[0])["had"].said == "This may be chance."
-
-
-def test_a_is_better_where_b_is_worse(office, till, clock):
-    enough(office, till, clock, better=-30)
-    clock.pass_by(days=40)
-    line = measures(compared(office)[0])["had"]
-    assert line.high < 0
-    assert line.said == f"A is better: by {-line.high:.1f} to {-line.low:.1f} percentage points."
+@pytest.mark.parametrize(
+    ("had_a", "had_b", "said"),
+    [
+        # of 200 each; by Newcombe's method 10
+        (100, 110, "This may be chance."),  # -4.8 to 14.6
+        (100, 120, "B is better: by 0.3 to 19.5 percentage points."),
+        (120, 100, "A is better: by 0.3 to 19.5 percentage points."),
+        (0, 0, "This may be chance."),
+    ],
+)
+def test_the_variant_with_more_is_better_only_where_no_interval_has_0_in_it(had_a, had_b, said):
+    program = read_program(tried())
+    rewards = {"A": frozenset({"coffee"}), "B": frozenset({"cake"})}
+    held = Held(program.experiment[0], program, "2026-03-05", "2026-03-25", rewards, [])
+    tallies = {"A": Tally(members=200, had=had_a), "B": Tally(members=200, had=had_b)}
+    assert {line.name: line.said for line in experiments.measures(held, tallies, "over")}["had"] == said
+    running = {line.name: line.said for line in experiments.measures(held, tallies, "runs")}
+    assert running["had"] == "Too early to say: until the last day this may be chance."
 
 
 def test_with_few_members_or_none_nothing_is_divided(office, till, clock):
@@ -291,6 +297,10 @@ def test_an_experiment_counts_from_when_it_was_published_until_it_was_taken_out(
     publish(office, HEAD.format(2) + CLUB, clock, days=10)  # 17 March
     (found,) = compared(office)
     assert (found.first, found.last, found.state) == ("2026-03-07", "2026-03-16", "over")
+    assert found.notes == [
+        "It is written to begin on 2026-03-05, and was published later",
+        "It is written to end on 2026-03-25, and is taken out before",
+    ]
     publish(office, tried(3, "again"), clock, days=1)
     assert [(one.name, one.state) for one in compared(office)] == [("again", "runs"), ("try", "over")]
 
@@ -348,7 +358,7 @@ def test_the_page_has_both_variants_side_by_side_and_the_file_has_the_same(offic
     line = measures(one)["had"]
     assert f"{one.members['A']} members in A, {one.members['B']} in B" in page
     assert f"Had its reward members had the reward that is tried {shown(line, line.a.value)}" in page
-    assert f"{shown(line, line.low, is_signed=True)} to {shown(line, line.high, is_signed=True)} B is better" in page
+    assert f"{line.difference:+.1f} {line.low:+.1f} to {line.high:+.1f} B is better" in page
     rows = list(csv.DictReader(io.StringIO(marketing.get("/figures/experiments.csv").text)))
     (had,) = [row for row in rows if row["figure"] == "had"]
     assert (had["experiment"], had["a_part"], had["b_whole"]) == ("try", str(line.a.part), str(line.b.whole))
@@ -374,7 +384,7 @@ def test_a_report_has_the_experiments_that_its_period_touches(office, till, cloc
 
     (one,) = json.loads(typed("--from", "2026-03-25", "--to", "2026-04-01", "--json"))["experiments"]
     assert (one["name"], one["from"], one["to"], one["state"]) == ("try", "2026-03-05", "2026-03-25", "over")
-    assert one["members"]["A"] + one["members"]["B"] == 200
+    assert one["members"]["A"] + one["members"]["B"] == 100
     text = typed("--from", "2026-03-25", "--to", "2026-04-01")
     assert "Experiment try, 2026-03-05 to 2026-03-25. It ended on 2026-03-25." in text
     assert "  Opt-in: A 0.0 % (0 of " in text

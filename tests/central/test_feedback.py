@@ -193,3 +193,45 @@ def test_a_return_that_was_heard_before_its_sale_takes_the_points_back_once_the_
     assert feedback.give(office, code_of(sale), Answer(5)).bonus == 25
     apply.apply_pending(office)
     assert balance(office) == 0
+
+
+# -- what customers wrote, behind the figures
+
+
+PRIVATE = "Sour milk. Call 0170 123 45 67 or write to anna@example.org, <b>please</b>."
+
+
+@pytest.mark.parametrize(
+    ("role", "of_shop", "sees", "sees_all"),
+    [
+        ("manager", "Harbour", ["Harbour"], True),
+        ("supervisor", "Mill", ["Mill"], False),
+        ("auditor", "", ["Harbour", "Mill"], False),
+        ("marketing", "", ["Harbour", "Mill"], False),
+        ("finance", "", ["Harbour", "Mill"], False),
+        ("support", "", None, False),  # who has no figures
+        ("cashier", "Harbour", None, False),
+    ],
+)
+def test_comments_are_seen_by_whoever_has_the_figures_and_masked_as_the_table_says(
+    office, shop, till, visitor, role, of_shop, sees, sees_all
+):
+    mill = till("BBBBBB", "Mill")
+    shops = {"Harbour": shop.sale("1", 1000, "anna"), "Mill": mill.sale("1", 1000, "anna")}
+    happy = shop.sale("2", 1000)
+    shop.send()
+    mill.send()
+    for name, sale in shops.items():
+        feedback.give(office, code_of(sale), Answer(2, 3, f"{name}: {PRIVATE}"))
+    feedback.give(office, code_of(happy), Answer(5))
+    answer = visitor(role, of_shop).get("/figures/comments")
+    assert (answer.status_code == 200) is (sees is not None)
+    for name in shops:
+        assert (f"{name}: Sour milk." in answer.text) is (name in (sees or []))
+    for secret in ("0170", "example.org"):
+        assert (secret in answer.text) is sees_all
+    assert "<b>please" not in answer.text
+    if sees == ["Harbour", "Mill"]:
+        assert "5 of 5" not in answer.text
+        assert "5 of 5" in visitor(role, of_shop).get("/figures/comments?words=all").text
+        assert "5 of 5" not in visitor(role, of_shop).get("/figures/comments?words=all&rating=low").text

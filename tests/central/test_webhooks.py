@@ -8,6 +8,7 @@ import random
 import re
 import ssl
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,6 +35,8 @@ from central_server.webhooks.sending import Sender
 from tests.central.far_end import OK, drip, far_end, shut, status
 
 DOCS = Path(__file__).parents[2] / "docs"
+one_database = pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+"""For what no database decides."""
 SHORT_S = 0.3
 """How long one try may take, where the far end is to use it up."""
 
@@ -135,6 +138,7 @@ def test_the_specifications_own_library_takes_what_is_sent_and_nothing_else(
     assert len(receiver.received) == 1, "what was taken is not sent again"
 
 
+@one_database
 def test_the_page_shows_what_is_sent_and_a_receiver_that_works(office, receiver, clock):
     """docs/segments.md: its example is this body, and its ten lines of Python take it."""
     page = (DOCS / "segments.md").read_text(encoding="utf-8")
@@ -161,6 +165,7 @@ def test_the_page_shows_what_is_sent_and_a_receiver_that_works(office, receiver,
     assert not ten_lines["is_ours"](other, got.headers, got.body, at)
 
 
+@one_database
 def test_more_than_a_thousand_go_in_pages_each_with_an_id_of_its_own(office, receiver):
     put_members(office, [f"m{number:04}" for number in range(2001)])
     saved.keep(office, "all", Conditions(), "ada")
@@ -174,6 +179,7 @@ def test_more_than_a_thousand_go_in_pages_each_with_an_id_of_its_own(office, rec
     assert len({card["member"] for one in told for card in one["members"]}) == 2001
 
 
+@one_database
 def test_a_segment_in_which_nobody_is_left_is_told_as_well(office, receiver):
     saved.keep(office, "none", Conditions(), "ada")
     hook(office, receiver)
@@ -182,6 +188,7 @@ def test_a_segment_in_which_nobody_is_left_is_told_as_well(office, receiver):
     assert names_in(receiver.received[0]) == []
 
 
+@one_database
 def test_a_test_has_no_member_in_it(office, people, receiver, clock, monkeypatch):
     secret = hook(office, receiver)
     deliveries.put_up_test(office, "crm", "ada")
@@ -211,41 +218,51 @@ def test_consent_is_asked_for_again_at_every_try(office, people, receiver):
 # -- what the far end may do ---------------------------------------------------------------------------------------------
 
 HUGE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+BROKEN = "it broke off, or answered something that is no HTTP"
+ANSWERS = [
+    (status(204), "sent", ""),
+    (status(500), "waiting", "it answered 500"),
+    (status(429), "waiting", "it answered 429"),
+    (
+        status(302, "Location: http://127.0.0.1:9/"),
+        "waiting",
+        "it answered 302, to go elsewhere, which is not followed",
+    ),
+    (status(410), "failed", "it answered 410: it wants nothing any more"),
+    (shut, "waiting", BROKEN),
+    (b"220 mail.example ESMTP\r\n", "waiting", BROKEN),
+    (HUGE, "sent", ""),
+    (lambda far: [far.sendall(HUGE), drip(b"x")(far)], "sent", ""),  # the status is the answer
+]
+NEVER = [None, drip(b"x"), drip(b"HTTP/1.1 100 Continue\r\n\r\n"), drip(b"HTTP/1.1 200 OK\r\n")]
 
 
-@pytest.mark.parametrize(
-    ("answer", "state", "why"),
-    [
-        (status(204), "sent", ""),
-        (status(500), "waiting", "it answered 500"),
-        (status(429), "waiting", "it answered 429"),
-        (
-            status(302, "Location: http://127.0.0.1:9/"),
-            "waiting",
-            "it answered 302, to go elsewhere, which is not followed",
-        ),
-        (status(410), "failed", "it answered 410: it wants nothing any more"),
-        (None, "waiting", "no answer within 0.3 seconds"),
-        (drip(b"x"), "waiting", "no answer within 0.3 seconds"),
-        (drip(b"HTTP/1.1 100 Continue\r\n\r\n"), "waiting", "no answer within 0.3 seconds"),
-        (drip(b"HTTP/1.1 200 OK\r\n"), "waiting", "no answer within 0.3 seconds"),
-        (shut, "waiting", "it broke off, or answered something that is no HTTP"),
-        (b"220 mail.example ESMTP\r\n", "waiting", "it broke off, or answered something that is no HTTP"),
-        (HUGE, "sent", ""),
-        (lambda far: [far.sendall(HUGE), drip(b"x")(far)], "sent", ""),
-    ],
-)
-@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
-def test_whatever_the_far_end_does_ends_soon_and_is_said(office, people, receiver, answer, state, why):
-    hook(office, receiver)
-    saved.send(office, "all", "crm", "ada")
-    receiver.answers = [answer]
-    send(office, SHORT_S if "no answer" in why else 15)
-    assert states(office) == [(state, why, 1)]
-    assert len(receiver.received) == 1, "a redirection is not followed"
+def sent_to_each(office, answers, within_s):
+    """What became of a message to as many far ends, all at the same time."""
+    with ExitStack() as stack:
+        there = [stack.enter_context(far_end()) for _ in answers]
+        for number, (one, answer) in enumerate(zip(there, answers, strict=True)):
+            one.answers = [answer]
+            hook(office, one, f"e{number}")
+            saved.send(office, "all", f"e{number}", "ada")
+        send(office, within_s)
+        assert [len(one.received) for one in there] == [1] * len(there), "also a redirection is not followed"
+        return [states(office, f"e{number}")[0] for number in range(len(there))]
 
 
-@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+@one_database
+def test_every_answer_of_the_far_end_is_understood(office, people):
+    found = sent_to_each(office, [answer for answer, *_ in ANSWERS], 15)
+    assert found == [(state, why, 1) for _, state, why in ANSWERS]
+
+
+@one_database
+def test_one_that_does_not_answer_or_only_drips_is_given_up_after_its_time(office, people):
+    found = sent_to_each(office, NEVER, SHORT_S)
+    assert found == [("waiting", "no answer within 0.3 seconds", 1)] * len(NEVER)
+
+
+@one_database
 def test_nobody_is_there(office, people, receiver):
     endpoints.add(office, "crm", "http://127.0.0.1:9/", is_private=True)
     saved.send(office, "all", "crm", "ada")
@@ -253,6 +270,7 @@ def test_nobody_is_there(office, people, receiver):
     assert states(office) == [("waiting", "it cannot be reached", 1)]
 
 
+@one_database
 def test_tries_go_on_for_three_days_and_then_a_person_sends_it_again(office, people, receiver, clock):
     hook(office, receiver)
     saved.send(office, "all", "crm", "ada")
@@ -281,6 +299,7 @@ def test_tries_go_on_for_three_days_and_then_a_person_sends_it_again(office, peo
     assert len({one.headers["webhook-id"] for one in receiver.received}) == 1
 
 
+@one_database
 def test_an_endpoint_that_is_gone_is_switched_off_until_somebody_switches_it_on(office, people, receiver):
     put_members(office, [f"m{number:04}" for number in range(1000)])
     hook(office, receiver)
@@ -303,7 +322,7 @@ def test_an_endpoint_that_is_gone_is_switched_off_until_somebody_switches_it_on(
     assert [state for state, *_ in states(office)] == ["sent", "sent"]
 
 
-@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+@one_database
 def test_one_that_never_answers_holds_up_no_other_and_no_till(office, people, till):
     with far_end() as silent, far_end() as lively:
         hook(office, silent, "silent")
@@ -376,23 +395,23 @@ def test_many_servers_send_each_message_once(office, people, folder, clock, rece
     assert len({one.headers["webhook-id"] for one in receiver.received}) == 6
 
 
+@one_database
+@pytest.mark.slow  # a new database is made
 def test_what_was_put_up_survives_a_restart_and_a_restore(office, people, folder, clock, receiver, tmp_path):
     hook(office, receiver)
     saved.send(office, "all", "crm", "ada")
-    if office.database.dialect == "sqlite":
-        restoring.backup(office, tmp_path / "backup")
+    restoring.backup(office, tmp_path / "backup")
     send(office)
     office.close()
     again = Office.open(folder, clock, random.Random(3).randbytes)
     send(again)
     assert len(receiver.received) == 1
     again.close()
-    if office.database.dialect == "sqlite":
-        restored = restoring.restore(folder, tmp_path / "backup", clock, random.Random(4).randbytes)
-        send(restored)
-        restored.close()
-        first, second = receiver.received
-        assert first.headers["webhook-id"] == second.headers["webhook-id"], "a receiver knows that it has it"
+    restored = restoring.restore(folder, tmp_path / "backup", clock, random.Random(4).randbytes)
+    send(restored)
+    restored.close()
+    first, second = receiver.received
+    assert first.headers["webhook-id"] == second.headers["webhook-id"], "a receiver knows that it has it"
 
 
 # -- at night ------------------------------------------------------------------------------------------------------------
@@ -435,6 +454,7 @@ def test_a_newer_list_takes_the_place_of_one_that_waits(office, people, receiver
     assert len(receiver.received) == 3
 
 
+@one_database
 def test_a_segment_that_cannot_be_sent_tonight_stops_no_other(office, people, receiver, clock):
     saved.keep(office, "broken", Conditions(), "ada")
     hook(office, receiver)
@@ -449,6 +469,7 @@ def test_a_segment_that_cannot_be_sent_tonight_stops_no_other(office, people, re
     assert saved.send_nightly(office) == []
 
 
+@one_database
 def test_what_was_sent_long_ago_is_forgotten_and_names_nobody_before(office, people, receiver, clock):
     hook(office, receiver)
     saved.send(office, "all", "crm", "ada")
@@ -532,7 +553,7 @@ def test_public_addresses_are(address):
     assert endpoints.why_not(ip_address(address), is_private=False) == ""
 
 
-@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+@one_database
 def test_a_name_that_means_a_private_machine_by_now_is_not_sent_to(office, people):
     endpoints.add(office, "crm", "https://crm.example/")
     saved.send(office, "all", "crm", "ada")
@@ -579,7 +600,7 @@ def certificate(folder, name):
     return server, lambda: ssl.create_default_context(cafile=file)
 
 
-@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+@one_database
 def test_the_certificate_is_that_of_the_name_and_the_connection_goes_to_the_address_that_was_checked(
     office, people, tmp_path
 ):
@@ -606,7 +627,7 @@ def test_the_certificate_is_that_of_the_name_and_the_connection_goes_to_the_addr
 # -- the server's thread, commands and pages -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+@one_database
 def test_the_thread_of_a_server_sends_and_ends_at_once_though_somebody_never_answers(office, people, receiver):
     hook(office, receiver)
     receiver.answers = [None]
@@ -628,7 +649,8 @@ def run(office, *arguments, code=0):
     return done.output
 
 
-@pytest.mark.parametrize("folder", ["sqlite"], indirect=True)
+@one_database
+@pytest.mark.slow  # a dozen commands
 def test_the_commands_add_test_send_and_remove_and_show_a_secret_once(office, people, receiver):
     office.now.at = datetime.now(UTC) + timedelta(hours=1)  # commands have the machine's clock
     said = run(office, "webhook", "add", "crm", receiver.url, "--private")
@@ -655,6 +677,7 @@ def test_the_commands_add_test_send_and_remove_and_show_a_secret_once(office, pe
     assert "There is no endpoint" in run(office, "webhook", "list")
 
 
+@one_database
 def test_there_is_an_end_to_the_endpoints(office):
     for number in range(endpoints.MOST_WEBHOOKS):
         endpoints.add(office, f"e{number}", "https://crm.example/")
@@ -663,6 +686,7 @@ def test_there_is_an_end_to_the_endpoints(office):
             endpoints.add(office, name, "https://crm.example/")
 
 
+@one_database
 def test_the_pages_send_say_what_became_of_it_and_show_nothing_secret(office, people, receiver, visitor):
     secret = hook(office, receiver)
     marketing = visitor("marketing")

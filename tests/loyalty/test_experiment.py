@@ -13,6 +13,7 @@ from loyalty.experiment_doubts import changes
 from loyalty.program import Program, ProgramError, read_program
 from loyalty.reward import member_prices, why_not
 from loyalty.sale import LineItem, Sale
+from loyalty.simulation import Behaviour, Simulation
 from loyalty.standing import NO_HISTORY, NO_PROFILE, Standing
 
 HEAD = 'name = "shop"\ncurrency = "EUR"\n'
@@ -141,6 +142,20 @@ def test_whatever_has_conditions_can_be_a_variant() -> None:
 
 def test_a_programme_without_experiments_leaves_the_standing_as_it_was() -> None:
     assert standing(read_program(HEAD), "anna").variants == {}
+
+
+def test_a_simulation_gives_each_member_their_own_variant() -> None:
+    program = read_program(
+        BOTH.replace('kind = "gift"', 'kind = "money"\nvalue_minor = 100') + "[redeem]\npoints = 0\n"
+    )
+    taken = {}
+    for member in ("anna", "bert", "carl", "dora"):
+        simulation = Simulation(program, Behaviour(redeem_percent=100, redeem_from_minor=1))
+        for number in range(2):
+            one = Sale("1", f"{number}", f"{RUNNING}T1{number}:00:00", RUNNING, "EUR", 15000, (LineItem("1", 15000),))
+            simulation.sell(one, member)
+        taken[member] = set(simulation.outcome().rewards)
+    assert taken == {"anna": {"cake"}, "bert": {"coffee"}, "carl": {"cake"}, "dora": {"coffee"}}
 
 
 # Mistakes.

@@ -9,12 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from ledger.entry import Draft, SaleBody
+from loyalty.award import standing_of
 from loyalty.experiment import Experiment
+from loyalty.program import read_program
 from loyalty.sale import LineItem
+from loyalty.standing import NO_HISTORY, NO_PROFILE
 from offline_store import journal
 from offline_store.moment import moment
 from pos_plugin import claims
 from pos_plugin.cli import app
+from pos_plugin.explaining import next_reward
 from pos_plugin.returns import Return, take_back
 
 HEAD = 'name = "cafe"\nversion = {}\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n[earn]\npoints = 10\n'
@@ -84,6 +88,18 @@ def test_each_sees_and_redeems_their_own_variant_without_a_network(till, two):
         assert body.standing.variants == {"try": variant}
         take_back(till.checkout, Return("1", f"own {variant}", "r"), operator="Ada")
     assert audited(till) == []
+
+
+def test_a_receipt_speaks_of_no_reward_that_the_member_cannot_come_to(till, two):
+    """The cake is cheaper, and is for B; whoever is in A is on the way to a coffee."""
+    program = read_program(
+        TRIED.replace(REWARD.format("coffee", 50), REWARD.format("coffee", 70)) + "[redeem]\npoints = 0\n"
+    )
+    sale, in_reach = till.sale("1", 1000), {}
+    for variant, (member, _) in two.items():
+        standing = standing_of(program, NO_HISTORY, NO_PROFILE, sale.business_day, member=member)
+        in_reach[variant] = next_reward(program, sale, standing, 10)
+    assert in_reach == {"A": (60, "A coffee"), "B": (40, "A cake")}
 
 
 def test_joining_gives_what_the_variant_gives(till, two):
