@@ -11,8 +11,7 @@ import { inFront, register } from "./views.js";
 const MOST_DAYS = 14;
 let key = "";
 let isBusy = false;
-
-let shownTo = "";
+let shownTo = ""; // the operator whose figures stand there
 
 export function start() {
   register("closing", "Close the day", draw, { shown: read });
@@ -36,8 +35,10 @@ function draw(place) {
 
 async function read() {
   key = crypto.randomUUID(); // kept until a Z is recorded: pressed again after a failure, it is the same Z
+  const whom = shownTo;
   try {
     const [now, last] = [await get("/v1/closing"), await get("/v1/closings")];
+    if (whom !== shownTo) return; // somebody else has come meanwhile
     drawNow(now);
     drawLast(last.closings);
   } catch (refusal) { warn(refusal); }

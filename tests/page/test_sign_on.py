@@ -236,3 +236,28 @@ def test_the_dialogs_are_for_everybody_and_fit_a_phone(
     assert axe(page) == []
     page.screenshot(path=tmp_path / f"allow-{colours}.png")
     page.emulate_media(color_scheme=None, reduced_motion=None)
+
+
+def test_a_supervisors_figures_go_with_them_and_a_cashier_sees_their_own(
+    till: Till, axe: Callable[[Page], list[str]]
+) -> None:
+    till.sign_on("Kim", PINS["kim"])
+    till.sell()
+    till.page.keyboard.press("Shift+F2")
+    till.page.get_by_role("button", name="Another cashier").click()
+    till.sign_on("Sam", PINS["sam"])
+    till.see("#cashier", "Sam")
+    till.page.keyboard.press("Shift+F9")
+    till.see("#closing-now", "By cashier")
+    till.see("#closing-now", "Kim")
+    till.page.keyboard.press("Shift+F2")
+    till.page.get_by_role("button", name="Another cashier").click()
+    till.sign_on("Kim", PINS["kim"])
+    till.see("#closing-now", "Kim, your own figures")
+    expect(till.page.locator("#closing-now")).not_to_contain_text("By cashier")
+    expect(till.page.get_by_role("button", name="Print again")).to_have_count(0)
+    assert axe(till.page) == []
+    till.page.get_by_role("button", name="Close the day").click()
+    till.page.get_by_role("dialog").get_by_role("button", name="Close the day").click()
+    till.see("#allow-title", "A supervisor's word")
+    till.page.keyboard.press("Escape")
