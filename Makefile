@@ -19,8 +19,10 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --constraint constraints.txt --editable '.[camera,server,parquet,plots,bench,test]'
 	@touch $(READY)
 
+# Over a head office that is there already, such as one of make office: make run OFFICE=year
+OFFICE ?=
 run: setup
-	@exec $(BIN)/pos-plugin demo
+	@exec $(BIN)/pos-plugin demo $(if $(OFFICE),--head-office $(OFFICE))
 
 # The catalogues in step with the texts of the product; then translate what is empty in loyalty/locale/*/LC_MESSAGES/*.po.
 words: setup
@@ -59,7 +61,7 @@ lint:
 replay: setup
 	$(BIN)/python -m bench.replay --till 367
 
-# A head office with a real year, to look at: make office DIR=year, with SHOPS=3 only the three busiest.
+# A head office with a real year, to look at: make office DIR=year, with SHOPS=3 only the three busiest. Then: make run OFFICE=year
 DIR ?= year
 SHOPS ?= 0
 office: setup

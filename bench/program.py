@@ -111,7 +111,7 @@ def _award_us(program: Program) -> float:
     paid = {tier.name: 12 for tier in program.tier if tier.is_paid}
     history = NO_HISTORY.plus(Effects(qualifies=threshold, paid=paid), day, sales=1)
     profile = Profile(birthday=day[5:], segments=dict.fromkeys(program.segments, ""), is_referred=True)
-    standing = standing_of(program, history, profile, day, shop="s", terminal="1")
+    standing = standing_of(program, history, profile, day, member="m", shop="s", terminal="1")
     luck = Luck(terminal_key(b"seed", "1"), "member")
     times = [timed(award, program, sale, 100, standing, luck) for _ in range(AWARDS)]
     return statistics.median(times[AWARDS // 10 :])

@@ -49,7 +49,7 @@ def measure(scans: int = SCANS) -> list[dict[str, Any]]:
         page.goto(till)
         page.wait_for_selector('html[data-ready="yes"]', timeout=STARTS_IN_S * 1000)
         page.evaluate(WATCH)
-        cards = itertools.cycle([member.card for member in MEMBERS[:2]])
+        cards = itertools.cycle([member.code for member in MEMBERS[:2]])
         times = []
         for number in range(scans + 3):
             page.evaluate("window.shownAt = 0")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -22,8 +22,10 @@ from starlette.requests import ClientDisconnect
 
 from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search, replacements
 from central_server.care import tickets
+from central_server.description import ADDRESSES, BATCH, JSON, described
 from central_server.errors import CentralError, Refused
 from central_server.office import Office
+from central_server.pages import customers
 from central_server.pages.feedback import add_feedback
 from central_server.pages.frame import ROOT, Doors, Reached, add_pages
 from central_server.pages.frame import refused as refused_page
@@ -34,6 +36,7 @@ from ledger.wire import (
     Enrolment,
     FeedRequest,
     GrantRequest,
+    Health,
     MemberDetails,
     MemberLookup,
     MemberSearch,
@@ -72,23 +75,9 @@ def create_app(
     wrong_codes = enrolment.WrongCodes()
     bodies = Bodies(body_within_s)
 
-    async def signed(
-        request: Request, kind: type[Message], work: Callable[[Office, Terminal, Message], object]
-    ) -> Response:
-        """Answers a request that a terminal has signed over a nonce."""
-        body = await bodies.read(request)
-
-        def answer() -> object:
-            sent = request.headers
-            names = (sent.get("X-Terminal", ""), sent.get("X-Nonce", ""), sent.get("X-Signature", ""))
-            with office.database.reading() as connection:
-                terminal = auth.authenticated(office, connection, request.url.path, *names, body)
-            return work(office, terminal, _decoded(body, kind))
-
-        return _json(await run_in_threadpool(answer))
-
     @app.post("/v1/entries")
     async def entries(request: Request) -> Response:
+        _require_kind(request, BATCH)
         body = await bodies.read(request)
 
         def answer() -> object:
@@ -104,6 +93,7 @@ def create_app(
 
     @app.post("/v1/enroll")
     async def enroll(request: Request) -> Response:
+        _require_kind(request, JSON)
         sent = _decoded(await bodies.read(request), Enrolment)
         return _json(await run_in_threadpool(enrolment.enroll, office, wrong_codes, sent))
 
@@ -111,37 +101,24 @@ def create_app(
     async def nonce() -> Response:
         return _json(auth.new_nonce(office))
 
-    @app.post("/v1/feed")
-    async def read_feed(request: Request) -> Response:
-        return await signed(
-            request,
-            FeedRequest,
-            lambda office, terminal, sent: feed.read(office, terminal.terminal, terminal.shop, sent),
-        )
+    works: dict[type, Callable[[Office, Terminal, Any], object]] = {
+        FeedRequest: lambda office, terminal, sent: feed.read(office, terminal.terminal, terminal.shop, sent),
+        GrantRequest: grants.grant,
+        MemberDetails: members.take_details,
+        MemberLookup: members.look_up,
+        MemberSearch: name_search.search,
+        TicketOpened: tickets.take,
+        CardReplacement: replacements.replace,
+    }
+    for address, about in ADDRESSES.items():
+        if about.is_signed and about.asked is not None:
+            method, _, path = address.partition(" ")
+            endpoint = _signed(office, bodies, about.asked, works[about.asked])
+            app.add_api_route(path, endpoint, methods=[method], response_model=None)
 
-    @app.post("/v1/grants")
-    async def ask_grant(request: Request) -> Response:
-        return await signed(request, GrantRequest, grants.grant)
-
-    @app.post("/v1/members")
-    async def member_details(request: Request) -> Response:
-        return await signed(request, MemberDetails, members.take_details)
-
-    @app.post("/v1/members/lookup")
-    async def member_lookup(request: Request) -> Response:
-        return await signed(request, MemberLookup, members.look_up)
-
-    @app.post("/v1/members/search")
-    async def member_search(request: Request) -> Response:
-        return await signed(request, MemberSearch, name_search.search)
-
-    @app.post("/v1/tickets")
-    async def ticket(request: Request) -> Response:
-        return await signed(request, TicketOpened, tickets.take)
-
-    @app.post("/v1/members/replace-card")
-    async def replace_card(request: Request) -> Response:
-        return await signed(request, CardReplacement, replacements.replace)
+    @app.get("/v1/openapi.json")
+    async def description() -> Response:
+        return Response(described(), media_type=JSON)
 
     doors = Doors(reached)
     add_sign_in(app, office, bodies.read, doors)
@@ -155,13 +132,13 @@ def create_app(
 
     @app.get("/v1/health")
     async def health() -> Response:
-        return _json({"status": "open", "server_epoch": office.server_epoch, "server_time": office.time()})
+        return _json(Health("open", office.server_epoch, office.time()))
 
     @app.exception_handler(CentralError)
     async def refused(_: Request, error: CentralError) -> Response:
         status = error.status if isinstance(error, Refused) else 503
         answer = _json(Refusal(error.code, str(error), error.hint), status)
-        if status in (408, 413, 503):
+        if status in (408, 413, 415, 503):
             answer.headers["Connection"] = "close"  # else the rest of what was sent would be read, to be dropped
         return answer
 
@@ -179,8 +156,12 @@ def create_app(
     async def no_such_address(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(f"{ROOT}/"):
             return refused_page(error.status_code, "There is no such page.", "Start at /office.")
+        if (found := customers.nowhere(request, error.status_code)) is not None:
+            return found
         hint = "docs/wire-format.md lists the addresses."
-        return _json(Refusal("NO_SUCH_ADDRESS", f"{error.detail}.", hint), error.status_code)
+        answer = _json(Refusal("NO_SUCH_ADDRESS", f"{error.detail}.", hint), error.status_code)
+        answer.headers.update(error.headers or {})  # what is allowed, where it is the method that is not
+        return answer
 
     @app.exception_handler(DataError)
     @app.exception_handler(OverflowError)  # a number that SQLite cannot hold never gets as far as SQLite
@@ -209,6 +190,27 @@ def create_app(
             return _json(Refusal("INTERNAL", "Head office made a mistake.", hint), 500)
 
     return app
+
+
+def _signed(
+    office: Office, bodies: Bodies, kind: type[Message], work: Callable[[Office, Terminal, Message], object]
+) -> Callable[[Request], Awaitable[Response]]:
+    """Answers a request that a terminal has signed over a nonce."""
+
+    async def endpoint(request: Request) -> Response:
+        _require_kind(request, JSON)
+        body = await bodies.read(request)
+
+        def answer() -> object:
+            sent = request.headers
+            names = (sent.get("X-Terminal", ""), sent.get("X-Nonce", ""), sent.get("X-Signature", ""))
+            with office.database.reading() as connection:
+                terminal = auth.authenticated(office, connection, request.url.path, *names, body)
+            return work(office, terminal, _decoded(body, kind))
+
+        return _json(await run_in_threadpool(answer))
+
+    return endpoint
 
 
 def apply_recorded(office: Office) -> None:
@@ -261,6 +263,14 @@ def _too_large() -> Refused:
     )
 
 
+def _require_kind(request: Request, kind: str) -> None:
+    """Raises Refused for what says that it is something else. What says nothing is read as what it should be."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if said not in ("", kind):
+        hint = f"Send it as {kind}. Nothing was taken over."
+        raise Refused("CONTENT_TYPE", f"This address does not take {said[:80]!r}.", hint=hint, status=415)
+
+
 def _decoded(body: bytes, kind: type[Message]) -> Message:
     try:
         return msgspec.json.decode(body, type=kind)
@@ -270,4 +280,4 @@ def _decoded(body: bytes, kind: type[Message]) -> Message:
 
 
 def _json(answer: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(answer), status_code=status, media_type="application/json")
+    return Response(msgspec.json.encode(answer), status_code=status, media_type=JSON)

@@ -540,7 +540,13 @@ class Books:
             .where(about.c.member == old)
             .values(merged_into=into, merge=merge_id, merge_signature=signature)
         )
-        for table in (schema.card, schema.token, schema.shops.consent):
+        operator = schema.shops.operator
+        # An operator's own card is refused on sales that they ring, at tills that need know neither of the two members.
+        for shop, name in connection.execute(
+            select(operator.c.shop, operator.c.operator).where(operator.c.member == old)
+        ).all():
+            channels.announce(connection, channels.shop_of(shop), [channels.OPERATOR + name])
+        for table in (schema.card, schema.token, schema.shops.consent, operator):
             connection.execute(update(table).where(table.c.member == old).values(member=into))
         connection.execute(delete(schema.phone).where(schema.phone.c.member == old))
         shops = connection.scalars(select(seen.c.shop).where(seen.c.member == old)).all()

@@ -13,13 +13,14 @@ from typing import Literal
 import msgspec
 from sqlalchemy import Connection, Row, case, func, select, update
 
-from central_server import cards, channels, schema
+from central_server import channels, schema
 from central_server.database import AT_ONCE, add, among, keep
 from central_server.errors import OfficeError
 from central_server.notes import note_row
 from central_server.office import Office
+from ledger.keys import card_hash
 from ledger.wire import CardBatchItem, MemberDetails
-from loyalty.card import LOW_STOCK
+from loyalty.card import LOW_STOCK, CardRules, NumberForm
 from loyalty.card_batch import Form, draw_numbers, form_of
 
 MOST_CARDS = 5_000
@@ -60,22 +61,17 @@ def make(
     office: Office, batch: str, count: int, form: Form | Literal[""], random_digits: Callable[[int], str]
 ) -> list[str]:
     """Draws the numbers of a new batch, which lies at head office. Raises OfficeError; ValueError where there are too few."""
-    if not 0 < len(batch) <= LONGEST_NAME or not batch.isprintable() or batch != batch.strip() or "/" in batch:
-        raise OfficeError(
-            f'A batch has a name of 1 to {LONGEST_NAME} printable characters, without "/".', code="BATCH_UNFIT"
-        )
     if not 1 <= count <= MOST_CARDS:
         raise OfficeError(f"A batch has 1 to {MOST_CARDS:,} cards.", hint="Make several.", code="BATCH_UNFIT")
 
+    _require_name(batch)
+
     def work(connection: Connection) -> list[str]:
-        if connection.scalar(select(_batch.c.batch).where(_batch.c.batch == batch)) is not None:
-            raise OfficeError(f"There is a batch {batch} already.", hint="Choose another name.", code="BATCH_EXISTS")
+        _require_new(connection, batch)
         program = office.program(connection)
         assert program is not None, "init puts a programme in force"
         rules = program.cards.rules
-        numbers = draw_numbers(
-            rules, form_of(rules, form), count, random_digits, lambda number: is_known(office, connection, number)
-        )
+        numbers = _drawn(office, connection, rules, form_of(rules, form), count, random_digits)
         row = {"batch": batch, "shop": "", "made_at": office.time(), "sent_at": "", "withdrawn_at": ""}
         add(connection, _batch, [row])
         nobodys = {"batch": batch, "activated_at": "", "shop": "", "terminal": ""}
@@ -83,6 +79,44 @@ def make(
         return numbers
 
     return office.database.write(work)
+
+
+def require_new(office: Office, batch: str) -> None:
+    """Raises OfficeError for what is no name of a batch, or one that there is."""
+    _require_name(batch)
+    with office.database.reading() as connection:
+        _require_new(connection, batch)
+
+
+def _require_name(batch: str) -> None:
+    if not 0 < len(batch) <= LONGEST_NAME or not batch.isprintable() or batch != batch.strip() or "/" in batch:
+        raise OfficeError(
+            f'A batch has a name of 1 to {LONGEST_NAME} printable characters, without "/".', code="BATCH_UNFIT"
+        )
+
+
+def _require_new(connection: Connection, batch: str) -> None:
+    if connection.scalar(select(_batch.c.batch).where(_batch.c.batch == batch)) is not None:
+        raise OfficeError(f"There is a batch {batch} already.", hint="Choose another name.", code="BATCH_EXISTS")
+
+
+def _drawn(
+    office: Office,
+    connection: Connection,
+    rules: CardRules,
+    form: NumberForm,
+    count: int,
+    random_digits: Callable[[int], str],
+) -> list[str]:
+    """New numbers. The tables are asked for all of them at once: tills wait for as long as this writes."""
+    numbers: list[str] = []
+    tried: set[str] = set()
+    while len(numbers) < count:
+        some = draw_numbers(rules, form, count - len(numbers), random_digits, tried.__contains__)
+        tried.update(some)
+        known = known_of(office, connection, some)
+        numbers += [one for one in some if one not in known]
+    return numbers
 
 
 def send(office: Office, batch: str, shop: str) -> BatchStock:
@@ -173,10 +207,21 @@ def by_shop(office: Office) -> list[ShopStock]:
 
 def is_known(office: Office, connection: Connection, number: str) -> bool:
     """Whether a number is no new one: a member's, of a batch, or blocked."""
-    for table in (schema.card, _card):
-        if connection.scalar(select(table.c.card).where(table.c.card == number)) is not None:
-            return True
-    return bool(cards.why_blocked(office, connection, number))
+    return bool(known_of(office, connection, [number]))
+
+
+def known_of(office: Office, connection: Connection, numbers: Sequence[str]) -> set[str]:
+    """Those of these numbers that are no new ones."""
+    found: set[str] = set()
+    blocked = schema.blocked_card.c.card_hash
+    for start in range(0, len(numbers), AT_ONCE):
+        some = numbers[start : start + AT_ONCE]
+        for table in (schema.card, _card):
+            found.update(connection.scalars(select(table.c.card).where(among(connection, table.c.card, some))))
+        hashed = {card_hash(office.phone_key, one): one for one in some}
+        query = select(blocked).where(among(connection, blocked, hashed), schema.blocked_card.c.why != "")
+        found.update(hashed[one] for one in connection.scalars(query))
+    return found
 
 
 def activate(

@@ -23,6 +23,7 @@ from central_server import (
     desk_cli,
     figures_cli,
     operators_cli,
+    segments_cli,
     staff_cli,
     stock_cli,
     upgrading_cli,
@@ -53,6 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+MOST_NAMED = 20
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -74,6 +76,7 @@ def init(
 
     with refusals():
         text = read_program_file(program).text if program else ""
+    is_new = not (folder / "office.json").exists()
     with refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
         try:
             office = Office.init(folder, now, os.urandom, url=database, program_text=text, shops=shop or [])
@@ -85,15 +88,22 @@ def init(
             stop("the server's part is not installed.", "pip install 'pos-plugin[server]'", status=2)
     if hashed:
         print(f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is {hashed}")
-    print(f"Head office is ready in {folder}. Keep this folder safe: its keys are what the tills trust.")
-    print(f"Next: pos-central serve --dir {folder}")
+    if is_new:
+        print(f"Head office is ready in {folder}. Keep this folder safe: its keys are what the tills trust.")
+        print(f"Next: pos-central serve --dir {folder}")
+    else:
+        print(
+            f"Head office in {folder} has {'these shops, too' if shop else 'what it had'}. Start it again: pos-central serve"
+        )
+    for one in shop or []:
+        print(f'For each till of {one}, a code: pos-central enroll-code --dir {folder} --shop "{one}"')
 
 
 @app.command("enroll-code")
 def enroll_code(
     folder: Folder, shop: Annotated[str, typer.Option(help="The shop that the till is in.")], as_json: AsJson = False
 ) -> None:
-    """Makes a one-time code for one till, good for a day. Type it there: pos-plugin enroll."""
+    """Makes a one-time code for one till, good for a day. Type it there, on its page under Devices."""
     from central_server import enrolment
 
     with opened(folder) as office:
@@ -103,6 +113,9 @@ def enroll_code(
         print_json({"code": code, "shop": shop, "expires_at": until})
     else:
         print(f"{code}   for one till of {shop}, until {until[:16].replace('T', ' ')} UTC")
+        print(
+            "Type it on that till: More, Devices, Connect to head office, with this head office's address. Or: pos-plugin enroll"
+        )
 
 
 @app.command()
@@ -312,14 +325,16 @@ def restored(folder: Folder, as_json: AsJson = False) -> None:
 
 def _tell_restored(office: Office, as_json: bool) -> None:
     from central_server import report
+    from central_server.people.staff import accounts
 
     with refusals():
         try:
             awaited = report.awaited(office)
+            people = [one.login for one in accounts(office) if not one.closed_at]
         finally:
             office.close()
     if as_json:
-        print_json({"server_epoch": office.server_epoch, "awaited": awaited})
+        print_json({"server_epoch": office.server_epoch, "awaited": awaited, "accounts": people})
         return
     tills = len({one.terminal for one in awaited})
     print(
@@ -328,6 +343,16 @@ def _tell_restored(office: Office, as_json: bool) -> None:
     if tills:
         print(f"Until {'it has' if tills == 1 else f'all {tills} have'} been heard, no points are granted to tills.")
     print(f"Next: pos-central serve --dir {office.folder}   then: pos-central roll-call --dir {office.folder}")
+    if people:
+        more = f" and {len(people) - MOST_NAMED} more" if len(people) > MOST_NAMED else ""
+        print(
+            f"Nobody is signed in at /office any more. These accounts are open, with their passwords of then: "
+            f"{', '.join(people[:MOST_NAMED])}{more}."
+        )
+        print(
+            f"Who has left since is to be closed again: pos-central staff list --dir {office.folder}, and for the tills: "
+            f"pos-central operator list --dir {office.folder}"
+        )
 
 
 @app.command("roll-call")
@@ -478,6 +503,7 @@ stock_cli.add_to(app)
 operators_cli.add_to(app)
 consent_cli.add_to(app)
 closings_cli.add_to(app)
+segments_cli.add_to(app)
 upgrading_cli.add_to(app)
 
 

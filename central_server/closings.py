@@ -26,17 +26,20 @@ from ledger.entry import (
     Entry,
     EntryUnreadable,
     ReturnBody,
-    SaleBody,
     SettleBody,
     Tally,
     read_entry,
+    read_envelope,
 )
 from ledger.identifiers import receipt_reference
 from ledger.postings import postings
 
-LOOK_BACK = 2000
-"""So many of a till's entries since its last closing are looked through for days that nobody closed."""
 SHOWN_DAYS = 31
+"""So far back somebody looks for closings, and for days that nobody closed."""
+FIRST_LOOK = 20
+NEXT_LOOK = 50
+"""So many of each till's last entries are read for them: the first in one question for all tills, then more where a till sells
+much. Most sell little: reading all that all of them sold takes seconds."""
 MOST_SHOWN = 50
 
 MOST_NAMED = 5
@@ -146,7 +149,7 @@ def _compare(connection: Connection, server: str, row: Row[Any, Any, Any]) -> Co
     day = entry.envelope.business_day
     own, absent = _branch(connection, row.terminal, body.first, entry)
     before, closed_day = _before(connection, row.shop, row.terminal, entry)
-    found = covered(own, day, before, closed_day, entry.number + 1)
+    found = covered(own, day, before, closed_day, entry.number + 1, entry.envelope.occurred_at)
     unlike = [
         Unlike(what, str(said), str(has), "its entries come to something else")
         for what, (said, has) in differences(body, found).items()
@@ -331,19 +334,19 @@ def _parts(names: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 def unclosed(office: Office, shop: str = "", day: str = "") -> list[Unclosed]:
-    """The days, or the one, on which a till sold and that are over, of which it has no Z of their own; newest first."""
+    """The days of the last `SHOWN_DAYS`, or the one, on which a till sold and that are over, of which it has no Z of their own;
+    newest first."""
     found = list[Unclosed]()
-    till = schema.terminal.c
-    tills = select(till.terminal, till.shop)
     with office.database.reading() as connection:
         today = office.today(connection)
         for row in _kept(connection, office, shop, ""):
             body = read_entry(row.data).body
             assert isinstance(body, ClosingBody)
             found += [Unclosed(row.shop, row.terminal, of, count, body.number) for of, count in body.late.items()]
-        for terminal, its_shop in connection.execute(tills.where(till.shop == shop) if shop else tills).all():
-            open_days = _open_days(connection, terminal)
-            found += [Unclosed(its_shop, terminal, of, count, 0) for of, count in open_days.items() if of < today]
+        since = day or (date.fromisoformat(today) - timedelta(days=SHOWN_DAYS)).isoformat()
+        for (its_shop, terminal, of), count in _open_days(connection, shop, since).items():
+            if of < today:
+                found.append(Unclosed(its_shop, terminal, of, count, 0))
         found = [one for one in found if one.business_day == day or not day]
         closed = _closed(connection, {one.business_day for one in found})
     found = [one for one in found if (one.terminal, one.business_day) not in closed]
@@ -359,22 +362,61 @@ def _closed(connection: Connection, some: set[str]) -> set[tuple[str, str]]:
     return {(row.terminal, row.business_day) for row in rows}
 
 
-def _open_days(connection: Connection, terminal: str) -> dict[str, int]:
-    """How many of a till's last sales are in no closing of it, by their day."""
-    table, inbox = closing.c, schema.inbox.c
-    since = connection.scalar(select(func.max(table.goes_on_from)).where(table.terminal == terminal))
-    rows = connection.scalars(
-        select(inbox.data)
-        .where(inbox.terminal == terminal, inbox.number >= (since or 1), inbox.kind == "sale")
-        .order_by(inbox.number.desc())
-        .limit(LOOK_BACK)
+class _Body(msgspec.Struct):
+    is_past: bool = False
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+def _open_days(connection: Connection, shop: str, since: str) -> Counter[tuple[str, str, str]]:
+    """How many sales are in no closing of their till, by shop, till and day, from the day `since`.
+
+    A till's entries are read from its last one back: all tills' first ones together, then of each what is left of the days.
+    """
+    table, inbox, branch, till = closing.c, schema.inbox.c, schema.branch.c, schema.terminal.c
+    goes_on = dict(
+        connection.execute(select(table.terminal, func.max(table.goes_on_from)).group_by(table.terminal)).all()
     )
-    found = Counter[str]()
-    for data in rows:
-        try:
-            entry = read_entry(data)
-        except EntryUnreadable:
-            continue
-        if isinstance(entry.body, SaleBody) and not entry.body.is_past:
-            found[entry.envelope.business_day] += 1
-    return dict(found)
+    last = func.max(branch.head_number).label("last")
+    tills = select(till.terminal, till.shop, last).join(schema.branch, branch.terminal == till.terminal)
+    heads = (tills.where(till.shop == shop) if shop else tills).group_by(till.terminal, till.shop).subquery()
+    sales = select(inbox.terminal, inbox.number, inbox.data).where(inbox.kind == "sale")
+    recent = sales.join_from(heads, schema.inbox, inbox.terminal == heads.c.terminal).where(
+        inbox.number > heads.c.last - FIRST_LOOK
+    )
+    found = Counter[tuple[str, str, str]]()
+    looking = {
+        row.terminal: (row.shop, row.last - FIRST_LOOK, goes_on.get(row.terminal) or 1)
+        for row in connection.execute(select(heads))
+    }
+    rows = connection.execute(recent).all()
+    while rows or looking:
+        oldest: dict[str, str] = {}
+        for row in rows:
+            its_shop, _, first = looking[row.terminal]
+            try:
+                envelope = read_envelope(row.data)
+                is_counted = row.number >= first and envelope.business_day >= since
+                is_counted = is_counted and not _body.decode(envelope.body).is_past
+            except (EntryUnreadable, msgspec.DecodeError):
+                continue
+            day = envelope.business_day
+            oldest[row.terminal] = max(oldest.get(row.terminal, ""), day)
+            if is_counted:
+                found[its_shop, row.terminal, day] += 1
+        # Nothing further back is of these days where a whole look found none of them.
+        looking = {
+            one: (its_shop, upto, first)
+            for one, (its_shop, upto, first) in looking.items()
+            if upto >= first and oldest.get(one, since) >= since
+        }
+        if not looking:
+            break
+        rows = []
+        for one, (its_shop, upto, first) in looking.items():
+            rows += connection.execute(
+                sales.where(inbox.terminal == one, inbox.number <= upto, inbox.number > upto - NEXT_LOOK)
+            ).all()
+            looking[one] = its_shop, upto - NEXT_LOOK, first
+    return found

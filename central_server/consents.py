@@ -79,9 +79,12 @@ def given(connection: Connection, member: str) -> bool:
     return bool(said) and said[0].is_given
 
 
-def agreeing() -> Select[tuple[str]]:
-    """The members who agree now, for joining with others: what `given` says, of all of them at once."""
-    return select(schema.shops.consent.c.member).where(_is_latest_yes()).distinct()
+def agreeing(channel: str = "") -> Select[tuple[str]]:
+    """The members who agree now, for joining with others: what `given` says, of all of them at once. With a `channel`, of those
+    who said so by it."""
+    said = schema.shops.consent.c
+    query = select(said.member).where(_is_latest_yes()).distinct()
+    return query.where(said.channel == channel) if channel else query
 
 
 def contacts(office: Office) -> list[Contact]:

@@ -362,7 +362,7 @@ def standing_here(books: Books, member: str, day: str = "") -> Standing:
     """A member's standing as head office knows it."""
     books.load(member)
     profile = profiles.of(books.connection, [member]).get(member, profiles.NOTHING).profile
-    return standing_of(books.program, books.histories.of(member), profile, day or books.today)
+    return standing_of(books.program, books.histories.of(member), profile, day or books.today, member=member)
 
 
 def end_of_points(books: Books, member: str) -> str:

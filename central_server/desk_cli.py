@@ -400,13 +400,15 @@ def publish(
     """
     from central_server import publishing
     from loyalty.doubts import doubts
+    from loyalty.experiment_doubts import changes
 
     with opened(folder) as office:
         program = read_program_file(file)
         with office.database.reading() as connection:
             publishing.check(office, connection, program)
             current, coming = office.program(connection), office.programs_to_come(connection)
-            doubtful = doubts(program, office.today(connection))
+            today = office.today(connection)
+            doubtful = [*doubts(program, today), *(changes(current, program, today) if current else [])]
         if current is None or program.id != current.id:
             is_later = program.effective > now_at(program)
             lines = [f"{file} can be used, but see:", *(f"  {doubt}." for doubt in doubtful)] if doubtful else []

@@ -22,6 +22,7 @@ CODE_LENGTH = 8
 MOST_WRONG = 20
 WRONG_WINDOW_S = 15 * 60
 MAX_NAME = 64
+ANOTHER = "get a new one at head office: its page Shops, or pos-central enroll-code."
 
 
 def new_code(office: Office, shop: str, valid_s: float = VALID_S) -> str:
@@ -83,18 +84,20 @@ def enroll(office: Office, wrong_codes: WrongCodes, request: Enrolment) -> Enrol
         code = connection.execute(
             select(table).where(table.c.code_hash == _hash(request.code)).with_for_update()
         ).one_or_none()
-        if code is None or (not code.used_by and code.expires_at < office.time()):
+        if code is None:
             wrong_codes.count(office.now())
-            raise Refused(
-                "CODE_WRONG",
-                "This code is not known, or its time is over.",
-                hint="Type it again, or get a new one: pos-central enroll-code --shop SHOP",
-                status=403,
-            )
+            raise Refused("CODE_WRONG", "This code is not known.", hint=f"Type it again, or {ANOTHER}", status=403)
+        if not code.used_by and code.expires_at < office.time():
+            wrong_codes.count(office.now())
+            hint = f"{ANOTHER[0].upper()}{ANOTHER[1:]}"
+            raise Refused("CODE_EXPIRED", "The time of this code is over.", hint=hint, status=403)
         if code.used_by not in ("", _user(request)):
             wrong_codes.count(office.now())
             raise Refused(
-                "CODE_USED", "This code has been used.", hint="Every till needs a code of its own.", status=403
+                "CODE_USED",
+                "Another till has used this code.",
+                hint=f"Every till needs one of its own: {ANOTHER}",
+                status=403,
             )
         if not code.used_by:
             office.roster.remember(

@@ -39,19 +39,19 @@ from loyalty.words import Reason, in_language, money, say
 
 NOTES: Mapping[str, tuple[str, str]] = {
     "conflict": (
-        "A document came twice with different content, or a claim for a sale that has a member.",
-        "It is posted as it stands. Compare the two receipts, and correct by hand what was counted twice.",
+        "One sale or return came twice with different content, or points were claimed for a sale that has a member already.",
+        "Both are booked as they stand. Compare the two receipts, and correct by hand what was counted twice.",
     ),
     "parked": (
-        "An entry that this version cannot read; its effect on its own till's rights is posted.",
-        "Bring head office up to the till's version: the rest is posted then by itself.",
+        "An entry of a newer version than head office's: what it says is not read yet, only where it moved points to.",
+        "Bring head office up to the till's version: the rest is booked then by itself.",
     ),
     "quarantine": (
-        "An entry that could not be applied; only its effect on its own till's rights is posted.",
+        "An entry that makes no sense to head office: only where it moved points to is booked.",
         "Read what was wrong with it, and give or take by hand what the member should have.",
     ),
     "unproved": (
-        "A till took points that head office does not remember granting, without its signature.",
+        "A till took points that head office does not remember setting aside for it, and has no proof of it.",
         "See whether that till was copied or tampered with; until that is known, revoke it.",
     ),
     "clock": (
@@ -117,19 +117,19 @@ def told(entry: Entry, around: Around) -> Told:
             return Told(f"{done} the text {body.text} ({body.channel}).", by=body.operator)
         case TakeBody():
             points = _points(sum(entry.envelope.esc.values()), around.unit)
-            return Told(f"The till took {points} that head office had granted it: they can be spent there.")
+            return Told(f"{points} came to this till: they can be spent there, also while it is offline.")
         case ReleaseBody():
             points = _points(-sum(entry.envelope.esc.values()), around.unit)
-            return Told(f"The till gave {points} back to head office: they can be spent anywhere again.")
+            return Told(f"{points} went back to head office: they can be spent anywhere again.")
         case GrantBody() as body:
             points = _points(sum(part.points for part in body.slices), around.unit)
-            return Told(f"Head office granted {points} to till {body.terminal}.")
+            return Told(f"Head office set {points} aside for till {body.terminal}.")
         case OpenBody():
-            return Told("The till began anew, and gave up what lay there.")
+            return Told("The till began anew; what lay there went back to head office.")
         case MergeBody():
             return Told("Another member turned out to be the same person: points, debt and cards are one.")
         case HelloBody() | ClosingBody():
-            return Told("Nothing of this member.")
+            return Told("A message of the till, about no member.")
 
 
 def _sale(entry: Entry, body: SaleBody, around: Around) -> Told:
@@ -202,7 +202,7 @@ def _return(body: ReturnBody, around: Around) -> Told:
     else:
         what = [f"Goods worth {money(body.returned_minor)} came back from {of}"]
     if body.taken:
-        what.append(f"{_points(body.taken, around.unit)} of its award taken back")
+        what.append(f"{_points(body.taken, around.unit)} that it had earned taken back")
     if body.restored:
         what.append(f"{_points(body.restored, around.unit)} that had paid for it given back")
     why = [] if receipt else ["The sale's own till has to send it first; until then nothing is taken back here."]
@@ -237,6 +237,10 @@ def _give(body: GiveBody, around: Around) -> Told:
             what = "Points for a birthday"
         case "referral":
             what, other = "Points for bringing another member", about
+        case "feedback" if body.points > 0:
+            what = f"Points for feedback on the purchase {about}"
+        case "feedback":
+            what = f"Points for feedback on the purchase {about} taken back: all of it was returned"
         case "goodwill":
             what = "Goodwill, by hand"
         case "adjustment":
@@ -250,7 +254,7 @@ def _give(body: GiveBody, around: Around) -> Told:
         case "recognition":
             what, other = "A colleague said thank you" if body.points else "Said thank you to another member", about
         case "merge":
-            what, other = "One person with another member: points, debt and cards of both are here", about
+            what, other = "The same person as another member: points, debts and cards of both are here now", about
         case "segment":
             what = f"Segment: {about}"
         case "tier":
@@ -268,14 +272,14 @@ _CAUSES = {
     "written off": "What was owed was written off: the shop bears it",
 }
 _MOVES = {
-    "available": ("{points} more can be spent anywhere", "{points} less can be spent anywhere"),
-    "granted": ("{points} more are granted to a till", "{points} less are granted to a till"),
-    "escrow": ("{points} more lie at a till", "{points} less lie at a till"),
-    "owed": ("{points} of what was owed are repaid", "{points} more are owed"),
-    "expired": ("{points} have ended", "{points} that had ended are back"),
-    "loss": ("{points} that the shop had borne are made good", "{points} are borne by the shop"),
-    "redeemed": ("{points} more count as spent", "{points} less count as spent"),
-    "issued": ("{points} less count as given", "{points} more count as given"),
+    "available": ("{points} more to spend anywhere", "{points} less to spend anywhere"),
+    "granted": ("{points} more set aside for a till", "{points} less set aside for a till"),
+    "escrow": ("{points} more at a till", "{points} less at a till"),
+    "owed": ("{points} less owed", "{points} more owed"),
+    "expired": ("{points} ended", "{points} that had ended came back"),
+    "loss": ("{points} that the shop had borne made good", "{points} borne by the shop"),
+    "redeemed": ("{points} more counted as spent", "{points} less counted as spent"),
+    "issued": ("{points} less counted as given", "{points} more counted as given"),
 }
 """By account: what more of it means, and what less."""
 
@@ -287,13 +291,25 @@ def _settle(body: SettleBody, around: Around) -> Told:
         cause = f"Till {parts[1]} was given up for lost: what lay there is the member's again"
     elif len(parts) == 3 and parts[1].isdigit():
         # An entry's place begins with its terminal; a receipt bears the same.
-        receipt = f"of {reference(parts[0], int(parts[1]))} " if int(parts[1]) else ""
-        cause = f"Head office settled what it found different {receipt}".rstrip()
+        receipt = reference(parts[0], int(parts[1])) if int(parts[1]) else "an entry of a till"
+        if _is_repayment(body):
+            return _repaid(receipt, body.changes["owed"], around.unit)
+        cause = f"Head office booked what the till could not know of {receipt}"
     moves = []
     for account, change in body.changes.items():
         more, less = _MOVES.get(account, ("{points} more: " + account, "{points} less: " + account))
         moves.append(say(more if change > 0 else less, points=around.unit.unit.counted(abs(change))))
-    return Told(f"{cause or 'Head office settled'}.", [f"{move}." for move in moves])
+    return Told(f"{cause or 'Head office put its books right'}.", [f"{move}." for move in moves])
+
+
+def _is_repayment(body: SettleBody) -> bool:
+    return body.changes.keys() == {"available", "owed"} and body.changes["owed"] > 0
+
+
+def _repaid(receipt: str, points: int, program: Program) -> Told:
+    """What follows a return at a till that is online: the till writes as owed what does not lie there, and it is paid at once."""
+    why = "This is usual where points lie at head office and not at the till: nothing is owed for it."
+    return Told(f"{_points(points, program)} for {receipt} paid from what the member has at head office.", [why])
 
 
 def reference(terminal: str, number: int) -> str:

@@ -41,14 +41,19 @@ def report(
     by: Annotated[Grouped | None, typer.Option(help="Sales and attach rate of each, too.")] = None,
     window: Annotated[int, typer.Option(help="Days of the window for active, churn and retention.", min=1)] = 90,
     margin: Annotated[
-        int | None, typer.Option(help="Margin in percent of net sales, for the value of a member.", min=0, max=100)
+        int | None,
+        typer.Option(
+            help="Margin in percent of net sales, for the value of a member; without it the setting of head office.",
+            min=0,
+            max=100,
+        ),
     ] = None,
     recount: Annotated[bool, typer.Option("--recount", help="Count all entries from the first again.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The figures of a period: sales, attach rate, baskets, members, points. Without days, of this month so far."""
-    from central_server.figures import answers, facts
+    from central_server.figures import answers, experiments, facts
     from central_server.figures.scope import scope_of
 
     if csv and as_json:
@@ -86,6 +91,12 @@ def report(
             f"  {name:<28} {whole.sales:>8,} sales {whole.value_minor / 100:>14,.2f} {found.currency}   "
             f"attach {group.attach_by_count} by count, {group.attach_by_value} by value"
         )
+    for compared in found.experiments:
+        print(f"Experiment {compared.name}, {compared.first} to {compared.last}. {compared.said}")
+        for note in compared.notes:
+            print(f"  {note}")
+        for line in experiments.lines(compared):
+            print(f"  {line}")
     if provisional:
         print(provisional)
 

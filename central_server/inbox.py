@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from central_server import schema
 from central_server.apply import AT_RECORD, book_at_record
@@ -22,6 +22,7 @@ from central_server.office import Office
 from ledger.entry import GENESIS, Entry, EntryUnreadable, Envelope, HelloBody, entry_hash, read_entry, read_envelope
 from ledger.keys import batch_message, is_signed
 from ledger.wire import Batch, BatchReply, Outcome, Recorded
+from loyalty.days import day_after
 
 MAX_NAME = 200
 CLOCK_TOLERANCE_S = 600
@@ -239,24 +240,36 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
         last.number,
         [Recorded(one.number, outcomes.get(one.hash, "already recorded")) for one in placed],
         is_fork=branches.is_fork(last.hash),
+        last_closing=_last_closing(connection, terminal.shop, batch.terminal, placed),
+    )
+
+
+def _last_closing(connection: Connection, shop: str, terminal: str, placed: list[Placed]) -> int:
+    """For a till that opens an epoch: it may have lost the closings of its journal's end, whose numbers are used."""
+    if not any(one.envelope is not None and one.envelope.kind == "open" for one in placed):
+        return 0
+    table = schema.shops.closing.c
+    return int(
+        connection.scalar(select(func.max(table.closing)).where(table.shop == shop, table.terminal == terminal)) or 0
     )
 
 
 def _clock_notes(office: Office, connection: Connection, terminal: str, new: list[Placed]) -> list[dict[str, object]]:
-    """Shows the first entry of a batch whose time cannot be: later than now, or well before the entry in front of it. Once a
-    day for each till: a clock that is wrong is wrong at every sale.
+    """Shows the first entry of a batch whose time cannot be: later than now, or well before the entry in front of it, or of a
+    trading day that has not come. Once a day for each till: a clock that is wrong is wrong at every sale.
 
     How long ago it is says nothing: a till that was offline sends what it recorded then. Nothing else follows from it either:
     entries are ordered by number and arrival, never by a till's clock.
     """
     tolerated = timedelta(seconds=CLOCK_TOLERANCE_S)
     latest, earliest = office.now() + tolerated, datetime.min.replace(tzinfo=UTC)
+    tomorrow = day_after(office.today(connection))
     for one in new:
         if one.envelope is None:
             continue
         try:
             recorded_at = datetime.fromisoformat(one.envelope.recorded_at).astimezone(UTC)
-            if earliest <= recorded_at <= latest:
+            if earliest <= recorded_at <= latest and one.envelope.business_day <= tomorrow:
                 earliest = recorded_at - tolerated
                 continue
         except (ValueError, OverflowError):
@@ -267,7 +280,8 @@ def _clock_notes(office: Office, connection: Connection, terminal: str, new: lis
         if connection.execute(told.limit(1)).first() is not None:
             return []
         reason = (
-            f"it was recorded at {one.envelope.recorded_at[:40]} by the till's clock, and arrived at {office.time()}"
+            f"it was recorded at {one.envelope.recorded_at[:40]} by the till's clock, of {one.envelope.business_day[:40]}, "
+            f"and arrived at {office.time()}"
         )
         return [note_row(office, terminal, one.number, one.hash, "clock", reason)]
     return []

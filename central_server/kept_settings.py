@@ -37,6 +37,14 @@ KEPT = {
         0,
         10_000,
     ),
+    "margin_percent": Kept(
+        "Margin on sales",
+        "What is left of net sales once the goods are paid. The value of a member is computed with it; 0 says that nobody knows.",
+        "percent",
+        0,
+        0,
+        100,
+    ),
     "window_days": Kept(
         "Window of the figures (W)",
         "So far back “active” looks, and twice as far “churn”. It is printed with each figure.",

@@ -21,6 +21,7 @@ from central_server import cards, profiles, report, schema
 from central_server.entry_words import NOTES, Around, Told, reference, told
 from central_server.errors import OfficeError
 from central_server.histories import read_history
+from central_server.local_time import local
 from central_server.office import Office
 from central_server.profiles import NOTHING, Kept
 from ledger.entry import Entry, EntryUnreadable, Envelope, SaleBody, read_entry, read_envelope
@@ -177,7 +178,7 @@ def summary(office: Office, connection: Connection, member: str) -> Summary:
 def _standing(connection: Connection, program: Program, member: str, kept: Kept, today: str) -> Standing:
     past = schema.member_history.c
     text = connection.scalar(select(past.history).where(past.member == member))
-    return standing_of(program, read_history(text or ""), kept.profile if kept else NO_PROFILE, today)
+    return standing_of(program, read_history(text or ""), kept.profile if kept else NO_PROFILE, today, member=member)
 
 
 def _tier(program: Program, standing: Standing) -> tuple[str, str]:
@@ -301,7 +302,7 @@ def _entries(
             rows += connection.execute(query.where(*key)).all()
     for row in rows:
         envelope = _envelope(row.data)
-        at = _local(envelope.occurred_at if envelope else row.received_at, zone)
+        at = local(envelope.occurred_at if envelope else row.received_at, zone)
         is_applied = row.number <= row.applied_number
         yield _Found(
             row.terminal, row.number, row.hash, row.data, envelope, at, row.received_at, False, is_applied, row.kind
@@ -310,7 +311,7 @@ def _entries(
         select(schema.journal).where(journal.server == office.server, journal.member.in_(names))
     ):
         envelope = _envelope(row.data)
-        at = _local(envelope.occurred_at if envelope else "", zone)
+        at = local(envelope.occurred_at if envelope else "", zone)
         kind = envelope.kind if envelope else ""
         recorded_at = envelope.recorded_at if envelope else ""
         yield _Found(row.server, row.number, row.hash, row.data, envelope, at, recorded_at, True, True, kind)
@@ -321,16 +322,6 @@ def _envelope(data: bytes) -> Envelope | None:
         return read_envelope(data)
     except EntryUnreadable:
         return None
-
-
-def _local(moment: str, zone: ZoneInfo) -> str:
-    """A moment as the shop's clock shows it, to the second; as it stands where it is none."""
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        return moment
-    at = at.astimezone(zone).replace(tzinfo=None) if at.tzinfo else at
-    return at.isoformat(timespec="seconds")
 
 
 def _lines(
@@ -377,7 +368,7 @@ def _late(one: _Found, zone: ZoneInfo) -> str:
         late = datetime.fromisoformat(one.received_at) - datetime.fromisoformat(one.envelope.recorded_at)
     except (ValueError, TypeError):
         return ""
-    return _local(one.received_at, zone) if late > LATE else ""
+    return local(one.received_at, zone) if late > LATE else ""
 
 
 def _notes(connection: Connection, entries: list[_Found]) -> dict[tuple[str, int, str], list[str]]:

@@ -107,7 +107,11 @@ def of_card(office: Office, card: str) -> str:
     with office.database.reading() as connection:
         member: str | None = connection.scalar(select(schema.card.c.member).where(schema.card.c.card == card))
     if member is None:
-        raise OfficeError(f"Nobody has the card {card}.", code="CARD_UNKNOWN")
+        raise OfficeError(
+            f"Nobody has the card {card}.",
+            hint="Check the number. A new card belongs to somebody once they have joined with it at a till.",
+            code="CARD_UNKNOWN",
+        )
     return member
 
 

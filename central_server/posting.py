@@ -13,6 +13,7 @@ from sqlalchemy import Row, select
 
 from central_server import closings, consents, gives, referrals, schema
 from central_server.books import Books, Origin, Settlement
+from central_server.care import bonus
 from central_server.database import keep
 from central_server.notes import note_row
 from central_server.office import Office
@@ -197,6 +198,7 @@ class EntryPosting:
             if claim is not None and not entry.member:
                 self.sales.award_claim(settlement, sold, claim, "", {})
             self.sales.settle_returns(settlement, sold)
+        bonus.take_back(self.books, sold)
         if sold.member:
             referrals.bought(self.books, self.shop, sold.member, body.sale, body.program)
 
@@ -244,6 +246,8 @@ class EntryPosting:
                 bears = self.books.forfeited(entry.member, self.place) if entry.member else 0
                 borne = self.sales.settle_returns(settlement, sold, self.place, self.esc, entry.member, bears)
                 self._bear(entry.member, borne)
+        if not repeated:
+            bonus.take_back(self.books, sold)
 
     def _give(self, entry: Entry, body: GiveBody) -> None:
         if body.points > 0:

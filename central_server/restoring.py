@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, MetaData, Table, inspect, select, update
+from sqlalchemy import Connection, MetaData, Table, delete, inspect, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from central_server import cards, consents, forfeits, members, passes, schema, tokens, witness
@@ -457,6 +457,8 @@ def _put_right(office: Office, connection: Connection) -> None:
         connection.execute(
             update(table).where(table.c.terminal == one.terminal, table.c.revoked_at == "").values(revoked_at=one.at)
         )
+    # Who signed out since, or whose account was closed, would be signed in again.
+    connection.execute(delete(schema.people.session))
     # A code that was used since the backup would look unused.
     codes = schema.enroll_code
     connection.execute(update(codes).where(codes.c.used_by == "", codes.c.expires_at > at).values(expires_at=""))

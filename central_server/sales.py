@@ -47,6 +47,13 @@ class SaleDocument:
         assert isinstance(self.entry.body, SaleBody)
         return self.entry.body.sale.business_day
 
+    @property
+    def has_all_come_back(self) -> bool:
+        assert self.entry is not None
+        assert isinstance(self.entry.body, SaleBody)
+        backs = [one.body.back for one in self.following("return") if isinstance(one.body, ReturnBody)]
+        return bool(backs) and not left_at_least(self.entry.body.sale, backs).sale.total_minor
+
     def following(self, kind: str) -> list[Entry]:
         """Returns or claims, in an order that the entries themselves say, so that it is the same whichever till was heard
         first."""

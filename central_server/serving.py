@@ -19,6 +19,7 @@ from central_server.figures import answers, facts
 from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import staff
+from central_server.webhooks import sending
 
 APPLY_EVERY_S = 30.0
 UPKEEP_EVERY_S = 600.0
@@ -50,6 +51,7 @@ def serve_until_stopped(
         threads = [
             threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep"),
             threading.Thread(target=_apply_until, args=(office, stopped, woken), name="applying"),
+            threading.Thread(target=sending.send_until, args=(office, stopped), name="webhooks"),
         ]
         for thread in threads:
             thread.start()

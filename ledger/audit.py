@@ -13,12 +13,13 @@ import msgspec
 
 from ledger.entry import ClaimBody, Entry, GiveBody, ReturnBody, SaleBody
 from loyalty.award import award_of_left, gift
+from loyalty.experiment import variants
 from loyalty.priced import Priced, priced, reward_named
 from loyalty.program import Program
 from loyalty.returns import ReturnRefused, left_at_least, reversal
 from loyalty.reward import why_not
 from loyalty.sale import Return
-from loyalty.standing import NO_EFFECTS, Effects
+from loyalty.standing import NO_EFFECTS, Effects, Standing
 from loyalty.surprise import Draw, Luck, Told, counted_at
 from loyalty.words import money
 
@@ -54,6 +55,7 @@ SAID = {
     "returned": "what came back, in cents,",
     "program": "the programme",
     "reward": "the reward",
+    "variant": "the variant of an experiment",
     "drawn": "its draw for a surprise",
     "drawn at": "the till of its draw for a surprise",
     "draw": "the number of its draw for a surprise",
@@ -70,6 +72,7 @@ WHY_NOT = {
     "ends": "it was over",
     "minimum_minor": "the sale was too small",
     "birthday": "the member's birthday was not near",
+    "variant": "the member is in the other variant of its experiment",
     "stock": "it was used up",
     "limits": "the member had had it as often as can be",
     "goods": "the sale had none of its goods",
@@ -194,6 +197,7 @@ class _Audit:
             yield from _unlike(points=(body.awarded, 0), redeemed=(body.redeemed, 0), off=(_off(body.off), ""))
             yield from _unlike(reward=(body.reward, ""), redeemed_minor=(body.redeemed_minor, 0))
             return
+        yield from _variants(body.standing, program, entry.member, body.sale.business_day)
         reward = reward_named(program, body.reward)
         computed = yield from self._drawn_again(entry, body, program, reward.points if reward else body.redeemed)
         if reward is not None:
@@ -253,6 +257,7 @@ class _Audit:
         if program is None:
             yield "program", body.program, ""
         elif sold is not None and isinstance(sold.body, SaleBody):
+            yield from _variants(body.standing, program, entry.member, sold.body.sale.business_day)
             left = left_at_least(sold.body.sale, self._backs[here]).sale
             earned = award_of_left(program, sold.body.sale, 0, body.standing, left)
             yield from _unlike(points=(body.awarded, earned.points))
@@ -290,6 +295,7 @@ class _Audit:
         if program is None or body.why not in ("join", "activity"):
             return  # a person gave it, or its amount is not in the entry
         envelope = entry.envelope
+        yield from _variants(body.standing, program, entry.member, envelope.business_day)
         activity = body.about if body.why == "activity" else ""
         earned = gift(program, body.why, envelope.business_day, envelope.occurred_at, body.standing, activity=activity)
         yield from _unlike(points=(body.points, earned.points))
@@ -300,6 +306,16 @@ def _days(body: SaleBody | ClaimBody | GiveBody, expires_on: str, usable_from: s
     if body.lot:
         yield from _unlike(expires_on=(body.expires_on, expires_on), usable_from=(body.usable_from, usable_from))
     yield from _unlike(extends_to=(body.extends_to, extends_to))
+
+
+def _variants(standing: Standing, program: Program, member: str, day: str) -> Iterator[Found]:
+    """Nobody can have chosen a member's variant: it follows from who they are."""
+    said, drawn = standing.variants, variants(program.experiment, member, day)
+    yield from _unlike(variant=(_named(said), _named(drawn)))
+
+
+def _named(variants: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {variant}" for name, variant in sorted(variants.items()))
 
 
 def _unlike(**fields: tuple[object, object]) -> Iterator[Found]:

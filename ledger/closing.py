@@ -2,7 +2,8 @@
 
 A closing of a day covers the entries before it in its journal that are of that day or an earlier one, and that no earlier
 closing covers. So every sale is in exactly one closing: one that comes late is in the next. Former sales that were read from a
-file are in none. Times play no part: an entry's trading day is what it says.
+file are in none. An entry's trading day is what it says; but one of a day that had not come when the closing was made, because
+some clock was wrong, is covered too: else every closing until that day would begin at it, and read all that came after.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 
 from ledger.doings import operator_and_shift
 from ledger.entry import ClaimBody, ClosingBody, Entry, Gap, GiveBody, ReturnBody, SaleBody, Tally
+from loyalty.days import LAST_DAY, day_after, is_day
 
 MOST_NAMES = 100
 """Cashiers and shifts that a closing tells apart; whoever is beyond has their figures together, under `OTHERS`."""
@@ -48,7 +50,7 @@ _NUMBERED = re.compile(r"(.*?)([0-9]{1,15})")
 
 
 class Covered(NamedTuple):
-    """The figures of one closing; those of `ClosingBody` by the same names. `ahead`: sales of later days, by their day."""
+    """The figures of one closing; those of `ClosingBody` by the same names. `ahead`: sales of later days that have come."""
 
     total: Tally
     operators: dict[str, Tally]
@@ -61,10 +63,13 @@ class Covered(NamedTuple):
     entries: tuple[Entry, ...]
 
 
-def covered(entries: Iterable[Entry], day: str, before: ClosingBody | None, closed_day: str, following: int) -> Covered:
+def covered(
+    entries: Iterable[Entry], day: str, before: ClosingBody | None, closed_day: str, following: int, made_at: str
+) -> Covered:
     """What a closing of `day` covers of these entries, which begin where the closing `before` goes on from.
 
-    `closed_day` is that closing's day, "" before the first; `following` the number of the entry that comes after all of them.
+    `closed_day` is that closing's day, "" before the first; `following` the number of the entry that comes after all of them;
+    `made_at` the local time at which it is made.
 
     A closing among the entries takes what it covers, as every closing does.
     """
@@ -72,15 +77,16 @@ def covered(entries: Iterable[Entry], day: str, before: ClosingBody | None, clos
     for one in entries:
         match one.body:
             case ClosingBody():
-                waiting = [other for other in waiting if other.envelope.business_day > one.envelope.business_day]
+                of, at = one.envelope.business_day, one.envelope.occurred_at
+                waiting = [other for other in waiting if _is_left(other, of, at)]
             case SaleBody(is_past=is_past) if is_past:
                 pass
             case body if isinstance(body, COUNTED):
                 waiting.append(one)
             case _:
                 pass
-    own = [one for one in waiting if one.envelope.business_day <= day]
-    later = [one for one in waiting if one.envelope.business_day > day]
+    own = [one for one in waiting if not _is_left(one, day, made_at)]
+    later = [one for one in waiting if _is_left(one, day, made_at)]
     counters = dict(before.counted_to) if before else {}
     missing, counted_to = _numbers(own, counters)
     tallies = _Tallies(own)
@@ -88,13 +94,26 @@ def covered(entries: Iterable[Entry], day: str, before: ClosingBody | None, clos
         total=tallies.total(),
         operators=tallies.by("operator"),
         shifts=tallies.by("shift"),
-        late=_sales_by_day(one for one in own if one.envelope.business_day < day or day <= closed_day),
+        late=_sales_by_day(
+            one for one in own if one.envelope.business_day != day or day <= closed_day <= _latest(day, made_at)
+        ),
         missing=missing,
         counted_to=counted_to,
         goes_on_from=later[0].number if later else following,
         ahead=_sales_by_day(later),
         entries=tuple(own),
     )
+
+
+def _is_left(entry: Entry, day: str, made_at: str) -> bool:
+    """Whether a closing of `day` leaves this entry for a later one."""
+    return day < entry.envelope.business_day <= _latest(day, made_at)
+
+
+def _latest(day: str, made_at: str) -> str:
+    """The last day that may have come when a closing of `day` was made: the day after, for a clock that is nearly right."""
+    made_on = made_at[:10]
+    return max(day, day_after(made_on)) if is_day(made_on) and made_on < LAST_DAY else day
 
 
 def _sales_by_day(entries: Iterable[Entry]) -> dict[str, int]:

@@ -121,8 +121,9 @@ class ClaimBody(msgspec.Struct, frozen=True, omit_defaults=True):
 class GiveBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """Points given without a sale, or taken where `points` are below zero; written by a till or by head office.
 
-    `why`: join, reload, activity, birthday, referral, goodwill, adjustment, opening, transfer. `about` names what it was for
-    (the activity, the friend, the other member), `reason` is what the operator wrote, and `approved_by` who allowed it.
+    `why`: join, reload, activity, birthday, referral, feedback, goodwill, adjustment, opening, transfer. `about` names what it
+    was for (the activity, the friend, the other member, the receipt), `reason` is what the operator wrote, and `approved_by`
+    who allowed it.
     Points given are the `lot`; points taken come from whatever the member has, soonest expiry first, and then are owed.
     """
 
@@ -238,8 +239,9 @@ class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A trading day was ended at this till: its Z. `number` counts the closings of this till, without gaps.
 
     It covers those of the entries `first` to `last` that are of its day or an earlier one and that no earlier closing covers.
-    The next closing looks from `goes_on_from`. `late` are its sales by their day, of days that are over or were closed before;
+    The next closing looks from `goes_on_from`. `late` are its sales by their day, of other days or of one that was closed before;
     `counted_to` the highest receipt number by till and prefix; `unsent` so many entries head office did not have yet.
+    `restored_on`: since the closing before, this till was put back to an earlier state that day, so numbers may have been used.
     """
 
     number: int
@@ -257,6 +259,7 @@ class ClosingBody(msgspec.Struct, frozen=True, omit_defaults=True):
     shift: str = ""
     approved_by: str = ""
     reason: str = ""
+    restored_on: str = ""
 
 
 class ConsentBody(msgspec.Struct, frozen=True, omit_defaults=True):

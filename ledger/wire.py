@@ -50,7 +50,8 @@ class BatchReply(msgspec.Struct, frozen=True):
 
     Only an acknowledgement that names the hash of an own entry counts. `send_next` is how many entries to send at most,
     `wait_s` how long to wait before. `is_fork`: another copy of this terminal's disk has gone on from the same entry; the
-    till gives up all rights and opens a new epoch.
+    till gives up all rights and opens a new epoch. `last_closing` is told to a till that has opened one: the number of the last Z
+    of this terminal that is known there, on whichever line, 0 for none.
     """
 
     server_epoch: int
@@ -61,6 +62,7 @@ class BatchReply(msgspec.Struct, frozen=True):
     send_next: int = MAX_BATCH_ENTRIES
     wait_s: float = 0.0
     is_fork: bool = False
+    last_closing: int = 0
 
 
 class Enrolment(msgspec.Struct, frozen=True):
@@ -386,6 +388,14 @@ class CardReplaced(msgspec.Struct, frozen=True):
     server_epoch: int
     server_time: str
     outcome: Literal["replaced", "proposed"]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Head office answers; for whoever watches it."""
+
+    status: Literal["open"]
+    server_epoch: int
+    server_time: str
 
 
 class Refusal(msgspec.Struct, frozen=True):

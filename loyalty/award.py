@@ -12,6 +12,7 @@ import msgspec
 from loyalty.accrual import EARN, REFERRAL, SURPRISE, Basket, Earned, Share, combined, earned, given, paid_share, within
 from loyalty.conditions import Goods
 from loyalty.days import days_after
+from loyalty.experiment import variants
 from loyalty.program import Program
 from loyalty.sale import Sale
 from loyalty.standing import Effects, History, Profile, Standing, periods
@@ -47,6 +48,7 @@ def standing_of(
     profile: Profile,
     day: str,
     *,
+    member: str,
     shop: str = "",
     terminal: str = "",
     feed_position: int = 0,
@@ -72,6 +74,7 @@ def standing_of(
         is_referred=profile.is_referred,
         charity=profile.charity,
         gone=gone,
+        variants=variants(program.experiment, member, day),
     )
 
 

@@ -82,12 +82,22 @@ class Birthday(Table):
     days_after: int = Field(default=0, ge=0, le=182)
 
 
+def a_day(text: str) -> str:
+    """A day as it is written in a file. Raises ValueError where it is none."""
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f'"{text}" is no day; write for example "2026-03-10"')
+
+
 class Condition(Table):
     """When a rule applies; what is not named does not matter, and all that is named must hold.
 
     `hours` are shop-local, `"14:00-17:00"` is up to 16:59 and `"22:00-02:00"` goes past midnight; `starts` and `ends` are the
     first and the last trading day. `minimum_minor` is of the whole sale, before points pay. Of `tiers`, `base` is nobody's
-    tier: those below the first.
+    tier: those below the first. Of an `experiment` a rule holds for the members of one `variant`.
     """
 
     tiers: Names = []
@@ -99,18 +109,13 @@ class Condition(Table):
     ends: str = ""
     minimum_minor: int = Field(default=0, ge=0, le=10**9)
     birthday: Birthday | None = None
+    experiment: Name = ""
+    variant: Literal["A", "B"] | None = None
 
     @field_validator("starts", "ends")
     @classmethod
     def _a_day(cls, text: str) -> str:
-        if text:
-            try:
-                if date.fromisoformat(text).isoformat() == text:
-                    return text
-            except ValueError:
-                pass
-            raise ValueError(f'"{text}" is no day; write for example "2026-03-10"')
-        return text
+        return a_day(text) if text else text
 
     @field_validator("hours")
     @classmethod
@@ -123,6 +128,8 @@ class Condition(Table):
     def _in_order(self) -> Condition:
         if self.starts and self.ends and self.ends < self.starts:
             raise ValueError(f"it ends on {self.ends}, before it starts on {self.starts}")
+        if bool(self.experiment) != bool(self.variant):
+            raise ValueError('experiment and variant = "A" or "B" go together')
         return self
 
     @cached_property
@@ -154,6 +161,8 @@ class Condition(Table):
         near = self.birthday
         if near and not is_near(day, standing.birthday, near.days_before, near.days_after):
             return "birthday"
+        if self.experiment and standing.variants.get(self.experiment) != self.variant:
+            return "variant"
         return ""
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
+LAST_DAY = "9999-12-31"
+"""After it there is none."""
 DAYS_KEPT = 4096
 """Results kept for as many days: a member's tier is computed from every day of their history, and all members share those."""
 

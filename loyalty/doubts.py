@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
+from loyalty import experiment_doubts
 from loyalty.accrual import Accrual, Limit
 from loyalty.conditions import BASE, WEEKDAYS, Condition, Goods
 from loyalty.days import days_after
@@ -240,7 +241,12 @@ def _has_a_day(rule: Condition) -> bool:
     return any(WEEKDAYS[weekday] in rule.weekdays for weekday in days)
 
 
+def _tried(program: Program) -> Iterator[Doubt]:
+    return experiment_doubts.doubts(program, [*_conditions(program)])
+
+
 def _over(program: Program, today: str) -> Iterator[Doubt]:
+    yield from experiment_doubts.over(program, today)
     for path, rule, called in _conditions(program):
         if rule.ends and rule.ends < today:
             yield (*path, "ends"), f"{called} ended on {rule.ends} and does nothing any more"
@@ -479,5 +485,6 @@ CHECKS: tuple[tuple[Callable[[Program], Iterator[Doubt]], frozenset[str]], ...] 
     (_spending, frozenset({"redeem", "offline"})),
     (_ending, frozenset()),
     (_surprises, frozenset()),
+    (_tried, frozenset({"accrual", "reward", "price", "benefit", "surprise"})),
 )
 """Each with the keys without which it would doubt what may be right."""

@@ -20,12 +20,14 @@ from loyalty.accrual import EARN, REFERRAL, SURPRISE, Accrual, Earn
 from loyalty.card import CardRules, Check, NumberForm, Symbology
 from loyalty.conditions import BASE
 from loyalty.days import is_local_time
+from loyalty.experiment import Experiment
 from loyalty.expiry import Expire
 from loyalty.giving import Giving
 from loyalty.recognition import RECOGNITION, Recognition
 from loyalty.reward import Benefit, Price, Redeem, Reward
 from loyalty.surprise import Surprise
 from loyalty.tiers import Ladder, Membership, Tier, Tiers
+from loyalty.toml_lines import Path
 from loyalty.toml_sentences import near, spoken
 from loyalty.toml_table import Count, Problem, Sound, Table, TomlError, checked, read_toml, sound_part
 from loyalty.words import Counted, Words, in_language, said, say, text
@@ -180,6 +182,7 @@ class Program(Table):
     reward: list[Reward] = []
     price: list[Price] = []
     benefit: list[Benefit] = []
+    experiment: list[Experiment] = []
     referral: Referral | None = None
     giving: Giving | None = None
     surprise: Surprise | None = None
@@ -270,6 +273,7 @@ def across(tables: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _shared_names(tables)
     yield from _tiers_that_do_not_rise(tables)
     yield from _unknown_tiers(tables)
+    yield from _experiments(tables)
 
 
 def _each(tables: Mapping[str, Any], *keys: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
@@ -338,6 +342,25 @@ def _unknown_tiers(tables: Mapping[str, Any]) -> Iterator[Problem]:
                 (key, number, "tier"),
                 f"{called} sells {tier}, which is no tier with paid = true{near(tier, paid & known)}",
             )
+
+
+def _experiments(tables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Each name once, and no rule of one that there is not."""
+    places = {name: number for name, _, number in _names(tables, "experiment")}
+    counted = Counter(name for name, _, _ in _names(tables, "experiment"))
+    for name, number in places.items():
+        if counted[name] > 1:
+            yield ("experiment", number, "name"), f"{name} names {counted[name]} experiments"
+    rules: list[tuple[Path, Mapping[str, Any]]] = [
+        ((key, number), rule) for key, number, rule in _each(tables, "accrual", "reward", "price", "benefit")
+    ]
+    if isinstance(surprise := tables.get("surprise"), dict):
+        rules.append((("surprise",), surprise))
+    for path, rule in rules:
+        tried = rule.get("experiment")
+        if isinstance(tried, str) and tried not in places:
+            called = rule.get("name") or spoken(path, tables)
+            yield (*path, "experiment"), f"{called}: there is no experiment {tried}{near(tried, places)}"
 
 
 def preset(name: str) -> str:

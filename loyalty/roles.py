@@ -4,7 +4,8 @@
 
 What "limited" means stands where it is done. Cashiers, supervisors and managers work at tills
 (`pos_plugin.operators`), the others at head office. An integrator's programs speak to a till's API with a key of their own.
-Whoever serves opens a ticket; those who look at tickets and answer them stand in rows of their own.
+Whoever serves opens a ticket; those who look at tickets and answer them stand in rows of their own. `stock` is new cards: how
+many are made, and to which shop they go. Whoever keeps segments also has them sent to other systems.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ ledger           - - O - Y R Y -
 books            - - - - Y - R -
 forfeit          - - P - 2 - - -
 devices          - - P - - - - 2
+stock            - - - P 2 - - -
 tickets          - O O - - Y R -
 answer           - O O - - Y - -
+segments         - - - Y - - R R
 """
 
 LEAVES: dict[str, dict[str, str]] = {

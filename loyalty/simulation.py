@@ -246,7 +246,7 @@ class Simulation:
         self._names.append(card)
         day = sale.business_day
         if program.referral or any(rule.on == "join" for rule in program.accrual):
-            standing = standing_of(program, NO_HISTORY, profile, day, terminal=sale.till)
+            standing = standing_of(program, NO_HISTORY, profile, day, member=card, terminal=sale.till)
             given = gift(program, "join", day, sale.sold_at, standing)
             self._count("joining", given.points)
             self._used |= {rule.name for rule in program.accrual if rule.on == "join" and given.points}
@@ -280,7 +280,7 @@ class Simulation:
 
     def _buy(self, member: _Member, card: str, sale: Sale) -> None:
         program, now, day = self._program, self._now, sale.business_day
-        standing = standing_of(program, member.history, member.profile, day, terminal=sale.till)
+        standing = standing_of(program, member.history, member.profile, day, member=card, terminal=sale.till)
         if self._gone:
             standing = msgspec.structs.replace(standing, gone=self._gone)
         prices = member_prices(program.price, sale, standing) if program.price else NOTHING_OFF

@@ -18,7 +18,8 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `feed_position` is the place in the member feed up to which this till had heard, 0 where it never had. `counts` are those
     of the rules in force, by "rule/period", before this sale; `qualified` is what counts towards the tier. `gone` are rules
-    and rewards whose budget or stock is used up, as far as head office had said.
+    and rewards whose budget or stock is used up, as far as head office had said. `variants` are those of the experiments of the
+    programme, by name.
     """
 
     feed_position: int = 0
@@ -34,6 +35,7 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     is_referred: bool = False
     charity: str = ""
     gone: tuple[str, ...] = ()
+    variants: dict[str, str] = {}
 
 
 class Effects(msgspec.Struct, frozen=True, omit_defaults=True):

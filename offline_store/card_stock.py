@@ -43,6 +43,9 @@ def stock(db: sqlite3.Connection) -> Stock:
 
 def may_join_with(db: sqlite3.Connection, card: str) -> bool:
     """Whether a card that is nobody's here may become a member's: any, where this shop was never sent any."""
-    if db.execute("SELECT 1 FROM card_batch LIMIT 1").fetchone() is None:
-        return True
+    return db.execute("SELECT 1 FROM card_batch LIMIT 1").fetchone() is None or is_of_stock(db, card)
+
+
+def is_of_stock(db: sqlite3.Connection, card: str) -> bool:
+    """Whether it is one of the cards that were sent to this shop, given out or not."""
     return db.execute("SELECT 1 FROM stock_card WHERE card = ?", (card,)).fetchone() is not None

@@ -63,7 +63,7 @@ from ledger.wire import (
 )
 from loyalty.days import is_month_day
 from loyalty.program import ProgramError, read_program
-from offline_store import card_stock, codes, consents, journal, members, operators, rights, settings, tickets
+from offline_store import card_stock, closings, codes, consents, journal, members, operators, rights, settings, tickets
 from offline_store.moment import moment
 from offline_store.store import Store
 
@@ -345,6 +345,8 @@ class Sync:
             members.send_again(db, number)
         settings.put(db, "acknowledged", str(number))
         settings.put(db, "send_next", str(min(max(1, reply.send_next), 1000)))
+        if reply.last_closing:
+            closings.used(db, reply.last_closing)
         rights.count_takes(db, number)
         if reply.is_fork:
             self._begin_anew(db, "copied")
@@ -352,6 +354,8 @@ class Sync:
 
     def _begin_anew(self, db: sqlite3.Connection, because: str) -> None:
         settings.put(db, "reopened_because", because)
+        if because == "copied":
+            closings.put_back(db, moment(db, self._clock()).today)
         rights.surrender(db, moment(db, self._clock()), new_reference(self._random_bytes))
 
     def _send_details(self) -> None:

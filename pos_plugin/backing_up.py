@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ledger.identifiers import RandomBytes, new_reference
-from offline_store import journal, rights, schema, settings
+from offline_store import closings, journal, rights, schema, settings
 from offline_store.errors import StoreAbsent, StoreDamaged, StoreError, StoreExists, StoreNewer
 from offline_store.moment import moment
 from offline_store.store import FILE, KEY, Store, flush_names, owned
@@ -193,12 +193,13 @@ def _begun_anew(new: Path, file: Path, now: datetime, random_bytes: RandomBytes)
     given_up = None
     with closing(sqlite3.connect(new, isolation_level=None)) as db:
         schema.migrate(db, new)
+        db.execute("BEGIN IMMEDIATE")
+        closings.put_back(db, moment(db, now).today)
         if settings.get(db, "shop"):
-            db.execute("BEGIN IMMEDIATE")
             (given_up,) = db.execute("SELECT coalesce(sum(held), 0) FROM lot WHERE held > 0").fetchone()
             settings.put(db, "reopened_because", "restored")
             rights.surrender(db, moment(db, now), new_reference(random_bytes))
-            db.execute("COMMIT")
+        db.execute("COMMIT")
         db.execute("PRAGMA journal_mode = DELETE")
     return given_up
 

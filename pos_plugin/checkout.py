@@ -136,12 +136,14 @@ class Checkout:
         self._fetching: Counter[str] = Counter()
         self._lock = threading.RLock()
 
-    def identify(self, scan: str, entry_mode: str = "scanned", symbology: str = "") -> Identified:
-        """Who or what a code is, as `Identifying` says it."""
+    def identify(
+        self, scan: str, entry_mode: str = "scanned", symbology: str = "", *, is_customer: bool = True
+    ) -> Identified:
+        """Who or what a code is, as `Identifying` says it. Whoever is read into a form is not the customer of a sale."""
         if entry_mode in ("scanned", "typed"):
             scan = self._member_code(scan, symbology)
         found = self._cards.identify(scan, entry_mode, symbology)
-        if found.kind == "member":
+        if found.kind == "member" and is_customer:
             self._told(found)
         return found
 
@@ -568,7 +570,9 @@ class Checkout:
         if shown is not None:
             if program.tier:
                 history = known.history.plus(result.effects, day, sales=1)
-                tier = explaining.tier_shown(program, standing_of(program, history, known.profile, day), language)
+                tier = explaining.tier_shown(
+                    program, standing_of(program, history, known.profile, day, member=""), language
+                )
             benefits = explaining.benefits(program, result.paid, result.standing, language)
             if shown.is_current and "reach" in layout.template.blocks:
                 points = shown.balance.points
@@ -585,6 +589,11 @@ class Checkout:
             benefits=benefits,
             in_reach=in_reach,
         )
+
+    def use_header(self, header: list[str]) -> None:
+        """Receipts from here on begin so."""
+        self.layout = replace(self.layout, header=tuple(header))
+        self._layouts.clear()
 
     def _layout_of(self, columns: int) -> Layout:
         """The shop's layout on paper of so many columns."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +16,7 @@ from drivers.document import Document, decode_document, encode_document
 from ledger.closing import COUNTED, share_tenths
 from ledger.entry import ClosingBody, Draft, Entry, Gap, Tally, read_entry
 from ledger.identifiers import receipt_reference
-from offline_store import closings, journal, receipts
+from offline_store import closings, journal, operators, receipts
 from offline_store.moment import Moment
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict
@@ -52,7 +53,9 @@ class Closing(msgspec.Struct, frozen=True):
 
     It covers those of the entries `first` to `last` that are of its day or an earlier one and were in no closing before. `late`
     are its sales of other days, or that came after a closing of theirs; `ahead` those that are left for a later closing;
-    `missing` the receipt numbers that no sale has; `unsent` so many entries head office did not have.
+    `missing` the receipt numbers that no sale has; `unsent` so many entries head office did not have. `names` are the operators'
+    as people know them. `is_empty`: nothing has happened. `is_closed`: nothing since its day was closed, so that a Z is
+    refused. `only`: the figures are this operator's alone. `restored_on`: see `ClosingBody`.
     """
 
     kind: str
@@ -72,26 +75,53 @@ class Closing(msgspec.Struct, frozen=True):
     ahead: dict[str, int]
     missing: list[Gap]
     unsent: int
+    names: dict[str, str]
+    is_empty: bool
+    is_closed: bool
+    only: str
+    restored_on: str
     text: str
 
 
-def look(checkout: Checkout, day: str = "", operator: str = "") -> Closing:
-    """X: what a closing would cover now, of `day`, or of the day that a Z would close. Raises Conflict."""
-    return _look(checkout, day, operator)[0]
+def look(checkout: Checkout, day: str = "", operator: str = "", only: str = "") -> Closing:
+    """X: what a closing would cover now, of `day`, or of the day that a Z would close; or one operator's part of it alone.
+
+    Raises Conflict.
+    """
+    return _look(checkout, day, operator, only)[0]
 
 
-def slip_of_look(checkout: Checkout, day: str = "", operator: str = "") -> Document:
+def slip_of_look(checkout: Checkout, day: str = "", operator: str = "", only: str = "") -> Document:
     """The paper of an X: it is no entry, so no receipt is kept of it."""
-    return _look(checkout, day, operator)[1]
+    return _look(checkout, day, operator, only)[1]
 
 
-def _look(checkout: Checkout, day: str, operator: str) -> tuple[Closing, Document]:
+def _look(checkout: Checkout, day: str, operator: str, only: str) -> tuple[Closing, Document]:
     with checkout.store.read() as db:
         at = checkout.moment(db)
-        body, ahead, closed = _body(db, at, day, operator, closings.open_entries(db), is_final=False)
-    found = _closing("X", at, body, closed, ahead=ahead)
-    slip = _slip(checkout, at, found, body)
+        covers = _covers(db, at, day, operator, closings.open_entries(db))
+        found = _closing("X", db, at, covers.body, covers.day, covers=covers)
+    if only:
+        found = _part(found, only)
+    slip = _slip(checkout, at, found)
     return msgspec.structs.replace(found, text=slip.text()), slip
+
+
+def _part(whole: Closing, only: str) -> Closing:
+    """What one operator may see of a closing: their own line, and no paper of it all."""
+    mine = whole.operators.get(only, _counted(Tally()))
+    return msgspec.structs.replace(
+        whole,
+        total=mine,
+        operators={only: mine},
+        shifts={},
+        late={},
+        ahead={},
+        missing=[],
+        names={name: shown for name, shown in whole.names.items() if name == only},
+        only=only,
+        text="",
+    )
 
 
 def close(
@@ -113,36 +143,53 @@ def close(
     def work(db: sqlite3.Connection) -> Closing:
         at = checkout.moment(db)
         since = [read_entry(data) for _, _, data in journal.after(db, upto, ALL)]
-        body, ahead, closed = _body(db, at, day, by.operator, [*known, *since])
-        body = msgspec.structs.replace(body, shift=by.shift, approved_by=by.approved_by, reason=by.reason)
-        draft = Draft(body, closings.document(at.who.terminal, body.number), at.occurred_at, closed)
+        covers = _covers(db, at, day, by.operator, [*known, *since])
+        if covers.is_closed:
+            raise Conflict(
+                "DAY_CLOSED",
+                f"{covers.day} is closed already, by Z {covers.before}, and nothing has happened since. Nothing was recorded.",
+                hint="Print that one again, or close the next day when it is over.",
+            )
+        body = msgspec.structs.replace(covers.body, shift=by.shift, approved_by=by.approved_by, reason=by.reason)
+        draft = Draft(body, closings.document(at.who.terminal, body.number), at.occurred_at, covers.day)
         new = journal.record(db, at.who, draft, at.recorded_at)
-        found = _closing("Z", at, body, closed, ahead=ahead, entry=new)
-        slip = _slip(checkout, at, found, body)
+        closings.said_put_back(db)
+        found = _closing("Z", db, at, body, covers.day, covers=covers, entry=new)
+        slip = _slip(checkout, at, found)
         receipts.keep(db, new.number, encode_document(slip), to_print=to_print)
         return msgspec.structs.replace(found, text=slip.text())
 
     return (write or checkout.store.write)(work)
 
 
-def earlier(checkout: Checkout, limit: int = 31) -> list[Closing]:
-    """The last closings of this till as they were written, newest first."""
+def earlier(checkout: Checkout, limit: int = 31, only: str = "") -> list[Closing]:
+    """The last closings of this till as they were written, newest first; or one operator's part of each."""
     found = []
     with checkout.store.read() as db:
         at = checkout.moment(db)
         for entry in closings.recent(db, limit):
             kept = receipts.document(db, entry.number)
-            one = _closing("Z", at, closings.body_of(entry), entry.envelope.business_day, ahead={}, entry=entry)
-            found.append(msgspec.structs.replace(one, text=decode_document(kept).text() if kept else ""))
+            one = _closing("Z", db, at, closings.body_of(entry), entry.envelope.business_day, entry=entry)
+            one = msgspec.structs.replace(one, text=decode_document(kept).text() if kept else "")
+            found.append(_part(one, only) if only else one)
     return found
 
 
-def _body(
-    db: sqlite3.Connection, at: Moment, day: str, operator: str, entries: list[Entry], *, is_final: bool = True
-) -> tuple[ClosingBody, dict[str, int], str]:
-    """What a closing would say now; the sales that it leaves for a later one, by day; and the day that it would be of."""
+class _Covers(NamedTuple):
+    """What a closing would say now, the day that it would be of, and the number of the one before."""
+
+    body: ClosingBody
+    day: str
+    before: int
+    ahead: dict[str, int]
+    is_closed: bool
+
+
+def _covers(db: sqlite3.Connection, at: Moment, day: str, operator: str, entries: list[Entry]) -> _Covers:
     before = closings.last(db)
     was, closed_day = (closings.body_of(before), before.envelope.business_day) if before else (None, "")
+    if closed_day > at.today:
+        closed_day = ""  # a clock was ahead when that day was closed; it does not keep this one from being closed
     day = day or _day_to_close(entries, closed_day, at.today)
     if day > at.today:
         raise Conflict("DAY_AHEAD", f"{day} has not begun. Nothing was recorded.", hint=f"Today is {at.today}.")
@@ -152,17 +199,10 @@ def _body(
             f"{closed_day} is closed, and {day} with it. Nothing was recorded.",
             hint="What came since is in the next closing, which says so.",
         )
-    found = closings.figures(db, day, entries)
-    if is_final and day == closed_day and not found.entries:
-        number = was.number if was else 0
-        raise Conflict(
-            "DAY_CLOSED",
-            f"{day} is closed already, by Z {number}, and nothing has happened since. Nothing was recorded.",
-            hint="Print that one again, or close the next day when it is over.",
-        )
+    found = closings.figures(db, day, entries, at.occurred_at)
     last, _ = journal.head(db)
     body = ClosingBody(
-        number=was.number + 1 if was else 1,
+        number=closings.next_number(db),
         operator=operator,
         first=was.goes_on_from if was else 1,
         last=last,
@@ -175,8 +215,10 @@ def _body(
         counted_to=found.counted_to,
         # A till of its own has nobody to send to.
         unsent=last - at.acknowledged if at.shop else 0,
+        restored_on=closings.put_back_on(db),
     )
-    return body, found.ahead, day
+    is_closed = day == closed_day and not found.entries
+    return _Covers(body, day, was.number if was else 0, found.ahead, is_closed)
 
 
 def _day_to_close(entries: list[Entry], closed_day: str, today: str) -> str:
@@ -195,8 +237,18 @@ def _counted(tally: Tally) -> Counted:
 
 
 def _closing(
-    kind: str, at: Moment, body: ClosingBody, day: str, *, ahead: dict[str, int], entry: Entry | None = None
+    kind: str,
+    db: sqlite3.Connection,
+    at: Moment,
+    body: ClosingBody,
+    day: str,
+    *,
+    covers: _Covers | None = None,
+    entry: Entry | None = None,
 ) -> Closing:
+    """`covers` where it is of now; of an earlier one is known what its entry says."""
+    people = {one.operator: one.name for one in operators.every(db)}
+    named = {name: people[name] for name in {*body.operators, body.operator, body.approved_by} if name in people}
     return Closing(
         kind=kind,
         number=body.number,
@@ -212,14 +264,23 @@ def _closing(
         operators={name: _counted(one) for name, one in body.operators.items()},
         shifts={name: _counted(one) for name, one in body.shifts.items()},
         late=body.late,
-        ahead=ahead,
+        ahead=covers.ahead if covers else {},
         missing=list(body.missing),
         unsent=body.unsent,
+        names=dict(sorted(named.items())),
+        is_empty=body.total == Tally(),
+        is_closed=covers.is_closed if covers else False,
+        only="",
+        restored_on=body.restored_on,
         text="",
     )
 
 
-def _slip(checkout: Checkout, at: Moment, one: Closing, body: ClosingBody) -> Document:
+def _tally(one: Counted) -> Tally:
+    return Tally(**{name: getattr(one, name) for name in Tally.__struct_fields__})
+
+
+def _slip(checkout: Checkout, at: Moment, one: Closing) -> Document:
     return closing_slip(
         checkout.layout,
         at=one.at,
@@ -229,13 +290,16 @@ def _slip(checkout: Checkout, at: Moment, one: Closing, body: ClosingBody) -> Do
         terminal=one.terminal,
         currency=at.program.currency,
         figures=ClosingFigures(
-            total=body.total,
-            operators=body.operators,
-            shifts=body.shifts,
+            total=_tally(one.total),
+            operators={name: _tally(part) for name, part in one.operators.items()},
+            shifts={name: _tally(part) for name, part in one.shifts.items()},
             late=one.late,
             ahead=one.ahead,
             missing=one.missing,
             unsent=one.unsent,
+            names=one.names,
+            only=one.only,
+            restored_on=one.restored_on,
         ),
         operator=one.operator,
         reference=one.reference,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from drivers.escpos import Profile
 
 FILE = "till.toml"
+NO_NAME = ["Your shop"]
+"""What receipts begin with until somebody says whose they are."""
 
 TEMPLATE = """\
 # The settings of this till. Leave out what it does not have; run "pos-plugin doctor" after a change.
@@ -91,7 +96,7 @@ class ConfigError(TomlError):
 class Shop(Table):
     """`language` is that of receipts and of what the cashier reads out."""
 
-    header: list[str] = Field(default=["Your shop"], max_length=12)
+    header: list[str] = Field(default=NO_NAME, max_length=12)
     footer: list[str] = Field(default=[], max_length=12)
     language: Language = "en"
 
@@ -351,19 +356,42 @@ def read_layout(folder: Path, config: Config) -> tuple[Layout, Logo | None]:
 
 
 def write_server_url(folder: Path, url: str) -> None:
-    """Writes head office's address into the settings file, which otherwise stays as its owner wrote it."""
+    """Writes head office's address into the settings file, which otherwise stays as its owner wrote it. Raises ConfigError where
+    the file would be none with it, OSError where it cannot be written; it is as it was then."""
+    _write_setting(folder, "server", f'url = "{url}"')
+
+
+def write_shop_name(folder: Path, name: str) -> None:
+    """Writes what receipts begin with, as `write_server_url` does."""
+    _write_setting(folder, "shop", f"header = [{json.dumps(name, ensure_ascii=False)}]")
+
+
+def _write_setting(folder: Path, table: str, setting: str) -> None:
     file = folder / FILE
+    name = setting.partition(" ")[0]
     lines = text_of(file, ConfigError).splitlines() if file.exists() else []
-    setting = f'url = "{url}"'
-    at = next((index for index, line in enumerate(lines) if line.strip() == "[server]"), None)
+    at = next((index for index, line in enumerate(lines) if line.partition("#")[0].strip() == f"[{table}]"), None)
     if at is None:
-        lines += ["", "[server]", setting]
+        lines += ["", f"[{table}]", setting]
     else:
         end = next((i for i in range(at + 1, len(lines)) if lines[i].startswith("[")), len(lines))
-        old = [i for i in range(at + 1, end) if lines[i].lstrip("# ").startswith("url")]
+        old = [i for i in range(at + 1, end) if lines[i].lstrip("# ").startswith(name)]
         if old:
             lines[old[0]] = setting
         else:
             lines.insert(at + 1, setting)
     read_toml("\n".join(lines), str(file), ConfigError)
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    put_in_place(file, ("\n".join(lines) + "\n").encode())
+
+
+def put_in_place(file: Path, data: bytes) -> None:
+    """As a whole or not at all, for whoever may read it now."""
+    file = file.resolve()
+    new = file.with_name(f"{file.name}.new")
+    try:
+        new.write_bytes(data)
+        if file.exists():
+            shutil.copymode(file, new)
+        os.replace(new, file)
+    finally:
+        new.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ class CustomerWindow:
     """One till's. `tell` and `shown` may be called from any thread. `figures` as for the line display."""
 
     def __init__(self, layout: Layout, figures: Callable[[str], Figures], clock: Callable[[], datetime]) -> None:
-        self._layout = layout
+        self.layout = layout
         self._figures = figures
         self._clock = clock
         self._lock = threading.Lock()
@@ -88,10 +88,10 @@ class CustomerWindow:
 
     def shown(self, language: str = "") -> CustomerShown:
         """What stands there now; in the shop's language where that one is none of the product's."""
-        spoken = language if language in LANGUAGES else self._layout.language
+        spoken = language if language in LANGUAGES else self.layout.language
         now = self._now()
         figures = self._figures(now.told.member if isinstance(now.told, Identified | Completed) else "")
-        made = _Saying(spoken, figures, now, list(self._layout.header))
+        made = _Saying(spoken, figures, now, list(self.layout.header))
         match now.told:
             case Notice(upper=upper, lower=lower):
                 return made.shown("notice", upper, points=[lower] if lower else [])

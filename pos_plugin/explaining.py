@@ -14,7 +14,7 @@ from offline_store.members import Balance
 from pos_plugin.quotes import Offer, TierShown
 
 MOST_IN_REACH = 3
-NOT_FOR_THEM = frozenset({"tiers", "segments", "stores", "starts", "ends", "limits", "stock", "birthday"})
+NOT_FOR_THEM = frozenset({"tiers", "segments", "stores", "starts", "ends", "limits", "stock", "birthday", "variant"})
 """Why a reward is out of reach whatever is bought next time; for what else it is refused, another sale may do."""
 
 _WHY_NOT = {
@@ -28,6 +28,7 @@ _WHY_NOT = {
     "weekdays": text("{title} can be had on {weekdays} only."),
     "hours": text("{title} can be had at {hours} only."),
     "birthday": text("{title} is for the days around a birthday."),
+    "variant": text("{title} is tried with some members only."),
     "limits": text("{title} has been taken as often as it can be for now."),
     "stock": text("{title} is used up."),
     "goods": text("{title} is for other goods than those of this sale."),

@@ -18,7 +18,8 @@ from ledger.identifiers import new_reference, receipt_reference
 from ledger.keys import phone_hash, seal
 from ledger.wire import MemberDetails
 from loyalty.award import gift, standing_of
-from loyalty.card import MemberCard, member_card, new_card_number
+from loyalty.card import CardRules, MemberCard, member_card
+from loyalty.card_batch import draw_numbers
 from loyalty.days import is_month_day
 from loyalty.sale import document_name
 from loyalty.standing import NO_HISTORY, Profile
@@ -81,9 +82,7 @@ def join(
         rules = program.cards.rules
         sealing_key, phone_key = settings.get(db, "sealing_key"), settings.get(db, "phone_key")
     is_new_number = not card
-    if is_new_number:
-        card = new_card_number(rules, lambda count: "".join(str(secrets.randbelow(10)) for _ in range(count)))
-    if not isinstance(member_card(rules, card), MemberCard):
+    if card and not isinstance(member_card(rules, card), MemberCard):
         raise BadRequest(
             "NO_MEMBER_CARD",
             "This is no card of this programme.",
@@ -109,6 +108,9 @@ def join(
     member = new_reference(checkout.random_bytes)
 
     def work(db: sqlite3.Connection) -> Joined:
+        nonlocal card
+        if is_new_number:
+            card = _free_number(db, rules)
         if members.member_of_card(db, card) is not None:
             raise Conflict("CARD_TAKEN", "Somebody has joined with this card already.", hint="Scan it to see.")
         if refused := blocked(db, card):
@@ -193,6 +195,20 @@ def text_asked(db: sqlite3.Connection, version: str) -> consents.ConsentText:
     return asked
 
 
+def _free_number(db: sqlite3.Connection, rules: CardRules) -> str:
+    """A new number that is nobody's here, not blocked, and not that of a card which lies in this shop. What lies in other shops
+    is not known here; head office notes it for a person."""
+
+    def is_known(number: str) -> bool:
+        is_taken = members.member_of_card(db, number) is not None or blocked(db, number) is not None
+        return is_taken or card_stock.is_of_stock(db, number)
+
+    (number,) = draw_numbers(
+        rules, (rules.plain or rules.forms)[0], 1, lambda count: f"{secrets.randbelow(10**count):0{count}}", is_known
+    )
+    return number
+
+
 def require_stock(db: sqlite3.Connection, card: str) -> None:
     """Raises Conflict for a card that head office never sent to this shop, where it sent others."""
     if not card_stock.may_join_with(db, card):
@@ -228,7 +244,9 @@ def _welcome(
 ) -> int:
     """What the programme gives for joining, in an entry of its own; answers how many points."""
     gone = at.gone.get(at.program.id, ())
-    standing = standing_of(at.program, NO_HISTORY, profile, at.today, shop=at.shop, terminal=at.who.terminal, gone=gone)
+    standing = standing_of(
+        at.program, NO_HISTORY, profile, at.today, member=member, shop=at.shop, terminal=at.who.terminal, gone=gone
+    )
     earned = gift(at.program, "join", at.today, at.occurred_at, standing)
     if earned.points or earned.effects:
         document = document_name("gift", "join", member)

@@ -18,7 +18,7 @@ import msgspec
 from ledger.identifiers import RandomBytes
 from ledger.pins import hashed_pin, is_pin, problem_with
 from loyalty.roles import leave
-from offline_store import operators, settings
+from offline_store import members, operators, settings
 from offline_store.moment import moment
 from offline_store.operators import Operator
 from offline_store.store import Store
@@ -324,6 +324,15 @@ def put_here(
     if problem := problem_with(pin):
         raise BadRequest("PIN_UNFIT", f"{problem} Nothing was changed.", hint="Choose another one.")
     _require_no_head_office(store)
+    if member:
+        with store.read() as db:
+            is_known = members.member_of_card(db, member) or members.current(db, member) != member
+            if not (is_known or db.execute("SELECT 1 FROM member WHERE member = ?", (member,)).fetchone()):
+                raise Unknown(
+                    "CARD_UNKNOWN",
+                    f"Nobody has joined with the card {member} here. Nothing was changed.",
+                    hint="Check the number, or let them join with it at the page first. Without --card it works at once.",
+                )
     kept = Operator(operator, name, role, hashed_pin(pin, random_bytes(16)), member, is_of_here=True)
 
     def work(db: sqlite3.Connection) -> None:

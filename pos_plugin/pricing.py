@@ -46,6 +46,7 @@ def looks_back(program: Program) -> bool:
             or program.benefit
             or program.referral
             or program.giving
+            or program.experiment
             or program.surprise
             or program.earn.limits
         )
@@ -70,6 +71,7 @@ def standing_at(db: sqlite3.Connection, at: Moment, program: Program, member: st
         known.history,
         known.profile,
         day,
+        member=member,
         shop=at.shop,
         terminal=at.who.terminal,
         feed_position=position,

@@ -52,7 +52,7 @@ def sample_receipt(
     total = sum(line.amount_minor for line in GOODS)
     sale = Sale("1", "17", local.isoformat(timespec="seconds"), day, program.currency, total, GOODS, "Kim")
     member = "sample" if has_member else ""
-    standing = standing_of(program, NO_HISTORY, Profile(), day) if has_member else Standing()
+    standing = standing_of(program, NO_HISTORY, Profile(), day, member=member) if has_member else Standing()
     redeem = most_redeemable(program, total, 100) if has_member else 0
     priced = pricing.priced(program, sale, member, standing, redeem=redeem, reward="")
     language, earned = layout.language, priced.award.points

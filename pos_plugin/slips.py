@@ -34,7 +34,9 @@ class DeviceFound:
 class ClosingFigures:
     """What a closing says of a trading day, as `ledger.closing` has counted it.
 
-    `unsent` entries are on this till alone until head office has them: figures of head office may lack them.
+    `unsent` entries are on this till alone until head office has them: figures of head office may lack them. `names` are those of
+    the operators where they are known; with `only`, the figures are this operator's alone. `restored_on`: the day on which this
+    till was put back to an earlier state, where no closing has said so yet.
     """
 
     total: Tally
@@ -44,6 +46,14 @@ class ClosingFigures:
     ahead: Mapping[str, int] = field(default_factory=dict)
     missing: Sequence[Gap] = ()
     unsent: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
+    only: str = ""
+    restored_on: str = ""
+
+    def name(self, operator: str) -> str:
+        """As people know them: two of one name have their own beside it."""
+        shown = self.names.get(operator, operator)
+        return f"{shown} ({operator})" if list(self.names.values()).count(shown) > 1 else shown
 
 
 def enrolment_slip(
@@ -79,7 +89,7 @@ def enrolment_slip(
         version, words = agreed
         blocks += [Feed(), *layout.wrapped(layout.say("You agreed to this (text {version}):", version=version))]
         blocks += layout.wrapped(words)
-        blocks += layout.wrapped(layout.say("You can take this back at any time, here at the till."))
+        blocks += layout.wrapped(layout.say("If you change your mind, tell us here at the till."))
     return laid_out_slip(layout, blocks, at, reference)
 
 
@@ -137,12 +147,21 @@ def closing_slip(
     blocks.append(Text(columns(say("Business day"), date_words(business_day, layout.language))))
     blocks.append(Text(columns(say("Till"), terminal)))
     if operator:
-        blocks.append(Text(columns(say("Operator"), operator)))
+        blocks.append(Text(columns(say("Operator"), figures.name(operator))))
+    if figures.only:
+        blocks += layout.wrapped(say("These figures are {name}'s alone.", name=figures.name(figures.only)), bold=True)
+    elif figures.total == Tally():
+        blocks += layout.wrapped(say("Nothing was sold, given or taken back."), bold=True)
+    if figures.restored_on:
+        day = date_words(figures.restored_on, layout.language)
+        blocks += layout.wrapped(say("On {day} this till was put back to an earlier state.", day=day), bold=True)
+        blocks += layout.wrapped(say("What it closed after that state is not in here, and may have the same numbers."))
     blocks += layout.fixed["rule"]
     blocks += _money_taken(layout, figures.total, currency)
     blocks += layout.fixed["rule"]
     blocks += _points_moved(layout, figures.total)
-    blocks += _parts(layout, say("BY CASHIER"), figures.operators)
+    by_name = {figures.name(operator): one for operator, one in figures.operators.items()}
+    blocks += _parts(layout, say("BY CASHIER"), {} if figures.only else by_name)
     blocks += _parts(layout, say("BY SHIFT"), figures.shifts)
     if figures.late or figures.ahead or figures.missing or figures.unsent:
         blocks += layout.fixed["rule"]

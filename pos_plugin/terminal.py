@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,7 +34,7 @@ from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import RandomBytes, read_receipt_reference, receipt_reference
 from ledger.keys import SigningKey, phone_hash
-from ledger.wire import CardReplaced, CardReplacement, MemberLookup, MembersFound
+from ledger.wire import CardReplaced, CardReplacement, Enrolled, MemberLookup, MembersFound
 from offline_store import journal, members, pictures, receipts, rights, settings
 from offline_store.errors import StoreError
 from offline_store.members import Balance
@@ -44,7 +44,7 @@ from offline_store.sync import NotEnrolled, Sync, SyncError
 from offline_store.sync import Refused as SyncRefused
 from pos_plugin import host_prints, sample_sheet, till_state
 from pos_plugin.checkout import Checkout
-from pos_plugin.config import Config, printer_profile, read_config, read_layout
+from pos_plugin.config import Config, ConfigError, ServerSettings, printer_profile, read_config, read_layout
 from pos_plugin.customer_display import CustomerDisplay, Figures, Notice, Told
 from pos_plugin.customer_window import CustomerWindow
 from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
@@ -84,6 +84,8 @@ LOOK_WAIT_S = 3.0
 NO_ANSWER = frozenset(("absent", "busy", "denied", "timeout", "wrong_address", "silent"))
 """The troubles of a printer in which what it last said about itself is old news."""
 SCANS_KEPT = 16
+FORM_S = 60.0
+"""So long the page's last word counts that a form of its takes the scans: a page that is gone must not keep them."""
 REACT_S = 0.5
 RIGHTS_WAIT_S = 2.0
 """How long a quote waits for more rights; after that it says what is held."""
@@ -132,9 +134,11 @@ class Terminal:
         self.store = store
         self.config = config
         self.clock = clock
+        self._random_bytes = random_bytes
         self.events = Events()
         self._scans: deque[Scan] = deque(maxlen=SCANS_KEPT)
         self._scanning = threading.Lock()
+        self._form_until: datetime | None = None
         self.readers: list[Reader] = []
         self.cloud_queues: list[CloudQueue] = []
         self.doors: dict[str, str] = {}
@@ -145,6 +149,7 @@ class Terminal:
         self._to_sync = threading.Event()
         self._threads: list[threading.Thread] = []
         self._asking = ThreadPoolExecutor(2, thread_name_prefix="head-office")
+        self._connecting = threading.Lock()
         self.link: HttpLink | None = None
         self.sync: Sync | None = None
         if config.server.url:
@@ -331,7 +336,7 @@ class Terminal:
     ) -> Identified:
         """A code was read, by whatever reader: what it is, for the page and for the host."""
         try:
-            result = self.checkout.identify(label, entry_mode, symbology)
+            result = self.checkout.identify(label, entry_mode, symbology, is_customer=not self._is_into_form())
         except StoreError as error:  # the scanner reads on, and the cashier is told
             log.error("scan: %s", error)
             result = Identified("refused code", message=f"{error} Scan it again, or sell without the card.")
@@ -340,6 +345,15 @@ class Terminal:
         self.events.happened("scan")
         self.plugins.tell("scanned", device=device, found=result)
         return result
+
+    def scan_into(self, form: str) -> None:
+        """Whoever is read from here on is meant for this form of the page, until it says otherwise, or nothing for a minute; ""
+        for none."""
+        self._form_until = self.clock() + timedelta(seconds=FORM_S) if form else None
+
+    def _is_into_form(self) -> bool:
+        until = self._form_until
+        return until is not None and self.clock() < until
 
     @property
     def scans(self) -> list[Scan]:
@@ -452,6 +466,26 @@ class Terminal:
         fed_s = (now - sync.last_feed).total_seconds() if sync.last_feed else CURRENT_FOR_S
         is_online = sync.problem is None and heard_s < ONLINE_FOR_S
         return Connection(is_online, is_online and fed_s < CURRENT_FOR_S, sync.last_contact)
+
+    def connect(self, address: str, code: str) -> Enrolled:
+        """Enrols this till with a one-time code, and begins to send what it has. Raises as `pos_plugin.enrolling.connect`."""
+        from pos_plugin.enrolling import connect
+
+        with self._connecting:
+            done = connect(self.store, address, code, clock=self.clock, random_bytes=self._random_bytes)
+            is_asked, before = self.sync is not None, self.link
+            self.config = self.config.model_copy(update={"server": ServerSettings(url=done.url)})
+            self.link, self.sync = done.link, done.sync
+            if before is not None:
+                before.close()
+            if not is_asked:
+                self._run("sync", self._exchange)
+        with contextlib.suppress(ConfigError):  # of the shop's name on receipts, which may be news
+            self.checkout.use_header(read_config(self.store.folder).shop.header)
+            self.customer.layout = self.checkout.layout
+        self._to_sync.set()
+        self.events.happened("sync")
+        return done.enrolled
 
     def sync_soon(self) -> None:
         self._to_sync.set()

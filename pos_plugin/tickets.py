@@ -6,6 +6,9 @@ member asked, and how far head office is.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+
 import msgspec
 
 from drivers.document import Document
@@ -44,8 +47,12 @@ def open_ticket(
     receipt: str = "",
     contact: str = "",
     operator: str = "",
+    write: Callable[[Callable[[sqlite3.Connection], TicketKept]], TicketKept] | None = None,
 ) -> TicketKept:
-    """Keeps it and has it sent. Raises Conflict while this till belongs to no head office: nobody would answer."""
+    """Keeps it and has it sent. `write` runs the transaction, for a caller who records something beside it.
+
+    Raises Conflict while this till belongs to no head office: nobody would answer.
+    """
     with checkout.store.read() as db:
         sealing_key, at = settings.get(db, "sealing_key"), checkout.moment(db)
         if member:
@@ -60,8 +67,12 @@ def open_ticket(
     ticket = "".join(LETTERS[number >> shift & 31] for shift in range(35, -1, -5))
     sealed = seal(sealing_key, msgspec.json.encode({"words": words, "contact": contact}))
     opened = TicketOpened(ticket, topic, at.recorded_at, sealed, member, receipt, operator)
-    checkout.store.write(lambda db: tickets.keep(db, opened))
-    return TicketKept(ticket)
+
+    def work(db: sqlite3.Connection) -> TicketKept:
+        tickets.keep(db, opened)
+        return TicketKept(ticket)
+
+    return (write or checkout.store.write)(work)
 
 
 def slip(checkout: Checkout, opened: TicketKept, topic: str, words: str, receipt: str = "") -> Document:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Condition = Literal["well", "trouble", "quiet", "asking", "none"]
 """Quiet: it cannot say how it is. Asking: it has not been heard yet. None: not set up."""
 Kind = Literal["printer", "drawer", "scanner", "camera", "display", "relay", "door", "cloud till", "head office"]
-Fix = Literal["test-print", "drawer", "look", "sync"]
+Fix = Literal["test-print", "drawer", "look", "sync", "connect"]
 LOG_SHOWN = 12
 _looking = threading.Lock()
 
@@ -53,7 +53,7 @@ class Outbox(msgspec.Struct, frozen=True):
 
 
 class Pairing(msgspec.Struct, frozen=True):
-    """Which till of which shop this is; `command` joins it to a head office, typed while the till stands still."""
+    """Which till of which shop this is; `command` joins it to a head office by hand, as the page does."""
 
     terminal: str
     shop: str
@@ -96,7 +96,7 @@ def devices(terminal: Terminal) -> Devices:
         *_scanners(terminal),
         *_display(terminal),
         *_other_tills(terminal),
-        _head_office(terminal),
+        _head_office(terminal, is_enrolled=pairing.enrolled),
     ]
     return Devices(shown, outbox, pairing, terminal.log.lines[-LOG_SHOWN:][::-1])
 
@@ -221,10 +221,12 @@ def _found(kind: Kind, name: str, one: Finding) -> DeviceShown:
     return DeviceShown(kind, name, "well" if one.ok else "trouble", text.rstrip(".") + ".", one.do)
 
 
-def _head_office(terminal: Terminal) -> DeviceShown:
+def _head_office(terminal: Terminal, *, is_enrolled: bool) -> DeviceShown:
     sync, name = terminal.sync, "Head office"
-    if sync is None:
-        return DeviceShown("head office", name, "none", "This till works on its own. Everything is kept here.")
+    if sync is None or not is_enrolled:
+        text = "This till is not connected to a head office yet. It sells, and everything is kept here."
+        do = "With head office's address and its one-time code it is connected here, at any time."
+        return DeviceShown("head office", name, "none", text, do, ["connect"])
     if terminal.connection().is_online:
         return DeviceShown("head office", name, "well", "Connected to head office.", "", ["sync"])
     if sync.problem is None:

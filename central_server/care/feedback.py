@@ -8,13 +8,14 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, select
 
-from central_server import desk, gives, kept_settings, schema
+from central_server import desk, kept_settings, schema
 from central_server.books import Books
-from central_server.care import tickets
+from central_server.care import bonus, tickets
 from central_server.database import add_if_new
 from central_server.errors import CentralError, OfficeError
+from central_server.missing_points import has_all_come_back
 from central_server.office import Office
-from ledger.entry import EntryUnreadable, GiveBody, SaleBody, read_entry
+from ledger.entry import EntryUnreadable, SaleBody, read_entry
 from ledger.identifiers import is_feedback_mark, read_feedback_code, receipt_reference
 
 BONUS = "feedback_points"
@@ -35,6 +36,7 @@ class Asked(msgspec.Struct, frozen=True):
     shop: str
     member: str
     business_day: str
+    document: str
 
     @property
     def reference(self) -> str:
@@ -51,10 +53,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Thanks(msgspec.Struct, frozen=True):
-    """`bonus` points were given; `ticket` is the number of the question, where an answer is wanted."""
+    """`bonus` points were given; `ticket` is the number of the question, where an answer is wanted. Whoever `must_wait` has asked
+    so much that waits for an answer that this is no question any more; what they wrote is kept."""
 
     bonus: int
     ticket: str = ""
+    must_wait: bool = False
 
 
 def asked(office: Office, code: str) -> Asked:
@@ -71,7 +75,10 @@ def asked(office: Office, code: str) -> Asked:
 
 
 def give(office: Office, code: str, answer: Answer) -> Thanks:
-    """Keeps an answer, once for each sale. Raises FeedbackRefused, and OfficeError for an answer that is none."""
+    """Keeps an answer, once for each sale. Raises FeedbackRefused, and OfficeError for an answer that is none.
+
+    Who bought without a card is asked whether they want an answer by nobody: there is no way to give them one.
+    """
     if not (1 <= answer.rating <= 5 and NO_ANSWER <= answer.recommends <= 10) or len(answer.comment) > LONGEST:
         raise OfficeError(
             "This answer is none.", hint="Nothing was kept. Choose one of the ratings.", code="FEEDBACK_UNFIT"
@@ -79,7 +86,10 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
 
     def work(connection: Connection) -> tuple[Asked, int]:
         found = sale_of(connection, code)
-        bonus = kept_settings.value(connection, BONUS)
+        points = kept_settings.value(connection, BONUS) if found.member else 0
+        books = Books(connection, office) if points else None  # from here on no return is heard of beside us
+        if books and has_all_come_back(connection, found.shop, found.document):
+            points = 0
         row = {
             "terminal": found.terminal,
             "number": found.number,
@@ -90,22 +100,20 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
             "rating": answer.rating,
             "recommends": answer.recommends,
             "comment": answer.comment,
-            "bonus": bonus if found.member else 0,
+            "bonus": points,
         }
         if not add_if_new(connection, schema.care.feedback, [row]):
             raise FeedbackRefused("Thank you: you have told us about this purchase already.", code="FEEDBACK_GIVEN")
-        if row["bonus"]:
-            books = Books(connection, office)
-            name = f"feedback/{found.terminal}/{found.number}"
+        if books and points:
             ends = desk.end_of_points(books, found.member)
-            body = GiveBody("activity", bonus, books.program.id, "feedback", lot=gives.lot_of(name), expires_on=ends)
-            gives.give(books, found.member, body, name)
+            bonus.give(books, found.terminal, found.number, found.member, points, ends)
             books.flush()
-        return found, bonus if found.member else 0
+        return found, points
 
-    found, bonus = office.database.write(work)
-    ticket = ""
-    if answer.wants_answer and answer.comment.strip():
+    found, points = office.database.write(work)
+    if not (answer.wants_answer and answer.comment.strip() and found.member):
+        return Thanks(points)
+    try:
         ticket = tickets.open_ticket(
             office,
             shop=found.shop,
@@ -116,7 +124,9 @@ def give(office: Office, code: str, answer: Answer) -> Thanks:
             member=found.member,
             receipt=found.reference,
         )
-    return Thanks(bonus, ticket)
+    except OfficeError:
+        return Thanks(points, must_wait=True)
+    return Thanks(points, ticket)
 
 
 def sale_of(connection: Connection, code: str) -> Asked:
@@ -145,11 +155,11 @@ def sale_of(connection: Connection, code: str) -> Asked:
     try:
         entry = read_entry(row.data)
         assert isinstance(entry.body, SaleBody)
-        day = entry.envelope.business_day
+        day, document = entry.envelope.business_day, entry.envelope.document
     except EntryUnreadable:
-        day = ""
+        day = document = ""
     about = schema.member.c
     member = connection.scalar(select(about.merged_into).where(about.member == row.member)) or row.member
     if connection.scalar(select(about.erased_at).where(about.member == member)):
         member = ""
-    return Asked(terminal, number, row.shop, member, day)
+    return Asked(terminal, number, row.shop, member, day, document)

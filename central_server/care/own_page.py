@@ -15,6 +15,9 @@ from central_server.errors import OfficeError, Refused
 from central_server.office import Office
 from ledger.tokens import Token, is_like_a_token, read_token
 
+LEAVES = "The member wants to leave the programme."
+"""What their ticket says to those who see to it."""
+
 
 class Owner(msgspec.Struct, frozen=True):
     """`is_proved`: the link itself was made for this member."""

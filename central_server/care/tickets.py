@@ -29,10 +29,12 @@ TOPICS = {
 """What it is about, and what pages call that."""
 STATUSES = ("open", "answered", "closed")
 PRIORITIES = ("low", "normal", "high", "urgent")
-SOURCES = ("till", "office", "feedback", "member")
+SOURCES = {"till": "at a till", "office": "here", "feedback": "with feedback", "member": "on their own page"}
+"""Where it was opened, and what pages call that."""
 LONGEST = 2000
 LONGEST_REPLY = 500
 A_PAGE = 50
+LATEST_FOR_MEMBER = 5
 MOST_OPEN = 20
 """So many open tickets of one member are taken; with more, somebody has to answer first."""
 
@@ -197,6 +199,21 @@ def of_member(connection: Connection, members: Sequence[str]) -> list[TicketLine
         select(table).where(table.c.member.in_(members)).order_by(table.c.opened_at.desc(), table.c.ticket)
     )
     return [_line(row) for row in rows]
+
+
+def for_member(connection: Connection, member: str) -> list[TicketStory]:
+    """A member's tickets, those first where something was done last: what they said and were answered, nothing for ourselves."""
+    words = schema.care.ticket_word
+    theirs = of_member(connection, [member])
+    found = sorted(theirs, key=lambda line: line.changed_at, reverse=True)[:LATEST_FOR_MEMBER]
+    said: dict[str, list[Said]] = {line.ticket: [] for line in found}
+    for row in connection.execute(
+        select(words)
+        .where(words.c.ticket.in_(said), words.c.kind.in_(["said", "reply"]))
+        .order_by(words.c.ticket, words.c.number)
+    ):
+        said[row.ticket].append(Said(row.at, "", row.kind, row.text))
+    return [TicketStory(line, said[line.ticket]) for line in found]
 
 
 def reply(office: Office, ticket: str, by: str, text: str) -> None:

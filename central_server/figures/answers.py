@@ -10,9 +10,11 @@ from typing import TypeVar, cast
 import msgspec
 from sqlalchemy import Connection
 
-from central_server.figures import baskets, customers, facts, points, scope, tiers, voices
+from central_server import kept_settings
+from central_server.figures import baskets, customers, experiments, facts, points, scope, tiers, voices
 from central_server.figures.baskets import Attached, Basket, By
 from central_server.figures.customers import Customers, Value
+from central_server.figures.experiments import Compared
 from central_server.figures.plots import MOST_MONTHS, Plot, Series
 from central_server.figures.points import Cost, Issue, Liability, Moved
 from central_server.figures.ratio import Ratio, ratio
@@ -50,6 +52,7 @@ class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"
     tiers: list[Move] | None = None
     renewed: Ratio | None = None
     by: list[Attached] = []
+    experiments: list[Compared] = []
 
     @property
     def has_sales(self) -> bool:
@@ -57,8 +60,13 @@ class Figures(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"
 
 
 def figures(office: Office, asked: Scope, margin_percent: int | None = None) -> Figures:
-    """Without what is asked for by itself: `tiers`, `renewed`, `by`."""
+    """Without what is asked for by itself: `tiers`, `renewed`, `by`, `experiments`.
+
+    Where no margin is given, head office's setting counts.
+    """
     with office.database.reading() as connection:
+        if margin_percent is None:
+            margin_percent = kept_settings.value(connection, "margin_percent") or None
         silent, waiting = scope.silent_tills(office, connection, asked), facts.waiting(office, connection)
         found = _kept.answer(office, connection, asked, margin_percent)
         return msgspec.structs.replace(
@@ -88,7 +96,17 @@ def whole(office: Office, asked: Scope, by: By | None = None, margin_percent: in
             tiers=tiers.migration(connection, program, asked),
             renewed=tiers.renewals(connection, program, asked).renewed,
             by=baskets.attached(connection, asked, by) if by else [],
+            experiments=[
+                one
+                for one in compared(office, connection, asked.shop)
+                if one.first <= asked.last and asked.first <= one.last
+            ],
         )
+
+
+def compared(office: Office, connection: Connection, shop: str = "") -> list[Compared]:
+    """Every experiment, each over all of its own days."""
+    return experiments.compared(office, connection, shop, lambda key, work: _kept.once(office, connection, key, work))
 
 
 def current(office: Office, connection: Connection) -> Program:
@@ -108,7 +126,7 @@ class _Kept:
         self._lock = threading.Lock()
 
     def answer(self, office: Office, connection: Connection, asked: Scope, margin_percent: int | None) -> Figures:
-        return self._once(
+        return self.once(
             office,
             connection,
             (asked, margin_percent),
@@ -119,11 +137,11 @@ class _Kept:
 
     def _issues(self, office: Office, connection: Connection) -> Callable[[str], list[Issue]]:
         today = office.today(connection)
-        return lambda shop: self._once(
+        return lambda shop: self.once(
             office, connection, ("issues", shop), lambda: points.issues(connection, today, shop)
         )
 
-    def _once(self, office: Office, connection: Connection, what: object, work: Callable[[], T]) -> T:
+    def once(self, office: Office, connection: Connection, what: object, work: Callable[[], T]) -> T:
         state = (office.folder, current(office, connection).id, office.today(connection), facts.state(connection))
         key = (*state, what)
         with self._lock:
@@ -190,6 +208,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 NOTHING = "no sales"
+NO_MARGIN = "needs the margin on sales: set it in Settings, or give one for once"
 
 
 def lines(found: Figures) -> Iterator[Line]:
@@ -251,6 +270,8 @@ def lines(found: Figures) -> Iterator[Line]:
         churn = one_member.churn
         basis = f"forecast: margin a year ÷ churn of 365 days ({churn.part:,} of {churn.whole:,})"
         yield Line("clv_forecast", "Value of a member to come", forecast, basis)
+    else:
+        yield Line("clv", "Value of a member so far", "–", NO_MARGIN)
     said = found.voices
     score = "–" if said.nps.score is None else f"{said.nps.score:+.1f}"
     basis = f"{said.nps.promoters:,} promoters and {said.nps.detractors:,} detractors of {said.nps.answers:,} answers in {window}"

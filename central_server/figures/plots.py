@@ -42,7 +42,10 @@ class Series(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """What is drawn: `kind` is stacked, grouped or lines; `unit` stands at the axis, `said` is for who does not see it."""
+    """What is drawn: `kind` is stacked, grouped, lines or intervals; `unit` is the axis, `said` for who does not see it.
+
+    The series of intervals are low, middle and high; in place of months are the names of what lies between.
+    """
 
     title: str
     kind: str
@@ -81,6 +84,9 @@ def svg(plot: Plot) -> bytes:
 
 
 def _draw(axis: Any, plot: Plot) -> None:
+    if plot.kind == "intervals":
+        _intervals(axis, plot)
+        return
     places = list(range(len(plot.months)))
     width = 0.8 / len(plot.series) if plot.kind == "grouped" else 0.7
     below = [0.0] * len(places)
@@ -105,4 +111,23 @@ def _draw(axis: Any, plot: Plot) -> None:
         axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.3, borderpad=0)
     else:
         axis.set_yticks([])
+        axis.text(0.5, 0.5, "nothing in this period", transform=axis.transAxes, ha="center")
+
+
+def _intervals(axis: Any, plot: Plot) -> None:
+    """Each name on a line of its own, the first on top, and no difference as a dashed line."""
+    places = list(range(len(plot.months)))[::-1]
+    low, middle, high = ([value or 0.0 for value in series.values] for series in plot.series)
+    spread = [
+        [one - end for one, end in zip(middle, low, strict=True)],
+        [end - one for one, end in zip(middle, high, strict=True)],
+    ]
+    axis.errorbar(middle, places, xerr=spread, fmt=MARKS[0], color=COLOURS[0], ecolor=INK, capsize=6)
+    axis.axvline(0, color=INK, linestyle="--", linewidth=1)
+    axis.set_yticks(places, plot.months)
+    axis.set_ylim(-0.6, max(0, len(places) - 1) + 0.6)
+    axis.grid(axis="x")
+    axis.set_xlabel(plot.unit)
+    axis.set_title(plot.title)
+    if not places:
         axis.text(0.5, 0.5, "nothing in this period", transform=axis.transAxes, ha="center")

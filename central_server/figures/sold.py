@@ -43,6 +43,7 @@ class SoldFact(NamedTuple):
     day: str
     operator: str
     member: str
+    reward: str
     value_minor: int
     tax_minor: int
     discount_minor: int
@@ -88,6 +89,7 @@ def facts_of(told: Told, period_of: PeriodOf) -> SaleFacts:
         day=body.sale.business_day,
         operator=body.sale.operator,
         member=told.member,
+        reward=body.reward,
         value_minor=paid.total_minor,
         tax_minor=sum(line.tax_minor for line in paid.lines),
         discount_minor=sum(line.discount_minor for line in paid.lines) + off_minor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -63,24 +64,31 @@ def migration(connection: Connection, program: Program, scope: Scope) -> list[Mo
 
 def renewals(connection: Connection, program: Program, scope: Scope) -> Renewals:
     """Of every paid membership by itself, from the months that each member bought."""
-    if not any(tier.is_paid for tier in program.tier):
-        return Renewals(ratio(0, 0))
     due = renewed = 0
+    for _, terms in histories_with_terms(connection, program, scope.shop):
+        for ends, goes_on in terms:
+            if scope.first <= ends <= scope.last:
+                due, renewed = due + 1, renewed + goes_on
+    return Renewals(ratio(renewed, due))
+
+
+def histories_with_terms(
+    connection: Connection, program: Program, shop: str
+) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
+    """Each member who ever paid for a tier, with the terms of all their memberships."""
+    if not any(tier.is_paid for tier in program.tier):
+        return
     member, kept = schema.member.c, schema.member_history.c
     rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-        select(kept.history)
+        select(member.member, kept.history)
         .join_from(schema.member, schema.member_history, kept.member == member.member)
-        .where(member.merged_into == "", *([member.home_shop == scope.shop] if scope.shop else []))
+        .where(member.merged_into == "", *([member.home_shop == shop] if shop else []))
     )
-    for (text,) in rows:
+    for who, text in rows:
         history = _histories.decode(text)
-        for name in history.paid:
-            if name.endswith("/trial"):
-                continue
-            for ends, goes_on in _terms(history, name):
-                if scope.first <= ends <= scope.last:
-                    due, renewed = due + 1, renewed + goes_on
-    return Renewals(ratio(renewed, due))
+        names = [name for name in history.paid if not name.endswith("/trial")]
+        if terms := [term for name in names for term in _terms(history, name)]:
+            yield who, terms
 
 
 def _terms(history: History, tier: str) -> list[tuple[str, bool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 from urllib.parse import quote
 
 from fastapi import Response
@@ -65,8 +66,9 @@ def _require_self(visit: Visit) -> None:
 
 def _signed_in_anew(visit: Visit, said: str) -> Response:
     """What was changed has ended every session, this one too."""
-    done = visit.go("/account", said=said)
-    done.set_cookie(value=sessions.begin(visit.office, visit.staff.login), **visit.cookie)
+    secret = sessions.begin(visit.office, visit.staff.login)
+    done = replace(visit, secret=secret).go("/account", said=said)
+    done.set_cookie(value=secret, **visit.cookie)
     return done
 
 

@@ -11,8 +11,10 @@ from central_server.pages.frame import Visit, page
 from ledger.closing import share_tenths
 from loyalty.days import is_day
 
+MOST_LISTED = 200
 
-@page("GET", "/closings", "close_day", "figures", "ledger", menu="Closings", place=40)
+
+@page("GET", "/closings", "close_day", "figures", "ledger", menu="Closings", place=32)
 def shown(visit: Visit) -> Response:
     shop = visit.staff.shop or visit.query.get("shop", "")
     day = visit.query.get("day", "")
@@ -30,6 +32,7 @@ def shown(visit: Visit) -> Response:
         shop=shop,
         shops=shops if not visit.staff.shop else [],
         found=closings.compared(visit.office, shop, day) if day else [],
-        unclosed=open_days,
+        unclosed=open_days[:MOST_LISTED],
+        more=max(0, len(open_days) - MOST_LISTED),
         share=lambda part, whole: f"{share_tenths(part, whole) / 10:.1f} %",
     )

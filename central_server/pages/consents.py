@@ -11,7 +11,7 @@ from central_server.pages.member_access import require_member
 NAMES = {"en": "English", "tr": "Turkish", "de": "German", "fr": "French", "es": "Spanish"}
 
 
-@page("GET", "/consents", "enrol", "publish", "figures", menu="Consent", place=36)
+@page("GET", "/consents", "enrol", "publish", "figures", menu="Consent", place=23)
 def texts(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
         return visit.show("consents.html", texts=consents.texts(connection), names=NAMES)

@@ -21,7 +21,7 @@ _few_at_once = threading.BoundedSemaphore(2)
 """Each reads for a while; the pages' other threads stay free."""
 
 
-@page("GET", "/exports", "personal_data", "figures", "ledger", menu="Exports", place=70)
+@page("GET", "/exports", "personal_data", "figures", "ledger", menu="Exports", place=58)
 def exports(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
         shops = list(connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)))
@@ -41,7 +41,7 @@ def exports(visit: Visit) -> Response:
 @page("GET", "/exports/members.csv", "personal_data")
 def members(visit: Visit) -> Response:
     rows = exporting.members(visit.office, _shop(visit), is_masked="M" in visit.leave("personal_data"))
-    return _sent(visit, exporting.as_csv(exporting.MEMBER_COLUMNS, rows), CSV, "members.csv")
+    return sent_as_file(visit, exporting.as_csv(exporting.MEMBER_COLUMNS, rows), CSV, "members.csv")
 
 
 @page("GET", "/exports/sales.csv", "figures")
@@ -51,21 +51,21 @@ def sales(visit: Visit) -> Response:
         raise Refused("NOT_ALLOWED", "A cashier has no shop's sales.", hint=hint, status=403)
     period = _period(visit)
     rows = exporting.sales_by_day(visit.office, period, _shop(visit))
-    return _sent(visit, exporting.as_csv(exporting.SALES_COLUMNS, rows), CSV, f"sales-{_named(period)}.csv")
+    return sent_as_file(visit, exporting.as_csv(exporting.SALES_COLUMNS, rows), CSV, f"sales-{_named(period)}.csv")
 
 
 @page("GET", "/exports/entries.csv", "ledger")
 def entries(visit: Visit) -> Response:
     period = _period(visit)
     rows = exporting.entries(visit.office, period, _shop(visit))
-    return _sent(visit, exporting.as_csv(exporting.ENTRY_COLUMNS, rows), CSV, f"entries-{_named(period)}.csv")
+    return sent_as_file(visit, exporting.as_csv(exporting.ENTRY_COLUMNS, rows), CSV, f"entries-{_named(period)}.csv")
 
 
 @page("GET", "/exports/entries.json", "ledger")
 def entries_json(visit: Visit) -> Response:
     period = _period(visit)
     pieces = exporting.entries_json(visit.office, period, _shop(visit))
-    return _sent(visit, pieces, JSON, f"entries-{_named(period)}.json")
+    return sent_as_file(visit, pieces, JSON, f"entries-{_named(period)}.json")
 
 
 def _may(visit: Visit, action: str) -> bool:
@@ -86,7 +86,8 @@ def _named(period: Period) -> str:
     return f"{period.first}-{period.last}"
 
 
-def _sent(visit: Visit, pieces: Iterable[bytes], media_type: str, name: str) -> Response:
+def sent_as_file(visit: Visit, pieces: Iterable[bytes], media_type: str, name: str) -> Response:
+    """A file is made in its turn, whole, before any of it is sent. Raises Refused, OfficeError."""
     with _a_turn():
         file = exporting.written(pieces)
     return visit.download(file, media_type, name)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from fastapi import FastAPI, Response
 
-from fastapi import FastAPI, Request, Response
-
-from central_server.care import feedback
-from central_server.care.feedback import LONGEST, NO_ANSWER, Answer, FeedbackRefused
+from central_server.care import feedback, own_page
+from central_server.care.feedback import LONGEST, NO_ANSWER, Answer, Asked, FeedbackRefused
 from central_server.errors import CentralError
 from central_server.office import Office
 from central_server.pages import customers, frame
+from central_server.pages.customers import Read
 from loyalty.words import Value, say, text
 
 PATH = "/feedback/{code}"
@@ -26,7 +25,7 @@ WORDS = {
     "send": text("Send"),
     "own": text("Your points"),
     "thanks": text("Thank you!"),
-    "bonus": text("{points} points are on your card."),
+    "bonus": text("On your card: {points}."),
     "ticket": text("Your number is {ticket}. We tell you the answer when you next show your card."),
 }
 
@@ -39,29 +38,17 @@ SAID = {
 }
 
 
-def add_feedback(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]], doors: frame.Doors) -> None:
-    turnstile = customers.Turnstile(office)
-
-    @app.get(PATH)
-    async def ask(request: Request, code: str) -> Response:
-        if foreign := doors.why_not(request):
-            return foreign
-        return await doors.answer(_asked, office, code, customers.language_of(request))
-
-    @app.post(PATH)
-    async def take(request: Request, code: str) -> Response:
-        if refused := doors.why_not(request) or turnstile.refusal():
-            return refused
-        form = frame.form_of(await read(request))
-        return await doors.answer(_taken, office, code, form, customers.language_of(request))
+def add_feedback(app: FastAPI, office: Office, read: Read, doors: frame.Doors) -> None:
+    customers.add_page(app, PATH, office, read, doors, _asked, _taken)
 
 
 def _asked(office: Office, code: str, language: str) -> Response:
     try:
         about = feedback.asked(office, code)
     except FeedbackRefused as error:
-        return _page(language, 404 if error.code == "FEEDBACK_CODE" else 200, said=_words(error, language))
-    return _page(language, day=about.business_day, own=code if about.member else "")
+        status = 404 if error.code == "FEEDBACK_CODE" else 200
+        return _page(language, status, said=_words(error, language), own=_own(office, code))
+    return _page(language, about=about, own=_own(office, code))
 
 
 def _taken(office: Office, code: str, form: dict[str, str], language: str) -> Response:
@@ -72,21 +59,54 @@ def _taken(office: Office, code: str, form: dict[str, str], language: str) -> Re
         bool(form.get("answer")),
     )
     try:
+        about = feedback.asked(office, code)
         thanks = feedback.give(office, code, answer)
     except CentralError as error:
-        status = 422 if error.code == "FEEDBACK_UNFIT" else 200
-        return _page(language, status, said=_words(error, language))
+        if error.code == "FEEDBACK_UNFIT":
+            return _page(language, 422, said=_words(error, language), about=about, comment=answer.comment)
+        status = 404 if error.code == "FEEDBACK_CODE" else 200
+        return _page(language, status, said=_words(error, language), own=_own(office, code))
     said = [_word("thanks", language)]
     if thanks.bonus:
-        said.append(_word("bonus", language, points=thanks.bonus))
+        with office.database.reading() as connection:
+            program = office.program(connection)
+        assert program is not None, "init puts a programme in force"
+        said.append(_word("bonus", language, points=program.unit.counted(thanks.bonus)))
     if thanks.ticket:
         said.append(_word("ticket", language, ticket=thanks.ticket))
-    return _page(language, said=" ".join(said))
+    elif thanks.must_wait:
+        said.append(say(SAID["TICKETS_WAIT"], language))
+    return _page(language, said=" ".join(said), own=_own(office, code))
 
 
-def _page(language: str, status: int = 200, *, day: str = "", said: str = "", own: str = "") -> Response:
+def _own(office: Office, code: str) -> str:
+    """The code, where it also opens a member's page."""
+    try:
+        return code if own_page.of_link(office, code).member else ""
+    except CentralError:
+        return ""
+
+
+def _page(
+    language: str, status: int = 200, *, about: Asked | None = None, said: str = "", own: str = "", comment: str = ""
+) -> Response:
+    """With what is asked, where it is still to be answered."""
+    day = about.business_day if about else ""
     words = {name: say(words, language, day=day) for name, words in WORDS.items() if name not in ("bonus", "ticket")}
-    return customers.shown("feedback.html", language, words, status, day=day, said=said, own=own, longest=LONGEST)
+    return customers.shown(
+        "feedback.html",
+        language,
+        words,
+        status,
+        said=said,
+        wrong=status != 200,
+        is_asked=about is not None,
+        may_be_answered=bool(about and about.member),
+        day=day,
+        own=own,
+        comment=comment,
+        longest=LONGEST,
+    )
 
 
 def _words(error: CentralError, language: str) -> str:

@@ -33,7 +33,7 @@ def _own(visit: Visit) -> str:
     return visit.staff.shop if "O" in visit.leave("figures") else ""
 
 
-def _asked(visit: Visit, connection: Connection) -> Scope:
+def asked_of(visit: Visit, connection: Connection) -> Scope:
     """The period and shop of the address; without them the twelve months that end today. Raises OfficeError, Refused."""
     if "F" in visit.leave("figures"):
         hint = "The till shows them, and the closing of the day has them."
@@ -72,7 +72,7 @@ def _question(visit: Visit, asked: Scope) -> dict[str, str]:
 def figures(visit: Visit) -> Response:
     facts.count_few(visit.office)
     with visit.office.database.reading() as connection:
-        asked = _asked(visit, connection)
+        asked = asked_of(visit, connection)
         shops = connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)).all()
     found = answers.figures(visit.office, asked, _margin(visit))
     lines = list(answers.lines(found))
@@ -96,7 +96,7 @@ def figures(visit: Visit) -> Response:
 @page("GET", "/figures/plot/{name}", "figures")
 def plot(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
-        asked = _asked(visit, connection)
+        asked = asked_of(visit, connection)
     found = answers.plots(answers.figures(visit.office, asked)).get(visit.named["name"].removesuffix(".svg"))
     if found is None or not plots.can_draw():
         raise Refused("PLOT_UNKNOWN", "There is no such plot.", hint="The figures have them.", status=404)
@@ -107,7 +107,7 @@ def plot(visit: Visit) -> Response:
 def grouped(visit: Visit) -> Response:
     """Sales and attach rate of each shop, cashier or month, as a page."""
     with visit.office.database.reading() as connection:
-        asked, by = _asked(visit, connection), _by(visit.named["by"])
+        asked, by = asked_of(visit, connection), _by(visit.named["by"])
         found = baskets.attached(connection, asked, by)
     return visit.show("figures_by.html", asked=asked, question=_question(visit, asked), by=by, groups=found, all_by=BY)
 
@@ -115,7 +115,7 @@ def grouped(visit: Visit) -> Response:
 @page("GET", "/figures/tiers", "figures")
 def tier_moves(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
-        asked = _asked(visit, connection)
+        asked = asked_of(visit, connection)
     return visit.show(
         "figures_tiers.html", asked=asked, question=_question(visit, asked), moves=_tier_moves(visit, asked)
     )
@@ -137,7 +137,7 @@ def table(visit: Visit) -> Response:
     """Every table of the figures as CSV."""
     name, office = visit.named["name"].removesuffix(".csv"), visit.office
     with office.database.reading() as connection:
-        asked = _asked(visit, connection)
+        asked = asked_of(visit, connection)
     headings: Sequence[str]
     rows: Iterable[Sequence[object]]
     found = answers.figures(office, asked, _margin(visit))
@@ -156,10 +156,10 @@ def table(visit: Visit) -> Response:
         headings = answers.GROUP_HEADINGS
         with office.database.reading() as connection:
             rows = [answers.group_row(group) for group in baskets.attached(connection, asked, _by(name))]
-    return _csv(visit, headings, rows, f"{name} {asked.first} to {asked.last}.csv")
+    return csv_file(visit, headings, rows, f"{name} {asked.first} to {asked.last}.csv")
 
 
-def _csv(visit: Visit, headings: Sequence[str], rows: Iterable[Sequence[object]], name: str) -> Response:
+def csv_file(visit: Visit, headings: Sequence[str], rows: Iterable[Sequence[object]], name: str) -> Response:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(headings)
@@ -192,7 +192,7 @@ def set_target(visit: Visit) -> Response:
 @page("GET", "/figures/at-risk", "figures")
 def at_risk(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
-        asked = _asked(visit, connection)
+        asked = asked_of(visit, connection)
         found, count = customers.at_risk(connection, asked)
         cards = report.cards_of(connection, [one.member for one in found])
         currency = answers.current(visit.office, connection).currency
@@ -206,7 +206,7 @@ def at_risk(visit: Visit) -> Response:
 def at_risk_file(visit: Visit) -> Response:
     """Only of members who agree to be written to."""
     with visit.office.database.reading() as connection:
-        asked = _asked(visit, connection)
+        asked = asked_of(visit, connection)
         found, _ = customers.at_risk(connection, asked, most=100_000)
         agree = {str(row[0]) for row in connection.execute(consents.agreeing())}
         found = [one for one in found if one.member in agree]
@@ -217,7 +217,7 @@ def at_risk_file(visit: Visit) -> Response:
         for one in found
         if one.member in cards
     ]
-    return _csv(visit, headings, rows, f"at risk {asked.last}.csv")
+    return csv_file(visit, headings, rows, f"at risk {asked.last}.csv")
 
 
 # -- the months of the books ---------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def book_file(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
         closing.month_named(closing.months(connection), period)
         rows = [(row.issued_in, row.redeemed_in, row.points) for row in closing.between(connection, period)]
-    return _csv(visit, ("issued_in", "redeemed_in", "points"), rows, f"shops {period}.csv")
+    return csv_file(visit, ("issued_in", "redeemed_in", "points"), rows, f"shops {period}.csv")
 
 
 @page("GET", "/figures/books.csv", "books")
@@ -264,7 +264,7 @@ def books_file(visit: Visit) -> Response:
     facts.count_few(visit.office)
     with visit.office.database.reading() as connection:
         rows = [closing.row(one) for one in closing.months(connection)]
-    return _csv(visit, closing.HEADINGS, rows, "books.csv")
+    return csv_file(visit, closing.HEADINGS, rows, "books.csv")
 
 
 @page("POST", "/figures/books/{period}/close", "books")

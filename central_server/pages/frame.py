@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+from zoneinfo import ZoneInfo
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
@@ -25,6 +26,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from sqlalchemy.exc import DataError
 
 from central_server.errors import CentralError, Refused
+from central_server.local_time import shown
 from central_server.office import Office
 from central_server.pages.uploads import uploaded
 from central_server.people import sessions
@@ -33,6 +35,7 @@ from loyalty.roles import leave, may_any
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from jinja2.runtime import Context
     from markupsafe import Markup
 
 COOKIE = "office"
@@ -62,6 +65,8 @@ class Visit:
     form_key: str
     has_second_factor: bool
     path: str
+    has_to_say: bool
+    """Whether some page has something to say once, after a form was sent."""
     cookie: Mapping[str, Any]
     """How the session's cookie is set; its value is a new session's secret."""
     named: Mapping[str, str]
@@ -80,17 +85,31 @@ class Visit:
             for entry in MENU
             if not entry.actions or any(self.leave(one) not in ("", "F") for one in entry.actions)
         ]
+        page = _address(self.path, self.query)
         drawn = environment().get_template(template)
         html = drawn.render(
             visit=self,
             staff=self.staff,
-            menu=menu,
+            menu=_grouped(menu),
+            here=_entry_of(self.path, menu),
             root=ROOT,
-            said=self.query.get("said", ""),
+            said=sessions.heard(self.office, self.secret, page) if self.has_to_say else [],
             form_key=self.hidden_key,
+            zone=self.zone(),
             **values,
         )
         return HTMLResponse(html, status, HEADERS)
+
+    def zone(self) -> ZoneInfo:
+        """Of the shops' clocks, by which every page shows its times."""
+        with self.office.database.reading() as connection:
+            program = self.office.program(connection)
+        assert program is not None, "init puts a programme in force"
+        return program.zone
+
+    def moment(self, at: str) -> str:
+        """As the filter of this name, for a sentence."""
+        return shown(at, self.zone())
 
     def hidden_key(self) -> Markup:
         """What every form here begins with."""
@@ -99,8 +118,10 @@ class Visit:
         return Markup('<input type="hidden" name="form_key" value="{}">').format(self.form_key)
 
     def go(self, path: str, said: str = "", **query: str) -> Response:
-        """To another page of head office, which says `said` above everything else."""
-        return redirect(path, **query, **({"said": said} if said else {}))
+        """To another page of head office, which says `said` once, above everything else."""
+        if said:
+            sessions.say(self.office, self.secret, _address(ROOT + path, query), said)
+        return redirect(path, **query)
 
     def attachment(self, data: bytes, media_type: str, name: str) -> Response:
         """A file to keep."""
@@ -131,13 +152,16 @@ class Page:
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """A page in the menu, for whoever may have it. `place` sorts them."""
+    """A page in the menu, for whoever may have it. `place` sorts them, and its tens are the group: see GROUPS."""
 
     title: str
     path: str
     actions: tuple[str, ...]
     place: int
 
+
+GROUPS = {0: "Today", 20: "Members", 30: "Shops", 40: "Programme", 50: "Figures", 60: "Head office"}
+"""By the first `place` of each: a page of place 42 stands under Programme."""
 
 PAGES: list[Page] = []
 MENU: list[MenuEntry] = []
@@ -156,6 +180,25 @@ def page(method: str, path: str, *actions: str, menu: str = "", place: int = 0) 
     return register
 
 
+def _grouped(menu: list[MenuEntry]) -> list[tuple[str, list[MenuEntry]]]:
+    """The groups that have any of these pages, each with its own."""
+    found: dict[str, list[MenuEntry]] = {}
+    for entry in menu:
+        found.setdefault(GROUPS[max(first for first in GROUPS if first <= entry.place)], []).append(entry)
+    return list(found.items())
+
+
+def _entry_of(path: str, menu: list[MenuEntry]) -> MenuEntry | None:
+    """The page of the menu to which this address belongs: a member's story is of Members."""
+    under = [entry for entry in menu if entry.path and f"{path}/".startswith(f"{ROOT}{entry.path}/")]
+    return max(under, key=lambda entry: len(entry.path), default=None)
+
+
+def _address(path: str, query: Mapping[str, str]) -> str:
+    """One text for one page, however its address was written."""
+    return f"{unquote(path)}?{urlencode(sorted(query.items()))}"
+
+
 def redirect(path: str, **query: str) -> Response:
     return RedirectResponse(ROOT + path + (f"?{urlencode(query)}" if query else ""), 303, HEADERS)
 
@@ -168,15 +211,28 @@ def plain(template: str, status: int = 200, **values: Any) -> Response:
 
 @cache
 def environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 
     made = Environment(
         loader=PackageLoader("central_server.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     made.filters["count"] = lambda number: f"{number:,}"
-    made.filters["moment"] = lambda at: f"{at[:10]} {at[11:16]} UTC"
+    made.filters["moment"] = pass_context(_moment)
+    made.filters["day"] = pass_context(_day)
+    made.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     made.filters["money"] = lambda minor: f"{minor / 100:,.2f}"
     return made
+
+
+def _moment(context: Context, at: str) -> str:
+    """A moment by the shops' clocks, whose zone stands once at the foot of each page; '' for none."""
+    from markupsafe import Markup
+
+    return Markup("<time>{}</time>").format(shown(at, context["zone"])) if at else ""
+
+
+def _day(context: Context, at: str) -> str:
+    return shown(at, context["zone"])[:10]
 
 
 class Reached(Enum):
@@ -267,6 +323,7 @@ def _answer(office: Office, page: Page, request: Request, doors: Doors, body: by
         session.form_key,
         session.has_second_factor,
         request.url.path,
+        session.has_to_say,
         doors.cookie(request),
         dict(request.path_params),
         dict(request.query_params),

@@ -10,6 +10,7 @@ from central_server.care import tickets
 from central_server.office import Office
 from central_server.pages import approvals, audit
 from central_server.pages.frame import Visit, page
+from central_server.pages.members import SEE
 from central_server.people import proposals
 from loyalty.roles import leave, may_any
 
@@ -38,7 +39,7 @@ def home(visit: Visit) -> Response:
         notes=counts,
         asked=tickets.counts(office, by.shop)["open"] if visit.leave("answer") else 0,
         coming=_coming(office),
-        figures=_figures(office, by.shop) if visit.leave("figures") not in ("", "F") else {},
+        figures=_figures(visit) if visit.leave("figures") not in ("", "F") else [],
     )
 
 
@@ -58,17 +59,22 @@ def quiet_tills(office: Office, shop: str = "") -> list[tuple[str, str, str]]:
         return [(row.terminal, row.shop, row.heard_at) for row in rows]
 
 
-def _figures(office: Office, shop: str) -> dict[str, int]:
+def _figures(visit: Visit) -> list[tuple[str, int, str]]:
+    """(what, how many, the page that has them, '' where this person has none)."""
+    office, shop = visit.office, visit.staff.shop
     member, terminal, home_shop = schema.member.c, schema.terminal.c, schema.member_shop.c
     members = select(func.count()).select_from(schema.member).where(member.merged_into == "")
     if shop:
         members = members.where(member.member.in_(select(home_shop.member).where(home_shop.shop == shop)))
     tills = select(func.count()).select_from(schema.terminal).where(terminal.revoked_at == "")
     with office.database.reading() as connection:
-        return {
-            "Members": connection.scalar(members) or 0,
-            "Tills": connection.scalar(tills.where(terminal.shop == shop) if shop else tills) or 0,
-        }
+        joined = connection.scalar(members) or 0
+        enrolled = connection.scalar(tills.where(terminal.shop == shop) if shop else tills) or 0
+    may = {path: may_any(visit.staff.role, actions) for path, actions in (("/members", SEE), ("/shops", TILLS))}
+    return [
+        (name, number, path if may[path] else "")
+        for name, number, path in (("Members", joined, "/members"), ("Tills", enrolled, "/shops"))
+    ]
 
 
 def _coming(office: Office) -> list[tuple[str, str]]:

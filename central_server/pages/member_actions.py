@@ -13,7 +13,7 @@ from central_server.desk import Who
 from central_server.errors import OfficeError, Refused
 from central_server.member_proposals import card_named, points_of
 from central_server.pages.frame import Visit, page
-from central_server.pages.member_access import require_member
+from central_server.pages.member_access import is_theirs, own_shop, require_member
 from central_server.people.proposals import KINDS, propose
 from ledger.identifiers import new_reference
 
@@ -28,14 +28,20 @@ def _member(visit: Visit) -> str:
 
 
 def _of_card(visit: Visit, field: str) -> str:
-    """The member of a card that was typed. Raises OfficeError."""
+    """The member of a card that was typed, where this person may see them. Raises OfficeError."""
     typed, card = visit.form.get(field, ""), schema.card.c
     with visit.office.database.reading() as connection:
         found = connection.scalar(select(card.member).where(card.card.in_({typed.strip(), "".join(typed.split())})))
-    if found is None:
-        raise OfficeError(
-            "Nobody has this card.", hint="Type the whole number as it stands on it.", code="CARD_UNKNOWN"
+        is_seen = found is not None and is_theirs(visit, connection, found)
+    if not is_seen:
+        # The same for a card of another shop's member: who has it is not for this person to know.
+        where = (
+            f"Nobody who is known in {visit.staff.shop} has this card." if own_shop(visit) else "Nobody has this card."
         )
+        hint = "Type the whole number as it stands on it."
+        if own_shop(visit):
+            hint += " Whoever shows it at one of your tills is known in your shop from then on."
+        raise OfficeError(where, hint=hint, code="CARD_UNKNOWN")
     return str(found)
 
 

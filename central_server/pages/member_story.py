@@ -20,6 +20,7 @@ from central_server.pages.member_access import (
 )
 from central_server.pages.member_actions import may_fetch_copy
 from central_server.pages.members import SEE
+from central_server.people.proposals import proposes
 from central_server.report import Found
 from ledger.identifiers import read_receipt_reference
 from ledger.keys import card_hash
@@ -58,6 +59,7 @@ def member(visit: Visit) -> Response:
         moves=moves,
         consents=agreed,
         has=has,
+        asks={action: proposes(visit.staff.role, action) for action in ("adjust", "merge", "forfeit", "erase")},
         tiers=[(one.name, in_language(one.title)) for one in program.tier],
         segments=[(name, in_language(words)) for name, words in program.segments.items()],
         reinstatable=back,
@@ -117,9 +119,9 @@ def _not_here(visit: Visit, terminal: str, number: int) -> tuple[str, str]:
         return "No till of this name is known here.", "Read the reference again."
     if number <= (last or 0):
         return "There is no such entry, although later ones of this till are here.", "Read the reference again."
-    heard = row.heard_at[:16].replace("T", " ") or "never"
+    heard = visit.moment(row.heard_at) or "never"
     return (
-        f"Its till has not sent it: it sent up to number {last or 0} (last heard: {heard} UTC).",
+        f"Its till has not sent it: it sent up to number {last or 0} (last heard: {heard}).",
         "The points are at the till, and arrive when it is online. If it is lost, record the sale at another till.",
     )
 

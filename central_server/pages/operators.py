@@ -37,7 +37,7 @@ def _require(visit: Visit, role: str) -> None:
         )
 
 
-@page("GET", "/operators", "close_day", menu="Operators", place=35)
+@page("GET", "/operators", "close_day", menu="Operators", place=34)
 def list_operators(visit: Visit) -> Response:
     shop = _shop(visit, visit.query.get("shop", ""))
     with visit.office.database.reading() as connection:

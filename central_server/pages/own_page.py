@@ -2,125 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from urllib.parse import quote, urlencode
 
 import msgspec
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 
 from central_server import consents, data_copy, member_story
-from central_server.care import own_page, tickets
+from central_server.care import claims, own_page, tickets
 from central_server.care.own_page import Owner
+from central_server.care.tickets import TicketStory
 from central_server.errors import CentralError
 from central_server.member_story import Line
 from central_server.office import Office
-from central_server.pages import customers, frame
-from ledger.identifiers import read_receipt_reference
-from loyalty.words import Value, in_language, say, text
+from central_server.pages import customers, frame, own_words
+from central_server.pages.customers import Read
+from central_server.pages.own_words import WORDS
+from loyalty.expiry import NEVER
+from loyalty.program import Program
+from loyalty.standing import Standing
+from loyalty.tiers import TierStanding
+from loyalty.words import Counted, Value, in_language, money, say
 
 PATH = "/me/{code}"
+AT_FIRST = 8
+"""So many of the latest lines are shown at once, and the others when somebody asks for them."""
 LATEST = 30
 
-WORDS = {
-    "title": text("Your points"),
-    "balance": text("You have {points}."),
-    "owed": text("Still to be made up for, from a purchase that came back: {points}"),
-    "ends": text("When they end"),
-    "points": text("Points"),
-    "through": text("Last day"),
-    "never": text("never"),
-    "tier": text("Your tier"),
-    "happened": text("What happened"),
-    "day": text("Day"),
-    "what": text("What"),
-    "shop": text("Shop"),
-    "nothing": text("Nothing yet."),
-    "charity": text("Your charity"),
-    "choose": text("Choose"),
-    "consent": text("What you agree to"),
-    "agrees": text("You have agreed. You can take it back at any time."),
-    "agrees_not": text("You have not agreed to anything."),
-    "agree": text("I agree"),
-    "withdraw": text("Take it back"),
-    "forgot": text("A purchase without your card?"),
-    "receipt": text("Number at the end of the receipt"),
-    "ask": text("Ask us"),
-    "question": text("What would you like to know?"),
-    "send": text("Send"),
-    "data": text("All that we know of you"),
-    "download": text("Download it"),
-    "leave": text("Leave the programme"),
-    "leave_text": text(
-        "Your points are lost, and name, phone number and cards are forgotten. We do it within a few days."
-    ),
-    "leave_sure": text("I am sure"),
-    "found": text("This page was opened by a receipt: for more than this, use the link that is yours."),
-}
 
-KINDS = {
-    "sale": text("Purchase"),
-    "return": text("Goods returned"),
-    "claim": text("Purchase, added later"),
-    "give": text("Points given or corrected"),
-    "join": text("Joined"),
-    "consent": text("What you agree to"),
-    "settle": text("Settled by head office"),
-}
-
-ANSWERED = text("Thank you. Your number is {ticket}: we answer when you next show your card.")
-DONE = text("It is done.")
-UNKNOWN = text("This link is not good, or not any more. Ask for a new one.")
-REFUSED = text("That could not be done. Nothing was changed.")
-
-
-def add_own_page(app: FastAPI, office: Office, read: Callable[[Request], Awaitable[bytes]], doors: frame.Doors) -> None:
-    turnstile = customers.Turnstile(office)
-
-    @app.get(PATH)
-    async def look(request: Request, code: str) -> Response:
-        if foreign := doors.why_not(request):
-            return foreign
-        return await doors.answer(_looked, office, code, customers.language_of(request), "")
+def add_own_page(app: FastAPI, office: Office, read: Read, doors: frame.Doors) -> None:
+    counter = customers.add_page(app, PATH, office, read, doors, _looked, _said)
 
     @app.get(PATH + "/copy")
     async def copy(request: Request, code: str) -> Response:
-        if refused := doors.why_not(request) or turnstile.refusal():
-            return refused
-        return await doors.answer(_copied, office, code, customers.language_of(request))
+        return await counter.answer(request, code, _copied, is_bounded=True)
 
-    @app.post(PATH)
-    async def say_something(request: Request, code: str) -> Response:
-        if refused := doors.why_not(request) or turnstile.refusal():
-            return refused
-        form = frame.form_of(await read(request))
-        return await doors.answer(_said, office, code, form, customers.language_of(request))
+    @app.get(PATH + "/done")
+    async def done(request: Request, code: str, ticket: str = "") -> Response:
+        """After a form, so that reloading the page sends nothing twice."""
+
+        def work(office: Office, code: str, language: str) -> Response:
+            is_one = re.fullmatch("[0-9A-Z]{1,32}", ticket)
+            said = say(own_words.ANSWERED, language, ticket=ticket) if is_one else say(own_words.DONE, language)
+            return _looked(office, code, language, said)
+
+        return await counter.answer(request, code, work)
 
 
-def _looked(office: Office, code: str, language: str, said: str, status: int = 200) -> Response:
+class _NotDone(Exception):
+    """A form that was not answered, with what the page says of it."""
+
+
+def _looked(
+    office: Office, code: str, language: str, said: str = "", status: int = 200, *, typed: str = ""
+) -> Response:
     try:
         owner = own_page.of_link(office, code)
     except CentralError:
-        return _nobody(language)
+        return customers.trouble(customers.UNKNOWN, 404, language)
     with office.database.reading() as connection:
         known = member_story.summary(office, connection, owner.member)
         story = member_story.story(office, connection, owner.member, moves=False)
         agreed = consents.of(connection, owner.member) if owner.is_proved else []
         asked = consents.asked_for(connection) if owner.is_proved else None
+        told = tickets.for_member(connection, owner.member) if owner.is_proved else []
         program = office.program(connection)
-    charities = program.giving.charities if program and program.giving else []
     assert program is not None, "init puts a programme in force"
     words = {name: say(word, language, points=program.unit.counted(known.balance)) for name, word in WORDS.items()}
-    words["owed"] = _word("owed", language, points=program.unit.counted(known.owed))
-    lines = [(line.day, say(KINDS[line.kind], language), line) for line in story.lines if line.kind in KINDS]
+    words["owed"] = say(WORDS["owed"], language, points=program.unit.counted(known.owed))
+    charities = program.giving.charities if program.giving else []
+    lines = [_line(office, line, language) for line in story.lines if line.kind in own_words.KINDS and _is_told(line)]
     return customers.shown(
         "own_page.html",
         language,
         words,
         status,
         said=said,
+        wrong=status != 200,
         code=code,
+        typed=typed,
         known=known,
+        tier=_tier(program, known.standing, language),
         is_proved=owner.is_proved,
-        lines=[line for line in lines if line[2].change or _is_of_sale(line[2])][:LATEST],
+        lines=lines[:LATEST],
+        at_first=AT_FIRST,
+        told=[_told(one, language) for one in told],
         has_agreed=bool(agreed) and agreed[0].is_given,
         consent_text=(asked.texts.get(language) or next(iter(asked.texts.values()), "")) if asked else "",
         charities=[(one.name, in_language(one.title, language) if one.title else one.name) for one in charities],
@@ -131,17 +98,22 @@ def _said(office: Office, code: str, form: dict[str, str], language: str) -> Res
     try:
         owner = own_page.of_link(office, code)
     except CentralError:
-        return _nobody(language)
+        return customers.trouble(customers.UNKNOWN, 404, language)
     if not owner.is_proved:
-        return _looked(office, code, language, say(REFUSED, language), 403)
+        return _looked(office, code, language, say(own_words.REFUSED, language), 403)
     try:
-        said = _done(office, owner, form, language)
-    except CentralError:
-        return _looked(office, code, language, say(REFUSED, language), 422)
-    return _looked(office, code, language, said)
+        ticket = _done(office, owner, form, language)
+    except _NotDone as why:
+        return _looked(office, code, language, str(why), 422, typed=form.get("receipt", "")[:40])
+    except CentralError as error:
+        words = {"TICKETS_WAIT": own_words.WAIT, "WORDS_UNFIT": own_words.NO_WORDS}.get(error.code, own_words.REFUSED)
+        return _looked(office, code, language, say(words, language), 422)
+    query = f"?{urlencode({'ticket': ticket})}" if ticket else ""
+    return RedirectResponse(f"/me/{quote(code, safe='')}/done{query}", 303, frame.HEADERS)
 
 
 def _done(office: Office, owner: Owner, form: dict[str, str], language: str) -> str:
+    """Does what was asked for, and answers the number of the ticket that came of it, if one did. Raises _NotDone."""
     match form.get("what", ""):
         case "agree":
             consents.say(office, owner.member, is_given=True, channel="page")
@@ -149,56 +121,90 @@ def _done(office: Office, owner: Owner, form: dict[str, str], language: str) -> 
             consents.say(office, owner.member, is_given=False, channel="page")
         case "charity":
             own_page.choose_charity(office, owner.member, form.get("charity", ""))
-        case "forgot" | "ask" | "leave" as what:
-            return say(ANSWERED, language, ticket=_asked(office, owner, what, form))
+        case "forgot":
+            return _claimed(office, owner, form.get("receipt", ""), language)
+        case "ask":
+            return _asked(office, owner, "other", form.get("words", ""))
+        case "leave" if form.get("sure"):
+            ticket = _asked(office, owner, "data", own_page.LEAVES)
+            tickets.change(office, ticket, "member", priority="high")
+            return ticket
+        case "leave":
+            raise _NotDone(say(own_words.NOT_SURE, language))
         case _:
-            return say(REFUSED, language)
-    return say(DONE, language)
+            raise _NotDone(say(own_words.REFUSED, language))
+    return ""
 
 
-def _asked(office: Office, owner: Owner, what: str, form: dict[str, str]) -> str:
-    receipt = form.get("receipt", "").strip()
-    words = {"forgot": f"Points of receipt {receipt}, please.", "leave": "The member wants to leave the programme."}
-    if what == "leave" and not form.get("sure"):
-        raise CentralError("They are not sure.", code="WORDS_UNFIT")
-    if what == "forgot" and read_receipt_reference(receipt) is None:
-        raise CentralError("This is no receipt's number.", code="WORDS_UNFIT")
+def _claimed(office: Office, owner: Owner, receipt: str, language: str) -> str:
+    found = claims.ask(office, owner.member, receipt)
+    if found.outcome != "asked":
+        raise _NotDone(say(own_words.CLAIMS[found.outcome], language, ticket=found.ticket, day=found.last_day))
+    return found.ticket
+
+
+def _asked(office: Office, owner: Owner, topic: str, words: str) -> str:
     with office.database.reading() as connection:
         shop = member_story.summary(office, connection, owner.member).home_shop
-    ticket = tickets.open_ticket(
-        office,
-        shop=shop,
-        topic={"forgot": "points", "leave": "data", "ask": "other"}[what],
-        words=words.get(what, form.get("words", "")),
-        by="member",
-        source="member",
-        member=owner.member,
-        receipt=receipt.upper() if what == "forgot" else "",
+    return tickets.open_ticket(
+        office, shop=shop, topic=topic, words=words, by="member", source="member", member=owner.member
     )
-    if what == "leave":
-        tickets.change(office, ticket, "member", priority="high")
-    return ticket
 
 
 def _copied(office: Office, code: str, language: str) -> Response:
     try:
         owner = own_page.of_link(office, code)
     except CentralError:
-        return _nobody(language)
+        return customers.trouble(customers.UNKNOWN, 404, language)
     if not owner.is_proved:
-        return _looked(office, code, language, say(REFUSED, language), 403)
+        return _looked(office, code, language, say(own_words.REFUSED, language), 403)
     data = msgspec.json.format(msgspec.json.encode(data_copy.of(office, owner.member)), indent=1)
     return frame.attached(data, "application/json", "my-data.json")
 
 
-def _nobody(language: str) -> Response:
-    words = {"title": _word("title", language)}
-    return customers.shown("said.html", language, words, 404, said=say(UNKNOWN, language))
+def _is_told(line: Line) -> bool:
+    """Whether it is of interest to the member: what moved their points, and what they did."""
+    return bool(line.change) or line.kind in ("sale", "return", "join")
 
 
-def _is_of_sale(line: Line) -> bool:
-    return line.kind in ("sale", "return", "join")
+def _line(office: Office, line: Line, language: str) -> tuple[str, str, str, int]:
+    """Day, what, where, and by how much."""
+    where = say(own_words.OFFICE, language) if line.terminal == office.server else line.shop
+    return line.day, say(own_words.KINDS[line.kind], language), where, line.change
 
 
-def _word(name: str, language: str, **values: Value) -> str:
-    return say(WORDS[name], language, **values)
+def _told(one: TicketStory, language: str) -> dict[str, object]:
+    """A ticket as its member reads it: what they wrote themselves, and what was answered."""
+    about = one.about
+    is_ours = about.source == "member" and about.topic != "other"  # words that we put for them
+    return {
+        "number": about.ticket,
+        "day": about.opened_at[:10],
+        "topic": say(own_words.TOPICS[about.topic], language),
+        "receipt": about.receipt,
+        "status": say(own_words.STATUSES[about.status], language),
+        "said": [(word.kind, word.text) for word in one.said if word.kind == "reply" or not is_ours],
+    }
+
+
+def _tier(program: Program, standing: Standing, language: str) -> list[str]:
+    """Which tier it is and until when, and what is missing to the next; nothing in a programme without tiers."""
+    if not program.tier:
+        return []
+    tier = program.tier_named(standing.tier)
+    title = in_language(tier.title if tier else program.tiers.base, language)
+    if tier and standing.tier_ends < NEVER:
+        title = say(own_words.TIER_ENDS, language, tier=title, day=standing.tier_ends)
+    above = program.ladder.next_up(TierStanding(standing.tier, standing.tier_ends, standing.qualified))
+    if above is None:
+        return [title]
+    up, missing = above
+    much: Value
+    match program.tiers.by:
+        case "spend":
+            much = f"{money(missing, language)} {program.currency}"
+        case "points":
+            much = program.unit.counted(missing)
+        case _:
+            much = Counted(missing, own_words.VISIT, own_words.VISITS)
+    return [title, say(own_words.TIER_NEXT, language, much=much, tier=in_language(up.title, language))]

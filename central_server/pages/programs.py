@@ -12,6 +12,7 @@ from central_server.program_proposals import check, difference, program_of
 from central_server.program_text import with_key
 from loyalty.days import is_local_time
 from loyalty.doubts import doubts
+from loyalty.experiment_doubts import changes
 from loyalty.program import Program, ProgramError, read_program, readable_part
 from loyalty.simulation import Behaviour
 from loyalty.simulation_words import assumed, lines
@@ -49,12 +50,14 @@ def proposed(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
         now = visit.office.program(connection)
     text = waiting[0].details["text"]
+    read = program_of(text)
     differs = difference(now.text if now else "", text)
     return visit.show(
         "program_proposal.html",
         found=waiting[0],
         what=proposals.sentence(visit.office, waiting[0]),
         differs=differs,
+        doubts=[*doubts(read, _today(visit, read)), *_changes(visit, read)],
         text=text,
     )
 
@@ -94,7 +97,7 @@ def _checked(visit: Visit, text: str, outcomes: object = None, **more: object) -
     read: Program | None = None
     try:
         read = read_program(text)
-        found = doubts(read, _today(visit, read))
+        found = [*doubts(read, _today(visit, read)), *_changes(visit, read)]
         check(visit.office, text)
     except ProgramError as error:
         problems = list(error.problems)
@@ -105,10 +108,17 @@ def _checked(visit: Visit, text: str, outcomes: object = None, **more: object) -
             found = []
     except OfficeError as error:
         cannot = f"{error} {error.hint}"
-    may_propose = "P" in visit.leave("publish") or "2" in visit.leave("publish")
+    may_propose = proposals.proposes(visit.staff.role, "publish")
     status = 422 if problems else 200
     values = {"problems": problems, "doubts": found, "cannot": cannot, "may_propose": may_propose}
     return visit.show("program_checked.html", status, text=text, read=read, outcomes=outcomes, **values, **more)
+
+
+def _changes(visit: Visit, program: Program) -> list[str]:
+    """What of experiments that have begun this version would change."""
+    with visit.office.database.reading() as connection:
+        now = visit.office.program(connection)
+        return changes(now, program, visit.office.today(connection)) if now else []
 
 
 def _today(visit: Visit, program: Program) -> str:

@@ -34,13 +34,12 @@ def settings(visit: Visit) -> Response:
         now = {name: kept_settings.value(connection, name) for name in KEPT}
         shops = list(connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)))
     assert program is not None, "init puts a programme in force"
-    may_propose = bool(set(visit.leave("publish")) & {"P", "2"})
     return visit.show(
         "settings.html",
         program=program,
         kept=[(name, KEPT[name], now[name]) for name in KEPT],
         shops=shops,
-        may_propose=may_propose,
+        may_propose=proposals.proposes(visit.staff.role, "publish"),
         elsewhere=ELSEWHERE,
         server=visit.office.server,
     )

@@ -8,7 +8,7 @@ from central_server import till_overview, till_proposals
 from central_server.enrolment import VALID_S
 from central_server.errors import Refused
 from central_server.pages.frame import Visit, page
-from central_server.people.proposals import KINDS, propose
+from central_server.people.proposals import KINDS, propose, proposes
 from central_server.till_overview import STATES, Till
 
 SEE = ("ledger", "devices", "forfeit")
@@ -56,7 +56,7 @@ def shop(visit: Visit) -> Response:
         visit.leave("devices") and till_proposals.codes_allowed(visit.office, found.shop, visit.staff.login)
     )
     return visit.show(
-        "shop.html", shop=found, states=STATES, may_propose=bool(visit.leave("devices")), may_make=may_make
+        "shop.html", shop=found, states=STATES, may_propose=proposes(visit.staff.role, "devices"), may_make=may_make
     )
 
 
@@ -72,8 +72,7 @@ def make_code(visit: Visit) -> Response:
     """Answers with the code itself: an address that had it would be in the browser's history."""
     found = _shop(visit)
     code = till_proposals.make_code(visit.office, found.shop, visit.staff.login)
-    until = visit.office.later(VALID_S)[:16].replace("T", " ")
-    return visit.show("shop_code.html", shop=found.shop, code=code, until=until)
+    return visit.show("shop_code.html", shop=found.shop, code=code, until=visit.office.later(VALID_S))
 
 
 @page("GET", "/terminals/{terminal}", *SEE)
@@ -91,8 +90,8 @@ def terminal(visit: Visit) -> Response:
         last=last,
         notes=notes,
         most=till_overview.MOST_NOTES,
-        may_revoke=bool(visit.leave("devices")) and found.state != "revoked",
-        may_forfeit=bool(visit.leave("forfeit")),
+        may_revoke=proposes(visit.staff.role, "devices") and found.state != "revoked",
+        may_forfeit=proposes(visit.staff.role, "forfeit"),
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from fastapi import Response
 from sqlalchemy import select
 
 from central_server import members, report, schema
 from central_server.care import tickets
+from central_server.care.comments import masked as masked_words
 from central_server.errors import OfficeError, Refused
 from central_server.pages.frame import Visit, page
 from loyalty.card import masked
@@ -14,8 +17,10 @@ from loyalty.card import masked
 MAX_PAGE = 10_000
 
 
-@page("GET", "/tickets", "tickets", menu="Tickets", place=40)
+@page("GET", "/tickets", "tickets", menu="Tickets", place=12)
 def dashboard(visit: Visit) -> Response:
+    if wanted := "".join(filter(str.isalnum, visit.query.get("number", "")[:40])).upper():
+        return visit.go(f"/tickets/{quote(wanted)}")
     status, owner = visit.query.get("status", "open"), visit.query.get("owner", "")
     shop = visit.staff.shop or visit.query.get("shop", "")
     number = visit.query.get("page", "0")
@@ -35,6 +40,7 @@ def dashboard(visit: Visit) -> Response:
         owner=owner,
         may_answer=bool(visit.leave("answer")),
         topics=tickets.TOPICS,
+        sources=tickets.SOURCES,
         shops=_shops(visit),
     )
 
@@ -59,7 +65,7 @@ def open_one(visit: Visit) -> Response:
 
 @page("GET", "/tickets/{ticket}", "tickets")
 def one(visit: Visit) -> Response:
-    found = _seen(visit)
+    found, may_answer = _seen(visit), bool(visit.leave("answer"))
     card = ""
     if found.about.member:
         with visit.office.database.reading() as connection:
@@ -68,14 +74,17 @@ def one(visit: Visit) -> Response:
     return visit.show(
         "ticket.html",
         about=found.about,
-        words=found.said,
+        # A customer's words may hold how to reach them: that is for whoever answers.
+        words=[(word, word.text if may_answer else masked_words(word.text)) for word in found.said],
         card=card,
         statuses=tickets.STATUSES,
         priorities=tickets.PRIORITIES,
         topics=tickets.TOPICS,
-        may_answer=bool(visit.leave("answer")),
+        sources=tickets.SOURCES,
+        may_answer=may_answer,
         may_see_receipt=bool(visit.leave("ledger")),
         may_see_member=bool(visit.leave("personal_data")),
+        may_give=bool(found.about.member and visit.leave("adjust") and visit.leave("personal_data")),
         longest=tickets.LONGEST_REPLY,
     )
 
@@ -84,7 +93,9 @@ def one(visit: Visit) -> Response:
 def reply(visit: Visit) -> Response:
     name = _seen(visit).about.ticket
     tickets.reply(visit.office, name, visit.staff.login, visit.form.get("text", ""))
-    return visit.go(f"/tickets/{name}", said="The member is told the next time that they show their card.")
+    return visit.go(
+        f"/tickets/{name}", said="The member reads it on their own page, and is told when they next show their card."
+    )
 
 
 @page("POST", "/tickets/{ticket}/note", "answer")

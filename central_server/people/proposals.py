@@ -70,7 +70,7 @@ class Proposal(msgspec.Struct, frozen=True):
 
 def propose(office: Office, kind: str, details: Details, reason: str, by: Staff) -> str:
     """Asks for it; the name of the proposal. Raises OfficeError for whoever may not, or without a reason."""
-    if not set(leave(by.role, KINDS[kind].action)) & {"P", "Y", "2", "L"}:
+    if not proposes(by.role, KINDS[kind].action):
         raise OfficeError("Your role does not propose this.", hint="Ask somebody whose role does.", code="NOT_ALLOWED")
     reason = _reason(reason)
     text = json.dumps(dict(details))
@@ -97,6 +97,11 @@ def propose(office: Office, kind: str, details: Details, reason: str, by: Staff)
 
     office.database.write(work)
     return row["proposal"]
+
+
+def proposes(role: str, action: str) -> bool:
+    """Whether the table lets this role ask for it. Who has 2 alone decides about what others ask for."""
+    return bool(set(leave(role, action)) & {"P", "Y", "L"})
 
 
 def waiting(office: Office) -> list[Proposal]:
@@ -137,10 +142,10 @@ def why_not(office: Office, found: Proposal, by: Staff) -> str:
     if kind is None:
         return "This version of the program does not know what it is."
     letters = leave(by.role, kind.action)
-    if not set(letters) & {"2", "Y"}:  # who has Y could have done it alone
-        return "Your role does not allow this."
     if found.proposed_by == by.login:
-        return "Somebody else has to allow it: you have proposed it."
+        return f"You have proposed it: another person has to allow it, {_allowing(kind.action)}."
+    if not _is_second(letters):
+        return f"Your role does not allow this: {_allowing(kind.action)} does."
     if "L" in letters:
         with office.database.reading() as connection:
             most = kept_settings.value(connection, "allow_points")
@@ -150,6 +155,18 @@ def why_not(office: Office, found: Proposal, by: Staff) -> str:
     if by.shop and found.shop != by.shop:
         return "It was proposed in another shop."
     return "" if kind.may_allow(office, found.details, by) else "Somebody else has to allow it."
+
+
+def _is_second(letters: str) -> bool:
+    return bool(set(letters) & {"2", "Y"})  # who has Y could have done it alone
+
+
+def _allowing(action: str) -> str:
+    """
+    >>> _allowing("publish"), _allowing("adjust")
+    ('finance', 'manager or finance')
+    """
+    return " or ".join(role for role in LEAVES[action] if _is_second(leave(role, action)))
 
 
 def decide(office: Office, proposal: str, by: Staff, *, is_allowed: bool, why: str = "") -> Proposal:

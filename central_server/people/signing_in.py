@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, select, update
 from central_server import schema
 from central_server.database import put
 from central_server.errors import Refused
+from central_server.local_time import shown
 from central_server.office import Office
 from central_server.people import sessions
 from central_server.people.staff import LONGEST_NAME, is_password
@@ -120,10 +121,17 @@ def _require_open(office: Office, who: list[str]) -> None:
     if until:
         raise Refused(
             "SIGN_IN_LOCKED",
-            f"Too many wrong names, passwords or codes: nobody is let in this way until {max(until)[11:16]} UTC.",
+            f"Too many wrong names, passwords or codes: nobody is let in this way until {_by_clock(office, max(until))}.",
             hint="Wait until then. Whoever runs the server can give a new password: pos-central staff password NAME",
             status=429,
         )
+
+
+def _by_clock(office: Office, at: str) -> str:
+    with office.database.reading() as connection:
+        program = office.program(connection)
+    assert program is not None, "init puts a programme in force"
+    return f"{shown(at, program.zone)[11:]} ({program.time_zone})"
 
 
 def _count(office: Office, connection: Connection, counted: dict[str, str]) -> None:

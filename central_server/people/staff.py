@@ -9,7 +9,7 @@ import threading
 import unicodedata
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, Update, delete, select, update
 
 from central_server import schema
 from central_server.database import put
@@ -21,6 +21,9 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 LONGEST_NAME = 60
 OF_A_SHOP = ("cashier", "supervisor", "manager")
+
+LAPSED = "The account of who proposed it was closed."
+"""Nobody is left who could say why they wanted it, or be told what became of it."""
 
 _one_at_a_time = threading.Lock()
 """Each hash takes 64 MiB and a processor: so many sign-ins at once never take more."""
@@ -75,8 +78,11 @@ def add_account(office: Office, who: Staff, password: str) -> None:
 
 
 def close_account(office: Office, login: str) -> None:
-    """Nobody signs in by it again, and who is signed in is not any more. Raises OfficeError."""
-    _change(office, login, {"closed_at": office.time()})
+    """Nobody signs in by it again, who is signed in is not any more, and what they proposed lapses. Raises OfficeError."""
+    table = schema.people.proposal
+    lapsed = update(table).where(table.c.proposed_by == login, table.c.outcome == "")
+    why = {"outcome": "withdrawn", "answer": LAPSED, "decided_by": login, "decided_at": office.time()}
+    _change(office, login, {"closed_at": office.time()}, lapsed.values(**why))
 
 
 def set_password(office: Office, login: str, password: str) -> None:
@@ -152,11 +158,14 @@ def _row(connection: Connection, login: str) -> Row[tuple[str, ...]] | None:
     return connection.execute(select(schema.people.staff).where(schema.people.staff.c.login == login)).one_or_none()
 
 
-def _change(office: Office, login: str, values: dict[str, object]) -> None:
+def _change(office: Office, login: str, values: dict[str, object], *also: Update) -> None:
+    """`also` is done in the same transaction."""
     of(office, login)
 
     def work(connection: Connection) -> None:
         _end_sessions(connection, login)
+        for change in also:
+            connection.execute(change)
         table = schema.people.staff
         connection.execute(update(table).where(table.c.login == login).values(changed_at=office.time(), **values))
 

@@ -4,7 +4,8 @@ Laid out so that an existing engine can distribute them: what belongs to a membe
 lead with the shop, what a terminal sent leads with the terminal, and nothing in the hot path takes a number from a sequence.
 Cards, phones and names are directories: they lead with what is looked up, and name the member.
 
-The ledger's tables are named here; those of the other rooms in modules of their own: `people`, `shops`, `care`, `figures`.
+The ledger's tables are named here; those of the other rooms in modules of their own: `people`, `shops`, `care`, `figures`,
+`segments`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from central_server.schema import care as care
 from central_server.schema import figures as figures
 from central_server.schema import people as people
+from central_server.schema import segments as segments
 from central_server.schema import shops as shops
 from central_server.schema.columns import metadata as metadata
 from central_server.schema.ledger import (

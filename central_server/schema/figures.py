@@ -21,6 +21,7 @@ sale_fact = Table(
     text("day"),
     text("operator"),
     text("member"),
+    text("reward"),
     number("value_minor"),
     number("tax_minor"),
     number("discount_minor"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, Table, Text
 
 from central_server.schema.columns import key, metadata, number, text
 
@@ -42,8 +43,10 @@ session = Table(
     text("form_key"),
     text("began_at"),
     text("seen_at"),
+    Column("said", Text, nullable=False, server_default=sa.text("''")),
 )
-"""Whoever knows the secret of this hash is `login`; `form_key` stands in each form, which a foreign page cannot know."""
+"""Whoever knows the secret of this hash is `login`; `form_key` stands in each form, which a foreign page cannot know. `said` is
+what the next pages have to say once, after a form was sent: JSON, or ''."""
 
 proposal = Table(
     "proposal",

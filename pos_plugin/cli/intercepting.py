@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,10 +22,18 @@ def intercept(
         bool, typer.Option("--stop", help="End the one that runs, once the job in progress is done.")
     ] = False,
     as_json: AsJson = False,
+    log_json: Annotated[
+        bool,
+        typer.Option("--log-json", help="Write the log as JSON, a line for each record."),
+    ] = False,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Write the log to this file, at most six of 5 MB; else to standard error.")
+    ] = None,
 ) -> None:
     """Pass on what the shop's till prints, and tell what it was. "pos-plugin run" starts it by itself."""
     import logging
 
+    from ledger.log_lines import set_up
     from pos_plugin.intercept import relay_announced, relay_process
 
     if stop:
@@ -33,7 +42,11 @@ def intercept(
         if not ended:
             raise typer.Exit(1)
         return
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        set_up(as_json=log_json, file=log_file)
+    except OSError as error:  # the shop prints, log or no log
+        set_up(as_json=log_json)
+        logging.getLogger("pos_plugin").warning("%s cannot be written: %s", log_file, error.strerror)
 
     def told(sentence: str, data: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # whoever read along is gone; the shop prints on

@@ -52,7 +52,9 @@ def run(
     terminal = Terminal.open(store)
     with ExitStack() as closing:
         try:
-            closing.enter_context(relay(store, terminal.config))  # ends last: the till's own jobs go through it
+            closing.enter_context(
+                relay(store, terminal.config, log_file, log_json)
+            )  # ends last: the till's own jobs go through it
         finally:
             closing.enter_context(terminal)
         chosen = terminal.config.page.port if port is None else port
@@ -71,7 +73,9 @@ def run(
     typer.echo("The till is closed.")
 
 
-def relay(store: Path, config: Config) -> AbstractContextManager[object]:
+def relay(
+    store: Path, config: Config, log_file: Path | None = None, log_json: bool = False
+) -> AbstractContextManager[object]:
     """Keeps the relay running where the shop's till prints to this one. Raises TillError where it could not begin."""
     if not config.intercept.listen:
         return nullcontext()
@@ -79,7 +83,7 @@ def relay(store: Path, config: Config) -> AbstractContextManager[object]:
     from pos_plugin.intercept.relay_process import door_of
 
     door_of(config)
-    return RelayKeeper(store, config)
+    return RelayKeeper(store, config, log_file=log_file, log_json=log_json)
 
 
 def demo(
@@ -87,6 +91,14 @@ def demo(
         Path | None,
         typer.Option(
             "--dir", metavar="DIR", help="Keep the demo's data here; else it is new each time.", file_okay=False
+        ),
+    ] = None,
+    head_office: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Over this head office, which make office loaded; it keeps the demo's data.",
+            file_okay=False,
         ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The till's page.")] = 8350,
@@ -99,7 +111,7 @@ def demo(
     from pos_plugin.demo.shop import Ports
     from pos_plugin.demo.shop import demo as open_shop
 
-    open_shop(folder, Ports(port, control_port, server_port, printer_port, other_till_port))
+    open_shop(folder, Ports(port, control_port, server_port, printer_port, other_till_port), head_office)
 
 
 def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:

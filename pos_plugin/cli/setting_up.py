@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, address_problem, print_json
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
 from pos_plugin.cli.programs import read_program_text
 
 
@@ -29,13 +29,16 @@ def init(
         str, typer.Option(help="The currency of the preset's rules, if it is not EUR (three letters).")
     ] = "",
     time_zone: Annotated[str, typer.Option(help="The shop's IANA time zone, if it is not the preset's.")] = "",
+    shop: Annotated[
+        str, typer.Option(help="The shop's name, as receipts begin with it; else it is head office's.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a new till in a folder: its ledger, its key, its settings."""
     from offline_store import journal, settings
     from offline_store.store import Store
     from pos_plugin import receipt_template
-    from pos_plugin.config import FILE, TEMPLATE
+    from pos_plugin.config import FILE, NO_NAME, TEMPLATE, read_config, write_shop_name
 
     chosen = read_program_text(program, currency, time_zone)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -46,6 +49,8 @@ def init(
     config = store / FILE
     if not config.exists():
         config.write_text(TEMPLATE, encoding="utf-8")
+    if shop:
+        write_shop_name(store, shop)
     receipt = store / receipt_template.FILE
     if not receipt.exists():
         receipt.write_text(receipt_template.TEMPLATE, encoding="utf-8")
@@ -54,7 +59,13 @@ def init(
         return
     typer.echo(f"Till {who.terminal} is made in {store}, with the programme {chosen.name} in {chosen.currency}.")
     typer.echo(f"Settings (printer, scanner, head office): {config}; how receipts look: {receipt.name} beside it")
-    typer.echo(f"Start it: pos-plugin run --store {store}")
+    if read_config(store).shop.header == NO_NAME:
+        typer.echo(
+            f'Receipts begin with "{NO_NAME[0]}" until head office says which shop this is, or you do in {config.name}.'
+        )
+    typer.echo(
+        f"Start it: pos-plugin run --store {store}. On its page it is connected to head office, if there is one."
+    )
 
 
 def enroll(
@@ -68,34 +79,36 @@ def enroll(
     as_json: AsJson = False,
 ) -> None:
     """Join a head office with a one-time code; sales recorded before are sent, too."""
-    from ledger.keys import SigningKey
     from offline_store import journal
+    from offline_store.errors import StoreLocked
     from offline_store.store import Store
-    from offline_store.sync import Sync, SyncError
-    from pos_plugin.config import read_config, write_server_url
-    from pos_plugin.server_link import HttpLink
+    from offline_store.sync import SyncError
+    from pos_plugin.enrolling import connect
+    from pos_plugin.errors import BadRequest
+    from pos_plugin.running import ask
 
-    if problem := address_problem(url):
-        raise typer.BadParameter(problem, param_hint="URL")
-    with Store.open(store) as till:
-        read_config(store)  # the code works once: settings that cannot be written to are found before it is used
-        with till.read() as db:
-            who = journal.identity(db)
-        try:
-            opened = HttpLink(url, who.terminal, lambda: SigningKey(till.secret_key()))
-        except SyncError as error:
-            raise typer.BadParameter(f"{error} {error.hint}", param_hint="URL") from None
-        with closing(opened) as link:
-            sync = Sync(till, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
-            enrolled = sync.enroll(code.strip())
-            write_server_url(store, url)
-            progress = sync.step()
+    try:
+        with Store.open(store) as till:
+            with till.read() as db:
+                terminal = journal.identity(db).terminal
+            done = connect(till, url, code, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
+            shop, sent, unsent = done.enrolled.shop, 0, 0
+            with closing(done.link):
+                try:
+                    progress = done.sync.step()
+                    sent, unsent = progress.uploaded, progress.unsent
+                except SyncError as error:  # it belongs to the shop all the same, and sends when it runs
+                    typer.echo(f"{error} {error.hint}", err=True)
+    except BadRequest as unfit:
+        raise typer.BadParameter(f"{unfit} {unfit.hint}", param_hint="URL") from None
+    except StoreLocked as locked:
+        said = ask(store, "/v1/head-office", locked, {"url": url, "code": code})
+        terminal, shop, sent, unsent = said["terminal"], said["shop"], None, None
     if as_json:
-        print_json(
-            {"terminal": who.terminal, "shop": enrolled.shop, "sent": progress.uploaded, "unsent": progress.unsent}
-        )
+        print_json({"terminal": terminal, "shop": shop, "sent": sent, "unsent": unsent})
         return
-    typer.echo(f"Till {who.terminal} belongs to shop {enrolled.shop} now. Sent {progress.uploaded} entries.")
+    told = "It runs, and sends what it has now." if sent is None else f"Sent {sent} entries."
+    typer.echo(f"Till {terminal} belongs to shop {shop} now. {told}")
 
 
 def backfill(

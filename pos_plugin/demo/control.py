@@ -18,7 +18,7 @@ from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
 from drivers.simulated.scanners.lines import SimulatedScanner
 from pos_plugin.demo.cable import Cable
 from pos_plugin.demo.other_till import OtherTill
-from pos_plugin.demo.people import Member
+from pos_plugin.demo.people import Card
 
 SHOWN = 12
 """How many of the last pieces of paper the page shows."""
@@ -33,8 +33,8 @@ class ControlPage:
         scanner: SimulatedScanner,
         cable: Cable,
         other_till: OtherTill,
-        members: Sequence[Member],
-        stranger: Member,
+        members: Sequence[Card],
+        stranger: Card,
         *,
         port: int,
         till_port: int,
@@ -49,9 +49,9 @@ class ControlPage:
         self._paper_ends_soon = False
         item = json.loads(files("pos_plugin").joinpath("page/items.json").read_bytes())["items"][0]
         self._cards = [
-            *({"text": f"{member.name}'s card", "about": "member", "code": member.card} for member in members),
-            {"text": stranger.name, "about": "stranger", "code": stranger.card},
-            {"text": "A damaged card", "about": "damaged", "code": _misread(members[0].card)},
+            *({"text": member.text, "about": "member", "code": member.code} for member in members),
+            {"text": stranger.text, "about": "stranger", "code": stranger.code},
+            {"text": "A damaged card", "about": "damaged", "code": _misread(members[0].code)},
             {"text": item["name"], "about": "item", "code": item["sku"]},
         ]
         self._till_port = till_port

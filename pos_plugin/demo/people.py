@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from loyalty.card import ean13_check_digit
 
 
-class Member(NamedTuple):
-    """Somebody whose card lies on the control page."""
+class Card(msgspec.Struct, frozen=True):
+    """A card that lies on the control page, and what stands on its button."""
 
-    name: str
-    card: str
+    text: str
+    code: str
 
 
 def _card(number: int) -> str:
@@ -19,5 +19,5 @@ def _card(number: int) -> str:
     return first + ean13_check_digit(first)
 
 
-MEMBERS = (Member("Ada", _card(1)), Member("Grace", _card(2)), Member("Alan", _card(3)))
-STRANGER = Member("A card nobody has joined with", _card(4711))
+MEMBERS = (Card("Ada's card", _card(1)), Card("Grace's card", _card(2)), Card("Alan's card", _card(3)))
+STRANGER = Card("A card nobody has joined with", _card(4711))

@@ -12,9 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -28,9 +25,11 @@ from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import journal, settings
 from offline_store.store import Store
-from offline_store.sync import Sync
+from offline_store.sync import Sync, SyncError
 from pos_plugin.config import FILE, Config
 from pos_plugin.demo.cable import Cable
+from pos_plugin.demo.children import answers, child, end, finished
+from pos_plugin.demo.loaded import Loaded, read_loaded, server_of
 from pos_plugin.demo.other_till import OtherTill, lessons
 from pos_plugin.demo.people import MEMBERS, STRANGER
 from pos_plugin.errors import TillError
@@ -40,8 +39,9 @@ from pos_plugin.server_link import HttpLink
 
 SHOP = "corner-shop"
 STAFF = (("ada", "Ada", "manager", SHOP), ("sue", "Sue", "support", ""), ("finn", "Finn", "finance", ""))
+OF_A_CHAIN = (("mia", "Mia", "marketing", ""),)
+"""Who works besides at a head office that was loaded."""
 PASSWORD = "open the corner shop"  # noqa: S105 - of a demo that only this machine can reach
-START_TIMEOUT_S = 20.0
 
 
 class Ports(NamedTuple):
@@ -56,11 +56,17 @@ LAST_WEEK = ((7, 0), (6, 1), (5, 2), (4, 0), (3, 1), (1, 0))
 """Who had been here before the demo begins, oldest first: days ago, and which of the members."""
 
 
-def demo(folder: Path | None, ports: Ports) -> None:
-    """Runs the demo until Ctrl-C. Raises TillError with one line where a port is in use, or a child does not start."""
+def demo(folder: Path | None, ports: Ports, head_office: Path | None = None) -> None:
+    """Runs the demo until Ctrl-C, over a head office of its own or over one that was loaded; its till is kept beside that one.
+
+    Raises TillError with one line where a port is in use, a child does not start, or `head_office` is none that was loaded.
+    """
+    loaded = read_loaded(head_office) if head_office is not None else None
     for name, port in ports._asdict().items():
         _require_free(name, port)
     with contextlib.ExitStack() as closing:
+        if folder is None and head_office is not None:
+            folder = head_office / "demo"
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="pos-plugin-demo-"))
             closing.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -70,17 +76,27 @@ def demo(folder: Path | None, ports: Ports) -> None:
             signs.append(signal.SIGHUP)  # the window was closed; the children must not live on without it
         for sign in signs:
             signal.signal(sign, lambda *_: stop.set())
-        _run(folder, ports, stop, closing)
+        office = head_office if head_office is not None else folder / "head-office"
+        _run(folder, office, loaded, ports, stop, closing)
     typer.echo("Closed: till, head office, scanner, printer.")
 
 
-def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.ExitStack) -> None:
+def _run(
+    folder: Path,
+    office: Path,
+    loaded: Loaded | None,
+    ports: Ports,
+    stop: threading.Event,
+    closing: contextlib.ExitStack,
+) -> None:
     from drivers.simulated.printer import SimulatedPrinter
     from drivers.simulated.scanners.lines import SimulatedScanner
     from pos_plugin.demo.control import ControlPage
 
-    office, till = folder / "head-office", folder / "till"
+    till = folder / "till"
     is_new = not till.exists()
+    if loaded is not None and not is_new:
+        _require_own(till, office)
     devices = folder / "devices"
     devices.mkdir(parents=True, exist_ok=True)
     printer = closing.enter_context(SimulatedPrinter())
@@ -92,58 +108,71 @@ def _run(folder: Path, ports: Ports, stop: threading.Event, closing: contextlib.
     if office_is_new:
         program = folder / "programme.toml"
         program.write_text(preset("points"), encoding="utf-8")
-        making_office = _child(
-            "central_server", "init", "--dir", str(office), "--shop", SHOP, "--program", str(program)
-        )
+        making_office = child("central_server", "init", "--dir", str(office), "--shop", SHOP, "--program", str(program))
+    elif loaded is not None:
+        making_office = child("central_server", "init", "--dir", str(office), "--shop", SHOP)
     if is_new:
-        _make_till(till)
+        _make_till(till, sells=loaded is None)
     if making_office is not None:
-        _finished(making_office, "making head office")
+        finished(making_office, "making head office")
     is_joining = office_is_new or not _is_enrolled(till)
     asking = (
-        _child("central_server", "enroll-code", "--dir", str(office), "--shop", SHOP, "--json") if is_joining else None
+        child("central_server", "enroll-code", "--dir", str(office), "--shop", SHOP, "--json") if is_joining else None
     )
-    hiring = [_hire(office, *one) for one in STAFF] if office_is_new else []
-    server = _child("central_server", "serve", "--dir", str(office), "--port", str(ports.server))
-    closing.callback(_end, server)
+    staff = STAFF if loaded is None else (*STAFF, *OF_A_CHAIN)
+    known = _accounts(office) if loaded is not None else set()
+    hiring = (
+        [_hire(office, *one) for one in staff if one[0] not in known] if office_is_new or loaded is not None else []
+    )
+    server = child("central_server", "serve", "--dir", str(office), "--port", str(ports.server))
+    closing.callback(end, server)
     cable = Cable(ports.server)
     closing.callback(cable.cut)
     url = f"http://127.0.0.1:{cable.port}"
     _write_settings(till, ports, scanner=scanner.address, url=url)
     _teach(till)
-    _answers(f"http://127.0.0.1:{ports.server}/v1/health", server, "head office")
+    answers(f"http://127.0.0.1:{ports.server}/v1/health", server, "head office")
     if asking is not None:
-        _enroll(till, url, json.loads(_finished(asking, "asking head office for a code"))["code"])
-    for child in hiring:
-        _finished(child, "giving the people of head office their accounts")
-    process = _child("pos_plugin", "run", "--store", str(till))
-    closing.callback(_end, process)
+        _enroll(till, url, json.loads(finished(asking, "asking head office for a code"))["code"])
+    for one in hiring:
+        finished(one, "giving the people of head office their accounts")
+    process = child("pos_plugin", "run", "--store", str(till))
+    closing.callback(end, process)
     other = OtherTill(ports.other_till, datetime.now)
     at = f"http://127.0.0.1:{ports.server}/office"
+    members = MEMBERS if loaded is None else loaded.cards
     control = ControlPage(
-        printer, scanner, cable, other, MEMBERS, STRANGER, port=ports.control, till_port=ports.page, office=at
+        printer, scanner, cable, other, members, STRANGER, port=ports.control, till_port=ports.page, office=at
     )
     closing.callback(control.stop)
     control.start()
-    _answers(f"http://127.0.0.1:{ports.page}/v1/health", process, "the till")
+    answers(f"http://127.0.0.1:{ports.page}/v1/health", process, "the till")
     typer.echo(f"""
   The till       http://127.0.0.1:{ports.page}      open this: scan, sell, redeem
   Control page   http://127.0.0.1:{control.port}      scan cards, pull plugs, see the paper
-  Head office    {at}   sign in as {", ".join(login for login, *_ in STAFF)}: {PASSWORD}
+  Head office    {at}   sign in as {", ".join(login for login, *_ in staff)}: {PASSWORD}
   Printer        127.0.0.1:{ports.printer}             simulated ESC/POS, 80 mm
   Another till   prints to 127.0.0.1:{ports.other_till}; its receipts end with the points
   Scanner        {scanner.port}
-  Data           {folder}
+  Data           {folder}{_about(loaded)}
 
   Ctrl-C closes all of it.""")
     while not stop.wait(0.5):
-        for name, child in (("Head office", server), ("The till", process)):
-            if child.poll() is not None:
-                raise TillError("CHILD_ENDED", f"{name} has ended by itself (status {child.returncode}).")
+        for name, running in (("Head office", server), ("The till", process)):
+            if running.poll() is not None:
+                raise TillError("CHILD_ENDED", f"{name} has ended by itself (status {running.returncode}).")
 
 
-def _make_till(till: Path) -> None:
-    """A till that has been selling for a week without a network, so that there is something to see and to send."""
+def _about(loaded: Loaded | None) -> str:
+    if loaded is None:
+        return ""
+    return f"""
+  Loaded         {loaded.shops:,} shops, {loaded.first_day} to {loaded.last_day}; the control page has members' cards"""
+
+
+def _make_till(till: Path, *, sells: bool = True) -> None:
+    """A till that has been selling for a week without a network, so that there is something to see and to send; or, without
+    sales, one that gets its programme from head office."""
     from pos_plugin.joining import join
     from pos_plugin.terminal import Terminal
 
@@ -151,9 +180,12 @@ def _make_till(till: Path) -> None:
     now = datetime.now(UTC)
     store = Store.create(till)
     store.write(lambda db: settings.use_program(db, program, now.isoformat(timespec="milliseconds")))
+    if not sells:
+        store.close()
+        return
     terminal = Terminal(store, Config())
     basket = (LineItem("1", 4200, name="Weekly shop"), LineItem("2", 850, name="Flowers"))
-    joined = [join(terminal.checkout, member.card).member for member in MEMBERS]
+    joined = [join(terminal.checkout, member.code).member for member in MEMBERS]
     for receipt, (days_ago, number) in enumerate(LAST_WEEK, 1):  # without a gap, or the first closing tells of one
         at = (now - timedelta(days=days_ago)).astimezone(program.zone).replace(tzinfo=None, hour=12)
         sale = Sale(
@@ -177,6 +209,15 @@ def _is_enrolled(till: Path) -> bool:
     """A first start that was cut off may have left a till that belongs nowhere yet."""
     with Store.open_for_reading(till) as store, store.read() as db:
         return bool(settings.get(db, "server"))
+
+
+def _require_own(till: Path, office: Path) -> None:
+    """Raises TillError where the till that is here belongs to another head office."""
+    with Store.open_for_reading(till) as store, store.read() as db:
+        server = settings.get(db, "server")
+    if server not in ("", server_of(office)):
+        hint = "Choose another --dir, or remove that folder: it is a demo's."
+        raise TillError("OFFICE_UNFIT", f"The till in {till} belongs to another head office.", hint=hint)
 
 
 def _write_settings(till: Path, ports: Ports, *, scanner: str, url: str) -> None:
@@ -221,71 +262,33 @@ def _enroll(till: Path, url: str, code: str) -> None:
         with store.read() as db:
             who = journal.identity(db)
         link = HttpLink(url, who.terminal, lambda: SigningKey(store.secret_key()))
-        Sync(store, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom).enroll(code)
+        sync = Sync(store, link, clock=lambda: datetime.now(UTC), random_bytes=os.urandom)
+        sync.enroll(code)
+        with contextlib.suppress(SyncError):  # the till goes on by itself
+            sync.step()  # or it would begin under its own programme
         link.close()
     finally:
         store.close()
 
 
-def _child(module: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
-    """A child in a session of its own, so that Ctrl-C reaches the parent alone and it ends them in order."""
-    return subprocess.Popen(  # noqa: S603 - our own programs
-        [sys.executable, "-m", module, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=None,
-        stdin=stdin,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+def _accounts(office: Path) -> set[str]:
+    listed = finished(child("central_server", "staff", "list", "--dir", str(office), "--json"), "reading the accounts")
+    return {one["login"] for one in json.loads(listed)}
 
 
 def _hire(office: Path, login: str, name: str, role: str, shop: str) -> subprocess.Popen[str]:
     """An account at head office's pages."""
     at = ["--shop", shop] if shop else []
-    child = _child(
+    hiring = child(
         "central_server",
         *("staff", "add", login, "--dir", str(office), "--name", name, "--role", role, *at),
         stdin=subprocess.PIPE,
     )
-    assert child.stdin is not None
-    child.stdin.write(f"{PASSWORD}\n{PASSWORD}\n")
-    child.stdin.close()
-    child.stdin = None  # or it would be written to once more
-    return child
-
-
-def _finished(child: subprocess.Popen[str], what: str) -> str:
-    """What a child printed, once it has ended well."""
-    printed, _ = child.communicate(timeout=START_TIMEOUT_S)
-    if child.returncode:
-        raise TillError("CHILD_FAILED", f"The demo stopped at {what}; the line above says why.")
-    return printed
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
-
-
-def _answers(url: str, child: subprocess.Popen[str], what: str) -> None:
-    """Waits until a child answers, or says that it does not."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            raise TillError("CHILD_FAILED", f"{what} did not start; the line above says why.")
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310
-            if answer.status == 200:
-                return
-        time.sleep(0.03)
-    raise TillError("CHILD_FAILED", f"{what} did not answer within {START_TIMEOUT_S:.0f} s.")
+    assert hiring.stdin is not None
+    hiring.stdin.write(f"{PASSWORD}\n{PASSWORD}\n")
+    hiring.stdin.close()
+    hiring.stdin = None  # or it would be written to once more
+    return hiring
 
 
 def _require_free(name: str, port: int) -> None:

@@ -22,10 +22,11 @@ LONGEST_PAUSE_S = 15.0
 
 
 class RelayKeeper:
-    """`with` it the relay runs."""
+    """`with` it the relay runs. It has a log of its own, beside the till's: two processes cannot exchange one full file."""
 
-    def __init__(self, store: Path, config: Config) -> None:
+    def __init__(self, store: Path, config: Config, *, log_file: Path | None = None, log_json: bool = False) -> None:
         self._store = store
+        self._log_file, self._log_json = log_file, log_json
         self._wanted = relay_announced.settings_of(config)
         self._child: subprocess.Popen[bytes] | None = None
         self._is_over = threading.Event()
@@ -67,9 +68,12 @@ class RelayKeeper:
         return False
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "pos_plugin", "intercept", "--store", str(self._store)]
         quiet = subprocess.DEVNULL  # a terminal or a pipe may end before it does
         try:
+            own = relay_announced.folder_of(self._store) / "relay.log"
+            file = log_beside(self._log_file) if self._log_file else own
+            command = [sys.executable, "-m", "pos_plugin", "intercept", "--store", str(self._store)]
+            command += ["--log-file", str(file), *(["--log-json"] if self._log_json else [])]
             self._child = subprocess.Popen(  # noqa: S603  # our own program
                 command,
                 stdin=quiet,
@@ -80,3 +84,11 @@ class RelayKeeper:
             )
         except OSError as error:
             log.error("the relay cannot be started: %s", error.strerror)
+
+
+def log_beside(file: Path) -> Path:
+    """
+    >>> log_beside(Path("till.log")).name
+    'till-relay.log'
+    """
+    return file.absolute().with_name(f"{file.stem}-relay{file.suffix}")

@@ -12,7 +12,7 @@ from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import TILL, answers
 from pos_plugin.local_api.once import Asked
-from pos_plugin.local_api.operators import by
+from pos_plugin.local_api.operators import by, own_figures
 from pos_plugin.local_api.requests import DayOrNone, KeyInHeader, Word
 from pos_plugin.slip_prints import print_slip
 from pos_plugin.terminal import Terminal
@@ -27,9 +27,12 @@ def add_closing(app: FastAPI, terminal: Terminal) -> None:
         summary="X: what the day has come to",
         responses=answers(Closing, "The figures that a Z would have now. Nothing is recorded."),
     )
-    def look(day: Annotated[DayOrNone, Query()] = "", operator: Annotated[Word, Query()] = "") -> Response:
-        """Of `day`, or of the day that a Z would close: the last on which something happened that is in no closing."""
-        return answer(closing.look(checkout, day, operator))
+    def look(
+        request: Request, day: Annotated[DayOrNone, Query()] = "", operator: Annotated[Word, Query()] = ""
+    ) -> Response:
+        """Of `day`, or of the day that a Z would close: the last on which something happened that is in no closing. At the page a
+        cashier has their own figures alone."""
+        return answer(closing.look(checkout, day, operator, own_figures(terminal, request)))
 
     @app.post(
         "/v1/closing",
@@ -41,7 +44,10 @@ def add_closing(app: FastAPI, terminal: Terminal) -> None:
         """Everything up to that day that no closing had is in it. What comes later is in the next one, which says so.
 
         At the page a supervisor or manager ends the day; a cashier needs the word of one."""
-        under, who = Asked.by(terminal, request, asked), by(terminal, request, "close_day", asked)
+        under = Asked.by(terminal, request, asked)
+        if known := under.first_answer(Closing):
+            return answer(known)
+        who = by(terminal, request, "close_day", asked)
         done = closing.close(
             checkout,
             asked.day,
@@ -58,8 +64,8 @@ def add_closing(app: FastAPI, terminal: Terminal) -> None:
         summary="Print an X",
         responses=answers(shapes.SlipPrinted, "What became of the paper."),
     )
-    def print_look(asked: requests.LookAsked) -> Response:
-        slip = closing.slip_of_look(checkout, asked.day, asked.operator)
+    def print_look(asked: requests.LookAsked, request: Request) -> Response:
+        slip = closing.slip_of_look(checkout, asked.day, asked.operator, own_figures(terminal, request))
         return answer(shapes.SlipPrinted.of(print_slip(terminal, slip), slip))
 
     @app.get(
@@ -70,5 +76,5 @@ def add_closing(app: FastAPI, terminal: Terminal) -> None:
             shapes.ClosingsShown, "At most 31, newest first; each can be printed again by its reference."
         ),
     )
-    def earlier() -> Response:
-        return answer(shapes.ClosingsShown(closing.earlier(checkout)))
+    def earlier(request: Request) -> Response:
+        return answer(shapes.ClosingsShown(closing.earlier(checkout, only=own_figures(terminal, request))))

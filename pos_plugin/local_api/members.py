@@ -15,11 +15,11 @@ from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
-from pos_plugin.local_api.operators import by, is_page
+from pos_plugin.local_api.operators import by, is_page, require_program
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.replacing import Replaced
 from pos_plugin.slip_prints import print_slip
-from pos_plugin.terminal import Terminal
+from pos_plugin.terminal import FORM_S, Terminal
 
 
 def add_members(app: FastAPI, terminal: Terminal) -> None:
@@ -30,11 +30,25 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(Identified, "A member, a card that is not taken and why, an item or a coupon."),
     )
     def identify(asked: requests.IdentifyAsked) -> Response:
-        """Scanned or typed, the member can earn and redeem; looked up by phone or name, earn alone."""
-        if asked.entry_mode != "scanned":
-            return answer(terminal.checkout.identify(asked.scan, asked.entry_mode))
-        read = scan_from_bytes(asked.scan.encode(), "keyboard", 0.0)  # a scanner that types sends its identifier, too
-        return answer(terminal.checkout.identify(read.label, asked.entry_mode, read.symbology))
+        """Scanned or typed, the member can earn and redeem; looked up by phone or name, earn alone. With `is_customer` false they
+        are asked for in a form, and neither greeted nor taken for whom the next printed sale is of."""
+        label, symbology = asked.scan, ""
+        if asked.entry_mode == "scanned":  # a scanner that types sends its identifier, too
+            read = scan_from_bytes(asked.scan.encode(), "keyboard", 0.0)
+            label, symbology = read.label, read.symbology
+        return answer(terminal.checkout.identify(label, asked.entry_mode, symbology, is_customer=asked.is_customer))
+
+    @app.post(
+        "/v1/scans",
+        tags=[MEMBERS],
+        summary="Which form takes the scans",
+        responses=answers(shapes.ScansInto, "Until it is said otherwise, or for so long."),
+    )
+    def scans(asked: requests.ScansAsked) -> Response:
+        """For the page: a card that this till's own scanner reads into a form (a claim, a ticket, who joins) is that form's
+        alone. A page that has gone is forgotten."""
+        terminal.scan_into(asked.into)
+        return answer(shapes.ScansInto(asked.into, FORM_S if asked.into else 0.0))
 
     @app.post(
         "/v1/members/search",
@@ -130,7 +144,10 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(Given, "What it gave; 0 where limits leave nothing."),
     )
     def activity(asked: requests.ActivityAsked, request: Request, key: KeyInHeader = "") -> Response:
-        """An activity of the programme by its name, or a reload. `(till, ref)` names it: the same again does nothing more."""
+        """An activity of the programme by its name, or a reload. `(till, ref)` names it: the same again does nothing more.
+
+        For programs that have seen it happen. A person who gives points proposes that at head office."""
+        require_program(request, "Activities and reloads are told", "Goodwill is given at head office.")
 
         def work() -> Any:
             who = by(terminal, request, "enrol", asked)

@@ -75,6 +75,14 @@ class Asked:
 
         return self._terminal.store.write(once if self.key else work)
 
+    def first_answer(self, kind: type[T]) -> T | None:
+        """What this request was answered before; None where it was not. Whoever asks again need not be allowed to do it anew."""
+        if not self.key:
+            return None
+        with self._terminal.store.read() as db:
+            before = self._checked(answered.known(db, self.key, self.asked))
+        return msgspec.json.decode(before.reply, type=kind) if before is not None and before.reply is not None else None
+
     def begin(self) -> answered.Known | None:
         """Takes the key; what is known of it where it is not new. Raises Conflict where it is another request's."""
 

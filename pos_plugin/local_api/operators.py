@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 from fastapi import FastAPI, Request, Response
 
+from loyalty.roles import leave
 from pos_plugin.errors import NotAllowed
 from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
@@ -36,13 +37,27 @@ def by(terminal: Terminal, request: Request, action: str, asked: requests.Named)
     return msgspec.structs.replace(who, operator=asked.operator, shift=asked.shift, reason=reason)
 
 
-def require_program(request: Request) -> None:
-    """For what other tills' programs tell under a key of their own: by the page's cookie a cashier could void any sale so."""
+def own_figures(terminal: Terminal, request: Request) -> str:
+    """Whose figures alone whoever is at the page may see; "" for all. Raises NotAllowed where somebody has to sign on first."""
+    if not is_page(request) or not terminal.operators.are_kept:
+        return ""
+    on = terminal.operators.on()
+    if on is None:
+        raise NotAllowed("SIGN_ON_FIRST", "Nobody is signed on.", hint="Sign on with your PIN.")
+    return "" if leave(on.role, "figures") == "O" else on.operator
+
+
+def require_program(
+    request: Request,
+    what: str = "Other tills' sales are told",
+    instead: str = "At the page, ring or return the sale itself.",
+) -> None:
+    """For what programs tell under a key of their own: by the page's cookie a cashier could void any sale so, or give points."""
     if is_page(request):
         raise NotAllowed(
             "NOT_AT_THE_PAGE",
-            "Other tills' sales are told by a program with a key of its own. Nothing was recorded.",
-            hint="Make one: pos-plugin api-key NAME. At the page, ring or return the sale itself.",
+            f"{what} by a program with a key of its own. Nothing was recorded.",
+            hint=f"Make one: pos-plugin api-key NAME. {instead}",
         )
 
 

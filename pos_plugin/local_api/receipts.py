@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import FastAPI, Path, Response
+from fastapi import FastAPI, Path, Request, Response
 
+from pos_plugin.errors import NotAllowed
 from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import RECEIPTS, answers, answers_as
 from pos_plugin.local_api.host_papers import profile_of
+from pos_plugin.local_api.operators import own_figures
 from pos_plugin.local_api.requests import RefInPath
 from pos_plugin.renderings import POLICY, as_html, as_pdf, as_png, as_text
 from pos_plugin.terminal import Terminal
@@ -21,6 +23,15 @@ JobInPath = Annotated[int, Path(ge=1, le=2**53)]
 
 
 def add_receipts(app: FastAPI, terminal: Terminal) -> None:
+    def known(request: Request, reference: str) -> lookups.Receipt:
+        """Raises Unknown, and NotAllowed where it is a closing and whoever is at the page may see their own figures alone."""
+        one = lookups.receipt(terminal, reference)
+        if one.entry.kind == "closing" and own_figures(terminal, request):
+            raise NotAllowed(
+                "FIGURES_OF_ALL", "This paper has everybody's figures.", hint="A supervisor or manager can print it."
+            )
+        return one
+
     @app.get(
         "/v1/receipts/{reference}.png",
         tags=[RECEIPTS],
@@ -28,8 +39,8 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         response_class=Response,
         responses=answers_as("image/png", "As the printer of the settings would print it."),
     )
-    def picture(reference: RefInPath) -> Response:
-        one = lookups.receipt(terminal, reference)
+    def picture(reference: RefInPath, request: Request) -> Response:
+        one = known(request, reference)
         return Response(as_png(one.document, profile_of(terminal), pictures=one.pictures), media_type="image/png")
 
     @app.get(
@@ -39,8 +50,8 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         response_class=Response,
         responses=answers_as("application/pdf", "A page a paper, as wide as the paper roll."),
     )
-    def page_to_print(reference: RefInPath) -> Response:
-        one = lookups.receipt(terminal, reference)
+    def page_to_print(reference: RefInPath, request: Request) -> Response:
+        one = known(request, reference)
         made = as_pdf(one.document, profile_of(terminal), title=one.title, pictures=one.pictures)
         return Response(made, media_type="application/pdf")
 
@@ -51,8 +62,8 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         response_class=Response,
         responses=answers_as("text/html", "One file that needs no other."),
     )
-    def digital(reference: RefInPath) -> Response:
-        one, language = lookups.receipt(terminal, reference), terminal.checkout.layout.language
+    def digital(reference: RefInPath, request: Request) -> Response:
+        one, language = known(request, reference), terminal.checkout.layout.language
         made = as_html(one.document, title=one.title, language=language, pictures=one.pictures)
         return Response(made, media_type=HTML, headers={"Content-Security-Policy": POLICY})
 
@@ -63,8 +74,8 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         response_class=Response,
         responses=answers_as("text/plain", "Laid out as on paper, for a fixed-width font."),
     )
-    def plain(reference: RefInPath) -> Response:
-        return Response(as_text(lookups.receipt(terminal, reference).document), media_type=PLAIN)
+    def plain(reference: RefInPath, request: Request) -> Response:
+        return Response(as_text(known(request, reference).document), media_type=PLAIN)
 
     @app.get(
         "/v1/receipts/{reference}",
@@ -72,8 +83,8 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         summary="A receipt, and what became of printing it",
         responses=answers(shapes.ReceiptShown, "Its text, and every print of it."),
     )
-    def receipt(reference: RefInPath) -> Response:
-        return answer(lookups.receipt_answer(lookups.receipt(terminal, reference)))
+    def receipt(reference: RefInPath, request: Request) -> Response:
+        return answer(lookups.receipt_answer(known(request, reference)))
 
     @app.post(
         "/v1/receipts/{reference}/reprint",
@@ -81,7 +92,8 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         summary="Print a receipt again, marked COPY",
         responses=answers(shapes.Reprinted, "The print that is waiting now."),
     )
-    def reprint(reference: RefInPath) -> Response:
+    def reprint(reference: RefInPath, request: Request) -> Response:
+        known(request, reference)
         return answer(shapes.Reprinted(terminal.reprint(reference)))
 
     @app.post(

@@ -154,6 +154,11 @@ class Named(Asked):
 class IdentifyAsked(Asked):
     scan: Scan
     entry_mode: Literal["scanned", "typed", "phone", "name"] = "scanned"
+    is_customer: bool = True
+
+
+class ScansAsked(Asked):
+    into: Word
 
 
 class SearchAsked(Asked):
@@ -381,6 +386,11 @@ class ClosingAsked(Overridable):
 
 class SuspendAsked(Asked):
     print: bool = False
+
+
+class HeadOfficeAsked(Overridable):
+    url: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
+    code: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_no_control)]
 
 
 class SignOffAsked(Asked):

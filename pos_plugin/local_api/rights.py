@@ -20,6 +20,7 @@ _MEMBERS = frozenset(("members",))
 
 ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/identify": frozenset(("read", "sell", "members")),
+    "POST /v1/scans": _SELL,
     "POST /v1/quotes": _SELL,
     "POST /v1/quotes/{quote_id}/commit": _SELL,
     "DELETE /v1/quotes/{quote_id}": _SELL,
@@ -65,6 +66,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/drawer": frozenset(("drawer",)),
     "GET /metrics": frozenset(("read",)),
     "POST /v1/sync": ANY,
+    "POST /v1/head-office": _NO_ONE_RIGHT,
     "GET /v1/state": ANY,
     "GET /v1/events": ANY,
     "GET /v1/openapi.json": ANY,

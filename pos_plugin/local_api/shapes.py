@@ -226,6 +226,21 @@ class Suspended(msgspec.Struct, frozen=True):
     printed: SlipPrinted | None = None
 
 
+class ScansInto(msgspec.Struct, frozen=True):
+    """Which form takes the scans, "" for none, and for how long that counts unless it is said again."""
+
+    into: str
+    counts_s: float
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """Which till of which shop this is now, and where its head office is."""
+
+    terminal: str
+    shop: str
+    url: str
+
+
 class Displayed(msgspec.Struct, frozen=True):
     """The lines as they were handed over; the display shows as much of them as it has columns."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sqlite3
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 
@@ -28,22 +29,29 @@ def add_tickets(app: FastAPI, terminal: Terminal) -> None:
     )
     def open_ticket(asked: requests.TicketAsked, request: Request, key: KeyInHeader = "") -> Response:
         """Also offline. With `print` the customer gets a slip with the number; whether it came out is no part of the answer."""
+        who = by(terminal, request, "enrol", asked)
+        under, is_new = Asked.by(terminal, request, asked), False
 
-        def work() -> Any:
-            who = by(terminal, request, "enrol", asked)
-            opened = tickets.open_ticket(
-                terminal.checkout,
-                asked.topic,
-                asked.words,
-                member=asked.member,
-                receipt=asked.receipt,
-                contact=asked.contact,
-                operator=who.operator,
-            )
-            terminal.recorded("members")
-            if asked.print:
-                slip = tickets.slip(terminal.checkout, opened, asked.topic, asked.words, asked.receipt)
-                terminal.print_for_host(encode(slip, profile_of(terminal)))
-            return opened
+        def written(work: Callable[[sqlite3.Connection], TicketKept]) -> TicketKept:
+            def first(db: sqlite3.Connection) -> TicketKept:
+                nonlocal is_new
+                is_new = True
+                return work(db)
 
-        return answer(Asked.by(terminal, request, asked).once(work))
+            return under.written(first, TicketKept)
+
+        opened = tickets.open_ticket(
+            terminal.checkout,
+            asked.topic,
+            asked.words,
+            member=asked.member,
+            receipt=asked.receipt,
+            contact=asked.contact,
+            operator=who.operator,
+            write=written,
+        )
+        terminal.recorded("members")
+        if asked.print and is_new:
+            slip = tickets.slip(terminal.checkout, opened, asked.topic, asked.words, asked.receipt)
+            terminal.print_for_host(encode(slip, profile_of(terminal)))
+        return answer(opened)

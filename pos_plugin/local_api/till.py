@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import FastAPI, Header, Response
+from fastapi import FastAPI, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
+from offline_store import journal
+from offline_store.sync import SyncError
 from pos_plugin.errors import Conflict
-from pos_plugin.local_api import shapes
+from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer, refusal
 from pos_plugin.local_api.description import TILL, answers, answers_as
+from pos_plugin.local_api.operators import by
 from pos_plugin.local_api.stream import MOST_LISTENERS, Listeners
 from pos_plugin.terminal import Terminal
 
@@ -48,10 +51,28 @@ def add_till(app: FastAPI, terminal: Terminal, listeners: Listeners) -> None:
             raise Conflict(
                 "NOT_ENROLLED",
                 "This till is not connected to a head office. Everything is kept here.",
-                hint="Connect it: pos-plugin enroll",
+                hint="Connect it: on its page, under Devices; or pos-plugin enroll.",
             )
         terminal.sync_soon()
         return answer(terminal.state()["network"])
+
+    @app.post(
+        "/v1/head-office",
+        tags=[TILL],
+        summary="Connect this till to a head office with its one-time code",
+        responses=answers(shapes.Connected, "It belongs to that shop now, and sends what it has recorded."),
+    )
+    def connect(asked: requests.HeadOfficeAsked, request: Request) -> Response:
+        """What does not come about leaves everything as it was. Who made the code has allowed it; where operators are kept, a
+        cashier needs the word of a supervisor or manager besides, as for training: it changes the till for all of them."""
+        by(terminal, request, "training", asked)
+        try:
+            enrolled = terminal.connect(asked.url, asked.code)
+        except SyncError as error:
+            raise Conflict(error.code, str(error), hint=error.hint) from error
+        with terminal.store.read() as db:
+            who = journal.identity(db)
+        return answer(shapes.Connected(who.terminal, enrolled.shop, terminal.config.server.url))
 
     @app.get(
         "/v1/events",

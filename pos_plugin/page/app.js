@@ -6,6 +6,7 @@ import * as closing from "./closing.js";
 import * as devices from "./devices.js";
 import { $, useCurrency, useZone } from "./dom.js";
 import * as help from "./help.js";
+import * as intoForm from "./into_form.js";
 import * as join from "./join.js";
 import * as memberDesk from "./member_desk.js";
 import * as keys from "./keys.js";
@@ -49,7 +50,7 @@ function scanned(result) {
 
 async function typedByScanner(code) {
   try {
-    scanned(await post("/v1/identify", { scan: code, entry_mode: "scanned" }));
+    scanned(await post("/v1/identify", { scan: code, entry_mode: "scanned", is_customer: !intoForm.form() }));
   } catch (refusal) { warn(refusal); }
 }
 
@@ -81,7 +82,7 @@ live.watch(told);
 status.start();
 saleView.register();
 signOn.start();
-for (const part of [returns, members, claim, ticket, devices, closing, help]) part.start();
+for (const part of [returns, members, claim, ticket, devices, closing, help, intoForm]) part.start();
 keys.act("use_points", "Use all points, or none", panel.useAll);
 keys.act("complete", "Complete the sale", complete);
 keys.act("drawer", "Open the drawer", devices.openDrawer, { inDialog: true }); // also while the receipt is shown: that is when change is given

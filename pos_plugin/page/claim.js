@@ -22,7 +22,7 @@ function form(place) {
       h("div", { class: "pane-head" }, h("h1", {}, "Forgotten card")),
       h("p", { class: "lead", id: "claim-lead" }, "Adds the points of an earlier sale, once."),
       h("label", { class: "field" }, h("span", {}, "1. Receipt reference"), h("input", { id: "claim-reference", type: "text", autocomplete: "off", maxlength: "40", placeholder: "At the end of the receipt, like 7K3M2P-17-6" })),
-      h("div", { class: "field" }, h("span", {}, "2. The member"), h("p", { id: "claim-member", class: "chosen", role: "status" }), lookUpForm("claim-lookup", scanned)),
+      h("div", { class: "field" }, h("span", {}, "2. The member"), h("p", { id: "claim-member", class: "chosen", role: "status" }), lookUpForm("claim-lookup", scanned, { isCustomer: false })),
       h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", id: "claim-go", onclick: claim }, "Add the points"))));
   draw();
 }

@@ -1,6 +1,7 @@
 // Every device as a person meets it: how it is in words, what is wrong, a button where one helps; what waits; the last lines of the log.
 
 import { get, post } from "./api.js";
+import { openConnect } from "./connect.js";
 import { $, fill, h, keepsFocus } from "./dom.js";
 import { kbd } from "./keys.js";
 import { state, watch } from "./live.js";
@@ -15,6 +16,7 @@ const FIXES = {
   drawer: ["Open drawer", () => openDrawer()],
   look: ["Look again", () => busy(look)],
   sync: ["Try now", () => busy(sync)],
+  connect: ["Connect to head office", () => openConnect(known.pairing.url)],
 };
 
 let isOpening = false;
@@ -27,7 +29,7 @@ let reading = null;
 export function start() {
   register("devices", "Devices", () => {}, { shown });
   watch(changed);
-  $("#printer").addEventListener("click", () => show("devices"));
+  for (const chip of ["#network", "#printer"]) $(chip).addEventListener("click", () => show("devices"));
   $("#drawer").addEventListener("click", openDrawer);
   $("#drawer").addEventListener("pointerdown", keepsFocus.onpointerdown);
 }
@@ -169,7 +171,7 @@ function pairing() {
   return h("dl", { class: "pairing" },
     row("Till", terminal), row("Shop", enrolled ? shop : "none yet"), row("Head office", url || "none"),
     row("Last heard", heard ? moment(heard) : "never"),
-    enrolled ? null : row("To join a shop", h("span", {}, "Ask head office for a one-time code, stop the till, and type: ", h("code", {}, command))));
+    enrolled ? null : row("By a command", h("code", {}, command)));
 }
 
 function log() {

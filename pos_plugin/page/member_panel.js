@@ -14,6 +14,7 @@ const { sale } = model;
 let shownFor = null;
 let pendingCard = ""; // nobody's yet, and only this sale's: the next customer is somebody else
 let pendingFor = "";
+let allOf = ""; // the sale of which all points are to be used once it is known how many
 
 // A member was identified: attach them, or ask first where the sale has another.
 export async function identified(who) {
@@ -39,10 +40,10 @@ export async function identified(who) {
 
 export const label = (who) => [who.initials, who.card && `Card ${who.card}`].filter(Boolean).join(" · ") || "the member";
 
-export async function lookUp(text, entryMode) {
+export async function lookUp(text, entryMode, isCustomer = true) {
   const scan = text.trim();
   if (!scan) return null;
-  return post("/v1/identify", { scan: entryMode === "typed" ? scan.replace(/\s/g, "") : scan, entry_mode: entryMode });
+  return post("/v1/identify", { scan: entryMode === "typed" ? scan.replace(/\s/g, "") : scan, entry_mode: entryMode, is_customer: isCustomer });
 }
 
 export function drawMember(parent) {
@@ -70,7 +71,7 @@ function nobody() {
 const WAYS = { typed: ["Card", "Card number"], phone: ["Phone", "Phone number"], name: ["Name", "Name, or its beginning"] };
 
 // Card number, phone or name, one field: the switch says which. Of those with a name, a person chooses.
-export function lookUpForm(id, found) {
+export function lookUpForm(id, found, { isCustomer = true } = {}) {
   const input = h("input", { id, type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "64", "aria-label": WAYS.typed[1] });
   const named = h("div", { class: "named", "aria-live": "polite" });
   const by = ([mode, [text, label]]) => {
@@ -83,7 +84,7 @@ export function lookUpForm(id, found) {
   };
   const choose = async (one) => {
     try {
-      const who = await lookUp(one.member, "name");
+      const who = await lookUp(one.member, "name", isCustomer);
       input.value = "";
       named.replaceChildren();
       await found(who);
@@ -96,7 +97,7 @@ export function lookUpForm(id, found) {
       const mode = event.target.querySelector("input[type=radio]:checked").value;
       try {
         if (mode === "name") return await showNamed(named, input.value, choose);
-        const who = await lookUp(input.value, mode);
+        const who = await lookUp(input.value, mode, isCustomer);
         if (!who) return;
         input.value = "";
         await found(who.kind === "item" ? { kind: "item", message: "This number is no member card." } : who);
@@ -140,6 +141,7 @@ const pointsOffer = () => sale.quote?.offers.find((one) => !one.reward);
 
 export function useAll() {
   const most = pointsOffer()?.points ?? 0;
+  if (sale.member && sale.lines.length && !sale.quote?.member) allOf = sale.ref; // pressed before the till has said what there is
   if (!most) return;
   model.want(sale.wanted === most ? 0 : most);
 }
@@ -150,6 +152,11 @@ function update() {
   const used = quote?.redeem_points ?? 0;
   const earned = quote?.member ? quote.earn_points : 0;
   const most = pointsOffer()?.points ?? 0;
+  if (quote?.member && allOf) {
+    const isThis = allOf === sale.ref;
+    allOf = "";
+    if (isThis && most && !sale.wanted) model.want(most);
+  }
   $("#balance").textContent = points(balance);
   $("#as-of").textContent = asOf(quote?.member ? quote.as_of : who.as_of, state?.network.online);
   $("#spendable").textContent = quote?.member && sale.member.can_redeem ? quote.spendable_text : "";

@@ -26,7 +26,7 @@ function show(place, sign, text) {
   clearTimeout(timer);
   hush();
   // An open dialog lies above everything that is not in it.
-  const parent = document.querySelector("dialog[open]") ?? document.body;
+  const parent = document.activeElement?.closest("dialog[open]") ?? document.querySelector("dialog[open]") ?? document.body;
   if (PLACES[place].parentElement !== parent) parent.append(PLACES[place]);
   PLACES[place].replaceChildren(h("b", { "aria-hidden": "true" }, sign), h("span", {}, text));
   timer = setTimeout(hush, Math.max(STAYS_MS[place], text.length * 70));

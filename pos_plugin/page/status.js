@@ -48,9 +48,9 @@ function draw(state, refusal) {
   const { network, printer, scanners, till } = state;
   $("#till-name").textContent = `Till ${till.terminal}`;
   document.title = `Till ${till.terminal}`;
-  chip("#network", network.online ? "good" : network.configured ? "bad" : "", network.online ? "Connected" : network.configured ? "Offline" : "On its own");
+  chip("#network", network.online ? "good" : network.configured && till.enrolled ? "bad" : "", network.online ? "Connected" : network.configured && till.enrolled ? "Offline" : "No head office");
   $("#network").title = network.text;
-  banner("#banner", network.configured && !network.online ? network.text : "");
+  banner("#banner", network.configured && till.enrolled && !network.online ? network.text : "");
   $("#try-now").hidden = network.online;
   const silent = scanners.filter((one) => one.trouble);
   banner("#scanner-banner", scannerTrouble(silent, scanners.length > silent.length));

@@ -18,12 +18,12 @@ function form(place) {
   fill(place,
     h("div", { class: "pane narrow" },
       h("div", { class: "pane-head" }, h("h1", {}, "A customer asks")),
-      h("p", { class: "lead" }, "Head office answers. The till says the answer when the member next shows their card."),
+      h("p", { class: "lead" }, "Head office answers: on the member's own page, and at the till when they next show their card."),
       h("label", { class: "field" }, h("span", {}, "About"), h("select", { id: "ticket-topic" }, Object.entries(TOPICS).map(([value, words]) => h("option", { value }, words)))),
       h("label", { class: "field" }, h("span", {}, "In the customer's words"), h("textarea", { id: "ticket-words", rows: "5", maxlength: "2000" })),
       h("label", { class: "field" }, h("span", {}, "Receipt, if it is about one"), h("input", { id: "ticket-receipt", type: "text", autocomplete: "off", maxlength: "40", placeholder: "At the end of the receipt, like 7K3M2P-17-6" })),
       h("label", { class: "field" }, h("span", {}, "How to answer, if they have no card"), h("input", { id: "ticket-contact", type: "text", autocomplete: "off", maxlength: "200", placeholder: "Phone number or e-mail" })),
-      h("div", { class: "field" }, h("span", {}, "The member"), h("p", { id: "ticket-member", class: "chosen", role: "status" }), lookUpForm("ticket-lookup", scanned)),
+      h("div", { class: "field" }, h("span", {}, "The member"), h("p", { id: "ticket-member", class: "chosen", role: "status" }), lookUpForm("ticket-lookup", scanned, { isCustomer: false })),
       h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", id: "ticket-go", onclick: send }, "Send, and print the number"))));
 }
 
@@ -56,6 +56,6 @@ async function send() {
     key = newKey();
     who = null; // the next who asks is somebody else
     draw();
-    return say(`Its number is ${done.ticket}. It goes to head office.`, null);
+    return say(`Its number is ${done.ticket}; tell the customer, if no slip came out. Head office gets it as soon as there is a network.`, null);
   } catch (refusal) { return warn(refusal); }
 }

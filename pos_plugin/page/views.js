@@ -22,6 +22,7 @@ import { $, fill, h } from "./dom.js";
 import { act, actions, kbd, keyOf, run } from "./keys.js";
 
 const views = new Map();
+let onShown = () => {};
 let current = "";
 
 export function register(name, title, draw, { shown = () => {}, scanned, isMain = false } = {}) {
@@ -44,7 +45,10 @@ export function show(name) {
     view.draw(place);
   }
   view.shown(place);
+  onShown();
 }
+
+export function whenShown(handler) { onShown = handler; }
 
 function drawRow() {
   const mark = (isHere) => (isHere ? "page" : null);

@@ -22,6 +22,17 @@ def test_a_backlog_sent_in_two_batches_is_no_wrong_clock(office, till, tell):
     assert tell.notes(office) == []
 
 
+def test_a_sale_of_a_day_years_ahead_is_kept_and_posted_and_a_person_is_told(office, till, tell):
+    one = till()
+    one.send()
+    one.day, today = "2099-01-01", one.day
+    ahead = one.sale("1", 1000, "anna")
+    one.day = today
+    one.send()
+    assert tell.notes(office) == [("AAAAAA", ahead.number, "clock")]
+    assert tell.figures(office, "anna")["available"] == 10
+
+
 def test_a_clock_that_is_ahead_or_goes_back_is_noted_once_a_day(office, till, tell, clock):
     one, other = till(), till("BBBBBB")
     one.send()

@@ -25,7 +25,8 @@ def close(till, day="2026-03-02", before: Entry | None = None, **lies) -> Entry:
     was = before.body if before else None
     start = was.goes_on_from if was else 1
     head = len(till.journal)
-    found = covered(till.journal[start - 1 :], day, was, before.envelope.business_day if before else "", head + 2)
+    closed = before.envelope.business_day if before else ""
+    found = covered(till.journal[start - 1 :], day, was, closed, head + 2, f"{day}T10:00:00")
     body = ClosingBody(
         was.number + 1 if was else 1,
         operator="kim",

@@ -34,7 +34,7 @@ def test_a_code_is_read_as_people_type_it(office, tell):
 def test_a_code_ends_after_a_day(office, tell, clock):
     code = enrolment.new_code(office, "Mill")
     clock.pass_by(hours=24, seconds=1)
-    assert refusal(tell.Till(office, "AAAAAA", "Mill").enroll, code) == "CODE_WRONG"
+    assert refusal(tell.Till(office, "AAAAAA", "Mill").enroll, code) == "CODE_EXPIRED"
 
 
 def test_wrong_codes_are_bounded_and_the_bound_ends(office, tell, clock):

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from central_server import report, schema
+from central_server import apply, auditing, desk, inbox, member_story, report, schema
 from central_server.care import feedback, tickets
 from central_server.care.feedback import Answer, FeedbackRefused
 from central_server.database import put
@@ -98,3 +98,140 @@ def test_who_wants_an_answer_gets_a_ticket_about_that_receipt(office, shop):
     assert (found.about.source, found.about.member) == ("feedback", "anna")
     assert code_of(sale).startswith(f"{found.about.receipt}-")
     assert found.said[0].text == "The milk was sour."
+
+
+# -- points for feedback, and what came back
+
+
+@pytest.fixture
+def bonus(office):
+    with office.database.writing() as connection:
+        put(connection, schema.setting, [{"name": feedback.BONUS, "value": "25"}])
+
+
+def test_feedback_on_a_purchase_that_came_back_is_kept_and_gives_no_points(office, shop, bonus):
+    voided, returned = shop.sale("1", 1000, "anna"), shop.sale("2", 3000, "anna")
+    shop.give_back(voided, "b1", void=True)
+    shop.give_back(returned, "b2", 1000)
+    shop.give_back(returned, "b3", 2000)
+    shop.send()
+    for sale in (voided, returned):
+        assert feedback.give(office, code_of(sale), Answer(2, comment="It broke.")).bonus == 0
+    assert balance(office) == 0
+    with office.database.reading() as connection:
+        assert connection.scalars(select(schema.care.feedback.c.comment)).all() == ["It broke."] * 2
+
+
+def test_points_for_feedback_stay_until_all_of_the_purchase_has_come_back(office, shop, bonus):
+    sale = shop.sale("1", 3000, "anna")
+    shop.send()
+    assert feedback.give(office, code_of(sale), Answer(5)).bonus == 25
+    assert balance(office) == 30 + 25
+    shop.give_back(sale, "b1", 1000)
+    shop.send()
+    assert balance(office) == 20 + 25
+    shop.give_back(sale, "b2", 2000)
+    shop.send()
+    assert balance(office) == 0
+
+
+def test_whether_the_void_or_the_answer_is_heard_first_comes_to_the_same(office, till, bonus):
+    sums = []
+    for name, is_void_first in (("AAAAAA", True), ("BBBBBB", False)):
+        one = till(name)
+        one.join("anna")
+        sale = one.sale("1", 1000, "anna")
+        one.send()
+        one.give_back(sale, "b1", void=True)
+        if is_void_first:
+            one.send()
+        assert feedback.give(office, code_of(sale), Answer(5)).bonus == (0 if is_void_first else 25)
+        if not is_void_first:
+            one.send()
+        sums.append(balance(office))
+    assert sums == [0, 0]
+
+
+def test_points_for_feedback_that_were_spent_are_owed_once_the_purchase_comes_back(office, shop, bonus, tell):
+    sale = shop.sale("1", 10_000, "anna")
+    shop.send()
+    feedback.give(office, code_of(sale), Answer(5))
+    shop.fetch("anna", 100)
+    shop.sale("2", 500, "anna", redeem=100)
+    shop.give_back(sale, "b1", void=True)
+    shop.send()
+    assert balance(office) == 125 - 100 + 4 - 125 == -96
+
+
+def test_points_for_feedback_go_with_the_member_after_a_merge_and_the_audit_finds_nothing(office, shop, bonus):
+    sale = shop.sale("1", 1000, "anna")
+    shop.join("bert")
+    shop.send()
+    feedback.give(office, code_of(sale), Answer(5))
+    desk.merge(office, "anna", "bert", desk.Who("one person", "sue", "sam"))
+    shop.give_back(sale, "b1", void=True)
+    shop.send()
+    with office.database.reading() as connection:
+        assert report.balance_of(connection, "bert", office.today(connection)).balance == 0
+        lines = member_story.story(office, connection, "bert").lines
+    told = [line.told.what for line in lines if "feedback" in line.told.what]
+    receipt = code_of(sale).rpartition("-")[0]
+    assert told == [
+        f"Points for feedback on the purchase {receipt} taken back: all of it was returned.",
+        f"Points for feedback on the purchase {receipt}.",
+    ]
+    assert auditing.audit(office).differences == []
+
+
+def test_a_return_that_was_heard_before_its_sale_takes_the_points_back_once_the_sale_is_worked_out(
+    office, shop, till, bonus
+):
+    sale, other = shop.sale("1", 1000, "anna"), till("BBBBBB")
+    other.give_back(sale, "b1")
+    other.send()
+    inbox.record(office, shop.batch())  # recorded, and not worked out yet
+    assert feedback.give(office, code_of(sale), Answer(5)).bonus == 25
+    apply.apply_pending(office)
+    assert balance(office) == 0
+
+
+# -- what customers wrote, behind the figures
+
+
+PRIVATE = "Sour milk. Call 0170 123 45 67 or write to anna@example.org, <b>please</b>."
+
+
+@pytest.mark.parametrize(
+    ("role", "of_shop", "sees", "sees_all"),
+    [
+        ("manager", "Harbour", ["Harbour"], True),
+        ("supervisor", "Mill", ["Mill"], False),
+        ("auditor", "", ["Harbour", "Mill"], False),
+        ("marketing", "", ["Harbour", "Mill"], False),
+        ("finance", "", ["Harbour", "Mill"], False),
+        ("support", "", None, False),  # who has no figures
+        ("cashier", "Harbour", None, False),
+    ],
+)
+def test_comments_are_seen_by_whoever_has_the_figures_and_masked_as_the_table_says(
+    office, shop, till, visitor, role, of_shop, sees, sees_all
+):
+    mill = till("BBBBBB", "Mill")
+    shops = {"Harbour": shop.sale("1", 1000, "anna"), "Mill": mill.sale("1", 1000, "anna")}
+    happy = shop.sale("2", 1000)
+    shop.send()
+    mill.send()
+    for name, sale in shops.items():
+        feedback.give(office, code_of(sale), Answer(2, 3, f"{name}: {PRIVATE}"))
+    feedback.give(office, code_of(happy), Answer(5))
+    answer = visitor(role, of_shop).get("/figures/comments")
+    assert (answer.status_code == 200) is (sees is not None)
+    for name in shops:
+        assert (f"{name}: Sour milk." in answer.text) is (name in (sees or []))
+    for secret in ("0170", "example.org"):
+        assert (secret in answer.text) is sees_all
+    assert "<b>please" not in answer.text
+    if sees == ["Harbour", "Mill"]:
+        assert "5 of 5" not in answer.text
+        assert "5 of 5" in visitor(role, of_shop).get("/figures/comments?words=all").text
+        assert "5 of 5" not in visitor(role, of_shop).get("/figures/comments?words=all&rating=low").text

@@ -145,14 +145,24 @@ def test_the_story_explains_every_entry_and_adds_up_to_the_balance(office, one, 
     assert told == [
         ("join", 0, 0, "Joined."),
         ("sale", 0, 100, "A sale of 100.00 EUR."),
-        ("return", 100, 80, "Goods worth 20.00 came back from the sale AAAAAA-3-N, 20 points of its award taken back."),
+        (
+            "return",
+            100,
+            80,
+            "Goods worth 20.00 came back from the sale AAAAAA-3-N, 20 points that it had earned taken back.",
+        ),
         ("claim", 80, 110, "The points of the sale AAAAAA-6-Z were claimed with the receipt."),
         ("sale", 110, 110, "A sale of 0.50 EUR."),
         ("give", 110, 150, "Goodwill, by hand."),
         ("give", 150, 120, "Transferred to another member."),
     ]
     kinds = [line.kind for line in story(office, "ada")]
-    assert kinds[kinds.index("return") + 1] == "settle", "what head office settled of an entry comes right after it"
+    settled = story(office, "ada")[kinds.index("return") + 1]
+    assert settled.kind == "settle", "what head office settled of an entry comes right after it"
+    assert settled.told.what == "20 points for AAAAAA-5-S paid from what the member has at head office."
+    assert settled.told.why == [
+        "This is usual where points lie at head office and not at the till: nothing is owed for it."
+    ]
     assert summary(office, "ada").balance == 120
     by_hand = story(office, "ada")[-2].told
     assert (by_hand.reason, by_hand.by, by_hand.approved_by) == ("a jar was broken", "Ada", "Ben")
@@ -261,9 +271,9 @@ def test_moves_between_tills_can_be_left_out(office, one, visitor):
     one.fetch("ada", 60)
     one.send()
     support = visitor("support")
-    assert "granted 60 points" in support.get("/members/ada").text
+    assert "set 60 points aside" in support.get("/members/ada").text
     short = support.get("/members/ada?only=balance").text
-    assert "granted" not in short
+    assert "points aside" not in short
     assert "A sale of 100.00 EUR." in short
 
 
@@ -521,3 +531,19 @@ def test_a_page_of_the_story_that_is_no_number_is_the_first_one(office, till, vi
     sue = visitor("support")
     for typed in ("9" * 5000, "-1", "1٣", "x"):
         assert sue.get(f"/members/anna?page={typed}").status_code == 200
+
+
+def test_a_manager_merges_and_transfers_only_among_members_known_in_their_shop(office, one, visitor):
+    """The card of another shop's member is answered like a card that nobody has."""
+    manager = visitor("manager", "Harbour")
+    for path in ("merge", "transfer"):
+        answers = [
+            manager.post(f"/members/ada/{path}", card=card, points="5", reason="why")
+            for card in ("2900000000094", "2900000000995")
+        ]
+        assert [answer.status_code for answer in answers] == [422, 422], path
+        assert text(answers[0]) == text(answers[1])
+        assert "known in Harbour" in answers[0].text
+    one.sale("9", 1000, "carla")  # she shows her card at the harbour
+    one.send()
+    assert "Proposed" in manager.said("/members/ada/merge", card="2900000000094", reason="why")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import threading
 
 import pytest
@@ -200,8 +201,9 @@ def test_an_audit_is_started_by_those_who_audit_and_once_at_a_time(office, shops
         assert audited(signed_in(login, role, shop), office).status_code == 422
     monkeypatch.setitem(audit._running, office.folder, audit.Running(office.time(), 5))
     ada = signed_in("ada", "finance")
-    assert "already" in audited(ada, office).headers["location"]
-    assert "5 entries so far" in ada.get("/office/audit").text
+    audited(ada, office)
+    shown = ada.get("/office/audit").text
+    assert ("running already" in shown, "5 entries so far" in shown) == (True, True)
 
 
 def test_an_audit_that_takes_too_long_says_so(office, shops, clock):
@@ -255,3 +257,131 @@ def test_a_ticket_is_of_a_shop_that_there_is(office, shops, visitor):
 def test_each_setting_says_what_it_does_itself(office, visitor):
     shown = visitor("marketing").get("/settings").text
     assert [shown.count(one.about) for one in KEPT.values()] == [1] * len(KEPT)
+
+
+# -- what a page says once, and by which clock ---------------------------------------------------------------------------
+
+
+def said(answer):
+    return re.findall('<p class="said" role="status">(.*?)</p>', answer.text)
+
+
+def follow(browser, answer):
+    return browser.get(answer.headers["location"].removeprefix("/office"))
+
+
+def test_what_a_page_says_after_a_form_stands_in_no_address_and_is_said_once(office, visitor):
+    support = visitor("support")
+    done = support.post("/tickets", topic="points", words="My points are missing.")
+    assert "said" not in done.headers["location"]
+    assert re.fullmatch(r"/office/tickets/[\w-]+", done.headers["location"])
+    assert [one[:7] for one in said(follow(support, done))] == ["Ticket "]
+    assert said(follow(support, done)) == []
+
+
+def test_a_link_makes_no_page_say_anything(office, visitor):
+    assert "You+have+won" not in visitor("finance").get("/approvals?said=You+have+won").text
+    assert "You have won" not in visitor("finance").get("/approvals?said=You+have+won").text
+
+
+def test_two_windows_get_what_each_has_done_itself(office, visitor):
+    """One sends two forms before either of the pages that follow is opened; another page in between says neither."""
+    support = visitor("support")
+    one, other = (support.post("/tickets", topic="points", words="Missing.") for _ in range(2))
+    assert said(support.get("/tickets")) == []
+    names = [answer.headers["location"].rpartition("/")[2] for answer in (one, other)]
+    assert [said(follow(support, answer)) for answer in (other, one)] == [
+        [f"Ticket {name} is open."] for name in reversed(names)
+    ]
+    assert said(visitor("support").get(f"/tickets/{names[0]}")) == [], "another session hears nothing of it"
+
+
+def test_what_no_page_has_said_within_minutes_is_not_said_any_more(office, visitor, clock):
+    support = visitor("support")
+    done = support.post("/tickets", topic="points", words="Missing.")
+    clock.pass_by(minutes=6)
+    assert said(follow(support, done)) == []
+
+
+def test_times_are_by_the_shops_clocks_and_the_zone_is_said_once(office, shops, visitor):
+    """The tests' programme has Europe/Berlin: 09:00 UTC is 10:00 there in March."""
+    for path in ("/shops", "/shops/Harbour", "/terminals/AAAAAA"):
+        shown = visitor("finance").get(path).text
+        assert ("2026-03-02 10:00" in shown, "2026-03-02 09:00" in shown) == (True, False), path
+        assert (shown.count("Europe/Berlin"), shown.count("UTC")) == (1, 0), path
+
+
+# -- what a newcomer looks for -------------------------------------------------------------------------------------------
+
+
+def test_every_entry_of_the_menu_is_in_a_group_and_the_page_that_is_open_is_marked(office, shops, visitor):
+    manager = visitor("manager", "Harbour")
+    shown = manager.get("/closings").text.split("<main")[0].partition('class="beside"')[2]
+    groups = re.findall('<ul aria-label="(.*?)">(.*?)</ul>', shown, re.DOTALL)
+    assert [group for group, _ in groups] == ["Today", "Members", "Shops", "Programme", "Figures", "Head office"]
+    assert re.findall(">([^<]*)</a>", dict(groups)["Shops"]) == ["Shops", "Closings", "Operators", "Card stock"]
+    assert re.findall('aria-current="(.*?)">(.*?)</a>', shown) == [("page", "Closings")]
+    below = manager.get("/shops/Harbour").text.split("<main")[0].partition('class="beside"')[2]
+    assert re.findall('aria-current="(.*?)">(.*?)</a>', below) == [("true", "Shops")]
+
+
+def test_what_waits_on_the_first_page_is_a_link_to_where_it_is_seen_to(office, shops, visitor):
+    tickets.open_ticket(office, shop="Mill", topic="points", words="Missing.", by="max", source="office")
+    table = schema.terminal
+    late = update(table).where(table.c.terminal == "BBBBBB").values(heard_at="2026-02-27T09:00:00.000+00:00")
+    office.database.write(lambda connection: connection.execute(late))
+    shown = visitor("manager", "Mill").get("").text
+    waits = shown.partition('class="waits"')[2].partition("</ul>")[0]
+    assert re.findall('<li><a href="(.*?)">', waits) == ["/office/tickets?status=open", "/office/terminals/BBBBBB"]
+    figures = shown.partition('class="figures"')[2].partition("</dl>")[0]
+    assert re.findall('href="(.*?)">(.*?)<', figures) == [("/office/members", "1"), ("/office/shops", "1")]
+    for role in ("marketing", "finance", "auditor"):  # who has figures and not the page is led nowhere
+        one = visitor(role)
+        for path in re.findall('href="/office(/[^"]*)">', one.get("").text.partition("<main")[2]):
+            assert one.get(path).status_code == 200, (role, path)
+
+
+WORDS_OF_DEVELOPERS = ("hundredths", "minor units", "UTF-8", "TOML", "SHA-256", "payload", "boolean", "epoch", "null")
+
+
+def test_no_page_speaks_like_a_program():
+    loader = environment().loader
+    for name in environment().list_templates():
+        said = re.sub(r"{[{%#].*?[}%#]}|<[^>]*>", " ", loader.get_source(environment(), name)[0])
+        assert [word for word in WORDS_OF_DEVELOPERS if word in said] == [], name
+
+
+def test_every_table_can_be_scrolled_by_keyboard_and_says_what_it_is():
+    loader = environment().loader
+    for name in environment().list_templates():
+        source = loader.get_source(environment(), name)[0]
+        if 'extends "customer.html"' in source:
+            continue
+        regions = re.findall('<div class="table"[^>]*>', source)
+        assert len(regions) == source.count("<table"), name
+        for one in regions:
+            assert all(mark in one for mark in ('tabindex="0"', 'role="region"', "aria-label")), (name, one)
+
+
+def test_the_value_of_a_member_is_of_the_margin_in_settings_or_says_what_to_set(office, shops, visitor):
+    finance = visitor("finance")
+    shown = finance.get("/figures").text
+    assert re.search('Value of a member so far.*?–.*?<a href="/office/settings#s-margin_percent">', shown, re.DOTALL)
+    visitor("marketing").said("/settings/margin_percent", value="30", reason="last year's books")
+    finance.allows()
+    for query, margin in (("", 30), ("?margin=20", 20)):
+        assert f"at a margin of {margin} %" in finance.get(f"/figures{query}").text
+
+
+def test_settings_are_proposed_by_those_whom_the_table_lets(office, visitor):
+    buttons = {role: visitor(role).get("/settings").text.count("<button>Propose") for role in ("marketing", "finance")}
+    assert buttons == {"marketing": len(KEPT), "finance": 0}
+    assert visitor("finance").post("/settings/window_days", value="60", reason="why").status_code == 422
+
+
+def test_whoever_has_proposed_reads_that_another_person_has_to_allow_it(office, visitor):
+    marketing = visitor("marketing")
+    marketing.said("/settings/window_days", value="60", reason="why")
+    shown = marketing.get("/approvals").text
+    assert "You have proposed it: another person has to allow it, finance." in shown
+    assert "Your role does not allow this" not in shown

@@ -19,7 +19,7 @@ from central_server import pages, schema
 from central_server.app import create_app
 from central_server.database import add
 from central_server.office import Office
-from central_server.pages.frame import NOT_YOURS, PAGES, ROOT
+from central_server.pages.frame import NOT_YOURS, PAGES, ROOT, Page
 from central_server.people import sessions
 from loyalty.roles import ROLES, leave
 
@@ -81,10 +81,10 @@ class Someone:
             secret = sessions.begin(office, role)
             self.form_key, self.cookies = sessions.of(office, secret).form_key, {"office": secret}
 
-    async def ask(self, page):
+    async def ask(self, page, **form):
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://central", cookies=self.cookies) as client:
-            content = urlencode({"form_key": self.form_key}).encode() if page.method == "POST" else b""
+            content = urlencode(form | {"form_key": self.form_key}).encode() if page.method == "POST" else b""
             return await client.request(page.method, ROOT + re.sub(r"\{\w+(:path)?\}", "x", page.path), content=content)
 
 
@@ -183,3 +183,66 @@ def test_the_menu_shows_what_a_role_may_have_and_nothing_else(app, head_office):
         for entry in MENU:
             may = not entry.actions or any(leave(role, action) not in ("", "F") for action in entry.actions)
             assert (f'href="{ROOT}{entry.path}"' in shown) == may, (role, entry.title)
+
+
+def forms_of(answer):
+    """(address, what is chosen already) of every form of a page that is posted, and of the buttons that send it elsewhere."""
+    for form in re.findall('<form method="post".*?</form>', answer.text.partition("<main")[2], re.DOTALL):
+        chosen = dict(re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', form))
+        chosen |= dict(re.findall(r'<select name="(\w+)".*?<option>(.*?)</option>', form, re.DOTALL))
+        for path in re.findall('action="/office(/[^"]*)"', form):
+            yield path, chosen
+
+
+@pytest.fixture(scope="module")
+def lively(head_office):
+    """Something on every page: a member with a debt, a till, tickets, stock, and a proposal of each kind's action."""
+    from central_server import card_stock
+    from central_server.care import tickets
+    from central_server.database import put
+    from tests.central.conftest import Till
+
+    till = Till(head_office, "AAAAAA", "Harbour")
+    till.enroll()
+    till.join("anna")
+    sold = till.sale("1", 10000, "anna")
+    till.send()
+    till.give_back(sold, "r")
+    till.send()
+    card = {"card": "2900000000018", "member": "anna"}
+    head_office.database.write(lambda connection: put(connection, schema.card, [card]))
+    debt = schema.member.update().values(debt=40)
+    head_office.database.write(lambda connection: connection.execute(debt))
+    drawn = iter(range(100))
+    for batch, shop in (("here", ""), ("there", "Harbour")):
+        card_stock.make(head_office, batch, 2, "", lambda digits: f"{next(drawn):0{digits}}")
+        if shop:
+            card_stock.send(head_office, batch, shop)
+    ticket = tickets.open_ticket(
+        head_office, shop="Harbour", topic="points", words="Missing.", by="x", source="office", member="anna"
+    )
+    return ("/members/anna", "/terminals/AAAAAA", "/shops/Harbour", f"/tickets/{ticket}", "/operators?shop=Harbour")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+def test_every_form_that_is_shown_to_a_role_may_be_sent_by_it(role, app, head_office, lively):
+    """Sent empty, it may be found wanting; that this person may not send it is said of none."""
+    paths = [one.path for one in PAGES if one.method == "GET" and not re.search(r"[{.]", one.path)] + [*lively]
+
+    async def tried():
+        one, wrong, sent = signed_in(app, head_office, role), [], set()
+        for path in paths:
+            shown = await one.ask(Page("GET", path, (), None))
+            for to, chosen in forms_of(shown):
+                # Signing out would end the session, and a month is closed for good.
+                if to not in sent and not to.startswith(("/account", "/sign-out", "/audit/run", "/figures/books")):
+                    answer = await one.ask(Page("POST", to, (), None), **chosen)
+                    is_refused = answer.status_code == 403 or "Your role" in answer.text.partition("<main")[2]
+                    wrong += [(path, to)] if is_refused else []
+                    sent.add(to)
+        return wrong, sent
+
+    wrong, sent = asyncio.run(tried())
+    assert wrong == []
+    assert len(sent) >= {"manager": 15, "supervisor": 8, "marketing": 8, "support": 5, "finance": 3}.get(role, 0)

@@ -11,11 +11,15 @@ import zlib
 import msgspec
 import pytest
 from sqlalchemy import func, select
+from typer.testing import CliRunner
 
 from central_server import files, forfeits, members, report, restoring, schema, witness
 from central_server.books import Books, Origin
+from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.office import Office, read_office_file
+from central_server.people import sessions, staff
+from central_server.people.staff import Staff
 from ledger.keys import seal
 from ledger.wire import MemberDetails
 
@@ -423,7 +427,7 @@ def test_a_code_from_before_a_restore_opens_nothing_any_more(full, till, clock, 
     till_with_code.enroll(code)
     clock.pass_by(minutes=1)
     found = restored(full, tmp_path / "one.backup", clock, full.folder, another_database(full, request))
-    with pytest.raises(Refused, match="its time is over"):
+    with pytest.raises(Refused, match="The time of this code is over"):
         tell.Till(found, "EEEEEE", "Mill").enroll(code)
     found.close()
 
@@ -449,3 +453,31 @@ def test_who_was_erased_under_a_later_reference_is_erased_under_the_one_that_the
 def every_terminal(office):
     with office.database.reading() as connection:
         return connection.execute(select(schema.terminal)).all()
+
+
+def test_nobody_is_signed_in_after_a_restore_and_the_accounts_that_are_open_again_are_named(
+    full, clock, folder, tmp_path, request
+):
+    for login in ("ada", "gone"):
+        staff.put_account(full, Staff(login, login.title(), "support", ""), "a good long password")
+    secret = sessions.begin(full, "gone")
+    file = tmp_path / "backup"
+    restoring.backup(full, file)
+    staff.close_account(full, "gone")
+    office = restored(full, file, clock, folder, another_database(full, request))
+    try:
+        assert sessions.of(office, secret) is None
+        assert contents(office)["session"] == []
+        secret = sessions.begin(office, "ada")
+    finally:
+        office.close()
+    told = CliRunner().invoke(app, ["restored", "--dir", str(folder)])
+    assert told.exit_code == 0, told.output
+    *_, accounts, look = told.output.splitlines()
+    assert accounts.endswith("with their passwords of then: ada, gone.")
+    assert "pos-central staff list" in look
+    office = Office.open(folder, clock, random.Random(4).randbytes)
+    try:
+        assert sessions.of(office, secret) is None
+    finally:
+        office.close()

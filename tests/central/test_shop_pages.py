@@ -107,7 +107,7 @@ def test_notes_stand_with_their_meaning_and_what_to_do(office, one, visitor):
     one.sale("1", 9900, "anna")  # the same document with other content
     one.send()
     page = text(visitor("finance").get("/terminals/AAAAAA"))
-    assert "conflict : A document came twice with different content" in page
+    assert "conflict : One sale or return came twice with different content" in page
     assert "Compare the two receipts" in page
     assert "1 note" in page
 

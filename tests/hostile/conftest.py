@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -221,6 +222,38 @@ def served_till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         yield one
 
 
+def bounded(count: int) -> object:
+    from hypothesis import HealthCheck, Phase, settings
+
+    return settings(
+        max_examples=count,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+
+
+def fuzz(
+    schema: Any, path: str, method: str, count: int, ask: Callable[[Any], None], *, says_something: bool = True
+) -> None:
+    """`count` requests that fit the description, and as many that do not, where there is anything to get wrong."""
+    import schemathesis
+    from hypothesis import given
+
+    operation = schema[path][method]
+    modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
+    for mode in modes[: 1 + says_something]:
+        strategy = operation.as_strategy(generation_mode=mode)
+
+        @bounded(count)
+        @given(case=strategy)
+        def asked(case: Any) -> None:
+            ask(case)
+
+        asked()
+
+
 class Told:
     """What tests need of this file; a fixture, because a conftest cannot be imported."""
 
@@ -228,6 +261,8 @@ class Told:
     raw_refusal = staticmethod(raw_refusal)
     heard = staticmethod(heard)
     served = staticmethod(served)
+    fuzz = staticmethod(fuzz)
+    Clock = offices.Clock
     Till = offices.Till
     PROGRAM = offices.PROGRAM
     DAY = offices.DAY

@@ -65,7 +65,7 @@ class Journal:
         assert was is None or isinstance(was, ClosingBody)
         here = self.entries[was.goes_on_from - 1 if was else 0 :]
         closed = before.envelope.business_day if before else ""
-        return covered(here, day, was, closed, len(self.entries) + 2)
+        return covered(here, day, was, closed, len(self.entries) + 2, f"{day}T10:00:00")
 
     def close(self, day: str = DAY, before: Entry | None = None) -> tuple[Entry, Covered]:
         found = self.look(day, before)
@@ -209,10 +209,38 @@ def test_what_differs_is_named_by_its_field(journal: Journal) -> None:
     }
 
 
+def test_a_sale_of_a_day_years_ahead_is_in_this_closing_and_no_later_one_looks_at_it(journal: Journal) -> None:
+    journal.sale("1")
+    journal.sale("2", day="2099-01-01")
+    journal.sale("3", day=NEXT)
+    z, found = journal.close()
+    assert (found.total.sales, found.late, found.ahead) == (2, {"2099-01-01": 1}, {NEXT: 1})
+    assert found.goes_on_from == 3
+    _, found = journal.close(NEXT, z)
+    assert (found.total.sales, found.late, found.goes_on_from) == (1, {}, len(journal.entries) + 1)
+
+
+def test_what_is_sold_after_a_closing_of_a_day_years_ahead_is_of_its_day(journal: Journal) -> None:
+    journal.sale("1", day="2099-01-01")
+    ahead, _ = journal.close("2099-01-01")
+    journal.sale("2")
+    _, found = journal.close(DAY, ahead)
+    assert (found.total.sales, found.late, found.ahead) == (1, {}, {})
+
+
+@pytest.mark.parametrize("made_at", ["", "9999-12-31T10:00:00", "yesterday"])
+def test_a_closing_of_a_time_that_is_none_covers_every_sale_or_leaves_it(journal: Journal, made_at: str) -> None:
+    journal.sale("1")
+    journal.sale("2", day="9999-12-31")
+    found = covered(journal.entries, DAY, None, "", 3, made_at)
+    assert found.total.sales + sum(found.ahead.values()) == 2
+
+
 DAYS = ["2026-11-20", "2026-11-21", "2026-11-22"]
+AHEAD = "2099-01-01"
 
 
-@given(st.lists(st.tuples(st.sampled_from(["sale", "close"]), st.sampled_from(DAYS)), max_size=30))
+@given(st.lists(st.tuples(st.sampled_from(["sale", "close"]), st.sampled_from([*DAYS, AHEAD])), max_size=30))
 def test_every_sale_is_in_exactly_one_closing_whatever_order_days_come_in(steps: list[tuple[str, str]]) -> None:
     """And a closing that reads only from where the one before says counts as one that reads everything."""
     journal, before, closed = Journal(), None, 0
@@ -221,8 +249,8 @@ def test_every_sale_is_in_exactly_one_closing_whatever_order_days_come_in(steps:
         if what == "sale":
             journal.sale(str(number), day=of)
             continue
-        day = max(day, of)
-        whole = covered(journal.entries, day, None, "", 0)
+        day = max(day, of if of != AHEAD else day)
+        whole = covered(journal.entries, day, None, "", 0, f"{day}T10:00:00")
         before, found = journal.close(day, before)
         assert found.total == whole.total
         closed += found.total.sales

@@ -383,7 +383,9 @@ def test_a_standing_is_what_of_a_history_matters_that_day() -> None:
     other = {"more/points/2026-03-09": 6, "a/uses/2025": 7, "surprise/T2": 8}
     history = History({DAY: 500}, counts | other | {"surprise/T1": 9}, sales=3)
     profile = Profile("03-10", {"coach": DAY, "student": "2026-03-09", "friend": ""}, True, "sea")
-    found = standing_of(program, history, profile, DAY, shop="s1", terminal="T1", feed_position=41, gone=("more",))
+    found = standing_of(
+        program, history, profile, DAY, member="m", shop="s1", terminal="T1", feed_position=41, gone=("more",)
+    )
     assert found == Standing(
         41,
         "s1",
@@ -399,7 +401,7 @@ def test_a_standing_is_what_of_a_history_matters_that_day() -> None:
         "sea",
         ("more",),
     )
-    assert standing_of(rules(), history, profile, DAY).tier == ""
+    assert standing_of(rules(), history, profile, DAY, member="m").tier == ""
 
 
 MONTH = {"name": "club-month", "title": "Club", "tier": "club", "sku": "pass", "price_minor": 999, "months": 1}

@@ -71,9 +71,9 @@ def test_05_somebody_who_buys_for_the_first_time_earns() -> None:
     """odoo PR 276813: a first-time buyer earns nothing."""
     first = {"name": "first", "title": "Welcome", "on": "first purchase", "points": 20}
     program = rules(accrual=[first])
-    new = standing_of(program, NO_HISTORY, NO_PROFILE, DAY)
+    new = standing_of(program, NO_HISTORY, NO_PROFILE, DAY, member="m")
     assert award(program, sale(LineItem("1", 500)), 0, new).points == 25
-    later = standing_of(program, NO_HISTORY.plus(Effects(), DAY, sales=1), NO_PROFILE, DAY)
+    later = standing_of(program, NO_HISTORY.plus(Effects(), DAY, sales=1), NO_PROFILE, DAY, member="m")
     assert award(program, sale(LineItem("1", 500), ref="2"), 0, later).points == 5
 
 

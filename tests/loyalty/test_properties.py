@@ -27,7 +27,7 @@ def sold_by_chance(random: Random) -> tuple[Program, Sold, Award]:
     rules = program(random)
     asked = sale(random)
     member = history(random, rules, asked.business_day)
-    standing = standing_of(rules, member, profile(random), asked.business_day, shop="s1", terminal="T1")
+    standing = standing_of(rules, member, profile(random), asked.business_day, member="m", shop="s1", terminal="T1")
     prices = member_prices(rules.price, asked, standing)
     paid = after(asked, prices)
     redeemed = random.choice(
@@ -149,7 +149,7 @@ def test_no_limit_of_the_programme_is_passed_by_sales_one_after_the_other(seed: 
     for number in range(4):
         one = sale(random, number)
         one = Sale("1", str(number), f"{day}{one.sold_at[10:]}", day, "EUR", one.total_minor, one.lines)
-        earned = award(rules, one, 0, standing_of(rules, member, profile(random), day))
+        earned = award(rules, one, 0, standing_of(rules, member, profile(random), day, member="m"))
         member = member.plus(earned.effects, day, sales=1)
         given_by["day"] += earned.points
         given_by["ever"] += earned.points
@@ -287,7 +287,9 @@ def test_a_gift_that_points_bought_stays_bought_until_the_sale_comes_back_whole(
 def test_a_members_price_can_be_had_again_for_what_came_back() -> None:
     programme = rules(price=[{"name": "staff", "title": "Staff", "percent": 50, "most_minor": 1000}])
     asked = Sale("1", "1", "2026-01-05T10:00:00", "2026-01-05", "EUR", 1000, (LineItem("1", 1000, 4000),))
-    prices = member_prices(programme.price, asked, standing_of(programme, NO_HISTORY, profile(Random(1)), "2026-01-05"))
+    prices = member_prices(
+        programme.price, asked, standing_of(programme, NO_HISTORY, profile(Random(1)), "2026-01-05", member="m")
+    )
     assert prices.counts == {"staff/points/2026": 1000}
     sold = Sold(after(asked, prices), 5, effects=Effects(counts=prices.counts))
     quarter = reversal(programme, sold, [], came_back("1", 1000))
@@ -308,7 +310,7 @@ def test_a_claim_of_what_was_left_is_taken_back_as_what_it_was() -> None:
         programme,
         one,
         0,
-        standing_of(programme, NO_HISTORY, profile(Random(1)), "2026-01-05"),
+        standing_of(programme, NO_HISTORY, profile(Random(1)), "2026-01-05", member="m"),
         left_at_least(one, [back]).sale,
     )
     assert claimed.points == 7

@@ -38,7 +38,9 @@ def written(number: int, text: str) -> bytes:
     random, rules = Random(number), program_in(text)
     asked = sale(random, number)
     day = asked.business_day
-    standing = standing_of(rules, history(random, rules, day), profile(random), day, shop="s1", terminal="T1")
+    standing = standing_of(
+        rules, history(random, rules, day), profile(random), day, member="m", shop="s1", terminal="T1"
+    )
     prices = member_prices(rules.price, asked, standing)
     paid = after(asked, prices)
     redeemed_minor = worth_minor(rules, random.choice([0, random.randrange(500)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from loyalty.program import preset, read_program
 from loyalty.sale import Sale
 from offline_store import journal, settings
 from offline_store.store import Store
+from pos_plugin.closing import close
 from pos_plugin.config import Config
 from pos_plugin.joining import join
 from pos_plugin.serve import Server
@@ -60,9 +62,9 @@ def test_a_day_is_looked_at_closed_once_and_its_paper_printed(tmp_path: Path, br
         page.get_by_role("dialog").get_by_role("button", name="Close the day").click()
         expect(page.locator("#said")).to_contain_text("is closed: Z 1")
         expect(page.locator("#closings")).to_contain_text("Z 1")
-        page.get_by_role("button", name="Close the day").click()
-        page.get_by_role("dialog").get_by_role("button", name="Close the day").click()
-        expect(page.locator("#warned")).to_contain_text("nothing has happened since")
+        expect(now).to_contain_text("There is nothing to close.")
+        expect(page.locator("#closing-z")).to_have_count(0)
+        assert axe(page) == []
         with terminal.store.read() as db:
             last = journal.read(db, journal.head(db)[0])
         assert last is not None
@@ -80,3 +82,19 @@ def test_fact_11_a_balance_is_printed_without_a_sale_and_nothing_moves(tmp_path:
         expect(page.locator("#said")).to_contain_text("The balance is printed.")
         with terminal.store.read() as db:
             assert journal.head(db) == before
+
+
+def test_an_empty_day_is_closed_only_by_whoever_says_so_twice(
+    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with day_at_a_till(tmp_path / "till", browser) as (terminal, page):
+        close(terminal.checkout)
+        monkeypatch.setattr(terminal.checkout, "clock", lambda: datetime.now(UTC) + timedelta(days=1))
+        page.keyboard.press("Shift+F9")
+        expect(page.locator("#closing-now")).to_contain_text("nothing was sold, given or taken back")
+        page.get_by_role("button", name="Close an empty day").click()
+        expect(page.locator("#ask")).to_contain_text("Nothing is in it")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Close an empty day").click()
+        page.get_by_role("button", name="Close the empty day").click()
+        expect(page.locator("#said")).to_contain_text("is closed: Z 2")

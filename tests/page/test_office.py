@@ -157,7 +157,7 @@ def test_every_page_fits_a_phone_and_a_finger(visit: Callable[..., Page], url: s
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
             small = page.evaluate(
                 """[...document.querySelectorAll("button, select, textarea, nav a, label > input:not([type=checkbox])")]
-                .filter(one => one.getBoundingClientRect().height < 47.5).map(one => one.outerHTML)"""
+                .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 47.5).map(one => one.outerHTML)"""
             )
             assert small == [], path
 
@@ -200,6 +200,79 @@ def test_a_second_factor_by_its_picture_then_an_approval(visit: Callable[..., Pa
     page.goto(f"{url}/office/approvals")
     page.get_by_role("button", name="Allow").first.click()
     expect(page.get_by_role("status")).to_contain_text("was 1,000 points and is 1,500")
+
+
+def test_a_phone_has_the_menu_folded_and_it_opens_by_keyboard_without_script(
+    visit: Callable[..., Page], axe: Callable[[Page], list[str]], browser: Browser, office: Office, url: str
+) -> None:
+    page = visit("max", PHONE)
+    assert [one.is_visible() for one in page.get_by_role("link", name="Closings").all()] == []
+    page.keyboard.press("Tab")  # to the content
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("list", name="Shops").get_by_role("link")).to_have_text(
+        ["Shops", "Closings", "Operators", "Card stock"]
+    )
+    assert axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.get_by_role("link", name="Closings").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Closings")
+    page.get_by_text("Menu").click()
+    expect(page.locator(".menu [aria-current=page]")).to_have_text("Closings")
+    page.context.close()
+    plain = browser.new_context(viewport=WIDE, java_script_enabled=False)  # type: ignore[arg-type]
+    secret = sessions.begin(office, "max")
+    plain.add_cookies([{"name": "office", "value": secret, "domain": "127.0.0.1", "path": "/office"}])
+    page = plain.new_page()
+    page.goto(f"{url}/office")
+    page.get_by_role("link", name="Card stock").click()
+    expect(page.get_by_role("navigation", name="Pages").locator("[aria-current=page]")).to_have_text("Card stock")
+    plain.close()
+
+
+def test_a_page_says_once_what_was_done_and_no_address_has_it(visit: Callable[..., Page], url: str) -> None:
+    page = visit("mia")
+    page.goto(f"{url}/office/settings")
+    form = page.locator("form", has_text="percent")
+    form.get_by_label("To be").fill("30")
+    form.get_by_label("Why").fill("the books")
+    form.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_contain_text("It is proposed.")
+    assert page.url == f"{url}/office/settings"
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+    page.goto(f"{url}/office/settings?said=You+have+won")
+    expect(page.get_by_text("You have won")).to_have_count(0)
+
+
+def test_a_table_that_goes_on_to_the_right_has_a_shadow_there_until_its_end(
+    visit: Callable[..., Page], url: str
+) -> None:
+    from PIL import Image
+
+    def darkest(*, left: bool) -> int:
+        """Of a line of pixels at one edge of the table."""
+        seen = Image.open(BytesIO(table.screenshot())).convert("L")
+        edge = 2 if left else seen.width - 3
+        return min(seen.getpixel((edge, y)) for y in range(4, seen.height - 4))  # type: ignore[type-var,return-value]
+
+    for size, scrolls in ((PHONE, True), (WIDE, False)):
+        page = visit("ada", size)
+        page.goto(f"{url}/office/shops")
+        table = page.get_by_role("region", name="Shops")
+        table.scroll_into_view_if_needed()
+        assert table.evaluate("one => one.scrollWidth > one.clientWidth") is scrolls
+        assert (darkest(left=False) < 200) is scrolls
+        if scrolls:
+            table.focus()
+            for _ in range(12):
+                page.keyboard.press("ArrowRight")
+            page.wait_for_function(
+                "one => one.scrollLeft + one.clientWidth >= one.scrollWidth - 1", arg=table.element_handle()
+            )
+            table.blur()  # the frame of what has the keys is dark, too
+            assert (darkest(left=True) < 200, darkest(left=False) < 200) == (True, False)
+        page.context.close()
 
 
 def test_a_foreign_page_neither_posts_nor_frames(visit: Callable[..., Page], url: str) -> None:

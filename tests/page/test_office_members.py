@@ -208,7 +208,7 @@ def test_what_was_tried_and_what_is_wrong_stumble_nobody(
     page = signed_in("marketing", size=PHONE, script=True)
     for text, button in ((NEXT.replace("version = 2", "version = 9"), "Try it"), ("name = 1", "Check it")):
         page.goto(f"{url}/program")
-        page.get_by_label("The programme (TOML)").fill(text)
+        page.get_by_label("The programme's text").fill(text)
         page.get_by_role("button", name=button).click()
         assert axe(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -185,7 +185,7 @@ class Member:
     def _thanked(self, day, colleague, points):
         """The allowance is counted with the colleague who gives; the points are the member's."""
         theirs = self.colleagues.get(colleague, NO_HISTORY)
-        standing = standing_of(self.program, theirs, Profile(), day)
+        standing = standing_of(self.program, theirs, Profile(), day, member="")
         given = self.program.recognition.given(int(points), standing, day)
         if given.refused:
             return 0, [f"{colleague} cannot: {given.refused}"]
@@ -197,7 +197,7 @@ class Member:
     def _friend(self, day):
         referral, counts = self.program.referral, self.history.counts
         limits = [Limit(uses=referral.most_friends_a_year, per="year")] if referral.most_friends_a_year else []
-        standing = standing_of(self.program, self.history, self.profile, day)
+        standing = standing_of(self.program, self.history, self.profile, day, member="m")
         points, counts = within(limits, "referral", referral.referrer_points, day, standing)
         self.history = self.history.plus(Effects(counts=counts), day)
         lot = award(self.program, Sale("", "", "", day, self.program.currency, 0), 0, standing)
@@ -218,7 +218,7 @@ class Member:
     # What it does.
 
     def _gives(self, day, on, **about):
-        standing = standing_of(self.program, self.history, self.profile, day, terminal=self.terminal)
+        standing = standing_of(self.program, self.history, self.profile, day, member="m", terminal=self.terminal)
         given = gift(self.program, on, day, f"{day}T12:00:00", standing, **about)
         self.history = self.history.plus(given.effects, day)
         self._earns(f"{on}/{day}/{len(self.lots)}", given)
@@ -260,7 +260,7 @@ class Member:
 
     def _checked_out(self, asked, wanted, pays):
         program, day, receipt = self.program, asked.business_day, []
-        standing = standing_of(program, self.history, self.profile, day, shop="1", terminal=self.terminal)
+        standing = standing_of(program, self.history, self.profile, day, member="m", shop="1", terminal=self.terminal)
         cheaper = member_prices(program.price, asked, standing)
         sale = after(asked, cheaper)
         if cheaper.minor:

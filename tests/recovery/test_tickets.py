@@ -40,6 +40,9 @@ def test_a_ticket_of_an_offline_till_is_answered_and_the_answer_read_out_at_anot
     world.quiet()
     expected = [(opened.ticket, "answered", "They are on your card now. Sorry!")]
     assert (told(one), told(other)) == (expected, expected)
+    with world.office.database.reading() as connection:
+        (own,) = tickets.for_member(connection, member)  # what their own page shows
+    assert [(word.kind, word.text) for word in own.said][1:] == [("reply", "They are on your card now. Sorry!")]
     tickets.change(world.office, opened.ticket, "sue", status="closed")
     world.quiet()
     assert (told(one), told(other)) == ([], [])

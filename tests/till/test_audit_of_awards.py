@@ -121,6 +121,7 @@ REFUSED = {
     "birthday": "birthday = {}",
     "stock": "",
     "limits": 'limits = [{ uses = 1, per = "day" }]',
+    "variant": 'experiment = "try"\nvariant = "B"\n[[experiment]]\nname = "try"\nfrom = "2027-01-01"\nto = "2027-01-31"',
 }
 
 
@@ -133,6 +134,7 @@ def test_a_reward_for_somebody_who_may_not_have_it_is_named(till, why, condition
         terminal=till.entry(1).envelope.terminal,
         gone=("lunch",) if why == "stock" else (),
         counts={"lunch/uses/2026-11-21": 1} if why == "limits" else {},
+        variants={"try": "A"} if why == "variant" else {},
     )
     sale = till.sale("1", 2000, (LineItem("1", 2000),), operator="Eve")
     result = priced(program, sale, member, standing, redeem=20, reward="lunch")

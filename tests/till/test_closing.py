@@ -15,7 +15,7 @@ from ledger.identifiers import read_receipt_reference
 from ledger.wire import OperatorItem
 from loyalty.sale import Return
 from offline_store import closings, operators, receipts
-from pos_plugin import closing
+from pos_plugin import backing_up, closing
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict
 from pos_plugin.operators import By
@@ -200,6 +200,22 @@ def test_a_day_that_cannot_be_closed_is_refused_and_nothing_is_recorded(
     assert till.head() == head
 
 
+def test_a_till_whose_clock_was_years_ahead_closes_its_days_again_once_the_clock_is_right(till: Any) -> None:
+    sold(till, "1")
+    right, till.now = till.now, datetime(2099, 1, 1, 12, 0, tzinfo=UTC)
+    sold(till, "2")
+    assert closing.close(till.checkout).business_day == "2099-01-01"
+    sold(till, "3")
+    till.now = right
+    sold(till, "4")
+    found = closing.close(till.checkout)
+    assert (found.business_day, found.total.sales, found.late) == ("2026-11-21", 2, {"2099-01-01": 1})
+    assert "2099" in found.text.partition("later than")[2]
+    sold(till, "5")
+    with till.store.read() as db:
+        assert [one.envelope.document for one in closings.open_entries(db)] == ["sale/1/5"]
+
+
 def test_a_training_sale_counts_in_nothing(till: Any) -> None:
     sold(till, "1")
     till.checkout.commit(till.checkout.quote(till.sale("2", 1000), training=True).quote_id)
@@ -358,7 +374,6 @@ def sign_on(till: Any, who: str) -> None:
 def test_a_cashier_prepares_the_closing_and_a_supervisors_word_ends_the_day(staffed: Any) -> None:
     staffed.refused(staffed.page.post("/v1/closing", json={}), 403, "SIGN_ON_FIRST")
     sign_on(staffed, "kim")
-    assert staffed.page.get("/v1/closing").json()["total"]["sales"] == 1
     staffed.refused(staffed.page.post("/v1/closing", json={}), 403, "SUPERVISOR_NEEDED")
     word = {"allowed_by": "sam", "pin": PINS["sam"][1], "reason": "kim closes tonight"}
     done = staffed.page.post("/v1/closing", json=word).json()
@@ -366,6 +381,110 @@ def test_a_cashier_prepares_the_closing_and_a_supervisors_word_ends_the_day(staf
     with staffed.terminal.store.read() as db:
         body = closings.body_of(closings.recent(db, 1)[0])
     assert (body.approved_by, body.reason, body.shift) == ("sam", "kim closes tonight", "2026-11-21-1")
+
+
+def test_a_cashiers_figures_are_their_own_and_a_supervisors_everybodys(staffed: Any) -> None:
+    staffed.sell("18", 2000, operator="kim", member=staffed.member())
+    staffed.sell("20", 3000, operator="lee")
+    paper = staffed.client.post("/v1/closing", json={}).json()["reference"]
+    staffed.sell("21", 700, operator="kim")
+    staffed.refused(staffed.page.get("/v1/closing"), 403, "SIGN_ON_FIRST")
+    staffed.refused(staffed.page.get("/v1/closings"), 403, "SIGN_ON_FIRST")
+    sign_on(staffed, "kim")
+    now = staffed.page.get("/v1/closing").json()
+    assert (now["only"], list(now["operators"]), now["total"]["sales_minor"]) == ("kim", ["kim"], 700)
+    assert (now["shifts"], now["late"], now["names"]) == ({}, {}, {"kim": "Kim"})
+    before = staffed.page.get("/v1/closings").json()["closings"][0]
+    assert (before["total"]["sales"], before["total"]["share_tenths"], before["missing"]) == (1, 1000, [])
+    assert (list(before["operators"]), before["text"]) == (["kim"], "")
+    said = staffed.page.post("/v1/closing/look", json={"operator": "lee"})
+    assert "These figures are Kim's alone." in said.json()["text"]
+    for end in ("", ".txt", ".html", ".png", ".pdf"):
+        staffed.refused(staffed.page.get(f"/v1/receipts/{paper}{end}"), 403, "FIGURES_OF_ALL")
+    staffed.refused(staffed.page.post(f"/v1/receipts/{paper}/reprint"), 403, "FIGURES_OF_ALL")
+    sign_on(staffed, "sam")
+    last = staffed.page.get("/v1/closings").json()["closings"][0]
+    assert (last["only"], set(last["operators"]), len(last["missing"])) == ("", {"1", "kim", "lee"}, 1)
+    assert staffed.page.get(f"/v1/receipts/{paper}").json()["kind"] == "closing"
+    assert staffed.client.get("/v1/closings").json()["closings"][0]["only"] == ""  # a program with a key
+
+
+def test_the_paper_of_a_cashiers_look_is_theirs_alone(staffed: Any) -> None:
+    staffed.sell("18", 2000, operator="kim")
+    said = closing.look(staffed.terminal.checkout, operator="kim", only="kim").text
+    assert "These figures are Kim's alone." in said
+    assert "BY CASHIER" not in said
+    assert "32.50" not in said  # with the sale of somebody else
+
+
+def test_cashiers_are_called_by_their_names_and_two_of_one_name_apart(staffed: Any) -> None:
+    staffed.sell("18", operator="kim")
+    assert "\nKim  " in closing.look(staffed.terminal.checkout).text
+    other = OperatorItem("kim2", "Kim", "cashier", "")
+    staffed.terminal.store.write(lambda db: operators.apply_items(db, [other]))
+    staffed.sell("19", operator="kim2")
+    said = closing.look(staffed.terminal.checkout)
+    assert said.names == {"kim": "Kim", "kim2": "Kim"}
+    assert "Kim (kim)  " in said.text
+    assert "Kim (kim2)  " in said.text
+
+
+def test_a_z_asked_for_again_after_its_operator_has_signed_off_is_the_same_z(staffed: Any) -> None:
+    sign_on(staffed, "sam")
+    done = staffed.page.post("/v1/closing", json={}, headers={"Idempotency-Key": "z"})
+    staffed.page.post("/v1/sign-off", json={"operator": "sam"})
+    again = staffed.page.post("/v1/closing", json={}, headers={"Idempotency-Key": "z"})
+    assert again.json() == done.json()
+    staffed.refused(
+        staffed.page.post("/v1/closing", json={"day": "2026-11-21"}, headers={"Idempotency-Key": "z"}),
+        409,
+        "IDEMPOTENCY_KEY_REUSED",
+    )
+    staffed.refused(staffed.page.post("/v1/closing", json={}, headers={"Idempotency-Key": "y"}), 403, "SIGN_ON_FIRST")
+
+
+def test_a_look_says_that_a_day_is_empty_or_closed_and_an_empty_z_says_so_on_paper(till: Any) -> None:
+    found = closing.look(till.checkout)
+    assert (found.is_empty, found.is_closed) == (True, False)
+    done = closing.close(till.checkout)
+    assert "Nothing was sold, given or" in done.text
+    found = closing.look(till.checkout)
+    assert (found.is_empty, found.is_closed, found.number) == (True, True, 2)
+    sold(till, "1")
+    found = closing.look(till.checkout)
+    assert (found.is_empty, found.is_closed) == (False, False)
+    assert "Nothing was sold" not in found.text
+
+
+def test_a_till_that_was_put_back_says_on_its_next_z_that_numbers_may_be_used(tmp_path: Any, till: Any) -> None:
+    sold(till, "1")
+    closing.close(till.checkout)
+    till.close()
+    backing_up.backup(till.folder, tmp_path / "one.backup")
+    till.reopen()
+    sold(till, "2")
+    assert closing.close(till.checkout).number == 2
+    till.close()
+    backing_up.restore(till.folder, tmp_path / "one.backup", till.now, till.random.randbytes)
+    till.reopen()
+    sold(till, "3")
+    assert closing.look(till.checkout).restored_on == "2026-11-21"
+    done = closing.close(till.checkout)
+    assert (done.number, done.restored_on) == (2, "2026-11-21")
+    assert "On 21 Nov 2026 this till was put" in done.text
+    till.pass_time(days=1)
+    assert closing.close(till.checkout).restored_on == ""
+
+
+def test_numbers_that_head_office_knows_are_not_used_again(till: Any) -> None:
+    sold(till, "1")
+    closing.close(till.checkout)
+    till.store.write(lambda db: closings.used(db, 7))
+    till.store.write(lambda db: closings.used(db, 5))
+    sold(till, "2")
+    assert closing.close(till.checkout).number == 8
+    till.pass_time(days=1)
+    assert closing.close(till.checkout).number == 9
 
 
 @pytest.mark.parametrize("who", ["sam", "max"])

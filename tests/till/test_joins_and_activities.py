@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ledger.entry import GiveBody, JoinBody
-from ledger.wire import MemberItem
+from ledger.keys import card_hash
+from ledger.wire import BlockItem, CardBatchItem, MemberItem
 from loyalty.standing import Profile
-from offline_store import histories, members
+from offline_store import card_stock, codes, histories, members, settings
 from offline_store.verify import balances_as_of, verify
 from pos_plugin import activities
 from pos_plugin.errors import BadRequest, Conflict, Unknown
@@ -180,3 +181,17 @@ def test_an_operator_rewards_themselves_for_nothing(club) -> None:
     with pytest.raises(Conflict, match="own card"):
         activities.record(club.checkout, "1", "A1", member, activity="survey", operator="Kim")
     assert activities.record(club.checkout, "1", "A1", member, activity="survey", operator="Lou").points == 20
+
+
+def test_a_new_number_is_nobodys_and_no_card_of_the_shops_stock(till, monkeypatch) -> None:
+    """The numbers that are drawn: of somebody, of a card that lies in the shop, of one that is blocked; and one that is free."""
+    drawn = iter([1, 2, 3, 4])
+    monkeypatch.setattr("secrets.randbelow", lambda below: next(drawn) if below == 10**9 else 0)
+    somebodys, in_stock, lost = "0000000018", "0000000026", "0000000034"
+    join(till.checkout, somebodys)
+    till.store.write(lambda db: settings.put(db, "phone_key", "cd" * 32))
+    blocked = BlockItem(card_hash("cd" * 32, lost), "2026-11-20T10:00:00.000+00:00", "lost")
+    till.store.write(lambda db: codes.apply_items(db, [blocked]))
+    till.store.write(lambda db: card_stock.apply_items(db, [CardBatchItem("b", [in_stock])]))
+    assert join(till.checkout).card == "0000000042"
+    assert join(till.checkout, in_stock).card == in_stock

@@ -144,3 +144,26 @@ def test_a_sale_elsewhere_uses_up_whose_it_was_and_nobody_else(lane: Lane, membe
     lane.arrived("anna", "****0018")
     lane.bought(member)
     assert (lane.now is not None) is is_there_still
+
+
+def test_a_card_that_is_read_into_a_form_puts_nobody_at_the_till(served: Any) -> None:
+    terminal = served.terminal
+    asked = {"scan": CARD, "is_customer": False}
+    assert served.client.post("/v1/identify", json=asked).json()["kind"] == "member"
+    assert (terminal.lane.now, terminal.customer.shown().moment) == (None, "idle")
+    assert served.client.post("/v1/scans", json={"into": "claim"}).json() == {"into": "claim", "counts_s": 60.0}
+    assert terminal.scanned(CARD).kind == "member"  # by the till's own scanner
+    assert (terminal.lane.now, terminal.customer.shown().moment) == (None, "idle")
+    served.client.post("/v1/scans", json={"into": ""})
+    terminal.scanned(CARD)
+    assert terminal.lane.now is not None
+    assert terminal.customer.shown().moment == "greeting"
+
+
+def test_a_page_that_is_gone_keeps_no_scans(served: Any) -> None:
+    terminal = served.terminal
+    terminal.scan_into("claim")
+    now = terminal.clock()
+    terminal.clock = lambda: now + timedelta(seconds=60)
+    terminal.scanned(CARD)
+    assert terminal.lane.now is not None

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from ledger.keys import new_sealing_key
+from offline_store import answered, settings
 from offline_store.answered import KEPT_DAYS
 from offline_store.store import Store
 from pos_plugin import api_keys
@@ -116,6 +118,27 @@ def test_the_order_of_fields_and_blanks_make_no_other_request(served) -> None:
     )
     again = served.client.post("/v1/members", content=b'{"birthday":"03-31","card":"2900000000032"}', headers=headers)
     assert (first.status_code, again.json()) == (200, first.json())
+
+
+def test_a_ticket_whose_till_stopped_before_its_answer_was_kept_is_no_second_one_when_it_is_asked_again(
+    served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.terminal.store.write(lambda db: settings.put(db, "sealing_key", new_sealing_key(bytes(32))))
+
+    def kept() -> list[str]:
+        with served.terminal.store.read() as db:
+            return [ticket for (ticket,) in db.execute("SELECT ticket FROM ticket_outbox")]
+
+    def stops(*_: Any) -> None:
+        raise OSError("the power failed")
+
+    body = {"topic": "other", "words": "Why?"}
+    with monkeypatch.context() as power:
+        power.setattr(answered, "keep", stops)
+        assert served.client.post("/v1/tickets", json=body, headers=under("k")).status_code == 500
+    first = served.client.post("/v1/tickets", json=body, headers=under("k")).json()
+    assert served.client.post("/v1/tickets", json=body, headers=under("k")).json() == first
+    assert kept() == [first["ticket"]]
 
 
 def test_a_refused_request_leaves_its_key_free(served) -> None:

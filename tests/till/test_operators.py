@@ -351,9 +351,8 @@ def test_point_1_operator_and_shift_stand_on_every_entry_that_a_person_causes(co
     counter.page.post("/v1/claims", json={"reference": sold["reference"], "member": counter.served.member()})
     counter.page.post(f"/v1/sales/front/{counter.ref('17')}/void", json={})
     joined = counter.page.post("/v1/members", json={}).json()
-    counter.page.post(
-        "/v1/activities", json={"till": "front", "ref": "A1", "member": joined["member"], "reload_minor": 5}
-    )
+    given = {"till": "front", "ref": "A1", "member": joined["member"], "reload_minor": 5}
+    counter.served.client.post("/v1/activities", json={**given, "operator": who[0], "shift": who[1]})
     for kind in (ClaimBody, ReturnBody, JoinBody, GiveBody):
         body = counter.body(kind)
         assert (body.operator, body.shift) == who, kind
@@ -697,6 +696,19 @@ def test_the_page_voids_nothing_by_saying_that_another_till_did(counter):
     assert "key of its own" in answer.json()["message"]
     shown = counter.served.client.get(f"/v1/sales/front/{counter.ref('17')}").json()
     assert shown["returns"] == []
+
+
+@pytest.mark.parametrize("who", ["", "kim", "sam", "max"])
+def test_the_page_gives_no_points_for_what_only_a_program_can_have_seen(counter, who):
+    if who:
+        counter.on(who)
+    head = counter.served.head()
+    for what in ({"activity": "survey"}, {"reload_minor": 90_000}):
+        asked = {"till": "front", "ref": "A1", "member": counter.served.member(), **what}
+        counter.served.refused(
+            counter.page.post("/v1/activities", json=asked), 403, "NOT_AT_THE_PAGE", "a key of its own"
+        )
+    assert counter.served.head() == head
 
 
 def test_a_sale_of_a_day_to_come_is_not_younger_than_one_of_today(counter):

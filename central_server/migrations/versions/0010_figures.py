@@ -40,7 +40,7 @@ def upgrade() -> None:
     _table(
         "sale_fact",
         "shop document",
-        "hash day operator member",
+        "hash day operator member reward",
         "value_minor tax_minor discount_minor awarded redeemed redeemed_minor is_void",
         "sale_fact_by_value value_minor day shop is_void member",
     )

@@ -3,6 +3,9 @@
 Revision ID: 0014
 """
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
@@ -10,4 +13,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column("session", sa.Column("said", sa.Text(), nullable=False, server_default=sa.text("''")))

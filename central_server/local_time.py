@@ -1,0 +1,30 @@
+"""Moments as people read them: by the shops' clocks, whose zone the programme names. All that is stored is in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+
+def local(moment: str, zone: ZoneInfo) -> str:
+    """A moment as the shops' clocks show it, to the second; as it stands where it is none, or is local already.
+
+    >>> local("2026-07-01T09:30:00.000+00:00", ZoneInfo("Europe/Berlin"))
+    '2026-07-01T11:30:00'
+    """
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    if len(moment) <= len("2026-07-01"):  # a day has no time of its own
+        return moment
+    at = at.astimezone(zone).replace(tzinfo=None) if at.tzinfo else at
+    return at.isoformat(timespec="seconds")
+
+
+def shown(moment: str, zone: ZoneInfo) -> str:
+    """
+    >>> shown("2026-07-01T22:30:00.000+00:00", ZoneInfo("Europe/Berlin"))
+    '2026-07-02 00:30'
+    """
+    return local(moment, zone)[:16].replace("T", " ")
