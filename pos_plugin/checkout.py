@@ -444,7 +444,8 @@ class Checkout:
         own_lines = self._own_lines(open_quote.sale, open_quote.quote)
 
         def work(db: sqlite3.Connection) -> Completed:
-            return self._commit(db, open_quote, key, own_lines, layout or self.layout)
+            with self._lock:  # not beside a quote: they would take the interpreter from each other at every statement
+                return self._commit(db, open_quote, key, own_lines, layout or self.layout)
 
         try:
             completed = self.store.write(work)
