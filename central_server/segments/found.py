@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, Select, Subquery, case, func, literal, or_, select
+from sqlalchemy import Connection, Select, Subquery, Text, case, cast, func, literal, or_, select
 
 from central_server import consents, schema
 from central_server.database import among
@@ -65,7 +65,7 @@ def found(office: Office, connection: Connection, wanted: Conditions, shop: str 
             row.home_shop,
             shown(row.joined_at, program.zone)[:10],
             row.last_day or "",
-            row.agrees is not None,
+            bool(row.agrees),
         )
 
 
@@ -105,7 +105,7 @@ def _usable() -> Select[tuple[str, str]]:
 
 
 def _asked(wanted: Conditions, shop: str, today: str, zone: ZoneInfo) -> Select[Any]:
-    about, card, agreeing = schema.member.c, _usable().subquery(), consents.agreeing().subquery()
+    about, card = schema.member.c, _usable().subquery()
     bought = _bought(wanted, today)
     profile, history = schema.profile, schema.member_history
     query = (
@@ -115,13 +115,13 @@ def _asked(wanted: Conditions, shop: str, today: str, zone: ZoneInfo) -> Select[
             about.home_shop,
             about.joined_at,
             bought.c.last_day,
-            agreeing.c.member.label("agrees"),
+            # Looked up in a set that is made once; joined, SQLite would search all who agree for each member.
+            case((about.member.in_(consents.agreeing()), 1), else_=0).label("agrees"),
             (profile.c.segments if wanted.label else literal("")).label("labels"),
             (history.c.history if wanted.tier else literal("")).label("history"),
         )
         .join_from(schema.member, card, card.c.member == about.member)
         .join(bought, bought.c.who == about.member, isouter=True)
-        .join(agreeing, agreeing.c.member == about.member, isouter=True)
         .where(*_are_there(), *_limits(wanted, bought, today, zone))
         .order_by(card.c.card)
     )
@@ -192,7 +192,8 @@ def _bought(wanted: Conditions, today: str) -> Subquery:
         .group_by(table.c.member)
         .subquery()
     )
-    who = func.coalesce(func.nullif(about.merged_into, ""), sums.c.member)
+    # As a text: SQLite would search all of them for each member rather than compare a text with what might be none.
+    who = cast(func.coalesce(func.nullif(about.merged_into, ""), sums.c.member), Text)
     return (
         select(
             who.label("who"),

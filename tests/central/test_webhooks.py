@@ -119,7 +119,7 @@ def test_the_specifications_own_library_takes_what_is_sent_and_nothing_else(
     office, people, receiver, clock, monkeypatch
 ):
     secret = hook(office, receiver)
-    saved.send(office, "all", "crm", "ada")
+    assert saved.send(office, "all", "crm", "ada").members == 3, "Dora does not agree"
     send(office)
     [got] = receiver.received
     told = verified(secret, got, clock, monkeypatch)
@@ -435,6 +435,16 @@ def test_each_night_it_is_sent_once_as_it_is_then(office, people, receiver, cloc
     clock.pass_by(days=1)
     send(office)
     assert len(receiver.received) == 2
+
+
+@one_database
+def test_of_two_servers_that_both_see_the_night_begin_one_sends(office, people, clock):
+    endpoints.add(office, "crm", "https://crm.example/")
+    saved.set_nightly(office, "all", "crm", is_on=True, by="ada")
+    clock.pass_by(days=1)
+    seen = ("2026-03-03", "all", "crm", "ada")
+    assert saved._send_one(office, *seen) == saved.Sending("all", "crm", 3, 1)
+    assert saved._send_one(office, *seen) is None
 
 
 def test_a_newer_list_takes_the_place_of_one_that_waits(office, people, receiver, clock):
