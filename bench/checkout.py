@@ -35,8 +35,8 @@ from offline_store import settings
 from offline_store.store import FILE, Store
 from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import Layout
 
 ENTRIES = 2_000_000
 ROUNDS = 40

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.beside import at_least
 from bench.outbox import Outbox, filled_till, now
-from central_server import apply
+from central_server.applying import apply
 from central_server.office import Office
 
 ENTRIES = 20_000

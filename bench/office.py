@@ -33,11 +33,14 @@ from zlib import crc32
 
 from bench.journey import baskets, baskets_by_store
 from bench.replay import card_of
-from central_server import apply, enrolment, files, inbox, name_search, schema
+from central_server import files, schema
+from central_server.applying import apply
 from central_server.database import keep
 from central_server.errors import OfficeError
 from central_server.figures import facts
+from central_server.membership import name_search
 from central_server.office import Office
+from central_server.tills import enrolment, inbox
 from ledger.entry import (
     GENESIS,
     Body,

@@ -26,8 +26,9 @@ import msgspec
 from bench.beside import folder
 from bench.checkout import Ours
 from bench.postgres import new_database, postgres
-from central_server import app, enrolment, inbox, serving
+from central_server import app, serving
 from central_server.office import Office
+from central_server.tills import enrolment, inbox
 from ledger.entry import entry_hash
 from ledger.keys import SigningKey, batch_message
 from ledger.wire import MAX_BATCH_ENTRIES, Batch, BatchReply, Enrolment, MemberDetails, enrolment_message

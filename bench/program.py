@@ -21,7 +21,7 @@ from loyalty.sale import LineItem, Sale
 from loyalty.simulation import Behaviour
 from loyalty.standing import NO_HISTORY, Effects, Profile
 from loyalty.surprise import Luck, terminal_key
-from pos_plugin.simulating import SalesHistory, read_history, simulate
+from pos_plugin.past_sales.simulating import SalesHistory, read_history, simulate
 
 BASKETS = 155_848
 TARGET_S = 60.0

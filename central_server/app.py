@@ -20,10 +20,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from central_server import apply, auth, enrolment, feed, grants, inbox, members, name_search, replacements
+from central_server.applying import apply
 from central_server.care import tickets
 from central_server.description import ADDRESSES, BATCH, JSON, described
 from central_server.errors import CentralError, Refused
+from central_server.membership import members, name_search, replacements
 from central_server.office import Office
 from central_server.pages import customers
 from central_server.pages.feedback import add_feedback
@@ -31,6 +32,7 @@ from central_server.pages.frame import ROOT, Doors, Reached, add_pages
 from central_server.pages.frame import refused as refused_page
 from central_server.pages.own_page import add_own_page
 from central_server.pages.sign_in import add_sign_in
+from central_server.tills import auth, enrolment, feed, grants, inbox
 from ledger.wire import (
     CardReplacement,
     Enrolment,
@@ -126,7 +128,7 @@ def create_app(
     add_feedback(app, office, bodies.read, doors)
     add_own_page(app, office, bodies.read, doors)
     if metrics_token:
-        from central_server.metrics import add_metrics
+        from central_server.upkeep.metrics import add_metrics
 
         add_metrics(app, office, metrics_token)
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Connection, inspect, select, text
 
-from central_server import channels, schema
+from central_server import schema
 from central_server.database import Database, keep, put, sqlite_url
 from central_server.errors import OfficeError
 from central_server.files import flush_names, write_private
-from central_server.roster import Roster
+from central_server.tills import channels
+from central_server.tills.roster import Roster
 from ledger.entry import GENESIS
 from ledger.identifiers import RandomBytes, new_terminal
 from ledger.keys import SigningKey, new_sealing_key
@@ -65,7 +66,7 @@ class Office:
         self.database = Database(about.database or sqlite_url(folder / about.file))
         self.roster = Roster(folder)
         self.roll_is_complete = self.server_epoch == 1
-        """Whether grants may go on after a restore: see `central_server.roll_call`."""
+        """Whether grants may go on after a restore: see `central_server.tills.roll_call`."""
         self._programs: dict[str, Program] = {}
 
     @classmethod
@@ -95,8 +96,8 @@ class Office:
 
         Raises OfficeError, and ProgramError where the programme is not right; nothing is changed then.
         """
-        from central_server import publishing
         from central_server.migrations import migrate
+        from central_server.programs import publishing
 
         program = read_program(program_text) if program_text else None
         for shop in shops:
@@ -119,7 +120,9 @@ class Office:
         try:
             with office.database.writing() as connection:
                 if schema_of(connection):
-                    office._check_schema(connection)  # an upgrade makes a backup first: `central_server.upgrading`
+                    office._check_schema(
+                        connection
+                    )  # an upgrade makes a backup first: `central_server.upkeep.upgrading`
                 else:
                     migrate(connection)
                 office._claim_database(connection)

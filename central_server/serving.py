@@ -12,13 +12,14 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from central_server import apply, witness
 from central_server.app import apply_recorded, create_app, log
+from central_server.applying import apply
 from central_server.connections import Connection
 from central_server.figures import answers, facts
 from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import staff
+from central_server.upkeep import witness
 from central_server.webhooks import sending
 
 APPLY_EVERY_S = 30.0

@@ -20,10 +20,12 @@ from typing import Any
 import httpx
 import msgspec
 
-from central_server import apply, auth, enrolment, feed, grants, inbox, name_search
-from central_server import members as details
+from central_server.applying import apply
 from central_server.care import tickets
+from central_server.membership import members as details
+from central_server.membership import name_search
 from central_server.office import Office
+from central_server.tills import auth, enrolment, feed, grants, inbox
 from drivers.document import decode_document
 from ledger.entry import read_entry
 from ledger.keys import SigningKey, batch_message, grant_message, is_signed, request_message
@@ -56,8 +58,8 @@ from pos_plugin import api_keys
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, Shop
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import Layout
 from pos_plugin.serve import Server
 from pos_plugin.terminal import Terminal
 

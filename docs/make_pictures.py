@@ -29,10 +29,10 @@ from offline_store import journal, members, pictures, settings
 from offline_store.store import Store
 from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.papers.receipt_template import read_template
+from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.spooler import Spooler
 from pos_plugin.quotes import Connection
-from pos_plugin.receipt_template import read_template
-from pos_plugin.receipts import Layout
-from pos_plugin.spooler import Spooler
 
 PICTURES = Path(__file__).parent / "pictures"
 CARD = "2900000000018"

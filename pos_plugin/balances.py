@@ -7,7 +7,7 @@ from datetime import datetime
 from drivers.document import Document
 from loyalty.days import day_before
 from offline_store import members
-from pos_plugin.slips import balance_slip
+from pos_plugin.papers.slips import balance_slip
 from pos_plugin.terminal import Terminal
 
 

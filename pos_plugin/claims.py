@@ -19,7 +19,7 @@ from pos_plugin import pricing
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.operators import By
-from pos_plugin.receipts import claim_receipt
+from pos_plugin.papers.receipts import claim_receipt
 from pos_plugin.recorded import points_shown, written
 
 

@@ -35,10 +35,10 @@ import msgspec
 
 from pos_plugin.activities import Given
 from pos_plugin.claims import Claimed
-from pos_plugin.drawer import Opened
-from pos_plugin.identifying import Identified
+from pos_plugin.codes.identifying import Identified
 from pos_plugin.joining import Joined
 from pos_plugin.local_api.shapes import HostPrinted, MemberShown, SaleShown, State
+from pos_plugin.papers.drawer import Opened
 from pos_plugin.quotes import Completed, Quote
 from pos_plugin.returns import Returned
 

@@ -21,7 +21,7 @@ from offline_store.moment import Moment
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict
 from pos_plugin.operators import By
-from pos_plugin.slips import ClosingFigures, closing_slip
+from pos_plugin.papers.slips import ClosingFigures, closing_slip
 
 ALL = -1
 """Of SQLite's LIMIT."""

@@ -17,10 +17,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
 from loyalty.words import Language
+from pos_plugin.codes.scale_labels import ScalePattern, told_apart
 from pos_plugin.page_settings import PageSettings
-from pos_plugin.receipt_template import Logo, read_template
-from pos_plugin.receipts import Layout
-from pos_plugin.scale_labels import ScalePattern, told_apart
+from pos_plugin.papers.receipt_template import Logo, read_template
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.toml_file import text_of
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _scale_pattern(text: str) -> str:
 
 
 class ItemSettings(Table):
-    """`patterns`: what the shop's scales print, as `pos_plugin.scale_labels.ScalePattern` reads it."""
+    """`patterns`: what the shop's scales print, as `pos_plugin.codes.scale_labels.ScalePattern` reads it."""
 
     patterns: list[Annotated[str, AfterValidator(_scale_pattern)]] = Field(default=[], max_length=16)
 

@@ -15,8 +15,8 @@ from offline_store import journal, members, rights
 from offline_store.members import Balance
 from offline_store.moment import Moment
 from offline_store.rights import Spendable
+from pos_plugin.papers.receipts import PointsShown
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import PointsShown
 
 
 def points_foreseen(

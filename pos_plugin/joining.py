@@ -27,9 +27,9 @@ from offline_store import card_stock, consents, histories, members, receipts, se
 from offline_store.moment import Moment
 from pos_plugin.activities import give
 from pos_plugin.checkout import Checkout
+from pos_plugin.codes.member_codes import blocked
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.member_codes import blocked
-from pos_plugin.slips import enrolment_slip
+from pos_plugin.papers.slips import enrolment_slip
 
 
 class Joined(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from typing import Any
 import pluggy
 
 from loyalty.sale import Sale
-from pos_plugin.identifying import Identified
+from pos_plugin.codes.identifying import Identified
 from pos_plugin.quotes import Quote
 
 NAME = "pos_plugin"

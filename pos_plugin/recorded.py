@@ -17,8 +17,8 @@ from offline_store.moment import Moment
 from offline_store.store import Store
 from pos_plugin import pricing
 from pos_plugin.errors import Conflict
+from pos_plugin.papers.receipts import PointsShown
 from pos_plugin.quotes import Completed, Connection
-from pos_plugin.receipts import PointsShown
 
 
 def written(store: Store, work: Callable[[sqlite3.Connection], Entry], document: str) -> Entry:

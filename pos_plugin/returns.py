@@ -18,8 +18,8 @@ from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
 from pos_plugin.explaining import tier_shown
 from pos_plugin.operators import By
+from pos_plugin.papers.receipts import Layout, return_receipt
 from pos_plugin.pricing import known_of, standing_at
-from pos_plugin.receipts import Layout, return_receipt
 from pos_plugin.recorded import points_shown, written
 
 MAX_DOCUMENT = 200

@@ -42,28 +42,29 @@ from offline_store.receipts import PrintJob
 from offline_store.store import Store
 from offline_store.sync import NotEnrolled, Sync, SyncError
 from offline_store.sync import Refused as SyncRefused
-from pos_plugin import host_prints, sample_sheet, till_state
+from pos_plugin import till_state
 from pos_plugin.checkout import Checkout
+from pos_plugin.codes.identifying import Identified
+from pos_plugin.codes.readers import Reader
+from pos_plugin.codes.scale_labels import beside_cards
 from pos_plugin.config import Config, ConfigError, ServerSettings, printer_profile, read_config, read_layout
-from pos_plugin.customer_display import CustomerDisplay, Figures, Notice, Told
-from pos_plugin.customer_window import CustomerWindow
-from pos_plugin.drawer import Kicks, Opened, no_printer, not_in_time, opened
-from pos_plugin.errands import Errands, TooBusy
+from pos_plugin.customer.line_display import CustomerDisplay, Figures, Notice, Told
+from pos_plugin.customer.window import CustomerWindow
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.events import Events
-from pos_plugin.identifying import Identified
 from pos_plugin.intercept.printed_sales import PrintedSales
-from pos_plugin.kept_logo import KeptLogo
 from pos_plugin.lane import Lane
 from pos_plugin.operators import Operators
+from pos_plugin.papers import host_prints, sample_sheet
+from pos_plugin.papers.drawer import Kicks, Opened, no_printer, not_in_time, opened
+from pos_plugin.papers.errands import Errands, TooBusy
+from pos_plugin.papers.kept_logo import KeptLogo
+from pos_plugin.papers.sample_sheet import Sampled
+from pos_plugin.papers.spooler import Device, Spooler
 from pos_plugin.plugins import Plugins
 from pos_plugin.quotes import Completed, Connection, Quote
-from pos_plugin.readers import Reader
 from pos_plugin.recent_log import RecentLog
-from pos_plugin.sample_sheet import Sampled
-from pos_plugin.scale_labels import beside_cards
 from pos_plugin.server_link import HttpLink
-from pos_plugin.spooler import Device, Spooler
 
 if TYPE_CHECKING:
     from pos_plugin.ways_in.cloudprnt.queue import CloudQueue

@@ -18,7 +18,7 @@ from loyalty.words import say, text
 from offline_store import members, settings, tickets
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict
-from pos_plugin.slips import ticket_slip
+from pos_plugin.papers.slips import ticket_slip
 
 TOPICS = {
     "points": text("Points are missing"),

@@ -33,7 +33,7 @@ HEAVY = (
         "pos_plugin.returns",
         "pos_plugin.joining",
         "pos_plugin.config",
-        "pos_plugin.spooler",
+        "pos_plugin.papers.spooler",
         "pos_plugin.server_link",
         "pos_plugin.terminal",
     ],

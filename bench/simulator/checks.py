@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from bench.simulator.rules import SHARE_PERCENT, SHARE_POINTS, day_of
 from bench.simulator.violation import require
 from bench.simulator.world import World
-from central_server import report
+from central_server.reports import report
 from ledger.entry import ReturnBody, SaleBody
 from ledger.identifiers import receipt_reference
 from offline_store.verify import verify

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from bench.simulator.hazards import Hazards
-from central_server.auth import VALID_S
+from central_server.tills.auth import VALID_S
 from ledger.wire import (
     BatchReply,
     CardReplaced,

@@ -18,10 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.simulator.disks import Disk, PowerCut, copy_database, fail_with
 from bench.simulator.violation import require
-from central_server import app, apply, auth, enrolment, feed, forfeits, grants, inbox, members, restoring, roll_call
+from central_server import app
+from central_server.applying import apply
 from central_server.errors import CentralError, OfficeError
 from central_server.errors import Refused as Refusal
+from central_server.membership import members
 from central_server.office import Office
+from central_server.tills import auth, enrolment, feed, forfeits, grants, inbox, roll_call
+from central_server.upkeep import restoring
 from ledger.identifiers import RandomBytes
 from ledger.wire import (
     Enrolment,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from central_server import gives, schema
-from central_server.books import Books
-from central_server.sales import SaleDocument
+from central_server import schema
+from central_server.applying import gives
+from central_server.applying.books import Books
+from central_server.applying.sales import SaleDocument
 from ledger.entry import GiveBody
 from ledger.identifiers import receipt_reference
 

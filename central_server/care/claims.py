@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 
 from central_server import schema
 from central_server.care import tickets
-from central_server.missing_points import has_all_come_back
+from central_server.membership.missing_points import has_all_come_back
 from central_server.office import Office
 from ledger.entry import EntryUnreadable, SaleBody, read_entry
 from ledger.identifiers import read_receipt_reference, receipt_reference

@@ -8,12 +8,13 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, select
 
-from central_server import desk, kept_settings, schema
-from central_server.books import Books
+from central_server import kept_settings, schema
+from central_server.applying.books import Books
 from central_server.care import bonus, tickets
 from central_server.database import add_if_new
 from central_server.errors import CentralError, OfficeError
-from central_server.missing_points import has_all_come_back
+from central_server.membership import desk
+from central_server.membership.missing_points import has_all_come_back
 from central_server.office import Office
 from ledger.entry import EntryUnreadable, SaleBody, read_entry
 from ledger.identifiers import is_feedback_mark, read_feedback_code, receipt_reference

@@ -9,10 +9,12 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, select
 
-from central_server import channels, profiles, schema
+from central_server import schema
 from central_server.care import feedback
 from central_server.errors import OfficeError, Refused
+from central_server.membership import profiles
 from central_server.office import Office
+from central_server.tills import channels
 from ledger.tokens import Token, is_like_a_token, read_token
 
 LEAVES = "The member wants to leave the programme."

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, select, update
 
-from central_server import channels, schema
+from central_server import schema
 from central_server.database import add, add_if_new
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
+from central_server.tills import channels
 from ledger.identifiers import new_reference
 from ledger.keys import unseal
 from ledger.wire import TicketItem, TicketOpened, TicketTaken

@@ -16,13 +16,14 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 
-from central_server import consents, schema
+from central_server import schema
 from central_server.figures import facts, scope
 from central_server.figures.chance import Interval, Sums, of_ratios, of_shares
 from central_server.figures.plots import Plot, Series
 from central_server.figures.ratio import mean, ratio
 from central_server.figures.scope import Scope, days
 from central_server.figures.tiers import histories_with_terms
+from central_server.membership import consents
 from central_server.office import Office
 from loyalty.days import business_day, day_after, day_before
 from loyalty.experiment import A, B, Experiment, Variant

@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, and_, delete, func, select
 
 from central_server import schema
+from central_server.applying.sales import sale_named_by
 from central_server.database import AT_ONCE, add_up, among, keep, put
 from central_server.figures.cuts import Cuts
 from central_server.figures.moves import moves
 from central_server.figures.sold import Back, LotUse, SaleFacts, SoldFact, Told, facts_of
 from central_server.office import Office
-from central_server.sales import sale_named_by
 from ledger.entry import Entry, EntryUnreadable, GiveBody, SettleBody, read_entry
 
 CHUNK = 5000

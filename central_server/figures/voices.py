@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, String, case, cast, func, select
 
-from central_server import consents, schema
+from central_server import schema
 from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, before
+from central_server.membership import consents
 
 
 class Promoters(msgspec.Struct, frozen=True):

@@ -64,7 +64,7 @@ _starting = threading.Lock()
 
 def run(office: Office, running: Running, longest_s: float = LONGEST_S) -> Last:
     """Computes everything again, and keeps what was found. Takes as long as it takes, up to `longest_s`."""
-    from central_server.auditing import audit
+    from central_server.reports.auditing import audit
 
     ends = office.later(longest_s)
 

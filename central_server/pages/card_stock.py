@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import Response
 from sqlalchemy import select
 
-from central_server import card_stock, schema, stock_proposals
+from central_server import schema
 from central_server.errors import OfficeError
 from central_server.pages.frame import Visit, page
-from central_server.people import proposals
+from central_server.people import proposals, stock_proposals
 from central_server.people.proposals import KINDS, proposes
+from central_server.shops import card_stock
 
 WAITS = "It waits for somebody in finance to allow it."
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import Response
 from sqlalchemy import select
 
-from central_server import closings, schema
+from central_server import schema
 from central_server.errors import Refused
 from central_server.pages.frame import Visit, page
+from central_server.shops import closings
 from ledger.closing import share_tenths
 from loyalty.days import is_day
 

@@ -6,11 +6,11 @@ import re
 
 from fastapi import Response
 
-from central_server import report
 from central_server.care import comments
 from central_server.pages.figures import asked_of
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import sees_all, shown_card
+from central_server.reports import report
 
 
 @page("GET", "/figures/comments", "figures")

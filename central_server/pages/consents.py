@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from central_server import consents
+from central_server.membership import consents
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import require_member
 

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 from fastapi import Response
 from sqlalchemy import select
 
-from central_server import exporting, schema
+from central_server import schema
 from central_server.errors import Refused
-from central_server.exporting import Period
 from central_server.pages.frame import Visit, page
+from central_server.reports import exporting
+from central_server.reports.exporting import Period
 
 CSV, JSON = "text/csv; charset=utf-8", "application/json"
 

@@ -10,14 +10,16 @@ from typing import get_args
 from fastapi import Response
 from sqlalchemy import Connection, select
 
-from central_server import consents, report, schema
+from central_server import schema
 from central_server.errors import OfficeError, Refused
 from central_server.figures import answers, baskets, closing, customers, facts, plots, targets
 from central_server.figures.baskets import By
 from central_server.figures.scope import Scope, scope_of, year_before
 from central_server.figures.tiers import Move, migration
+from central_server.membership import consents
 from central_server.pages.frame import HEADERS, Visit, page
 from central_server.pages.member_access import shown_card
+from central_server.reports import report
 
 SVG_HEADERS = {**HEADERS, "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 """A picture has its own styles in it, and nothing else that could be loaded or run."""

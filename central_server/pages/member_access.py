@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from central_server import member_story, schema
+from central_server import schema
 from central_server.errors import Refused
-from central_server.member_story import Summary
+from central_server.membership import story as member_story
+from central_server.membership.story import Summary
 from central_server.pages.frame import Visit
 
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from fastapi import Response
 from sqlalchemy import select
 
-from central_server import cards, data_copy, desk, schema
-from central_server.desk import Who
+from central_server import schema
 from central_server.errors import OfficeError, Refused
-from central_server.member_proposals import card_named, points_of
+from central_server.membership import cards, data_copy, desk
+from central_server.membership.desk import Who
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import is_theirs, own_shop, require_member
+from central_server.people.member_proposals import card_named, points_of
 from central_server.people.proposals import KINDS, propose
 from ledger.identifiers import new_reference
 

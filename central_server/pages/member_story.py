@@ -7,9 +7,10 @@ import re
 from fastapi import Response
 from sqlalchemy import select
 
-from central_server import consents, member_story, report, schema
-from central_server.member_proposals import to_reinstate
-from central_server.missing_points import has_all_come_back
+from central_server import schema
+from central_server.membership import consents
+from central_server.membership import story as member_story
+from central_server.membership.missing_points import has_all_come_back
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import (
     own_shop,
@@ -20,8 +21,10 @@ from central_server.pages.member_access import (
 )
 from central_server.pages.member_actions import may_fetch_copy
 from central_server.pages.members import SEE
+from central_server.people.member_proposals import to_reinstate
 from central_server.people.proposals import proposes
-from central_server.report import Found
+from central_server.reports import report
+from central_server.reports.report import Found
 from ledger.identifiers import read_receipt_reference
 from ledger.keys import card_hash
 from loyalty.days import days_after, is_day

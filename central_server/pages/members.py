@@ -6,10 +6,12 @@ import msgspec
 from fastapi import Response
 from sqlalchemy import Connection, select
 
-from central_server import name_search, report, schema
+from central_server import schema
 from central_server.errors import CentralError
+from central_server.membership import name_search
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import is_theirs, own_shop, shown_card, shown_name
+from central_server.reports import report
 from ledger.identifiers import read_receipt_reference
 from ledger.keys import phone_hash
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from fastapi import Response
 from sqlalchemy import select
 
-from central_server import operators, schema
+from central_server import schema
 from central_server.errors import Refused
-from central_server.operators import AT_TILLS
 from central_server.pages.frame import Visit, page
+from central_server.shops import operators
+from central_server.shops.operators import AT_TILLS
 
 
 def _shop(visit: Visit, asked: str) -> str:

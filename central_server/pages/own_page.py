@@ -9,12 +9,13 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from central_server import consents, data_copy, member_story
 from central_server.care import claims, own_page, tickets
 from central_server.care.own_page import Owner
 from central_server.care.tickets import TicketStory
 from central_server.errors import CentralError
-from central_server.member_story import Line
+from central_server.membership import consents, data_copy
+from central_server.membership import story as member_story
+from central_server.membership.story import Line
 from central_server.office import Office
 from central_server.pages import customers, frame, own_words
 from central_server.pages.customers import Read

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from central_server import publishing, what_if
 from central_server.errors import OfficeError
 from central_server.pages.frame import Visit, page
 from central_server.people import proposals
-from central_server.program_proposals import check, difference, program_of
-from central_server.program_text import with_key
+from central_server.people.program_proposals import check, difference, program_of
+from central_server.programs import publishing, what_if
+from central_server.programs.text import with_key
 from loyalty.days import is_local_time
 from loyalty.doubts import doubts
 from loyalty.experiment_doubts import changes

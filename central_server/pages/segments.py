@@ -12,12 +12,12 @@ from urllib.parse import quote
 from fastapi import Response
 from sqlalchemy import Connection
 
-from central_server import exporting
 from central_server.errors import Refused
 from central_server.figures import facts
 from central_server.pages.exports import CSV, sent_as_file
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import shown_card
+from central_server.reports import exporting
 from central_server.segments import saved
 from central_server.segments.conditions import Choices, Conditions, choices, read, typed_of, words
 from central_server.segments.found import COLUMNS, Found, found, rows

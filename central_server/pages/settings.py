@@ -6,9 +6,9 @@ from fastapi import Response
 from sqlalchemy import select
 
 from central_server import kept_settings, schema
-from central_server.desk import Who
 from central_server.errors import OfficeError
 from central_server.kept_settings import KEPT
+from central_server.membership.desk import Who
 from central_server.office import Office
 from central_server.pages.frame import Visit, page
 from central_server.people import proposals

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from central_server import till_overview, till_proposals
-from central_server.enrolment import VALID_S
 from central_server.errors import Refused
 from central_server.pages.frame import Visit, page
+from central_server.people import till_proposals
 from central_server.people.proposals import KINDS, propose, proposes
-from central_server.till_overview import STATES, Till
+from central_server.tills import overview as till_overview
+from central_server.tills.enrolment import VALID_S
+from central_server.tills.overview import STATES, Till
 
 SEE = ("ledger", "devices", "forfeit")
 WAITS = "It waits for somebody else to allow it."

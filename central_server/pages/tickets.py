@@ -7,11 +7,13 @@ from urllib.parse import quote
 from fastapi import Response
 from sqlalchemy import select
 
-from central_server import members, report, schema
+from central_server import schema
 from central_server.care import tickets
 from central_server.care.comments import masked as masked_words
 from central_server.errors import OfficeError, Refused
+from central_server.membership import members
 from central_server.pages.frame import Visit, page
+from central_server.reports import report
 from loyalty.card import masked
 
 MAX_PAGE = 10_000

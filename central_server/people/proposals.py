@@ -15,8 +15,8 @@ from sqlalchemy import Connection, func, select, update
 
 from central_server import kept_settings, schema
 from central_server.database import add
-from central_server.desk import MAX_REASON, Who
 from central_server.errors import CentralError, OfficeError
+from central_server.membership.desk import MAX_REASON, Who
 from central_server.office import Office
 from central_server.people.staff import Staff
 from ledger.identifiers import new_reference

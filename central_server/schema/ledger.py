@@ -246,7 +246,7 @@ vesting = Table("vesting", metadata, key("member"), key("lot"), text("usable_fro
 """Lots that cannot be spent yet; a row goes when its day has come."""
 
 undone = Table("undone", metadata, key("shop"), key("document"), text("undone"))
-"""What the returns of a sale took out of its member's history (`central_server.histories.Undone`, JSON)."""
+"""What the returns of a sale took out of its member's history (`central_server.applying.histories.Undone`, JSON)."""
 
 rule_count = Table("rule_count", metadata, key("name"), number("amount"))
 """What all members together have had of a rule, by the name under which it is counted for ever: budgets and stock end by it."""

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection, Select, Subquery, Text, case, cast, func, literal, or_, select
 
-from central_server import consents, schema
+from central_server import schema
+from central_server.applying.histories import read_history
 from central_server.database import among
 from central_server.figures import customers
 from central_server.figures.scope import Scope, before
-from central_server.histories import read_history
 from central_server.local_time import shown
+from central_server.membership import consents
 from central_server.office import Office, utc_text
 from central_server.segments.conditions import AGREES, Conditions, first_day
 from loyalty.conditions import BASE
@@ -209,7 +210,7 @@ def _bought(wanted: Conditions, today: str) -> Subquery:
 
 
 def _points(today: str) -> Any:
-    """Points of a member that have not expired, wherever they lie, as `central_server.report` adds them up."""
+    """Points of a member that have not expired, wherever they lie, as `central_server.reports.report` adds them up."""
     holding, lot = schema.holding.c, schema.lot.c
     return (
         select(func.sum(holding.points))

@@ -188,8 +188,8 @@ def program_simulate(
     import msgspec
 
     from loyalty.simulation import Behaviour
-    from pos_plugin.simulating import read_history, simulate
-    from pos_plugin.simulation_report import summary, written
+    from pos_plugin.past_sales.report import summary, written
+    from pos_plugin.past_sales.simulating import read_history, simulate
 
     chosen = [read_program_text(name) for name in (program, against) if name]
     behaviour = Behaviour(
@@ -204,7 +204,7 @@ def program_simulate(
         history = read_history(sales, chosen[0], begin(f"Reading {sales.name}"))
         outcomes: list[Outcome] = [simulate(one, behaviour, history, begin(f"Simulating {one.name}")) for one in chosen]
     if html or png:
-        from pos_plugin.simulation_plots import page, picture
+        from pos_plugin.past_sales.plots import page, picture
 
         if html:
             html.write_text(page(outcomes, behaviour), encoding="utf-8")

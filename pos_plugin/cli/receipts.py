@@ -22,7 +22,7 @@ def check(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """Find what is wrong with receipt.toml: every problem at once, with its line."""
     from offline_store.store import Store
     from pos_plugin.config import read_config
-    from pos_plugin.receipt_template import FILE, TemplateError, read_template
+    from pos_plugin.papers.receipt_template import FILE, TemplateError, read_template
 
     Store.open_for_reading(store).close()  # a folder whose name is mistyped has nothing wrong in it, either
     width = read_config(store).printer.width_columns
@@ -71,9 +71,9 @@ def preview(
     from loyalty.words import LANGUAGES
     from offline_store import settings
     from offline_store.store import Store
-    from pos_plugin import renderings
     from pos_plugin.config import printer_profile, read_config, read_layout
-    from pos_plugin.receipt_sample import SLIPS, sample_receipt, sample_slip
+    from pos_plugin.papers import renderings
+    from pos_plugin.papers.receipt_sample import SLIPS, sample_receipt, sample_slip
 
     if slip and slip not in SLIPS:
         raise typer.BadParameter(f"There is no slip {slip}. Slips: {', '.join(SLIPS)}.", param_hint="--slip")

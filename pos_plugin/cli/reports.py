@@ -30,7 +30,7 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     from pos_plugin.doctor.head_office import CLOCK_MAY_HAVE_DIFFERED_S, difference
     from pos_plugin.doctor.machine import LEAST_ROOM_BYTES
     from pos_plugin.doctor.till import reopened
-    from pos_plugin.receipts import date_words
+    from pos_plugin.papers.receipts import date_words
 
     with Store.open_for_reading(store) as till, till.read() as db:
         who, program = journal.identity(db), settings.program_in_force(db, datetime.now(UTC))

@@ -208,8 +208,8 @@ def print_test(
     import msgspec
 
     from offline_store.errors import StoreLocked
+    from pos_plugin.papers.sample_sheet import Sampled, in_words, print_alone
     from pos_plugin.running import ask
-    from pos_plugin.sample_sheet import Sampled, in_words, print_alone
 
     try:
         done = print_alone(store, drawer=drawer, buzzer=buzzer)

@@ -37,8 +37,8 @@ def init(
     """Make a new till in a folder: its ledger, its key, its settings."""
     from offline_store import journal, settings
     from offline_store.store import Store
-    from pos_plugin import receipt_template
     from pos_plugin.config import FILE, NO_NAME, TEMPLATE, read_config, write_shop_name
+    from pos_plugin.papers import receipt_template
 
     chosen = read_program_text(program, currency, time_zone)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -125,8 +125,8 @@ def backfill(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from offline_store.store import Store
-    from pos_plugin.backfill import backfill as record
-    from pos_plugin.sales_file import read_rows
+    from pos_plugin.past_sales.backfill import backfill as record
+    from pos_plugin.past_sales.sales_file import read_rows
 
     with (
         Store.open(store) as till,

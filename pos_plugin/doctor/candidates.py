@@ -39,7 +39,7 @@ def what_to_do(one: FoundPrinter, current_profile: str) -> str:
     """The exact line for till.toml, and before it what is in the way."""
     from drivers.errors import DeviceError
     from drivers.escpos import profile
-    from pos_plugin.sample_sheet import better_profile
+    from pos_plugin.papers.sample_sheet import better_profile
 
     lines = f'write under [printer] in till.toml: address = "{one.address}"'
     better = better_profile(one.says, current_profile)

@@ -77,7 +77,7 @@ def settings(till: Till) -> Iterator[Finding]:
 
 
 def _receipt_layout(folder: Path, width_columns: int) -> Iterator[Finding]:
-    from pos_plugin.receipt_template import FILE, TemplateError, read_template
+    from pos_plugin.papers.receipt_template import FILE, TemplateError, read_template
 
     if not (folder / FILE).exists():
         return
@@ -110,7 +110,7 @@ def program(till: Till) -> Iterator[Finding]:
 
 
 def _scale_labels(config: Config, program: Program) -> Iterator[Finding]:
-    from pos_plugin.scale_labels import beside_cards
+    from pos_plugin.codes.scale_labels import beside_cards
 
     if problems := beside_cards(config.items.scale_patterns, program.cards.rules):
         do = "A label of the scales would be taken for a card: correct till.toml, or the programme's [cards]."

@@ -29,7 +29,7 @@ from pos_plugin import returns
 from pos_plugin.errors import BadRequest, Conflict, TillError
 from pos_plugin.intercept.papers import Block, PrintedSale, Recognised
 from pos_plugin.lane import AtTill, Lane
-from pos_plugin.receipts import Layout
+from pos_plugin.papers.receipts import Layout
 
 if TYPE_CHECKING:
     from pos_plugin.checkout import Checkout

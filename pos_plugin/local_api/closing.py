@@ -14,7 +14,7 @@ from pos_plugin.local_api.description import TILL, answers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.operators import by, own_figures
 from pos_plugin.local_api.requests import DayOrNone, KeyInHeader, Word
-from pos_plugin.slip_prints import print_slip
+from pos_plugin.papers.slip_prints import print_slip
 from pos_plugin.terminal import Terminal
 
 

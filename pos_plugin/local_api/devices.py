@@ -8,8 +8,7 @@ import msgspec
 from fastapi import FastAPI, Query, Request, Response
 
 from pos_plugin import till_devices
-from pos_plugin.customer_window import CustomerShown
-from pos_plugin.drawer import Opened
+from pos_plugin.customer.window import CustomerShown
 from pos_plugin.errors import Conflict
 from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
@@ -17,7 +16,8 @@ from pos_plugin.local_api.description import DEVICES, answers
 from pos_plugin.local_api.host_papers import HostPapers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.requests import KeyInHeader
-from pos_plugin.sample_sheet import in_words
+from pos_plugin.papers.drawer import Opened
+from pos_plugin.papers.sample_sheet import in_words
 from pos_plugin.terminal import Terminal
 
 

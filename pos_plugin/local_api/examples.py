@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_plugin.drawer import Opened
-from pos_plugin.identifying import Identified
+from pos_plugin.codes.identifying import Identified
 from pos_plugin.local_api.shapes import HostPrinted
+from pos_plugin.papers.drawer import Opened
 from pos_plugin.quotes import Completed, Explained, Offer, Quote
 from pos_plugin.returns import Returned
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from drivers.scanners.scan import scan_from_bytes
 from pos_plugin import activities, balances, joining, replacing
 from pos_plugin.activities import Given
-from pos_plugin.identifying import Identified
+from pos_plugin.codes.identifying import Identified
 from pos_plugin.joining import ConsentSaid, Joined
 from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
@@ -17,8 +17,8 @@ from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.operators import by, is_page, require_program
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
+from pos_plugin.papers.slip_prints import print_slip
 from pos_plugin.replacing import Replaced
-from pos_plugin.slip_prints import print_slip
 from pos_plugin.terminal import FORM_S, Terminal
 
 

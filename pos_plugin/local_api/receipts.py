@@ -13,7 +13,7 @@ from pos_plugin.local_api.description import RECEIPTS, answers, answers_as
 from pos_plugin.local_api.host_papers import profile_of
 from pos_plugin.local_api.operators import own_figures
 from pos_plugin.local_api.requests import RefInPath
-from pos_plugin.renderings import POLICY, as_html, as_pdf, as_png, as_text
+from pos_plugin.papers.renderings import POLICY, as_html, as_pdf, as_png, as_text
 from pos_plugin.terminal import Terminal
 
 HTML = "text/html; charset=utf-8"

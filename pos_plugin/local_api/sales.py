@@ -15,9 +15,9 @@ from pos_plugin.local_api.description import SALES, answers
 from pos_plugin.local_api.once import Asked, idempotency_key
 from pos_plugin.local_api.operators import by, is_page
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
+from pos_plugin.papers.slip_prints import print_slip
 from pos_plugin.quotes import Completed, Quote, quote_ended
 from pos_plugin.returns import Returned
-from pos_plugin.slip_prints import print_slip
 from pos_plugin.suspended import GoingOn, Holding, slip_of
 from pos_plugin.terminal import Terminal
 

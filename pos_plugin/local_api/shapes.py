@@ -11,11 +11,11 @@ from drivers.verdict import Verdict
 from ledger.wire import NamedMember
 from loyalty.sale import LineItem, Sale
 from pos_plugin.closing import Closing
-from pos_plugin.identifying import Identified
+from pos_plugin.codes.identifying import Identified
+from pos_plugin.codes.readers import ReaderState
 from pos_plugin.intercept.printed_sales import Note
 from pos_plugin.operators import SignedOn
 from pos_plugin.quotes import TierShown
-from pos_plugin.readers import ReaderState
 
 
 class Refusal(msgspec.Struct, frozen=True):

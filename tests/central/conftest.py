@@ -26,13 +26,16 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Text, create_engine, func, select, text
 
-from central_server import apply, channels, enrolment, feed, grants, inbox, report, schema
+from central_server import schema
 from central_server.app import create_app
+from central_server.applying import apply
 from central_server.database import put
 from central_server.office import Office
 from central_server.people import proposals, sessions
 from central_server.people.proposals import Proposal
 from central_server.people.staff import Staff
+from central_server.reports import report
+from central_server.tills import channels, enrolment, feed, grants, inbox
 from ledger.entry import (
     GENESIS,
     Body,

@@ -11,8 +11,11 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
-from central_server import apply, forfeits, inbox, report, schema
-from central_server.books import Books, Origin
+from central_server import schema
+from central_server.applying import apply
+from central_server.applying.books import Books, Origin
+from central_server.reports import report
+from central_server.tills import forfeits, inbox
 from ledger.entry import SaleBody
 from loyalty.program import preset
 from loyalty.sale import Sale

@@ -7,8 +7,8 @@ import httpx
 import msgspec
 import pytest
 
-from central_server import enrolment
 from central_server.app import MAX_BODY_BYTES, create_app
+from central_server.tills import enrolment
 from ledger.keys import request_message
 from ledger.wire import (
     BatchReply,

@@ -3,7 +3,10 @@
 import pytest
 from sqlalchemy import select
 
-from central_server import apply, inbox, report, schema
+from central_server import schema
+from central_server.applying import apply
+from central_server.reports import report
+from central_server.tills import inbox
 from ledger.entry import (
     ClaimBody,
     OpenBody,

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from central_server import auditing, desk
 from central_server.cli import app
+from central_server.membership import desk
+from central_server.reports import auditing
 from ledger.entry import SaleBody
 from loyalty.award import NOBODY
 from loyalty.program import preset, read_program

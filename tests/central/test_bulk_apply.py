@@ -6,7 +6,10 @@ import threading
 import pytest
 from sqlalchemy import select
 
-from central_server import apply, forfeits, grants, inbox, report, schema
+from central_server import schema
+from central_server.applying import apply
+from central_server.reports import report
+from central_server.tills import forfeits, grants, inbox
 from ledger.entry import ClaimBody, JoinBody, ReleaseBody, ReturnBody, SaleBody, TakeBody
 from ledger.wire import GrantRequest
 from loyalty.sale import LineItem, Return, Sale

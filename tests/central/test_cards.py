@@ -5,8 +5,11 @@ import random
 import pytest
 from sqlalchemy import select
 
-from central_server import cards, channels, desk, feed, members, passes, restoring, schema
+from central_server import schema
 from central_server.errors import OfficeError, Refused
+from central_server.membership import cards, desk, members, passes
+from central_server.tills import channels, feed
+from central_server.upkeep import restoring
 from ledger.keys import card_hash
 from ledger.wire import BlockItem, FeedRequest, MemberDetails, MemberLookup
 

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from central_server import members
 from central_server.cli import app
 from central_server.errors import Refused
+from central_server.membership import members
 from central_server.office import Office
 from ledger.keys import new_sealing_key, seal
 from ledger.wire import MemberDetails
@@ -143,7 +143,7 @@ def test_serve_answers_says_when_its_port_is_taken_and_ends_in_order(made):
 
 def test_a_report_imports_nothing_heavy():
     heavy = "fastapi uvicorn alembic psycopg"
-    code = f"import sys, central_server.cli, central_server.report; print(set({heavy!r}.split()) & sys.modules.keys())"
+    code = f"import sys, central_server.cli, central_server.reports.report; print(set({heavy!r}.split()) & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "set()"
 

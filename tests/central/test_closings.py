@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from central_server import closings
 from central_server.cli import app
 from central_server.errors import Refused
 from central_server.pages import closings as pages
 from central_server.pages.frame import Visit
 from central_server.people.staff import Staff
+from central_server.shops import closings
 from ledger.closing import covered
 from ledger.entry import ClosingBody, Entry, Tally
 from ledger.identifiers import receipt_reference

@@ -11,10 +11,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from central_server import card_stock, consents, members, restoring
 from central_server.cli import app
-from central_server.consents import ConsentText
 from central_server.errors import OfficeError
+from central_server.membership import consents, members
+from central_server.membership.consents import ConsentText
+from central_server.shops import card_stock
+from central_server.upkeep import restoring
 from ledger.entry import ConsentBody
 from ledger.keys import seal
 from ledger.wire import MemberDetails

@@ -6,9 +6,9 @@ import re
 import httpx
 import pytest
 
-from central_server import consents, members, tokens
 from central_server.app import create_app
 from central_server.care import tickets
+from central_server.membership import consents, members, tokens
 from ledger.identifiers import feedback_code, receipt_reference
 
 

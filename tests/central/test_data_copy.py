@@ -9,11 +9,11 @@ from contextlib import suppress
 import msgspec
 import pytest
 
-from central_server import consents, data_copy, desk, members
 from central_server.care import feedback, tickets
 from central_server.care.feedback import Answer
-from central_server.consents import ConsentText
 from central_server.errors import OfficeError
+from central_server.membership import consents, data_copy, desk, members
+from central_server.membership.consents import ConsentText
 from ledger.entry import ConsentBody
 from ledger.identifiers import feedback_code
 from ledger.keys import seal

@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import select
 
-from central_server import apply, desk, members, schema
+from central_server import schema
+from central_server.applying import apply
 from central_server.errors import OfficeError
+from central_server.membership import desk, members
 from ledger.entry import GiveBody, read_entry
 from ledger.wire import ExpiringPoints, MemberDetails
 from loyalty.program import preset

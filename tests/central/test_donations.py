@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from central_server.cli import app
-from central_server.donations import Donation, donations
+from central_server.reports.donations import Donation, donations
 from loyalty.program import preset
 from loyalty.standing import Standing
 

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from central_server import enrolment, schema
+from central_server import schema
 from central_server.office import Office
+from central_server.tills import enrolment
 from ledger.pins import hashed_pin
 from loyalty.program import preset, read_program
 from offline_store import operators, settings

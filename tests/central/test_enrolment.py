@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from central_server import enrolment
 from central_server.errors import OfficeError, Refused
+from central_server.tills import enrolment
 
 
 def refusal(work, *arguments):

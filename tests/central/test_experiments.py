@@ -16,13 +16,15 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from central_server import consents, publishing, schema
-from central_server.books import Books, Origin
+from central_server import schema
+from central_server.applying.books import Books, Origin
 from central_server.cli import app
-from central_server.consents import ConsentText
 from central_server.figures import answers, experiments, facts
 from central_server.figures.chance import Sums, of_ratios, of_shares, wilson
 from central_server.figures.experiments import Held, Tally, plot, shown
+from central_server.membership import consents
+from central_server.membership.consents import ConsentText
+from central_server.programs import publishing
 from ledger.entry import ConsentBody, SaleBody, read_entry
 from loyalty.experiment import Experiment
 from loyalty.program import read_program
@@ -329,7 +331,7 @@ def test_a_version_that_changed_it_on_the_way_is_named(office, clock):
 def test_publishing_a_change_is_doubted_by_command_on_the_page_and_to_who_allows_it(
     office, clock, visitor, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("central_server.cli_basics.now", clock)
+    monkeypatch.setattr("central_server.cli.basics.now", clock)
     publish(office, tried())
     clock.pass_by(days=8)
     text, doubt = tried(2, more="share_percent = 30\n"), "has begun: share_percent = 30 in place of 50"
@@ -378,7 +380,7 @@ def test_without_an_experiment_the_page_says_so(visitor):
 
 
 def test_a_report_has_the_experiments_that_its_period_touches(office, till, clock, monkeypatch):
-    monkeypatch.setattr("central_server.cli_basics.now", clock)
+    monkeypatch.setattr("central_server.cli.basics.now", clock)
     enough(office, till, clock)
     clock.pass_by(days=40)
 

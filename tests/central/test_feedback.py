@@ -3,11 +3,16 @@
 import pytest
 from sqlalchemy import select
 
-from central_server import apply, auditing, desk, inbox, member_story, report, schema
+from central_server import schema
+from central_server.applying import apply
 from central_server.care import feedback, tickets
 from central_server.care.feedback import Answer, FeedbackRefused
 from central_server.database import put
 from central_server.errors import OfficeError
+from central_server.membership import desk
+from central_server.membership import story as member_story
+from central_server.reports import auditing, report
+from central_server.tills import inbox
 from ledger.identifiers import feedback_code
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
-from central_server import desk, schema
+from central_server import schema
 from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.figures import answers, baskets, closing, customers, facts, targets
@@ -17,6 +17,7 @@ from central_server.figures.plots import Plot, Series, svg
 from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, scope_of
 from central_server.figures.tiers import migration, renewals
+from central_server.membership import desk
 
 MARCH = Scope("2026-03-01", "2026-03-31")
 YEAR = Scope("2026-01-01", "2026-12-31")
@@ -103,7 +104,7 @@ def test_who_is_active_who_stayed_and_who_came_again_goes_by_sets_of_members(off
 
 
 def test_two_members_who_merged_are_one(office, till):
-    from central_server.books import Books, Origin
+    from central_server.applying.books import Books, Origin
 
     one = till()
     sales(one, ("2026-03-01", "anna", 100), ("2026-03-02", "anne", 100))
@@ -137,7 +138,7 @@ def test_burn_is_redeemed_of_issued_and_each_months_issue_is_followed(office, ti
 
 
 def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(office, till, clock):
-    from central_server import apply
+    from central_server.applying import apply
 
     one = till()
     one.sale("1", 10000, "anna", keep=True)
@@ -366,7 +367,7 @@ def test_a_question_that_cannot_be_answered_is_refused_with_the_reason(office, q
 
 
 def test_a_report_as_people_and_programs_read_it(office, till, monkeypatch, clock):
-    monkeypatch.setattr("central_server.cli_basics.now", clock)
+    monkeypatch.setattr("central_server.cli.basics.now", clock)
     sales(till(), ("2026-03-02", "anna", 1000), ("2026-03-02", "", 500))
 
     def typed(*options):

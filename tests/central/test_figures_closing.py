@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from central_server import apply, schema
+from central_server import schema
+from central_server.applying import apply
 from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.figures import closing, facts
@@ -136,7 +137,7 @@ def test_which_shops_points_paid_where_adds_up_to_what_was_redeemed(office, till
 
 
 def test_the_books_as_people_and_programs_read_them(office, spring, clock, monkeypatch):
-    monkeypatch.setattr("central_server.cli_basics.now", clock)
+    monkeypatch.setattr("central_server.cli.basics.now", clock)
 
     def typed(*options):
         return CliRunner().invoke(app, ["period", *options, "--dir", str(office.folder)])

@@ -5,8 +5,10 @@ import random
 import pytest
 from sqlalchemy import select, update
 
-from central_server import apply, inbox, schema
+from central_server import schema
+from central_server.applying import apply
 from central_server.figures import facts
+from central_server.tills import inbox
 
 SUMS = ("shop_day", "member_day", "points_day", "sale_fact", "return_fact", "lot_fact", "lot_use")
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from central_server import desk
 from central_server.figures import closing, facts
+from central_server.membership import desk
 
 MARCH = "from=2026-03-01&to=2026-03-31"
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from central_server import apply, channels, feed, forfeits, inbox
-from central_server.books import Books, Origin
+from central_server.applying import apply
+from central_server.applying.books import Books, Origin
+from central_server.tills import channels, feed, forfeits, inbox
 from ledger.entry import SaleBody
 from ledger.wire import FeedRequest, RenewItem
 from loyalty.sale import Sale

@@ -2,8 +2,8 @@
 
 import pytest
 
-from central_server import forfeits
 from central_server.errors import OfficeError
+from central_server.tills import forfeits
 
 
 def test_what_lies_at_a_lost_till_goes_back_and_it_gets_no_more(office, till, tell):

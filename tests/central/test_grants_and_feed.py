@@ -4,8 +4,10 @@ import threading
 
 import pytest
 
-from central_server import apply, feed, inbox, members
+from central_server.applying import apply
 from central_server.errors import Refused
+from central_server.membership import members
+from central_server.tills import feed, inbox
 from ledger.entry import Slice
 from ledger.keys import grant_message, is_signed
 from ledger.wire import ExpiringPoints, FeedRequest, GrantItem, MemberItem, MemberLookup, ProgramItem

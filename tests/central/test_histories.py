@@ -6,9 +6,12 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from central_server import apply, inbox, members, schema
-from central_server.books import Books, Origin
-from central_server.histories import for_a_till, read_history
+from central_server import schema
+from central_server.applying import apply
+from central_server.applying.books import Books, Origin
+from central_server.applying.histories import for_a_till, read_history
+from central_server.membership import members
+from central_server.tills import inbox
 from ledger.entry import SaleBody
 from ledger.wire import ExpiringPoints, MemberDetails
 from loyalty.program import preset, read_program

@@ -5,9 +5,10 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from central_server import inbox, schema
+from central_server import schema
 from central_server.database import add, add_if_new, among, is_entrys_fault, keep, put
 from central_server.errors import Refused
+from central_server.tills import inbox
 
 
 def _row(name, value):

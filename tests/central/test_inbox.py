@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import delete, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from central_server import apply, enrolment, inbox, schema
+from central_server import schema
+from central_server.applying import apply
 from central_server.errors import Refused
+from central_server.tills import enrolment, inbox
 from ledger.entry import GENESIS, SaleBody, entry_hash
 from ledger.keys import batch_message
 from ledger.wire import MAX_BATCH_BYTES, Batch, WireError, pack, unpack

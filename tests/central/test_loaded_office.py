@@ -7,8 +7,8 @@ import pytest
 
 import bench.office
 from bench.office import LOADED, load, name_of
-from central_server import name_search
 from central_server.errors import OfficeError
+from central_server.membership import name_search
 from central_server.office import Office
 from pos_plugin.demo.loaded import read_loaded, server_of
 from pos_plugin.errors import TillError

@@ -8,8 +8,11 @@ import msgspec
 import pytest
 from sqlalchemy import event, select
 
-from central_server import apply, cards, desk, member_story, members, schema
+from central_server import schema
+from central_server.applying import apply
 from central_server.errors import OfficeError
+from central_server.membership import cards, desk, members
+from central_server.membership import story as member_story
 from central_server.people import proposals
 from ledger.entry import ConsentBody, SaleBody
 from ledger.identifiers import receipt_reference

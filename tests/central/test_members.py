@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from central_server import channels, feed, members
 from central_server.errors import Refused
+from central_server.membership import members
+from central_server.tills import channels, feed
 from ledger.keys import phone_hash, seal
 from ledger.wire import FeedRequest, MemberDetails, MemberLookup
 

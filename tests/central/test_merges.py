@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import select
 
-from central_server import apply, feed, forfeits, inbox, schema
-from central_server.books import Books, Origin
+from central_server import schema
+from central_server.applying import apply
+from central_server.applying.books import Books, Origin
+from central_server.tills import feed, forfeits, inbox
 from ledger.entry import MergeBody, ReleaseBody
 from ledger.keys import is_signed, merge_message
 from ledger.wire import FeedRequest

@@ -5,10 +5,10 @@ import re
 import msgspec
 import pytest
 
-from central_server import members
 from central_server.app import create_app
 from central_server.errors import OfficeError
-from central_server.metrics import read_token
+from central_server.membership import members
+from central_server.upkeep.metrics import read_token
 from ledger.keys import seal
 from ledger.wire import MemberDetails
 
@@ -60,7 +60,7 @@ def test_the_figures_are_those_of_the_database_and_nobody_is_in_them(office, til
 
 
 def test_entries_that_are_not_applied_are_counted(office, till, ask):
-    from central_server import inbox
+    from central_server.tills import inbox
 
     one = till()
     one.sale("1", 100)

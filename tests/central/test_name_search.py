@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from central_server import members, name_search
 from central_server.errors import Refused
+from central_server.membership import members, name_search
 from ledger.keys import seal
 from ledger.wire import MemberDetails, MemberLookup, MemberSearch, NamedMember
 

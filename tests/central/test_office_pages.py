@@ -9,13 +9,14 @@ import threading
 import pytest
 from sqlalchemy import update
 
-from central_server import exporting, schema
+from central_server import schema
 from central_server.care import tickets
 from central_server.database import put
 from central_server.errors import OfficeError
 from central_server.kept_settings import KEPT
 from central_server.pages import audit
 from central_server.pages.frame import environment
+from central_server.reports import exporting
 from ledger.entry import entry_hash
 from tests.central.office_browser import Browser, put_cheap
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from central_server import opening, report
-from central_server.opening import FileProblems
+from central_server.membership import opening
+from central_server.membership.opening import FileProblems
+from central_server.reports import report
 from loyalty.program import preset
 
 TIERED = preset("points") + '\n[[tier]]\nname = "silver"\ntitle = "Silver"\nfrom = 50000\n'
@@ -45,7 +46,7 @@ def test_cards_lots_tier_and_aliases_are_taken_over(office, tiered, tell):
         "2900000000025": 0,
         "2900000000032": 7,
     }
-    from central_server import members
+    from central_server.membership import members
 
     told = tell.told(office, tiered, members.of_card(office, "OLD-7"))
     assert [(part.expires_on, part.points) for part in told.points] == [("2026-12-01", 120), ("2027-01-01", 30)]
@@ -79,7 +80,7 @@ def test_what_was_cut_off_goes_on_where_it_was(office, tiered, monkeypatch):
 
 
 def test_a_card_that_is_known_here_gets_its_points_and_keeps_its_owner(office, tiered, tell):
-    from central_server import members
+    from central_server.membership import members
     from ledger.wire import MemberDetails
 
     tiered.sale("1", 1000, "anna")
@@ -180,7 +181,7 @@ def test_a_wrong_check_digit_is_a_problem_and_a_strange_card_one_unless_it_is_as
 
 
 def test_the_last_day_with_points_can_be_given_instead_of_the_first_without(office, tiered, tell):
-    from central_server import members
+    from central_server.membership import members
 
     text = "card,points,last_day\n2900000000018,5,2026-03-02\n2900000000025,6,9999-12-31\n"
     assert take_over(office, text).lots == 2
@@ -200,7 +201,7 @@ def test_the_last_day_with_points_can_be_given_instead_of_the_first_without(offi
 
 
 def test_a_tier_that_was_taken_away_does_not_come_back_with_the_same_file(office, tiered, tell):
-    from central_server import desk, members
+    from central_server.membership import desk, members
 
     take_over(office, FILE)
     member = members.of_card(office, "2900000000018")

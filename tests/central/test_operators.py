@@ -9,9 +9,12 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from central_server import channels, feed, members, operators, schema
+from central_server import schema
 from central_server.cli import app
 from central_server.errors import OfficeError
+from central_server.membership import members
+from central_server.shops import operators
+from central_server.tills import channels, feed
 from ledger.pins import is_pin
 from ledger.wire import FeedRequest, MemberDetails, OperatorItem
 

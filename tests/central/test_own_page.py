@@ -8,8 +8,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from central_server import desk, tokens
 from central_server.care import tickets
+from central_server.membership import desk, tokens
 from central_server.pages import own_words
 from ledger.identifiers import feedback_code, receipt_reference
 from loyalty.words import LANGUAGES, say

@@ -5,9 +5,10 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from central_server import kept_settings, members, schema
+from central_server import kept_settings, schema
 from central_server.database import add
 from central_server.errors import OfficeError, Refused
+from central_server.membership import members
 from central_server.pages.frame import Reached
 from central_server.pages.sign_in import own_path
 from central_server.people import proposals, sessions, signing_in, staff

@@ -201,9 +201,9 @@ def forms_of(answer):
 @pytest.fixture(scope="module")
 def lively(head_office):
     """Something on every page: a member with a debt, a till, tickets, stock, and a proposal of each kind's action."""
-    from central_server import card_stock
     from central_server.care import tickets
     from central_server.database import put
+    from central_server.shops import card_stock
     from tests.central.conftest import Till
 
     till = Till(head_office, "AAAAAA", "Harbour")

@@ -6,10 +6,11 @@ import tomllib
 
 import pytest
 
-from central_server import program_text, publishing, what_if
 from central_server.errors import OfficeError
 from central_server.pages.uploads import LARGEST, MOST_PARTS
 from central_server.people import proposals
+from central_server.programs import publishing, what_if
+from central_server.programs import text as program_text
 from loyalty.program import preset, preset_names, read_program
 from loyalty.simulation import Behaviour
 from loyalty.simulation_words import lines

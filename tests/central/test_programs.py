@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from central_server import channels, feed, publishing, surprises
 from central_server.cli import app
 from central_server.errors import OfficeError
+from central_server.programs import publishing, surprises
+from central_server.tills import channels, feed
 from ledger.wire import FeedRequest
 from loyalty.award import award
 from loyalty.program import preset, read_program

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from central_server import enrolment
-from central_server.apply import apply_pending
+from central_server.applying.apply import apply_pending
 from central_server.office import Office
+from central_server.tills import enrolment
 from ledger.keys import SigningKey
 from loyalty.program import preset, read_program
 from offline_store import journal, settings
@@ -19,8 +19,8 @@ from offline_store.store import Store
 from offline_store.sync import Sync
 from pos_plugin import backing_up, closing, enrolling
 from pos_plugin.checkout import Checkout
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import Layout
 from pos_plugin.server_link import HttpLink
 from tests.central.served import served
 

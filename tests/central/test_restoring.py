@@ -13,13 +13,17 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from central_server import files, forfeits, members, report, restoring, schema, witness
-from central_server.books import Books, Origin
+from central_server import files, schema
+from central_server.applying.books import Books, Origin
 from central_server.cli import app
 from central_server.errors import OfficeError
+from central_server.membership import members
 from central_server.office import Office, read_office_file
 from central_server.people import sessions, staff
 from central_server.people.staff import Staff
+from central_server.reports import report
+from central_server.tills import forfeits
+from central_server.upkeep import restoring, witness
 from ledger.keys import seal
 from ledger.wire import MemberDetails
 
@@ -418,8 +422,8 @@ def test_a_forfeit_is_done_again_so_that_a_members_points_are_not_stuck(full, ti
 
 
 def test_a_code_from_before_a_restore_opens_nothing_any_more(full, till, clock, tmp_path, request, tell):
-    from central_server import enrolment
     from central_server.errors import Refused
+    from central_server.tills import enrolment
 
     code = enrolment.new_code(full, "Mill")
     restoring.backup(full, tmp_path / "one.backup")

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from central_server import restoring, roll_call
 from central_server.errors import OfficeError
+from central_server.tills import roll_call
+from central_server.upkeep import restoring
 from ledger.entry import HelloBody
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from central_server.roster import FILE, Event, Roster
+from central_server.tills.roster import FILE, Event, Roster
 
 
 def one(number=1, kind="granted"):

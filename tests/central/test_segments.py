@@ -11,12 +11,13 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from central_server import cards, consents, desk, members, schema
+from central_server import schema
 from central_server.cli import app
-from central_server.consents import ConsentText
 from central_server.database import add, put
 from central_server.errors import OfficeError
 from central_server.figures import facts
+from central_server.membership import cards, consents, desk, members
+from central_server.membership.consents import ConsentText
 from central_server.segments import saved
 from central_server.segments.conditions import Choices, Conditions, choices, read, typed_of, words
 from central_server.segments.found import found

@@ -5,11 +5,13 @@ import re
 
 import pytest
 
-from central_server import desk, forfeits, inbox, till_overview
 from central_server.errors import OfficeError
+from central_server.membership import desk
 from central_server.pages import home
 from central_server.people import proposals
-from central_server.till_overview import NOTES, STATES
+from central_server.tills import forfeits, inbox
+from central_server.tills import overview as till_overview
+from central_server.tills.overview import NOTES, STATES
 from ledger.identifiers import receipt_reference
 
 pytestmark = pytest.mark.slow

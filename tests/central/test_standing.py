@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from central_server import apply, channels, feed, forfeits, inbox
+from central_server.applying import apply
+from central_server.tills import channels, feed, forfeits, inbox
 from ledger.wire import FeedRequest, GrantItem, RecallItem
 from loyalty.program import preset, read_program
 
@@ -222,7 +223,7 @@ def test_nothing_stands_at(office, till, tell, how):
 
 
 def test_what_stands_of_a_merged_member_counts_for_the_one_they_have_become(office, till, tell):
-    from central_server.books import Books, Origin
+    from central_server.applying.books import Books, Origin
 
     sharing(office)
     one, two = till(), till("BBBBBB")

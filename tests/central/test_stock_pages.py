@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from central_server import card_stock, consents, schema
+from central_server import schema
 from central_server.app import create_app
-from central_server.consents import ConsentText
 from central_server.database import add
+from central_server.membership import consents
+from central_server.membership.consents import ConsentText
 from central_server.people import proposals, sessions
+from central_server.shops import card_stock
 from ledger.entry import ConsentBody
 
 

@@ -10,10 +10,13 @@ from PIL import Image
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-import central_server.cli_basics
-from central_server import channels, desk, feed, members, restoring, schema, tokens
+import central_server.cli.basics
+from central_server import schema
 from central_server.cli import app
 from central_server.errors import OfficeError
+from central_server.membership import desk, members, tokens
+from central_server.tills import channels, feed
+from central_server.upkeep import restoring
 from ledger.tokens import LAST_DAY, Token, read_token
 from ledger.wire import FeedRequest, MemberDetails, MemberLookup, RevokeItem
 
@@ -147,7 +150,7 @@ def test_tokens_that_were_signed_and_revoked_since_a_backup_are_so_after_it(
 
 @pytest.fixture
 def typed(office, anna, clock, monkeypatch):
-    monkeypatch.setattr(central_server.cli_basics, "now", clock)
+    monkeypatch.setattr(central_server.cli.basics, "now", clock)
 
     def run(*arguments, status=0):
         done = CliRunner().invoke(app, [*map(str, arguments), "--dir", str(office.folder)])

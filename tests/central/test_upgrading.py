@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, text
 
-from central_server import files, report, restoring, schema, upgrading, witness
+from central_server import files, schema
 from central_server.errors import OfficeError
 from central_server.migrations import migrate
 from central_server.office import Office, OfficeFile, read_office_file, schema_of, write_office_file
+from central_server.reports import report
+from central_server.upkeep import restoring, upgrading, witness
 
 OLD = Path(__file__).parent / "old" / "0005.backup"
 SERVER = "TV2S92"

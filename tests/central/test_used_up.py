@@ -4,9 +4,10 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
-from central_server import channels, feed, schema
-from central_server.books import Books, Origin
+from central_server import schema
+from central_server.applying.books import Books, Origin
 from central_server.migrations import migrate
+from central_server.tills import channels, feed
 from ledger.wire import FeedRequest
 from loyalty.program import preset, read_program
 from loyalty.standing import Effects, Standing

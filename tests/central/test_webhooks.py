@@ -22,14 +22,16 @@ from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from typer.testing import CliRunner
 
-from central_server import cards, consents, members, restoring, schema
+from central_server import schema
 from central_server.cli import app
-from central_server.consents import ConsentText
 from central_server.database import add
 from central_server.errors import OfficeError
+from central_server.membership import cards, consents, members
+from central_server.membership.consents import ConsentText
 from central_server.office import Office
 from central_server.segments import saved
 from central_server.segments.conditions import Conditions
+from central_server.upkeep import restoring
 from central_server.webhooks import deliveries, endpoints, sending
 from central_server.webhooks.sending import Sender
 from tests.central.far_end import OK, drip, far_end, shut, status

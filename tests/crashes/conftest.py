@@ -24,8 +24,10 @@ import pytest
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import create_engine, func, select, text
 
-from central_server import enrolment, report, schema
+from central_server import schema
 from central_server.office import Office
+from central_server.reports import report
+from central_server.tills import enrolment
 from ledger.entry import SaleBody, read_entry
 from ledger.keys import SigningKey
 from ledger.wire import BatchReply, FeedReply, FeedRequest, GrantReply, GrantRequest, MemberDetails, MemberLookup
@@ -37,8 +39,8 @@ from offline_store.sync import Sync, SyncError, Unreachable
 from offline_store.verify import verify
 from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import Layout
 from pos_plugin.server_link import HttpLink
 
 ROOT = Path(__file__).parents[2]

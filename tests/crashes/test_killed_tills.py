@@ -15,8 +15,8 @@ from offline_store.store import Store
 from offline_store.verify import verify
 from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import Layout
 
 TILLS = 4
 KILLS = 31

@@ -222,7 +222,7 @@ def test_every_code_is_on_the_errors_page_once():
 
 def test_every_code_of_a_print_is_on_the_errors_page():
     from drivers import status, verdict
-    from pos_plugin import spooler
+    from pos_plugin.papers import spooler
 
     told = re.search(r"Codes: (.*?)\n    \"\"\"", Path(verdict.__file__).read_text(encoding="utf-8"), re.DOTALL)
     codes = set(re.findall(r"\b[a-z]+_[a-z]+\b|(?<=[ (,])(?:absent|busy|denied|silent|stalled|unconfirmed)\b", told[1]))

@@ -23,10 +23,11 @@ import pytest
 import uvicorn
 from sqlalchemy import func, select
 
-from central_server import report, schema
+from central_server import schema
 from central_server.app import create_app
 from central_server.connections import Connection
 from central_server.office import Office
+from central_server.reports import report
 from central_server.serving import configured
 from ledger.keys import SigningKey, batch_message, request_message
 from ledger.wire import Batch, BatchReply, Nonce, Refusal, pack

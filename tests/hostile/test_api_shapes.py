@@ -10,9 +10,9 @@ import msgspec
 import pytest
 import schemathesis
 
-from central_server import enrolment
 from central_server.app import create_app
 from central_server.description import described
+from central_server.tills import enrolment
 from ledger.entry import OpenBody
 from ledger.keys import seal
 from ledger.wire import (

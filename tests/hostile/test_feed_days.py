@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from central_server import enrolment
+from central_server.tills import enrolment
 from ledger.entry import Slice, TakeBody
 from offline_store import settings
 from offline_store.store import Store

@@ -18,13 +18,15 @@ import pytest
 import schemathesis
 from sqlalchemy import select
 
-from central_server import consents, members, report, schema, tokens
+from central_server import schema
 from central_server.app import create_app
 from central_server.care import tickets
 from central_server.database import add
+from central_server.membership import consents, members, tokens
 from central_server.office import Office
 from central_server.pages.frame import PAGES, ROOT
 from central_server.people import sessions
+from central_server.reports import report
 from ledger.identifiers import feedback_code, receipt_reference
 from ledger.wire import MemberDetails
 from loyalty.roles import ROLES, leave

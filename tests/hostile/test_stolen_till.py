@@ -9,7 +9,11 @@ import random
 import pytest
 from sqlalchemy import select
 
-from central_server import apply, enrolment, feed, grants, inbox, members, report, schema
+from central_server import schema
+from central_server.applying import apply
+from central_server.membership import members
+from central_server.reports import report
+from central_server.tills import enrolment, feed, grants, inbox
 from ledger.entry import (
     ClaimBody,
     GrantBody,

@@ -8,7 +8,7 @@ from time import monotonic
 import msgspec
 import pytest
 
-from central_server import enrolment
+from central_server.tills import enrolment
 from ledger.entry import GENESIS, MAX_ENTRY_BYTES, entry_hash
 from ledger.keys import SigningKey, batch_message
 from ledger.wire import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Batch, BatchReply, WireError, pack, unpack

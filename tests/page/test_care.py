@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from central_server import consents, desk, schema, tokens
+from central_server import schema
 from central_server.app import create_app
 from central_server.care import feedback, tickets
-from central_server.consents import ConsentText
 from central_server.database import put
+from central_server.membership import consents, desk, tokens
+from central_server.membership.consents import ConsentText
 from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import proposals, sessions

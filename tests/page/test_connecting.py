@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from central_server import enrolment
 from central_server.office import Office
+from central_server.tills import enrolment
 from tests.central.served import served
 from tests.page.tills import make_till
 

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from drivers.document import Barcode, Cut, Document, Feed, Picture, Qr, Text
-from pos_plugin.renderings import as_html
+from pos_plugin.papers.renderings import as_html
 
 pytestmark = pytest.mark.browser
 

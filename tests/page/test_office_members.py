@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from central_server import desk, members
 from central_server.app import create_app
+from central_server.membership import desk, members
 from central_server.office import Office
 from central_server.people import proposals
 from central_server.serving import configured

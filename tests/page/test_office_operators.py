@@ -11,11 +11,11 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from central_server import operators
 from central_server.app import create_app
 from central_server.office import Office
 from central_server.pages.frame import COOKIE
 from central_server.serving import configured
+from central_server.shops import operators
 from tests.central.conftest import SHOPS, Clock, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

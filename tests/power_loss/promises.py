@@ -33,9 +33,9 @@ from offline_store.store import FILE, Store
 from offline_store.verify import verify
 from pos_plugin.checkout import Checkout
 from pos_plugin.errors import TillError
+from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.spooler import Spooler
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import Layout
-from pos_plugin.spooler import Spooler
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

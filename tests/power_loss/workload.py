@@ -60,10 +60,10 @@ from offline_store.sync import Sync
 from pos_plugin.checkout import Checkout
 from pos_plugin.claims import claim
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.spooler import Spooler
 from pos_plugin.quotes import Connection
-from pos_plugin.receipts import Layout
 from pos_plugin.returns import take_back, void
-from pos_plugin.spooler import Spooler
 
 PROGRAM = """\
 name = "shop"

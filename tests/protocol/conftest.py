@@ -16,9 +16,13 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from central_server import apply, auth, enrolment, feed, forfeits, grants, inbox, members, replacements, report, schema
+from central_server import schema
+from central_server.applying import apply
 from central_server.errors import CentralError
+from central_server.membership import members, replacements
 from central_server.office import Office
+from central_server.reports import report
+from central_server.tills import auth, enrolment, feed, forfeits, grants, inbox
 from ledger.wire import (
     BatchReply,
     CardReplaced,
@@ -43,8 +47,8 @@ from offline_store.store import Store
 from offline_store.sync import Progress, Refused, Sync, SyncError, Unreachable
 from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Completed, Connection, Quote
-from pos_plugin.receipts import Layout
 from pos_plugin.returns import take_back, void
 
 PROGRAM = """\

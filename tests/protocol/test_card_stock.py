@@ -9,7 +9,9 @@ import random
 
 import pytest
 
-from central_server import card_stock, desk, members, schema
+from central_server import schema
+from central_server.membership import desk, members
+from central_server.shops import card_stock
 from loyalty.card import LOW_STOCK, masked
 from offline_store import card_stock as till_stock
 from pos_plugin.errors import Conflict

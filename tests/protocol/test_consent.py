@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from central_server import consents, members
-from central_server.consents import ConsentText
-from central_server.desk import Who, merge
+from central_server.membership import consents, members
+from central_server.membership.consents import ConsentText
+from central_server.membership.desk import Who, merge
 from ledger.entry import ConsentBody
 from offline_store import consents as till_consents
 from offline_store import journal

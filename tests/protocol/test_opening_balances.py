@@ -5,7 +5,8 @@ Fact 10: card, lots, expiry, tier, aliases; imported twice the totals stay; old 
 
 from __future__ import annotations
 
-from central_server import opening, report
+from central_server.membership import opening
+from central_server.reports import report
 
 OLD = """\
 policy = "escrow"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from central_server import desk, operators
-from central_server.desk import Who
+from central_server.membership import desk
+from central_server.membership.desk import Who
+from central_server.shops import operators
 from pos_plugin.claims import claim
 from pos_plugin.errors import Conflict
 

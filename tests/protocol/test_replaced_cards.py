@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from central_server import card_stock, members
 from central_server.errors import OfficeError
+from central_server.membership import members
 from central_server.people import proposals
 from central_server.people.staff import Staff
+from central_server.shops import card_stock
 from pos_plugin.config import Config
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.quotes import Connection

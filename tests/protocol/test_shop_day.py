@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from central_server import closings, report
 from central_server.pages import member_story
+from central_server.reports import report
+from central_server.shops import closings
 from ledger.identifiers import read_receipt_reference
 from offline_store import journal, settings
 from pos_plugin import claims, closing

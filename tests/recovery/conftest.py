@@ -23,11 +23,15 @@ from sqlalchemy import func, make_url, select
 from typer.testing import CliRunner
 
 import central_server.cli
-import central_server.cli_basics
-from central_server import apply, auth, enrolment, errors, feed, grants, inbox, report, schema, witness
-from central_server import members as office_members
+import central_server.cli.basics
+from central_server import errors, schema
+from central_server.applying import apply
 from central_server.care import tickets
+from central_server.membership import members as office_members
 from central_server.office import Office
+from central_server.reports import report
+from central_server.tills import auth, enrolment, feed, grants, inbox
+from central_server.upkeep import witness
 from ledger.entry import Entry, ReturnBody, SaleBody, read_entry
 from ledger.wire import MemberLookup, unpack
 from loyalty.program import preset, read_program
@@ -38,8 +42,8 @@ from offline_store.sync import Progress, Refused, Sync, Unreachable
 from offline_store.verify import verify
 from pos_plugin.checkout import Checkout
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Completed, Connection
-from pos_plugin.receipts import Layout
 
 TESTS = Path(__file__).parents[1]
 CARD, OTHER_CARD, THIRD_CARD = "2900000000018", "2900000000025", "2900000000032"
@@ -246,7 +250,7 @@ class World:
         self.random = random.Random(7)
         self.folder = tmp_path / "head-office"
         self.tills: list[Till] = []
-        for module in (central_server.cli, central_server.cli_basics):
+        for module in (central_server.cli, central_server.cli.basics):
             monkeypatch.setattr(module, "now", self.office_clock)  # the clock is an edge; commands take none
         url = new_database()
         assert self.type("init", *(["--database", url] if url else []), "--shop", "Harbour", "--shop", "Mill") == 0

@@ -2,9 +2,9 @@
 
 import pytest
 
-from central_server import members
 from central_server.care import tickets
 from central_server.errors import OfficeError
+from central_server.membership import members
 from ledger.wire import TicketOpened
 from pos_plugin.errors import Conflict
 from pos_plugin.tickets import LETTERS, open_ticket

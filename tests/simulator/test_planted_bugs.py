@@ -21,7 +21,7 @@ import offline_store.rights
 import pos_plugin.checkout
 import pos_plugin.returns
 from bench.simulator.running import run_seed
-from central_server import inbox
+from central_server.tills import inbox
 from ledger.entry import ReleaseBody
 from loyalty.returns import reversal
 from offline_store import receipts, rights

@@ -24,8 +24,11 @@ import offline_store.sync
 import pos_plugin.checkout
 import pos_plugin.returns
 from bench.simulator.running import clean_up, run_seed
-from central_server import apply, inbox, posting, restoring, roll_call, sales, schema
-from central_server.books import Books
+from central_server import schema
+from central_server.applying import apply, posting, sales
+from central_server.applying.books import Books
+from central_server.tills import inbox, roll_call
+from central_server.upkeep import restoring
 from ledger.entry import ReleaseBody
 from ledger.settlement import AVAILABLE, MemberBook
 from loyalty.returns import reversal

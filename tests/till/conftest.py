@@ -28,8 +28,8 @@ from pos_plugin import api_keys
 from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config
 from pos_plugin.joining import join
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Completed, Connection, Quote
-from pos_plugin.receipts import Layout
 from pos_plugin.serve import Server
 from pos_plugin.terminal import Terminal
 

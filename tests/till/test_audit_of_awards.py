@@ -14,10 +14,10 @@ from loyalty.sale import LineItem
 from loyalty.standing import Standing
 from offline_store import journal, settings
 from offline_store.moment import moment
-from pos_plugin.backfill import backfill
 from pos_plugin.cli import app
+from pos_plugin.past_sales.backfill import backfill
+from pos_plugin.past_sales.sales_file import read_rows
 from pos_plugin.returns import Return, take_back
-from pos_plugin.sales_file import read_rows
 
 SHOP = """\
 name = "shop"

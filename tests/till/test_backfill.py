@@ -21,10 +21,10 @@ from loyalty.program import preset, read_program
 from offline_store import journal, settings
 from offline_store.store import Store
 from offline_store.verify import verify
-from pos_plugin.backfill import Backfilled, backfill
 from pos_plugin.cli import app
 from pos_plugin.errors import BadRequest
-from pos_plugin.sales_file import Row, read_rows
+from pos_plugin.past_sales.backfill import Backfilled, backfill
+from pos_plugin.past_sales.sales_file import Row, read_rows
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HEADER = "till,sale_ref,sold_at,member,sku,category,quantity,amount"

@@ -19,8 +19,8 @@ from offline_store import journal, receipts, settings
 from offline_store.errors import CommitUnknown
 from offline_store.verify import verify
 from pos_plugin.checkout import QUOTE_LIFE_S
+from pos_plugin.codes.identifying import IDENTIFIED_S
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.identifying import IDENTIFIED_S
 from pos_plugin.joining import join
 
 

@@ -24,7 +24,7 @@ from offline_store.store import Store
 from pos_plugin.config import CloudQueueSettings, Config, DrawerSettings, PrinterSettings
 from pos_plugin.doctor.cloud_tills import cloud_tills
 from pos_plugin.doctor.finding import Finding, Till
-from pos_plugin.host_prints import LARGEST_JOB
+from pos_plugin.papers.host_prints import LARGEST_JOB
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.cloudprnt import far_end, kept, open_queues
 from pos_plugin.ways_in.cloudprnt.far_end import FarEnd, NoAddress

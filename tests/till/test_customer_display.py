@@ -12,9 +12,9 @@ from drivers.simulated.display import SimulatedDisplay
 from loyalty.program import read_program
 from loyalty.words import LANGUAGES
 from offline_store.members import Balance
-from pos_plugin.customer_display import GREETING_S, REFRESH_S, THANKS_S, CustomerDisplay, Figures
-from pos_plugin.identifying import Identified
-from pos_plugin.receipts import Layout
+from pos_plugin.codes.identifying import Identified
+from pos_plugin.customer.line_display import GREETING_S, REFRESH_S, THANKS_S, CustomerDisplay, Figures
+from pos_plugin.papers.receipts import Layout
 
 BASE = 'name = "shop"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n'
 PROGRAM = read_program(BASE)

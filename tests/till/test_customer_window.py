@@ -11,11 +11,11 @@ import pytest
 from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store.members import Balance
-from pos_plugin.customer_display import GREETING_S, QUOTE_S, THANKS_S, Figures, Notice
-from pos_plugin.customer_window import CustomerShown, CustomerWindow
-from pos_plugin.identifying import Identified
+from pos_plugin.codes.identifying import Identified
+from pos_plugin.customer.line_display import GREETING_S, QUOTE_S, THANKS_S, Figures, Notice
+from pos_plugin.customer.window import CustomerShown, CustomerWindow
+from pos_plugin.papers.receipts import Layout
 from pos_plugin.quotes import Completed, Offer, Quote
-from pos_plugin.receipts import Layout
 
 REWARDS = """
 [[reward]]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pos_plugin.errands import Errands, TooBusy
+from pos_plugin.papers.errands import Errands, TooBusy
 
 
 class Owner:

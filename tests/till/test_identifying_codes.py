@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from central_server import cards, desk, passes, tokens
-from central_server import members as office_members
+from central_server.membership import cards, desk, passes, tokens
+from central_server.membership import members as office_members
 from ledger.keys import SigningKey, card_hash
 from ledger.passes import PassKey, totp
 from ledger.tokens import Token, sign_token

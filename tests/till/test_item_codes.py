@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from drivers.scanners import scan
 from loyalty import card
 from loyalty.card import ean_check_digit
-from pos_plugin import item_codes
-from pos_plugin.item_codes import GS, NO_ITEM, NOT_UNDERSTOOD, UNKNOWN, WRONG_DIGIT, Item, ItemReading, read_item
+from pos_plugin.codes import item_codes
+from pos_plugin.codes.item_codes import GS, NO_ITEM, NOT_UNDERSTOOD, UNKNOWN, WRONG_DIGIT, Item, ItemReading, read_item
 
 OFFER = "106141416543213500110000310123196000"
 

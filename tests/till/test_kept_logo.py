@@ -21,10 +21,10 @@ from drivers.simulated.printer import SimulatedPrinter
 from drivers.wires import TcpWire, WriteStalled
 from offline_store import pictures, receipts, settings
 from pos_plugin.config import Config
-from pos_plugin.kept_logo import WRITES_A_DAY, KeptLogo
-from pos_plugin.receipt_template import Logo
-from pos_plugin.receipts import Layout
-from pos_plugin.spooler import Spooler
+from pos_plugin.papers.kept_logo import WRITES_A_DAY, KeptLogo
+from pos_plugin.papers.receipt_template import Logo
+from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.spooler import Spooler
 from pos_plugin.terminal import Terminal
 
 PROFILE = profile("TM-T88V")

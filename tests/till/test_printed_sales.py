@@ -15,8 +15,8 @@ from offline_store import journal, receipts
 from pos_plugin.intercept.papers import Block, PrintedSale, Recognised, SoldLine
 from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.lane import Lane
-from pos_plugin.receipt_template import Template
-from pos_plugin.receipts import Layout
+from pos_plugin.papers.receipt_template import Template
+from pos_plugin.papers.receipts import Layout
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
 

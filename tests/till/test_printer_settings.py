@@ -17,7 +17,7 @@ from drivers.simulated.printer import SimulatedPrinter
 from drivers.wires import TcpWire
 from pos_plugin.cli import app
 from pos_plugin.config import Config, ConfigError, PrinterSettings, printer_profile, read_config
-from pos_plugin.sample_sheet import sample_data
+from pos_plugin.papers.sample_sheet import sample_data
 from pos_plugin.terminal import Terminal
 
 FULL_CUT, ANY_CUT = b"\x1dVA\x00", b"\x1dVB\x00"

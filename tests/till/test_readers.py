@@ -15,8 +15,8 @@ from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.errors import StoreError
 from offline_store.store import Store
+from pos_plugin.codes.readers import Reader, ReaderState
 from pos_plugin.config import Config, ConfigError, ScannerSettings, read_config
-from pos_plugin.readers import Reader, ReaderState
 from pos_plugin.terminal import Terminal
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"

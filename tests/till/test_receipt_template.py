@@ -28,9 +28,7 @@ from offline_store.members import Balance
 from pos_plugin.claims import claim
 from pos_plugin.config import Config, read_layout
 from pos_plugin.joining import join
-from pos_plugin.pricing import priced
-from pos_plugin.quotes import TierShown
-from pos_plugin.receipt_template import (
+from pos_plugin.papers.receipt_template import (
     BLOCKS,
     DEFAULT_BLOCKS,
     FIGURES,
@@ -42,9 +40,11 @@ from pos_plugin.receipt_template import (
     read_logo,
     read_template,
 )
-from pos_plugin.receipts import Layout, PointsShown, return_receipt, sale_receipt, wrapped
+from pos_plugin.papers.receipts import Layout, PointsShown, return_receipt, sale_receipt, wrapped
+from pos_plugin.papers.spooler import Spooler
+from pos_plugin.pricing import priced
+from pos_plugin.quotes import TierShown
 from pos_plugin.returns import take_back
-from pos_plugin.spooler import Spooler
 from pos_plugin.terminal import Terminal
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')
@@ -392,7 +392,7 @@ def test_what_would_make_a_receipt_untrue_or_impossible_is_refused(text: str, pr
 
 @given(st.permutations(POINTS_LINES), st.sets(st.sampled_from(POINTS_LINES)))
 def test_a_points_block_is_in_any_order_or_refused_but_never_partial(order, left_out) -> None:
-    from pos_plugin.receipt_template import _points_lines
+    from pos_plugin.papers.receipt_template import _points_lines
 
     lines = [name for name in order if name not in left_out]
     assert (list(_points_lines(lines)) == []) == (not left_out & set(FIGURES))

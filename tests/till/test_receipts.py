@@ -17,8 +17,7 @@ from loyalty.standing import Standing
 from offline_store import journal
 from offline_store.members import Balance
 from pos_plugin.claims import claim
-from pos_plugin.pricing import priced
-from pos_plugin.receipts import (
+from pos_plugin.papers.receipts import (
     Layout,
     PointsShown,
     columns,
@@ -28,6 +27,7 @@ from pos_plugin.receipts import (
     sale_receipt,
     wrapped,
 )
+from pos_plugin.pricing import priced
 from pos_plugin.returns import take_back, void
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 
 from drivers.document import Barcode, Cut, Document, Feed, OpenDrawer, Pdf417, Picture, Qr, Text, display_columns
 from drivers.escpos import Profile, profile
-from pos_plugin.renderings import POLICY, STYLE, Roll, as_html, as_pdf, as_png, as_text
+from pos_plugin.papers.renderings import POLICY, STYLE, Roll, as_html, as_pdf, as_png, as_text
 
 PRINTER = profile()
 RECEIPT = Document(

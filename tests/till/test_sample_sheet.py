@@ -15,7 +15,7 @@ from drivers.simulated.printer import SimulatedPrinter
 from offline_store.errors import StoreAbsent
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict
-from pos_plugin.sample_sheet import Sampled, in_words, print_alone, sample_sheet
+from pos_plugin.papers.sample_sheet import Sampled, in_words, print_alone, sample_sheet
 
 DEFAULT = profile()
 

@@ -15,10 +15,10 @@ from loyalty.card import CardRules, NumberForm, ean_check_digit
 from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.store import Store
+from pos_plugin.codes.item_codes import NO_MEASURE, WRONG_LABEL, Item, ItemReading, read_item
+from pos_plugin.codes.scale_labels import ScalePattern, beside_cards, told_apart
 from pos_plugin.config import ConfigError, read_config
 from pos_plugin.doctor import examine
-from pos_plugin.item_codes import NO_MEASURE, WRONG_LABEL, Item, ItemReading, read_item
-from pos_plugin.scale_labels import ScalePattern, beside_cards, told_apart
 from pos_plugin.terminal import Terminal
 
 PATTERNS = tuple(

@@ -10,9 +10,9 @@ from drivers.document import Barcode, Cut, Text, display_columns
 from ledger.entry import Gap, Tally
 from loyalty.program import read_program
 from loyalty.words import LANGUAGES
-from pos_plugin.receipt_sample import SLIPS, sample_slip
-from pos_plugin.receipts import Layout
-from pos_plugin.slips import (
+from pos_plugin.papers.receipt_sample import SLIPS, sample_slip
+from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.slips import (
     ClosingFigures,
     DeviceFound,
     closing_slip,

@@ -19,7 +19,7 @@ from offline_store import receipts
 from offline_store.receipts import PrintJob
 from pos_plugin.config import Config
 from pos_plugin.errors import Unknown
-from pos_plugin.spooler import Spooler
+from pos_plugin.papers.spooler import Spooler
 from pos_plugin.terminal import Terminal
 
 PROFILE = Profile("test", 42, {})

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pos_plugin.config import Config, PrinterSettings
-from pos_plugin.host_prints import LARGEST_JOB
+from pos_plugin.papers.host_prints import LARGEST_JOB
 from pos_plugin.ways_in.qz.jobs import Refused, job_of
 
 CONFIG = Config(printer=PrinterSettings(address="tcp://192.168.1.50:9100", width_columns=48, width_dots=576))

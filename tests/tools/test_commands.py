@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from loyalty.program import preset, preset_names, read_program
 from loyalty.simulation import Behaviour
 from pos_plugin.cli import app
-from pos_plugin.simulating import read_history, simulate
-from pos_plugin.simulation_plots import _figure
+from pos_plugin.past_sales.plots import _figure
+from pos_plugin.past_sales.simulating import read_history, simulate
 
 HEADER = "till,sale_ref,sold_at,member,sku,category,quantity,amount"
 GOOD = 'name = "own"\ncurrency = "EUR"\n'

@@ -6,7 +6,7 @@ Revision ID: 0005
 import sqlalchemy as sa
 from alembic import op
 
-from central_server.name_search import SHORTEST, words_of
+from central_server.membership.name_search import SHORTEST, words_of
 
 revision = "0005"
 down_revision = "0004"

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import msgspec
 
-from pos_plugin.host_prints import LARGEST_JOB
+from pos_plugin.papers.host_prints import LARGEST_JOB
 
 if TYPE_CHECKING:
     import httpx

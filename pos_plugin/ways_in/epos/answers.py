@@ -18,7 +18,7 @@ import msgspec
 
 from drivers.status import PrinterStatus
 from drivers.verdict import Outcome, Verdict
-from pos_plugin.drawer import Opened
+from pos_plugin.papers.drawer import Opened
 
 NO_RESPONSE: Final = 0x1
 PRINTED: Final = 0x2

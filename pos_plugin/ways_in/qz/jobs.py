@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pos_plugin.config import Config, printer_profile
-from pos_plugin.host_prints import LARGEST_JOB
+from pos_plugin.papers.host_prints import LARGEST_JOB
 
 MOST_COPIES = 10
 _COMMAND = "\x1b@" + "A" * 64

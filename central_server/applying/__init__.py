@@ -1,0 +1,1 @@
+"""What entries of tills and of head office mean for members' points, and what is kept of it."""

@@ -1,0 +1,1 @@
+"""What head office can say of itself: reports, audits, files for others."""

@@ -1,0 +1,1 @@
+"""What belongs to a shop: its operators, its stock of cards, the ends of its days."""

@@ -1,0 +1,422 @@
+"""The closings of the shops' days, as their tills wrote them, beside what head office has of the same entries.
+
+A till counts what its entries say (`ledger.closing`). Head office counts the same entries again by the same code, and adds up
+what its own ledger has of their points. The two are equal, or the difference stands entry by entry, and why: a document that
+another till brought too, a return that two tills took, an entry that cannot be posted. Nothing is corrected by looking.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, func, or_, select
+
+from central_server import schema
+from central_server.applying.books import Books
+from central_server.database import AT_ONCE, among, keep
+from central_server.office import Office
+from central_server.schema.shops import closing
+from ledger.closing import covered, differences
+from ledger.entry import (
+    ClosingBody,
+    Entry,
+    EntryUnreadable,
+    ReturnBody,
+    SettleBody,
+    Tally,
+    read_entry,
+    read_envelope,
+)
+from ledger.identifiers import receipt_reference
+from ledger.postings import postings
+
+SHOWN_DAYS = 31
+"""So far back somebody looks for closings, and for days that nobody closed."""
+FIRST_LOOK = 20
+NEXT_LOOK = 50
+"""So many of each till's last entries are read for them: the first in one question for all tills, then more where a till sells
+much. Most sell little: reading all that all of them sold takes seconds."""
+MOST_SHOWN = 50
+
+MOST_NAMED = 5
+
+Moved = dict[str, int]
+"""Points by account: issued and redeemed alone."""
+
+
+class Unlike(msgspec.Struct, frozen=True):
+    """What a closing says and head office has otherwise, and why. `entry` is the reference of the one it is about, or ''."""
+
+    what: str
+    said: str
+    found: str
+    why: str
+    entry: str = ""
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """A Z as the till wrote it, and what head office has of its entries. `is_equal`: all of it is the same.
+
+    `unsent` of its entries were on the till alone when it closed, `absent` are not here now. `issued` and `redeemed` are head
+    office's own: what it issued less what it took back, what was spent less what it gave back.
+    """
+
+    shop: str
+    terminal: str
+    number: int
+    business_day: str
+    closed_at: str
+    reference: str
+    operator: str
+    approved_by: str
+    total: Tally
+    late: dict[str, int]
+    missing: list[str]
+    unsent: int
+    absent: int
+    issued: int
+    redeemed: int
+    unlike: list[Unlike]
+
+    @property
+    def is_equal(self) -> bool:
+        return not self.unlike
+
+
+class Unclosed(msgspec.Struct, frozen=True):
+    """A day on which a till sold, and of which it has no Z. `closed_with` is the later Z that its sales are in, 0 for none."""
+
+    shop: str
+    terminal: str
+    business_day: str
+    sales: int
+    closed_with: int
+
+
+def recorded(books: Books, shop: str, entry: Entry, body: ClosingBody) -> None:
+    """Keeps a closing of a till, to be found by its shop and day."""
+    envelope = entry.envelope
+    row = {
+        "shop": shop,
+        "terminal": envelope.terminal,
+        "number": entry.number,
+        "hash": entry.hash,
+        "business_day": envelope.business_day,
+        "closing": body.number,
+        "goes_on_from": body.goes_on_from,
+    }
+    keep(books.connection, closing, [row])
+
+
+def compared(office: Office, shop: str = "", day: str = "") -> list[Compared]:
+    """The closings of a shop, or of all, of one day or the last `SHOWN_DAYS`, newest first."""
+    with office.database.reading() as connection:
+        return [_compare(connection, office.server, row) for row in _kept(connection, office, shop, day)]
+
+
+def days(office: Office, shop: str = "") -> list[str]:
+    """The days that some till has closed, newest first."""
+    table = closing.c
+    wanted = select(table.business_day).distinct().order_by(table.business_day.desc()).limit(SHOWN_DAYS)
+    with office.database.reading() as connection:
+        return list(connection.scalars(wanted.where(table.shop == shop) if shop else wanted))
+
+
+def _kept(connection: Connection, office: Office, shop: str, day: str) -> Sequence[Row[Any, Any, Any]]:
+    table, inbox = closing.c, schema.inbox.c
+    since = (date.fromisoformat(office.today(connection)) - timedelta(days=SHOWN_DAYS)).isoformat()
+    wanted = (
+        select(table.shop, table.terminal, inbox.data)
+        .join_from(
+            closing,
+            schema.inbox,
+            and_(inbox.terminal == table.terminal, inbox.number == table.number, inbox.hash == table.hash),
+        )
+        .where(table.business_day == day if day else table.business_day >= since)
+        .order_by(table.business_day.desc(), table.shop, table.terminal, table.number.desc())
+    )
+    return connection.execute(wanted.where(table.shop == shop) if shop else wanted).all()
+
+
+def _compare(connection: Connection, server: str, row: Row[Any, Any, Any]) -> Compared:
+    entry = read_entry(row.data)
+    body = entry.body
+    assert isinstance(body, ClosingBody)
+    day = entry.envelope.business_day
+    own, absent = _branch(connection, row.terminal, body.first, entry)
+    before, closed_day = _before(connection, row.shop, row.terminal, entry)
+    found = covered(own, day, before, closed_day, entry.number + 1, entry.envelope.occurred_at)
+    unlike = [
+        Unlike(what, str(said), str(has), "its entries come to something else")
+        for what, (said, has) in differences(body, found).items()
+    ]
+    if absent:
+        here = str(entry.number - body.first - absent)
+        unlike.insert(
+            0, Unlike("entries", str(entry.number - body.first), here, "the others are not here, or unreadable")
+        )
+    own_ledger, apart = _ledger(connection, server, row.shop, row.terminal, found.entries)
+    unlike += apart
+    return Compared(
+        shop=row.shop,
+        terminal=row.terminal,
+        number=body.number,
+        business_day=day,
+        closed_at=entry.envelope.occurred_at,
+        reference=receipt_reference(row.terminal, entry.number),
+        operator=body.operator,
+        approved_by=body.approved_by,
+        total=body.total,
+        late=body.late,
+        missing=[
+            f"till {gap.till}: {gap.first}" + (f" to {gap.last}" if gap.count > 1 else "") for gap in body.missing
+        ],
+        unsent=body.unsent,
+        absent=absent,
+        issued=-own_ledger["issued"],
+        redeemed=own_ledger["redeemed"],
+        unlike=unlike[:MOST_SHOWN],
+    )
+
+
+def _branch(connection: Connection, terminal: str, first: int, entry: Entry) -> tuple[list[Entry], int]:
+    """The entries from `first` up to this one, back along the chain that it ends, and how many of them are not here."""
+    inbox = schema.inbox.c
+    rows = connection.execute(
+        select(inbox.hash, inbox.prev, inbox.data).where(
+            inbox.terminal == terminal, inbox.number >= first, inbox.number < entry.number
+        )
+    )
+    here = {row.hash: row for row in rows}
+    own, unreadable, at = list[Entry](), 0, entry.envelope.prev
+    while (row := here.get(at)) is not None:
+        try:
+            own.append(read_entry(row.data))
+        except EntryUnreadable:
+            unreadable += 1
+        at = row.prev
+    return own[::-1], entry.number - first - len(own) - unreadable
+
+
+def _before(connection: Connection, shop: str, terminal: str, entry: Entry) -> tuple[ClosingBody | None, str]:
+    """The closing before this one, and its day."""
+    table, inbox = closing.c, schema.inbox.c
+    data = connection.scalar(
+        select(inbox.data)
+        .join_from(
+            closing,
+            schema.inbox,
+            and_(inbox.terminal == table.terminal, inbox.number == table.number, inbox.hash == table.hash),
+        )
+        .where(table.shop == shop, table.terminal == terminal, table.number < entry.number)
+        .order_by(table.number.desc())
+        .limit(1)
+    )
+    before = read_entry(data) if data is not None else None
+    if before is None or not isinstance(before.body, ClosingBody):
+        return None, ""
+    return before.body, before.envelope.business_day
+
+
+def _ledger(
+    connection: Connection, server: str, shop: str, terminal: str, entries: Sequence[Entry]
+) -> tuple[Moved, list[Unlike]]:
+    """What head office's ledger has of these entries' points, and where that is something else than they say."""
+    has: dict[str, Moved] = {one.hash: Counter() for one in entries}
+    numbers = [one.number for one in entries]
+    posted = schema.posting.c
+    own_numbers = set[int]()
+    for some in _parts(_members(connection, entries)):
+        if not numbers:
+            break
+        of_till = and_(posted.terminal == terminal, posted.number.between(min(numbers), max(numbers)))
+        for row in connection.execute(
+            select(posted.terminal, posted.number, posted.hash, posted.account, posted.amount).where(
+                among(connection, posted.member, some),
+                posted.account.in_(("issued", "redeemed")),
+                or_(of_till, posted.terminal == server),
+            )
+        ):
+            if row.terminal == server:
+                own_numbers.add(row.number)
+            elif row.hash in has:
+                has[row.hash][row.account] += row.amount
+    for cause, changes in _settled(connection, server, sorted(own_numbers)):
+        if cause in has:
+            for account in ("issued", "redeemed"):
+                has[cause][account] += changes.get(account, 0)
+    sums = Counter[str]()
+    unlike = []
+    reasons = _noted(connection, terminal, has)
+    for one in entries:
+        said = Counter[str]()
+        for move in postings(one):
+            if move.account in ("issued", "redeemed"):
+                said[move.account] += move.amount
+        sums.update(has[one.hash])
+        for account, sign, what in (("issued", -1, "points issued"), ("redeemed", 1, "points redeemed")):
+            if said[account] != has[one.hash].get(account, 0):
+                why = reasons.get(one.hash) or _why(connection, shop, one)
+                reference = receipt_reference(terminal, one.number)
+                said_words, has_words = str(sign * said[account]), str(sign * has[one.hash].get(account, 0))
+                unlike.append(Unlike(what, said_words, has_words, why, reference))
+    return {"issued": sums["issued"], "redeemed": sums["redeemed"]}, unlike
+
+
+def _why(connection: Connection, shop: str, entry: Entry) -> str:
+    """Why head office booked an entry otherwise than it says, where nobody was told."""
+    table, follow, sale = schema.document.c, schema.follow_up.c, schema.sale.c
+    first = connection.execute(
+        select(table.terminal, table.number).where(
+            table.shop == shop, table.document == entry.envelope.document, table.hash != entry.hash
+        )
+    ).first()
+    if first is not None:
+        return f"the same had come before, as {receipt_reference(first.terminal, first.number)}"
+    if isinstance(entry.body, ReturnBody):
+        of = entry.body.sale
+        others = connection.execute(
+            select(follow.terminal, follow.number)
+            .where(follow.shop == shop, follow.sale == of, follow.kind == "return", follow.hash != entry.hash)
+            .order_by(follow.terminal, follow.number)
+        ).all()
+        if others:
+            which = ", ".join(receipt_reference(one.terminal, one.number) for one in others[:MOST_NAMED])
+            return f"of the same sale came back as well: {which}"
+        if connection.execute(select(sale.document).where(sale.shop == shop, sale.document == of)).first() is None:
+            return "its sale is not known here, or of another shop: the points are settled once it is"
+    return "head office knew more of this sale than the till"
+
+
+def _members(connection: Connection, entries: Iterable[Entry]) -> list[str]:
+    """Whose points these entries move, by the names of then and of now."""
+    found = {one.member for one in entries if one.member}
+    fresh, table = set(found), schema.member.c
+    while fresh:
+        into = set[str]()
+        for some in _parts(sorted(fresh)):
+            rows = connection.scalars(select(table.merged_into).where(among(connection, table.member, some)))
+            into |= set(rows) - {""}
+        fresh = into - found
+        found |= into
+    return sorted(found)
+
+
+def _settled(connection: Connection, server: str, numbers: Sequence[int]) -> Iterable[tuple[str, Moved]]:
+    """The settlements among these entries of head office's own journal: the hash of what caused each, and its changes."""
+    own = schema.journal.c
+    for start in range(0, len(numbers), AT_ONCE):
+        some = numbers[start : start + AT_ONCE]
+        for data in connection.scalars(select(own.data).where(own.server == server, own.number.in_(some))):
+            body = read_entry(data).body
+            if isinstance(body, SettleBody):
+                yield body.cause.rpartition("/")[2], body.changes
+
+
+def _noted(connection: Connection, terminal: str, hashes: Iterable[str]) -> dict[str, str]:
+    """What a person was told of these entries."""
+    note, found = schema.note.c, defaultdict[str, list[str]](list)
+    for some in _parts(sorted(hashes)):
+        rows = connection.execute(
+            select(note.hash, note.reason).where(note.terminal == terminal, among(connection, note.hash, some))
+        )
+        for row in rows:
+            found[row.hash].append(row.reason)
+    return {entry_hash: "; ".join(reasons) for entry_hash, reasons in found.items()}
+
+
+def _parts(names: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (names[start : start + AT_ONCE] for start in range(0, len(names), AT_ONCE))
+
+
+def unclosed(office: Office, shop: str = "", day: str = "") -> list[Unclosed]:
+    """The days of the last `SHOWN_DAYS`, or the one, on which a till sold and that are over, of which it has no Z of their own;
+    newest first."""
+    found = list[Unclosed]()
+    with office.database.reading() as connection:
+        today = office.today(connection)
+        for row in _kept(connection, office, shop, ""):
+            body = read_entry(row.data).body
+            assert isinstance(body, ClosingBody)
+            found += [Unclosed(row.shop, row.terminal, of, count, body.number) for of, count in body.late.items()]
+        since = day or (date.fromisoformat(today) - timedelta(days=SHOWN_DAYS)).isoformat()
+        for (its_shop, terminal, of), count in _open_days(connection, shop, since).items():
+            if of < today:
+                found.append(Unclosed(its_shop, terminal, of, count, 0))
+        found = [one for one in found if one.business_day == day or not day]
+        closed = _closed(connection, {one.business_day for one in found})
+    found = [one for one in found if (one.terminal, one.business_day) not in closed]
+    return sorted(found, key=lambda one: (one.business_day, one.shop, one.terminal), reverse=True)
+
+
+def _closed(connection: Connection, some: set[str]) -> set[tuple[str, str]]:
+    """The tills that have a Z of their own of one of these days, with the day."""
+    table = closing.c
+    rows = connection.execute(
+        select(table.terminal, table.business_day).where(among(connection, table.business_day, sorted(some))).distinct()
+    )
+    return {(row.terminal, row.business_day) for row in rows}
+
+
+class _Body(msgspec.Struct):
+    is_past: bool = False
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+def _open_days(connection: Connection, shop: str, since: str) -> Counter[tuple[str, str, str]]:
+    """How many sales are in no closing of their till, by shop, till and day, from the day `since`.
+
+    A till's entries are read from its last one back: all tills' first ones together, then of each what is left of the days.
+    """
+    table, inbox, branch, till = closing.c, schema.inbox.c, schema.branch.c, schema.terminal.c
+    goes_on = dict(
+        connection.execute(select(table.terminal, func.max(table.goes_on_from)).group_by(table.terminal)).all()
+    )
+    last = func.max(branch.head_number).label("last")
+    tills = select(till.terminal, till.shop, last).join(schema.branch, branch.terminal == till.terminal)
+    heads = (tills.where(till.shop == shop) if shop else tills).group_by(till.terminal, till.shop).subquery()
+    sales = select(inbox.terminal, inbox.number, inbox.data).where(inbox.kind == "sale")
+    recent = sales.join_from(heads, schema.inbox, inbox.terminal == heads.c.terminal).where(
+        inbox.number > heads.c.last - FIRST_LOOK
+    )
+    found = Counter[tuple[str, str, str]]()
+    looking = {
+        row.terminal: (row.shop, row.last - FIRST_LOOK, goes_on.get(row.terminal) or 1)
+        for row in connection.execute(select(heads))
+    }
+    rows = connection.execute(recent).all()
+    while rows or looking:
+        oldest: dict[str, str] = {}
+        for row in rows:
+            its_shop, _, first = looking[row.terminal]
+            try:
+                envelope = read_envelope(row.data)
+                is_counted = row.number >= first and envelope.business_day >= since
+                is_counted = is_counted and not _body.decode(envelope.body).is_past
+            except (EntryUnreadable, msgspec.DecodeError):
+                continue
+            day = envelope.business_day
+            oldest[row.terminal] = max(oldest.get(row.terminal, ""), day)
+            if is_counted:
+                found[its_shop, row.terminal, day] += 1
+        # Nothing further back is of these days where a whole look found none of them.
+        looking = {
+            one: (its_shop, upto, first)
+            for one, (its_shop, upto, first) in looking.items()
+            if upto >= first and oldest.get(one, since) >= since
+        }
+        if not looking:
+            break
+        rows = []
+        for one, (its_shop, upto, first) in looking.items():
+            rows += connection.execute(
+                sales.where(inbox.terminal == one, inbox.number <= upto, inbox.number > upto - NEXT_LOOK)
+            ).all()
+            looking[one] = its_shop, upto - NEXT_LOOK, first
+    return found
