@@ -69,6 +69,7 @@ def test_unknown_paths_and_methods_are_refused(refusing) -> None:
 
 EVERY_ENDPOINT = [
     ("POST", "/v1/identify"),
+    ("POST", "/v1/scans"),
     ("POST", "/v1/members/search"),
     ("POST", "/v1/quotes"),
     ("POST", "/v1/quotes/q/commit"),
@@ -113,6 +114,7 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/printed-sales"),
     ("DELETE", "/v1/lane"),
     ("POST", "/v1/sync"),
+    ("POST", "/v1/head-office"),
     ("GET", "/v1/state"),
     ("GET", "/v1/events"),
     ("GET", "/v1/openapi.json"),

@@ -84,7 +84,7 @@ def test_a_full_disk_is_said_and_the_sale_goes_on_without_points(served, monkeyp
 def test_a_bug_is_answered_without_its_trace_and_logged_without_data(
     served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> Any:
+    def broken(*_: object, **__: object) -> Any:
         raise RuntimeError(f"secret {CARD}")
 
     monkeypatch.setattr(served.terminal.checkout, "identify", broken)
