@@ -108,7 +108,7 @@ class PrintState(NamedTuple):
         out += b"\x1b{\x00" if self.upside_down else b""
         out += b"\x1b \x00" if self.spacing > 0 else b""
         out += b"\x1c-\x00" if self.wide_underline else b""
-        return out + (b"\x1cS\x00\x00" if self.wide_spacing != (0, 0) else b"")
+        return out + (b"\x1cS\x00\x00" if max(self.wide_spacing) > 0 else b"")
 
     def from_plain(self, *, sizes_changed: bool) -> bytes:
         """The way back. `sizes_changed` says that the block itself has used GS !, which it leaves at 0."""
@@ -122,7 +122,7 @@ class PrintState(NamedTuple):
         out += bytes([0x1B, 0x61, self.align]) if self.align else b""
         out += bytes([0x1B, 0x20, self.spacing]) if self.spacing > 0 else b""
         out += bytes([0x1C, 0x2D, self.wide_underline]) if self.wide_underline else b""
-        out += bytes([0x1C, 0x53, *self.wide_spacing]) if self.wide_spacing != (0, 0) else b""
+        out += bytes([0x1C, 0x53, *self.wide_spacing]) if max(self.wide_spacing) > 0 else b""
         out += bytes([0x1B, 0x52, self.international]) if self.international else b""
         out += b"\x1b%\x01" if self.own_characters else b""
         out += b"\x1c(C\x02\x0002" if self.is_utf8 else b""
@@ -196,6 +196,7 @@ def _set_units(state: PrintState, p: bytes) -> PrintState:
     return state._replace(
         units_y=p[1] or None,
         spacing=_FIXED if state.spacing else 0,
+        wide_spacing=(_FIXED, _FIXED) if any(state.wide_spacing) else (0, 0),
         line_spacing=None if state.line_spacing is None else _FIXED,
     )
 

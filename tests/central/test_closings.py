@@ -245,7 +245,7 @@ def test_the_command_ends_with_status_1_where_something_differs(office, one):
 def page(office, **query) -> str:
     """The page as somebody of the role `role` and the shop `shop` sees it."""
     who = Staff("ada", "Ada", query.pop("role", "finance"), query.pop("shop_of", ""))
-    visit = Visit(office, who, "", "key", False, "/office/closings", {}, {}, query, {})
+    visit = Visit(office, who, "", "key", False, "/office/closings", False, {}, {}, query, {})
     answer = pages.shown(visit)
     assert answer.status_code == 200
     return re.sub(r"\s+", " ", bytes(answer.body).decode())

@@ -7,8 +7,10 @@ way. A test cuts it, and says when each till exchanges; nothing happens by itsel
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -250,17 +252,12 @@ class Till:
 class Shop:
     """Head office and its tills."""
 
-    def __init__(self, folder: Path, policy: str) -> None:
+    def __init__(self, folder: Path, policy: str, initialised: Callable[[str], Path]) -> None:
         self.folder = folder
         self.now = START
         self.program = read_program(PROGRAM + POLICIES.get(policy, policy))
-        self.office = Office.init(
-            folder / "office",
-            self.clock,
-            random.Random(1).randbytes,
-            program_text=self.program.text,
-            shops=["Harbour", "Mill"],
-        )
+        made = shutil.copytree(initialised(self.program.text), folder / "office")
+        self.office = Office.open(made, self.clock, random.Random(2).randbytes)
         self.tills: list[Till] = []
 
     def clock(self) -> datetime:
@@ -303,12 +300,26 @@ class Shop:
         assert problems == []
 
 
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A head office in which `init` has run with that programme, to be copied."""
+
+    @cache
+    def folder_of(program_text: str) -> Path:
+        folder = tmp_path_factory.mktemp("initialised") / "office"
+        randbytes, shops = random.Random(1).randbytes, ["Harbour", "Mill"]
+        Office.init(folder, lambda: START, randbytes, program_text=program_text, shops=shops).close()
+        return folder
+
+    return folder_of
+
+
 @pytest.fixture
-def open_shop(tmp_path: Path) -> Iterator[Callable[[str], Shop]]:
+def open_shop(tmp_path: Path, initialised: Callable[[str], Path]) -> Iterator[Callable[[str], Shop]]:
     opened: list[Shop] = []
 
     def make(policy: str = "escrow") -> Shop:
-        opened.append(Shop(tmp_path / f"shop{len(opened)}", policy))
+        opened.append(Shop(tmp_path / f"shop{len(opened)}", policy, initialised))
         return opened[-1]
 
     yield make

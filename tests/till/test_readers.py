@@ -187,7 +187,7 @@ def test_a_single_scanner_in_single_brackets_is_told_the_right_form(tmp_path: Pa
 def test_a_scan_while_the_tills_file_cannot_be_read_is_told_and_the_scanner_reads_on(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise StoreError("The till's file cannot be read.")
 
     with monkeypatch.context() as fault:
