@@ -7,7 +7,10 @@ READY := $(VENV)/.ready
 # One more than there are processors: a third of the time a test waits for a socket or a child.
 WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: setup run words test test-kernel check replay office sim mutants bench deb lint clean
+# Python keeps what it has compiled, whatever the machine says: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: setup run words test test-kernel check replay office sim mutants bench deb lint read clean
 
 setup: $(READY)
 
@@ -31,7 +34,8 @@ words: setup
 	@$(BIN)/pybabel --quiet compile --use-fuzzy --domain pos-plugin --directory loyalty/locale
 
 # What every change must pass, on a bare machine: under five minutes.
-test: setup lint
+test: setup
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint read
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not postgres and (not browser or main_path)"
 
 # The drivers against the devices of a real kernel, in a virtual machine (docs/testing-in-a-real-kernel.md): under four minutes.
@@ -50,6 +54,10 @@ check: setup lint
 deb:
 	packaging/deb.sh dist
 	@if [ "$$(id -u)" = 0 ]; then packaging/try-deb.sh dist/pos-plugin_*.deb; else echo "Not tried: that needs root."; fi
+
+# The tests, read and compiled once, beside lint: each worker would do it again.
+read:
+	@$(BIN)/python -m pytest -qq --collect-only >/dev/null
 
 lint:
 	$(BIN)/ruff format --check .
