@@ -451,7 +451,8 @@ def test_signing_on_as_another_cashier_ends_the_sale(till: Till) -> None:
 
 
 def test_without_a_connection_a_banner_says_what_to_do(tmp_path: Path, browser: Browser) -> None:
-    for till in make_till(tmp_path / "till", browser, WIDE, server={"url": "http://127.0.0.1:9"}):
+    server = {"url": "http://127.0.0.1:9"}
+    for till in make_till(tmp_path / "till", browser, WIDE, is_enrolled=True, server=server):
         till.see("#banner", "No connection. Keep selling and scanning. Use only the points shown.")
         till.see("#network", "Offline")
         till.tap("Olive oil")
@@ -561,7 +562,7 @@ def test_the_printers_desk_says_how_it_is_what_waits_and_what_is_in_doubt(tmp_pa
 )
 def test_everything_fits_and_can_be_hit(tmp_path: Path, browser: Browser, size: ViewportSize) -> None:
     settings = {"server": {"url": "http://127.0.0.1:9"}, "printer": {"address": "tcp://127.0.0.1:9"}}
-    for till in make_till(tmp_path / "till", browser, size, **settings):
+    for till in make_till(tmp_path / "till", browser, size, is_enrolled=True, **settings):
         till.terminal.scanned(CARD)
         till.see("#who", "****0018")
         till.tap("Olive oil", "Whole milk")

@@ -72,9 +72,13 @@ class Till:
         keyboard.detach()
 
 
-def make_till(folder: Path, browser: Browser, size: ViewportSize, **config: Any) -> Iterator[Till]:
+def make_till(
+    folder: Path, browser: Browser, size: ViewportSize, *, is_enrolled: bool = False, **config: Any
+) -> Iterator[Till]:
     store = Store.create(folder)
     store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
+    if is_enrolled:
+        store.write(lambda db: settings.put(db, "shop", "Harbour"))
     terminal = Terminal(store, Config.model_validate(config))
     join(terminal.checkout, CARD)
     join(terminal.checkout, OTHER_CARD)

@@ -456,12 +456,12 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
 def test_a_print_that_lasts_longer_than_its_sender_waits_goes_on_and_its_name_tells(alone: EpsonTill) -> None:
     assert alone.send("<feed/><cut/>").success
     alone.far.slow_down(bytes_per_s=100)
-    said = alone.send("<text>" + "Tea&#10;" * 150 + "</text><cut/>", job="long", timeout=2000)
+    said = alone.send("<text>" + "Tea&#10;" * 300 + "</text><cut/>", job="long", timeout=5000)
     assert (said.success, said.code, said.says(0x2)) == (False, "PrintSystemError", False)
     assert alone.send("", job="long").code == "Printing"
     alone.far.slow_down()
     until(lambda: alone.send("", job="long").success)
-    assert alone.far.receipts[-1].lines == ["Tea"] * 150
+    assert alone.far.receipts[-1].lines == ["Tea"] * 300
     assert alone.far.printed_total == 2
 
 
