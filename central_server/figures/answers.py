@@ -15,7 +15,7 @@ from central_server.figures import baskets, customers, experiments, facts, point
 from central_server.figures.baskets import Attached, Basket, By
 from central_server.figures.customers import Customers, Value
 from central_server.figures.experiments import Compared
-from central_server.figures.plots import MOST_MONTHS, Plot, Series
+from central_server.figures.plots import MOST_MONTHS, Plot, Series, can_draw, svg
 from central_server.figures.points import Cost, Issue, Liability, Moved
 from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, Silent
@@ -84,6 +84,10 @@ def warm(office: Office) -> None:
         today = office.today(connection)
         asked = scope.scope_of(office, connection, scope.year_before(today), today)
     figures(office, asked)
+    if can_draw():
+        svg(
+            Plot("", "lines", "", ("2026-01",), (Series("points", (0,)),))
+        )  # the first of a process loads Matplotlib: half a second
 
 
 def whole(office: Office, asked: Scope, by: By | None = None, margin_percent: int | None = None) -> Figures:
