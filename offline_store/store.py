@@ -47,12 +47,26 @@ CACHE_KIB = 32 * 1024
 """The most memory for pages of the file. A transaction that changes more of them writes some several times."""
 
 
-class _Job(Generic[T]):
+class Job(Generic[T]):
+    """Work that shares a transaction with other work. What it raises undoes its own changes alone, and is its `error`."""
+
     def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
         self.work = work
         self.is_done = False
         self.result: T | None = None
         self.error: BaseException | None = None
+
+    def run(self, db: sqlite3.Connection) -> None:
+        """Within a transaction. Raises sqlite3.OperationalError (a full disk), which is everybody's."""
+        db.execute("SAVEPOINT work")
+        try:
+            self.result = self.work(db)
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:
+            db.execute("ROLLBACK TO work")
+            self.error = error
+        db.execute("RELEASE work")
 
 
 class Store:
@@ -65,7 +79,7 @@ class Store:
         self._turn = threading.Condition(threading.Lock())
         self._is_writing = False
         self._turns_ended = 0
-        self._waiting: deque[_Job[Any]] = deque()
+        self._waiting: deque[Job[Any]] = deque()
         self._idle_readers: list[sqlite3.Connection] = []
         self._since_checkpoint = 0
         self._connection: sqlite3.Connection | None = None
@@ -143,7 +157,7 @@ class Store:
         Whatever `work` raises undoes only its own changes, and is raised here. StoreFull: nothing happened.
         CommitUnknown: look up whether it did.
         """
-        job = _Job(work)
+        job = Job(work)
         self._waiting.append(job)
         while self._begin_turn(job):  # where more than GROUP wait, the first turn may not reach this one
             try:
@@ -205,7 +219,7 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin_turn(self, job: _Job[Any] | None = None) -> bool:
+    def _begin_turn(self, job: Job[Any] | None = None) -> bool:
         """Waits for the writing connection; False where somebody else's turn has done `job` meanwhile.
 
         Whoever is answered goes at once. A plain lock would have them all pass through it first, each behind another flush.
@@ -225,7 +239,7 @@ class Store:
             self._turn.notify_all()
 
     def _commit_waiting(self) -> None:
-        jobs: list[_Job[Any]] = []
+        jobs: list[Job[Any]] = []
         while self._waiting and len(jobs) < GROUP:
             jobs.append(self._waiting.popleft())
         try:
@@ -236,15 +250,18 @@ class Store:
         for job in jobs:
             job.is_done = True
 
-    def _run(self, jobs: list[_Job[Any]]) -> None:
+    def _run(self, jobs: list[Job[Any]]) -> None:
         if self._lock_handle is None:
             raise ValueError("this till is open for reading only, or closed")
         connection = self._connection = self._connection or self._connect()
         with _store_errors(self.file):
             connection.execute("BEGIN IMMEDIATE")
             try:
-                for job in jobs:
-                    self._run_one(connection, job, is_alone=len(jobs) == 1)
+                if len(jobs) == 1:
+                    jobs[0].result = jobs[0].work(connection)
+                else:
+                    for job in jobs:
+                        job.run(connection)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -263,20 +280,6 @@ class Store:
         self._since_checkpoint += 1
         if self._since_checkpoint >= CHECKPOINT_EVERY:
             self._checkpoint()
-
-    def _run_one(self, connection: sqlite3.Connection, job: _Job[Any], *, is_alone: bool) -> None:
-        if is_alone:
-            job.result = job.work(connection)
-            return
-        connection.execute("SAVEPOINT work")
-        try:
-            job.result = job.work(connection)
-        except sqlite3.OperationalError:
-            raise
-        except Exception as error:
-            connection.execute("ROLLBACK TO work")
-            job.error = error
-        connection.execute("RELEASE work")
 
     def _checkpoint(self) -> None:
         """One that fails (a full disk) costs nothing: what was committed is in the WAL, and is moved another time."""

@@ -11,10 +11,11 @@ import logging
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import msgspec
 
@@ -64,6 +65,8 @@ QUOTE_LIFE_S = 900
 
 OFTEN = 5
 """So many sales of one member in a shift, at this till, are worth a word to the cashier."""
+
+_Write = Callable[[Callable[[sqlite3.Connection], Completed]], Awaitable[Completed]]
 
 
 @dataclass(frozen=True)
@@ -423,6 +426,14 @@ class Checkout:
         other content, the key belongs to another sale, or the points are no longer here. Raises StoreError where nothing
         could be recorded: the sale goes on without points; committed again later, it is recorded once.
         """
+
+        async def write(work: Callable[[sqlite3.Connection], Completed]) -> Completed:
+            return self.store.write(work)
+
+        return _finished(self.committed(quote_id, key, write, layout))
+
+    async def committed(self, quote_id: str, key: str, write: _Write, layout: Layout | None = None) -> Completed:
+        """As `commit`, for a coroutine, which waits for the file in another way: `write` does as `Store.write` otherwise."""
         with self._lock:
             self._forget_ended()
             open_quote = self._quotes.get(quote_id)
@@ -432,38 +443,40 @@ class Checkout:
         if open_quote is None:
             return self._committed_before(number, key)
         try:
-            return (
-                self._trained(open_quote) if open_quote.quote.training else self._recorded_now(open_quote, key, layout)
-            )
+            if open_quote.quote.training:
+                return self._trained(open_quote)
+            own_lines = self._own_lines(open_quote.sale, open_quote.quote)
+
+            def work(db: sqlite3.Connection) -> Completed:
+                with (
+                    self._lock
+                ):  # not beside a quote: they would take the interpreter from each other at every statement
+                    return self._commit(db, open_quote, key, own_lines, layout or self.layout)
+
+            try:
+                completed = await write(work)
+            except CommitUnknown:
+                with self.store.read() as db:
+                    known = journal.find(db, open_quote.sale.document)
+                    if known is None:
+                        raise
+                    completed = self._again(db, known, open_quote)
+            self._now_recorded(open_quote, completed)
+            return completed
         finally:
             with self._lock:
                 self._committing -= Counter((quote_id,))  # forgets those at nought
 
-    def _recorded_now(self, open_quote: OpenQuote, key: str, layout: Layout | None) -> Completed:
-        quote_id = open_quote.quote.quote_id
-        own_lines = self._own_lines(open_quote.sale, open_quote.quote)
-
-        def work(db: sqlite3.Connection) -> Completed:
-            with self._lock:  # not beside a quote: they would take the interpreter from each other at every statement
-                return self._commit(db, open_quote, key, own_lines, layout or self.layout)
-
-        try:
-            completed = self.store.write(work)
-        except CommitUnknown:
-            with self.store.read() as db:
-                known = journal.find(db, open_quote.sale.document)
-                if known is None:
-                    raise
-                completed = self._again(db, known, open_quote)
+    def _now_recorded(self, open_quote: OpenQuote, completed: Completed) -> None:
         for note in open_quote.quote.notes:
             log.info("sale %s, operator %s: %s", open_quote.sale.document, open_quote.sale.operator or "-", note)
+        quote_id = open_quote.quote.quote_id
         with self._lock:
             self._quotes.pop(quote_id, None)
             ends_at = self.clock() + timedelta(seconds=QUOTE_LIFE_S)
             self._committed[quote_id] = (completed.number, ends_at)
         self._recorded()
         self._told(completed)
-        return completed
 
     def _commit(
         self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str], paper: Layout
@@ -753,3 +766,12 @@ class Checkout:
             del self._quotes[first.quote.quote_id]
         while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
             del self._committed[oldest[0]]
+
+
+def _finished(answer: Coroutine[None, None, Completed]) -> Completed:
+    """What a coroutine answers that leaves its thread to nobody."""
+    try:
+        answer.send(None)
+    except StopIteration as end:
+        return cast(Completed, end.value)
+    raise RuntimeError("it waits for a loop")

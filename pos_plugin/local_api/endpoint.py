@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
@@ -22,6 +23,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+T = TypeVar("T")
 
 
 class Application(FastAPI):
@@ -55,9 +58,9 @@ class Endpoint(APIRoute):
         request = Request(scope, receive, send)
         takes = self.dependant
         values, problems = request_params_to_args(takes.path_params, request.path_params)
-        for fields, given in ((takes.query_params, request.query_params), (takes.header_params, request.headers)):
+        for fields, given in ((takes.query_params, "query_params"), (takes.header_params, "headers")):
             if fields:
-                more, wrong = request_params_to_args(fields, given)
+                more, wrong = request_params_to_args(fields, getattr(request, given))
                 values |= more
                 problems += wrong
         if takes.body_params:
@@ -72,9 +75,13 @@ class Endpoint(APIRoute):
         if self._waits:
             response = await self.endpoint(**values)
         else:
-            # Not by anyio, which wakes a thread for every call: those that are at work take the next one by themselves.
-            response = await asyncio.get_running_loop().run_in_executor(None, partial(self.endpoint, **values))
+            response = await in_thread(partial(self.endpoint, **values))
         await response(scope, receive, send)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Not by anyio, which wakes a thread for every call: those that are at work take the next one by themselves."""
+    return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 async def _json(request: Request) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from pos_plugin.claims import Claimed
 from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import SALES, answers
+from pos_plugin.local_api.desk import Desk
+from pos_plugin.local_api.endpoint import in_thread
 from pos_plugin.local_api.once import Asked, idempotency_key
 from pos_plugin.local_api.operators import by, is_page
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
@@ -21,9 +24,13 @@ from pos_plugin.returns import Returned
 from pos_plugin.suspended import GoingOn, Holding, slip_of
 from pos_plugin.terminal import Terminal
 
+LINES_AT_DESK = 60
+"""A sale of more lines is reckoned in a thread of its own: it would hold up everybody else."""
+
 
 def add_sales(app: FastAPI, terminal: Terminal) -> None:
     checkout = terminal.checkout
+    desk = Desk(terminal.store)
     holding = Holding(checkout)
 
     @app.post(
@@ -32,11 +39,16 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         summary="What a sale would earn, and what it can take",
         responses=answers(Quote, "The quote; nothing is recorded."),
     )
-    def quote(asked: requests.QuoteAsked, request: Request) -> Response:
+    async def quote(asked: requests.QuoteAsked, request: Request) -> Response:
         """Points to redeem are reserved at this till until `expires_at`. A newer quote of the same sale takes its place.
 
         `resumes` is the token of a sale on hold: its member, and what it was to use, are asked for anew here.
         The page's sale is that of who is signed on, where operators are kept; a host names its own."""
+        work = partial(quoted, asked, request)
+        asks_nobody = not (asked.redeem or asked.resumes or is_page(request)) and len(asked.lines) <= LINES_AT_DESK
+        return await (desk.reckon(work) if asks_nobody else in_thread(work))
+
+    def quoted(asked: requests.QuoteAsked, request: Request) -> Response:
         who = by(terminal, request, "sell", asked)
         sale = asked.sale(*lookups.sale_times(terminal, asked))
         sale = msgspec.structs.replace(sale, operator=who.operator, shift=who.shift)
@@ -81,11 +93,14 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         summary="Record the quoted sale",
         responses=answers(Completed, "The sale as it is recorded: on disk, its receipt waiting for the printer."),
     )
-    def commit(quote_id: RefInPath, request: Request, key: KeyInHeader = "") -> Response:
+    async def commit(quote_id: RefInPath, request: Request, key: KeyInHeader = "") -> Response:
         """Awards and spends. The same again, after a time-out or a restart of the till, too, answers the first result."""
         if is_page(request) and checkout.is_for_record(quote_id):  # training may have begun since it was quoted
             terminal.operators.require_no_training()
-        return answer(checkout.commit(quote_id, idempotency_key(request)))
+        key = idempotency_key(request)
+        if is_page(request) or not terminal.plugins.is_empty:  # which add lines to a receipt, and may take their time
+            return answer(await in_thread(partial(checkout.commit, quote_id, key)))
+        return answer(await checkout.committed(quote_id, key, desk.write))
 
     @app.delete(
         "/v1/quotes/{quote_id}",

@@ -11,7 +11,7 @@ import functools
 import random
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -242,10 +242,10 @@ class ServedTill:
 
 
 @contextlib.contextmanager
-def served_till(folder: Path, **config: Any) -> Iterator[ServedTill]:
+def served_till(folder: Path, *, plugins: Sequence[object] = (), **config: Any) -> Iterator[ServedTill]:
     store = Store.create(folder)
     store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
-    terminal = Terminal(store, Config.model_validate(config), clock=lambda: START)
+    terminal = Terminal(store, Config.model_validate(config), clock=lambda: START, plugins=plugins)
     join(terminal.checkout, CARD)
     join(terminal.checkout, OTHER_CARD)
     key = api_keys.create(folder, "test")

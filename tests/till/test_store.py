@@ -27,7 +27,7 @@ from offline_store.errors import (
     StoreNewer,
 )
 from offline_store.schema import migrations
-from offline_store.store import FILE, GROUP, KEY, Store, _Job
+from offline_store.store import FILE, GROUP, KEY, Job, Store
 from offline_store.verify import verify
 
 
@@ -94,7 +94,7 @@ def test_writes_of_many_threads_are_gapless_and_each_is_durable_when_it_is_answe
 def test_a_writer_behind_more_than_one_commit_takes_is_answered_too(folder: Path) -> None:
     """So many others wait before it that the first COMMIT, which it makes for them, does not reach its own work."""
     with Store.create(folder) as store:
-        store._waiting.extend(_Job(joins(str(number))) for number in range(2 * GROUP))
+        store._waiting.extend(Job(joins(str(number))) for number in range(2 * GROUP))
         assert store.write(joins("late")) == 2 * GROUP + 1
         with store.read() as db:
             assert journal.number_of(db, "join/late") == 2 * GROUP + 1
