@@ -2,17 +2,14 @@
 
 A quote promises nothing to the disk: what it would redeem is reserved in memory, and the commit checks again. A commit is one
 transaction of entry, postings, lots, receipt and print job; it waits for the disk, never for a device or the network.
-Reservations end with the commit, a newer quote of the same sale, or after `QUOTE_LIFE_S`.
+What quotes reserve is kept in `open_quotes`.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -42,6 +39,7 @@ from pos_plugin.codes.identifying import Identified, Identifying
 from pos_plugin.codes.scale_labels import ScalePattern
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.foreseeing import points_foreseen
+from pos_plugin.open_quotes import QUOTE_LIFE_S, OpenQuotes
 from pos_plugin.papers.receipts import Layout, PointsShown, reward_lines, reward_parts, sale_receipt
 from pos_plugin.pricing import Priced
 from pos_plugin.quotes import (
@@ -59,9 +57,6 @@ from pos_plugin.quotes import (
 from pos_plugin.recorded import completed_sale, lines_of, points_shown, recorded_sale, require_own_key
 
 log = logging.getLogger("pos_plugin")
-
-QUOTE_LIFE_S = 900
-"""After so many seconds without a commit a quote ends, and what it had reserved is free again."""
 
 OFTEN = 5
 """So many sales of one member in a shift, at this till, are worth a word to the cashier."""
@@ -133,11 +128,8 @@ class Checkout:
         self._own_lines = own_lines
         self._member_code = member_code
         self._layouts: dict[int, Layout] = {}
-        self._quotes: dict[str, OpenQuote] = {}
-        self._committed: dict[str, tuple[int, datetime]] = {}
-        self._committing: Counter[str] = Counter()
-        self._fetching: Counter[str] = Counter()
-        self._lock = threading.RLock()
+        self.open_quotes = OpenQuotes(lambda: self.clock())
+        self.needs_rights = self.open_quotes.needs_rights
 
     def identify(
         self, scan: str, entry_mode: str = "scanned", symbology: str = "", *, is_customer: bool = True
@@ -173,20 +165,20 @@ class Checkout:
         """
         rejected: list[Rejected] = []
         # One quote at a time reads: threads of one interpreter that read at once only take it from each other.
-        with self._lock, self.store.read() as db:
+        with self.open_quotes.lock, self.store.read() as db:
             asked = self._asked(db, sale, member, redeem_points, reward, rejected)
         wanted = 0
         if (redeem_points or reward) and asked.recorded is None:
             wanted = self._wanted(asked, rejected)
         program, member, today = asked.program, asked.member, asked.today
-        with self._fetching_for(member):
+        with self.open_quotes.fetching_for(member):
             if wanted:
                 self.store.settle()  # a release that began before this quote is over, and what is counted here is left
             missing = wanted - self._spendable(program, sale.document, member, today)[0] if wanted else 0
             why = ""
             if missing > 0 and self.connection().is_online and not training:
                 why = self._fetch_rights(member, missing)
-            with self._lock:  # what is free is counted and reserved in one go
+            with self.open_quotes.lock:  # what is free is counted and reserved in one go
                 quote = self._quote(asked, wanted, rejected, why, training=training, columns=columns)
         if not training:
             self._told(quote)
@@ -244,25 +236,13 @@ class Checkout:
                 hint="Let a colleague ring this sale, or sell without the card.",
             )
 
-    @contextmanager
-    def _fetching_for(self, member: str) -> Iterator[None]:
-        """While it lasts the member's rights are needed here: no exchange gives back what a quote is about to reserve."""
-        with self._lock:
-            self._fetching[member] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._fetching[member] -= 1
-                self._fetching += Counter()  # forgets those at nought
-
     def _quote(
         self, asked: _Asked, wanted: int, rejected: list[Rejected], why: str, *, training: bool, columns: int
     ) -> Quote:
         """`why` no more could be fetched, in head office's words."""
         program, sale, member, recorded = asked.program, asked.sale, asked.member, asked.recorded
         spendable, balance, here = self._spendable(program, sale.document, member, asked.today)
-        if not why and self._reserved(sale.document, member):
+        if not why and self.open_quotes.reserved(sale.document, member):
             why = say("Another open sale counts on some of them.", self.language)
         online = self.connection().is_online
         usable = spendable
@@ -317,11 +297,10 @@ class Checkout:
             donated_minor=result.effects.donated_minor if member else 0,
             notes=asked.notes,
         )
-        for quote_id in [key for key, other in self._quotes.items() if other.is_of(sale)]:
-            del self._quotes[quote_id]
-        self._quotes[quote.quote_id] = OpenQuote(
+        one = OpenQuote(
             quote, sale, program, member, card, redeem, ends_at, result.reward, result.terms, asked.standing, columns
         )
+        self.open_quotes.put(one)
         return quote
 
     def _lines_foreseen(
@@ -361,37 +340,23 @@ class Checkout:
         layout = self._layout_of(columns)
         return reward_lines(layout, self._rewards(layout, program, sale, result, asked.known, shown, reference=""))
 
-    def sale_of(self, quote_id: str) -> Sale | None:
-        """What an open quote is of; None once it has ended."""
-        with self._lock:
-            one = self._quotes.get(quote_id)
-        return one.sale if one else None
-
     def drop(self, quote_id: str) -> None:
-        """Ends an open quote: the customer left, or the operator signed off."""
-        with self._lock:
-            was_open = self._quotes.pop(quote_id, None) is not None
-        if was_open:
+        """Ends an open quote: the customer left."""
+        if self.open_quotes.drop(quote_id):
             self._told(None)
 
     def let_go(self, quote_id: str) -> OpenQuote:
-        """Ends an open quote and answers what it was: its sale is put on hold, what it had reserved is free.
-
-        Raises Unknown where it has ended, and while it is being committed: another till would sell it again.
-        """
-        with self._lock:
-            self._forget_ended()
-            one = None if self._committing[quote_id] else self._quotes.pop(quote_id, None)
-        if one is None:
-            raise quote_ended()
+        """Ends an open quote and answers what it was: its sale is put on hold, what it had reserved is free. Raises Unknown."""
+        one = self.open_quotes.let_go(quote_id)
         self._told(None)
         return one
 
-    def is_for_record(self, quote_id: str) -> bool:
-        """Whether a commit of this open quote would record a sale: not in training, nor once it has ended."""
-        with self._lock:
-            one = self._quotes.get(quote_id)
-        return one is not None and not one.quote.training
+    def sign_off(self, operator: str) -> int:
+        """Ends every open quote of an operator; answers how many."""
+        ended = self.open_quotes.drop_those_of(operator)
+        if ended:
+            self._told(None)
+        return ended
 
     def known_member(self, member: str) -> str | None:
         """A member's reference as it is now, where they are known here or at head office."""
@@ -400,22 +365,6 @@ class Checkout:
     def vouch_for(self, member: str, card: str) -> None:
         """The member's card was read, at another till of this head office that says so."""
         self._cards.vouch_for(member, card)
-
-    def sign_off(self, operator: str) -> int:
-        """Ends every open quote of an operator; answers how many."""
-        with self._lock:
-            theirs = [key for key, one in self._quotes.items() if one.sale.operator == operator]
-            for quote_id in theirs:
-                del self._quotes[quote_id]
-        if theirs:
-            self._told(None)
-        return len(theirs)
-
-    def needs_rights(self, member: str) -> bool:
-        """Whether an open quote, or one under way, counts on this till's rights for the member."""
-        with self._lock:
-            self._forget_ended()
-            return self._fetching[member] > 0 or any(one.member == member for one in self._quotes.values())
 
     # -- commit
 
@@ -434,49 +383,32 @@ class Checkout:
 
     async def committed(self, quote_id: str, key: str, write: _Write, layout: Layout | None = None) -> Completed:
         """As `commit`, for a coroutine, which waits for the file in another way: `write` does as `Store.write` otherwise."""
-        with self._lock:
-            self._forget_ended()
-            open_quote = self._quotes.get(quote_id)
-            number = self._committed[quote_id][0] if quote_id in self._committed else None
-            if open_quote is not None:
-                self._committing[quote_id] += 1
-        if open_quote is None:
-            return self._committed_before(number, key)
-        try:
-            if open_quote.quote.training:
-                return self._trained(open_quote)
-            own_lines = self._own_lines(open_quote.sale, open_quote.quote)
+        with self.open_quotes.committing(quote_id) as (one, number):
+            if one is None:
+                return self._committed_before(number, key)
+            if one.quote.training:
+                return self._trained(one)
+            own_lines = self._own_lines(one.sale, one.quote)
 
             def work(db: sqlite3.Connection) -> Completed:
-                with (
-                    self._lock
-                ):  # not beside a quote: they would take the interpreter from each other at every statement
-                    return self._commit(db, open_quote, key, own_lines, layout or self.layout)
+                # Not beside a quote: they would take the interpreter from each other at every statement.
+                with self.open_quotes.lock:
+                    return self._commit(db, one, key, own_lines, layout or self.layout)
 
             try:
                 completed = await write(work)
             except CommitUnknown:
                 with self.store.read() as db:
-                    known = journal.find(db, open_quote.sale.document)
+                    known = journal.find(db, one.sale.document)
                     if known is None:
                         raise
-                    completed = self._again(db, known, open_quote)
-            self._now_recorded(open_quote, completed)
-            return completed
-        finally:
-            with self._lock:
-                self._committing -= Counter((quote_id,))  # forgets those at nought
-
-    def _now_recorded(self, open_quote: OpenQuote, completed: Completed) -> None:
-        for note in open_quote.quote.notes:
-            log.info("sale %s, operator %s: %s", open_quote.sale.document, open_quote.sale.operator or "-", note)
-        quote_id = open_quote.quote.quote_id
-        with self._lock:
-            self._quotes.pop(quote_id, None)
-            ends_at = self.clock() + timedelta(seconds=QUOTE_LIFE_S)
-            self._committed[quote_id] = (completed.number, ends_at)
+                    completed = self._again(db, known, one)
+            for note in one.quote.notes:
+                log.info("sale %s, operator %s: %s", one.sale.document, one.sale.operator or "-", note)
+            self.open_quotes.recorded(quote_id, completed.number)
         self._recorded()
         self._told(completed)
+        return completed
 
     def _commit(
         self, db: sqlite3.Connection, one: OpenQuote, key: str, own_lines: Sequence[str], paper: Layout
@@ -689,15 +621,7 @@ class Checkout:
         with self.store.read() as db:
             balance = members.balance(db, member, today)
             here = rights.spendable_here(db, program, member, today, is_online=is_online, known=balance)
-        return max(0, here.points - self._reserved(document, member)), balance, here
-
-    def _reserved(self, document: str, member: str) -> int:
-        """What other open quotes than this sale's count on."""
-        with self._lock:
-            self._forget_ended()
-            return sum(
-                one.reserved for one in self._quotes.values() if one.member == member and one.sale.document != document
-            )
+        return max(0, here.points - self.open_quotes.reserved(document, member)), balance, here
 
     def _wanted(self, asked: _Asked, rejected: list[Rejected]) -> int:
         """How many points the sale would take if they are to be had here."""
@@ -758,14 +682,6 @@ class Checkout:
             raise Unknown(
                 "ACCOUNT_INVALID", "This member is not known here.", hint="Scan the card, or join the member."
             )
-
-    def _forget_ended(self) -> None:
-        """Each book is in the order in which its quotes end, so only the first ones need a look."""
-        now = self.clock()
-        while self._quotes and (first := next(iter(self._quotes.values()))).ends_at <= now:
-            del self._quotes[first.quote.quote_id]
-        while self._committed and (oldest := next(iter(self._committed.items())))[1][1] <= now:
-            del self._committed[oldest[0]]
 
 
 def _finished(answer: Coroutine[None, None, Completed]) -> Completed:

@@ -432,7 +432,8 @@ class Terminal:
             self.lane.arrived(what.member, what.card)
         elif isinstance(what, Completed) and what.till != self.config.intercept.till:
             self.lane.bought(what.member)
-        self.customer.tell(what, self.checkout.sale_of(what.quote_id) if isinstance(what, Quote) else None)
+        open_quote = self.checkout.open_quotes.get(what.quote_id) if isinstance(what, Quote) else None
+        self.customer.tell(what, open_quote.sale if open_quote else None)
         self.events.happened("customer")
         if self.display is not None:
             self.display.tell(what)

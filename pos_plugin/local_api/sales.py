@@ -95,7 +95,9 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
     )
     async def commit(quote_id: RefInPath, request: Request, key: KeyInHeader = "") -> Response:
         """Awards and spends. The same again, after a time-out or a restart of the till, too, answers the first result."""
-        if is_page(request) and checkout.is_for_record(quote_id):  # training may have begun since it was quoted
+        if is_page(request) and checkout.open_quotes.is_for_record(
+            quote_id
+        ):  # training may have begun since it was quoted
             terminal.operators.require_no_training()
         key = idempotency_key(request)
         if is_page(request) or not terminal.plugins.is_empty:  # which add lines to a receipt, and may take their time

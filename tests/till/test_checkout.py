@@ -18,10 +18,10 @@ from loyalty.sale import LineItem, Sale
 from offline_store import journal, receipts, settings
 from offline_store.errors import CommitUnknown
 from offline_store.verify import verify
-from pos_plugin.checkout import QUOTE_LIFE_S
 from pos_plugin.codes.identifying import IDENTIFIED_S
 from pos_plugin.errors import BadRequest, Conflict, Unknown
 from pos_plugin.joining import join
+from pos_plugin.open_quotes import QUOTE_LIFE_S
 
 
 @pytest.fixture(autouse=True)
@@ -556,8 +556,8 @@ def test_what_is_kept_in_memory_ends_with_time(till) -> None:
         till.quote(f"open {index}", 100, member)
     till.pass_time(seconds=QUOTE_LIFE_S + IDENTIFIED_S)
     assert not till.checkout.needs_rights(members[0])
-    checkout = till.checkout
-    assert [checkout._quotes, checkout._committed, checkout._fetching] == [{}, {}, {}]
+    quotes = till.checkout.open_quotes
+    assert [quotes._open, quotes._recorded, quotes._committing, quotes._fetching] == [{}, {}, {}, {}]
 
 
 def test_a_sale_from_before_the_last_start_gives_no_right_to_spend_here(till) -> None:

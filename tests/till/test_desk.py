@@ -208,8 +208,9 @@ def test_what_a_quote_raises_is_raised_where_it_is_awaited_and_the_line_goes_on(
 
 
 def test_a_quote_is_answered_while_somebody_else_writes_for_long(served) -> None:
+    member = served.member()
     with busy_file(served.terminal.store):
-        assert served.quote("17")["earn_points"] == 12
+        assert served.quote("17", member=member)["earn_points"] == 12
 
 
 def test_commits_that_wait_for_the_file_are_all_recorded_once_it_is_free(served) -> None:

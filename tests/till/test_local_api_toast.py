@@ -177,8 +177,8 @@ def test_a_transaction_sent_again_gets_its_first_answer_also_after_a_restart(toa
     toast.of_check("ACCRUE", member, "t9", guid="another")
     assert toast.of_check("ACCRUE", member, "t1") == first
     terminal = toast.served.terminal
-    terminal.checkout._quotes.clear()
-    terminal.checkout._committed.clear()  # what a restart forgets
+    terminal.checkout.open_quotes._open.clear()
+    terminal.checkout.open_quotes._recorded.clear()  # what a restart forgets
     assert toast.of_check("ACCRUE", member, "t1", paidDate="2026-11-21T19:00:00.000+0000") == first
     assert toast.served.head()[0] == after[0] + 1
 
