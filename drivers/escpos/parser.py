@@ -2,7 +2,8 @@
 
 Knows how long every command is and what it is called; knows nothing of what a command does. Names and lengths are
 those of Epson's ESC/POS command reference (`GS v 0`, `GS ( k`); where a clone uses the same bytes for something else
-(Bematech's `ESC v n`), Epson's reading stands.
+(Bematech's `ESC v n`), Epson's reading stands. Of clones' own commands those are known that hold any bytes, which must not
+be taken for commands: `ESC Z` and `GS k 81` are QR codes.
 
 The same stream gives the same items however it was split: nothing is yielded before its last byte is here, and a run
 of text ends at a control byte or at `TEXT_RUN_BYTES`. Memory is bounded: a command longer than `COMMAND_BYTES` is
@@ -85,15 +86,44 @@ def _until_nul(buffer: bytearray, at: int) -> int:
     return NO_COMMAND if held >= TERMINATED_BYTES else held + 1
 
 
+_MOST_DIGITS: Final = {0: 12, 1: 12, 2: 13, 3: 8}  # UPC-A, UPC-E, EAN-13, EAN-8
+BEMATECH_QR: Final = 81
+
+
 def _bar_code(buffer: bytearray, at: int) -> int:
-    """GS k m d1…dk NUL for m 0–6, GS k m n d1…dn for m 65–79."""
-    if len(buffer) < at + 2:
-        return 2
+    """GS k m d1…dk NUL for m 0–6, GS k m n d1…dn for m 65–79; GS k 81 and four bytes nL nH d1…dn is Bematech's QR code.
+
+    UPC and EAN end with their last possible digit also where a client forgets NUL, as Epson's reference says under GS k.
+    """
+    if len(buffer) < at + 1:
+        return 1
     symbology = buffer[at]
+    if most := _MOST_DIGITS.get(symbology):
+        nul = buffer.find(0, at + 1, at + most + 2)
+        if nul >= 0:
+            return nul - at + 1
+        held = len(buffer) - at - 1
+        return 1 + most if held > most else 1 + held + 1
     if symbology <= 6:
         data = _until_nul(buffer, at + 1)
         return NO_COMMAND if data == NO_COMMAND else 1 + data
-    return 2 + buffer[at + 1] if 65 <= symbology <= 79 else NO_COMMAND
+    if symbology == BEMATECH_QR:
+        return 7 if len(buffer) < at + 7 else 7 + buffer[at + 5] + 256 * buffer[at + 6]
+    if not 65 <= symbology <= 79:
+        return NO_COMMAND
+    return 2 if len(buffer) < at + 2 else 2 + buffer[at + 1]
+
+
+LONGEST_2D_CODE: Final = 7089  # the digits of the largest QR code
+
+
+def _clones_2d_code(buffer: bytearray, at: int) -> int:
+    """ESC Z m n k dL dH d1…dn: n is the level of a QR code, L, M, Q or H, or of another code, 0 to 8."""
+    if len(buffer) < at + 5:
+        return 5
+    length = buffer[at + 3] + 256 * buffer[at + 4]
+    is_level = buffer[at + 1] in b"LMQH" or buffer[at + 1] <= 8
+    return 5 + length if is_level and length <= LONGEST_2D_CODE else NO_COMMAND
 
 
 def _raster(buffer: bytearray, at: int) -> int:
@@ -193,6 +223,7 @@ _ESC: Final[dict[str, int | Rule]] = {
     "*": _bit_image,
     "&": _user_characters,
     "D": _until_nul,
+    "Z": _clones_2d_code,
 }
 _FS: Final[dict[str, int | Rule]] = {
     **dict.fromkeys("&.", 0),
@@ -204,7 +235,7 @@ _FS: Final[dict[str, int | Rule]] = {
 }
 _GS: Final[dict[str, int | Rule]] = {
     **dict.fromkeys(":c", 0),
-    **dict.fromkeys("!#/BEHITabfhrw|", 1),
+    **dict.fromkeys("!#/BEHITZabfhrwx|", 1),
     **dict.fromkeys("$LPW\\\xf9", 2),
     **dict.fromkeys("^z", 3),
     **dict.fromkeys("g", 4),

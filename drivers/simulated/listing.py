@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from drivers.escpos.parser import OPCODES, Command, Incomplete, Item, Oversized, Parser, Text, Unknown
+from drivers.escpos.parser import BEMATECH_QR, OPCODES, Command, Incomplete, Item, Oversized, Parser, Text, Unknown
 from drivers.simulated.bar_codes import NAMES as BAR_CODE_NAMES
 from drivers.simulated.bar_codes import readable_text
 from drivers.simulated.modes import u16
@@ -26,10 +26,13 @@ _SHOWN_BYTES: Final = 8
 DIALECTS: Final = {
     b"\x1bw": "Daruma's and Star's cut; no command of Epson's",
 }
-_DIALECT_COMMANDS: Final = {
+_DIALECT_COMMANDS: Final[dict[str, str | Callable[[bytes], str]]] = {
     "GS F9h": "Bematech: chooses its own command set or ESC/POS",
     "ESC v": "Epson's old question for the paper sensor; Bematech's drawer, with a time behind it",
     "ESC B": "buzzer of Chinese makers: {0} times",
+    "ESC Z": lambda p: f"2D code of Chinese makers {p[5:]!r}",
+    "GS Z": "Chinese makers: {0} is the 2D code of ESC Z",
+    "GS x": "Chinese makers: {0} left of bar codes",
 }
 
 
@@ -167,8 +170,10 @@ def _raster(parameters: bytes) -> str:
 
 def _bar_code(parameters: bytes) -> str:
     m, data = parameters[0], parameters[2:]
+    if m == BEMATECH_QR:
+        return f"Bematech's QR {parameters[7:]!r}"
     if m <= 6:
-        m, data = m + 65, parameters[1:-1]
+        m, data = m + 65, parameters[1:].rstrip(b"\0")
     return f"{BAR_CODE_NAMES[m]} {readable_text(m, data)!r}"
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from drivers.escpos.parser import Command, Item, Text
+from drivers.escpos.parser import BEMATECH_QR, Command, Item, Text
 from drivers.simulated.bar_codes import NAMES as BAR_CODE_NAMES
 from drivers.simulated.bar_codes import bar_widths
 from drivers.simulated.graphics import Graphics, Outcome, bit_image, by_columns, raster_image
@@ -336,14 +336,25 @@ class Paper:
 
     def _bar_code(self, parameters: bytes) -> None:
         symbology, data = parameters[0], parameters[2:]
+        if symbology == BEMATECH_QR:
+            self._print_code(Qr(parameters[7:], self._symbols.qr_module, "M", False, self._modes.area))
+            return
         if symbology <= 6:
-            symbology, data = symbology + 65, parameters[1:-1]
+            symbology, data = symbology + 65, parameters[1:].rstrip(b"\0")
         modes = self._modes
         shape = (modes.bar_module, modes.bar_height, modes.bar_text, modes.bar_font)
         if bar_widths(symbology, data) is None:
             self._print_code(Frame(BAR_CODE_NAMES[symbology], data, modes.area))
         else:
             self._print_code(BarCode(symbology, data, *shape, modes.area))
+
+    def _clones_2d_code(self, parameters: bytes) -> None:
+        """ESC Z version level module dL dH and data, as printers of Chinese makers have it; GS Z has said which code."""
+        level, module, data = chr(parameters[1]), parameters[2], parameters[5:]
+        if level in "LMQH" and data:
+            self._print_code(Qr(data, min(max(module, 1), 16), level, False, self._modes.area))
+        elif data:
+            self._print_code(Frame("2D code", data, self._modes.area))
 
     def _print_code(self, code: Code) -> None:
         if self._page:
@@ -419,6 +430,7 @@ _ACTIONS: Final[dict[str, Callable[[Paper, bytes], None]]] = {
     "ACK": Paper._next_block,
     "GS ( k": Paper._symbol,
     "GS k": Paper._bar_code,
+    "ESC Z": Paper._clones_2d_code,
     "ESC L": Paper._enter_page,
 }
 # What only page mode knows, or takes for something else.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +21,8 @@ PRINTED = "printed"
 """Where interception keeps what was printed last, in the till's folder."""
 MOST_BYTES = 4 * 1024 * 1024
 MOST_SHOWN = 120  # rows of a paper
+_STAR = re.compile(rb"\x1b(?:\x1d[\x03APRSaty]|\x1e[AFar]|\*r[ARB])")
+"""ESC GS, ESC RS and ESC * r, which begin many of Star's commands and none of Epson's."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -148,7 +151,13 @@ def _given(files: Sequence[Path], told: dict[Kind, list[Path] | None], store: Pa
                 f"{file} has more than {MOST_BYTES // 2**20} MiB; what is printed has less.", param_hint="FILE"
             )
         papers = papers_of(data, profile)
-        if not papers:
+        if _STAR.search(data):
+            typer.echo(
+                f"{file}: It is written in Star's own commands, which are passed on and not read. Set the printer to ESC/POS "
+                "emulation, as its manual says, and give the till a driver for ESC/POS.",
+                err=True,
+            )
+        elif not papers:
             typer.echo(f"{file}: nothing is printed by it.", err=True)
         for number, paper in enumerate(papers, 1):
             given.append(Given(str(file) if len(papers) == 1 else f"{file} ({number})", paper, kind))

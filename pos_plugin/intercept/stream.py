@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from drivers.escpos import Profile
-from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner
+from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner, Unknown
 from drivers.simulated.macros import MACRO_BYTES, Macro
 from pos_plugin.intercept.block import CUTTER_DOTS, encode_block
 from pos_plugin.intercept.papers import Block, Paper
@@ -35,7 +35,7 @@ _QUIET: Final = (
     "NUL", "CR", "BEL", "ESC @", "ESC p", "ESC B", "ESC ( A", "ESC !", "ESC E", "ESC G", "ESC -", "GS B", "ESC V",
     "ESC 4", "ESC 5", "ESC M", "GS !", "ESC SP", "ESC r", "GS b", "FS !", "FS -", "FS W", "FS S", "FS &", "FS .",
     "FS C", "FS ( C", "ESC t", "ESC R", "ESC %", "ESC a", "ESC {", "GS L", "GS W", "ESC 2", "ESC 3", "GS P",
-    "ESC D", "ESC U", "ESC c", "GS h", "GS w", "GS H", "GS f",
+    "ESC D", "ESC U", "ESC c", "GS h", "GS w", "GS H", "GS f", "GS x", "GS Z",
 )
 # These are for the printer itself, and print nothing.
 _TALK: Final = (
@@ -86,6 +86,7 @@ class Stream:
         self._unsent = bytearray()  # of the till, and not in `_out` yet
         self._read_bytes = 0  # how much of `_unsent` the parser has
         self._ahead_bytes = 0  # how much of the command half received is sent
+        self._is_in_doubt = False  # behind bytes that are no command known here: FF may be a part of one
         self._place: _Place | None = None  # before the first byte held
         self._held_bytes = 0  # of `_unsent`, whole commands
         self._held_dots = 0  # how far they feed
@@ -157,7 +158,9 @@ class Stream:
         waiting = len(parser)
         for item in parser:
             length, waiting = waiting - len(parser), len(parser)
-            ahead, self._ahead_bytes = self._ahead_bytes, 0
+            # What was sent of a command half received may be more than an item: bytes that turned out to begin no command.
+            ahead = min(self._ahead_bytes, length)
+            self._ahead_bytes -= ahead
             self._take(item, length - ahead, is_whole=not ahead)
         if waiting and not self._may_be_held(parser.begun):
             self._pass_all()
@@ -203,7 +206,7 @@ class Stream:
         what = self._what(item)
         if what == "cuts":
             self._end_paper(feeds_itself=_feeds_itself(item), may_put_in=may_hold)
-        elif what == "ends" and self._may_be_finished:
+        elif what == "ends" and self._may_be_finished and not self._is_in_doubt:
             self._end_paper(feeds_itself=False, may_put_in=may_hold, is_cut=False)
         if (
             may_hold
@@ -217,6 +220,7 @@ class Stream:
         else:
             self._pass(self._held_bytes + length)
             self._drop_tail()
+        self._is_in_doubt = isinstance(item, Unknown)
         self._note(item, what)
 
     @property

@@ -57,6 +57,17 @@ JOBS = {
             ("GS r", "asks for the paper sensor"),
         ],
     ),
+    "printers of other makers": (
+        b"\x1dx\x08\x1dkQ\x02\n\x00\x01\x04\x00T1-4\x1dZ\x02\x1bZ\x01M\x06\x04\x00T1-4\x1dk\x024006381333931\n",
+        [
+            ("GS x", "Chinese makers: 8 left of bar codes"),
+            ("GS k", "Bematech's QR b'T1-4'"),
+            ("GS Z", "Chinese makers: 2 is the 2D code of ESC Z"),
+            ("ESC Z", "2D code of Chinese makers b'T1-4'"),
+            ("GS k", "EAN-13 '4006381333931'"),
+            ("LF", "print the line"),
+        ],
+    ),
     "node-thermal-printer": (
         b"\x1bp\x00\x1bp\x01\x1bB\x01\x01\x07",
         [

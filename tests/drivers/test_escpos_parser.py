@@ -61,6 +61,17 @@ COMMANDS = [
     (b"\x1d8L\x02\x00\x00\x00ab", Command("GS 8 L", b"\x02\x00\x00\x00ab")),
     (b"\x1dk\x02123\x00", Command("GS k", b"\x02123\x00")),  # ends with NUL
     (b"\x1dk\x49\x04{B\x00A", Command("GS k", b"\x49\x04{B\x00A")),  # has a length, and may hold NUL
+    (b"\x1dk\x024006381333931\x00", Command("GS k", b"\x024006381333931\x00")),
+    (b"\x1dk\x024006381333931", Command("GS k", b"\x024006381333931")),  # an EAN-13 is over without it
+    (b"\x1dk\x0396385074", Command("GS k", b"\x0396385074")),
+    (b"\x1dk\x00036000291452", Command("GS k", b"\x00036000291452")),
+    (
+        b"\x1dkQ\x02\n\x00\x01\x0c\x00http://a.bc/",
+        Command("GS k", b"Q\x02\n\x00\x01\x0c\x00http://a.bc/"),
+    ),  # Bematech's QR
+    (b"\x1bZ\x01M\x06\x0c\x00http://a.bc/", Command("ESC Z", b"\x01M\x06\x0c\x00http://a.bc/")),  # a clone's
+    (b"\x1bZ\x01x\x06\x01\x00", Unknown(b"\x1bZ")),  # no level of any code
+    (b"\x1dx\x0c", Command("GS x", b"\x0c")),
     (b"\x1d*\x01\x01abcdefgh", Command("GS *", b"\x01\x01abcdefgh")),
     (b"\x1cq\x01\x01\x00\x01\x00abcdefgh", Command("FS q", b"\x01\x01\x00\x01\x00abcdefgh")),
     (b"\x1c(A\x02\x000\x00", Command("FS ( A", b"\x02\x000\x00")),

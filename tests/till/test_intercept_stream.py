@@ -92,6 +92,34 @@ def test_the_block_stands_before_the_feeds_however_the_bytes_arrive(before: byte
     assert Till(None).prints(stream) == stream
 
 
+BYTES_OF_COMMANDS = {  # which must not be taken for a cut or for the end of a paper, nor hide the cut that follows
+    "an EAN-13 without its NUL": b"\x1dk\x024006381333931",
+    "the length of Bematech's QR code": b"\x1dkQ\x02\n\x00\x01\x0c\x00http://a.bc/",
+    "a cut in Bematech's QR code": b"\x1dkQ\x02\n\x00\x01\x05\x00a\x1dV\x00b",
+    "the length of a clone's QR code": b"\x1dZ\x02\x1bZ\x01M\x06\x0c\x00http://a.bc/",
+    "a clone's margin": b"\x1dx\x0c",
+    "the parameter of a command unknown": b"\x1bY\x0c",
+    "characters that end before they begin": b"\x1b&\x03BAThank you\n",
+    "a picture of no format": b"\x1dD0C0\x01\x01\x01\x01XX\x01\x01\x01\x01Thank you\n",
+    "a code of no level": b"\x1bZ\x01x\x06\x01\x01Thank you\n",
+    "a bar code of no kind": b"\x1dkP\x02Thank you\n",
+}
+
+
+@pytest.mark.parametrize("odd", BYTES_OF_COMMANDS.values(), ids=BYTES_OF_COMMANDS)
+def test_bytes_within_a_command_move_no_block_however_they_arrive(odd: bytes) -> None:
+    before, after = SHOP + odd, b"\x1bd\x04\x1dV\x00"
+    till = Till(BLOCK)
+    whole = till.prints(before + after)
+    assert whole.replace(POINTS, b"") in (before + after, before + b"\n" + after)
+    assert whole.endswith(POINTS + after)
+    assert len(till.papers) == 1
+    stream = before + after
+    assert Till(BLOCK).prints(*by_byte(stream)) == whole
+    for split in range(len(stream)):
+        assert Till(BLOCK).prints(stream[:split], stream[split:]) == whole
+
+
 def test_the_qz_sample_opens_the_drawer_in_real_time_behind_its_cut() -> None:
     till = Till(BLOCK)
     assert (
@@ -404,6 +432,10 @@ CODES = {
     b"\x1dk\x02400638133393\x00": ("ean13", "4006381333931"),
     b"\x1dkB\x0b04210000526": ("other", "04210000526"),
     b"\x1dk\x04ABC-1\x00": ("code39", "ABC-1"),
+    b"\x1dk\x024006381333931": ("ean13", "4006381333931"),
+    b"\x1dkQ\x02\n\x00\x01\x04\x00T1-4": ("qr", "T1-4"),
+    b"\x1dZ\x02\x1bZ\x01M\x06\x04\x00T1-4": ("qr", "T1-4"),
+    b"\x1dZ\x00\x1bZ\x02\x01\x03\x04\x00T1-4": ("other", "T1-4"),
 }
 
 

@@ -345,5 +345,22 @@ def test_a_file_that_prints_nothing_is_told_of(folder: Path) -> None:
     assert "nothing is printed by it" in run("--store", folder, empty, *files(folder)).stderr
 
 
+@pytest.mark.parametrize(
+    "job",
+    [
+        b"\x1b@\x1b\x1dt\x20TOTAL 3.50\n\x1bd\x02",  # a code page, and the cut
+        b"\x1b@\x1b\x1ea\x00\x1bi\x00\x00TOTAL 3.50\n\x1bi\x00\x00\x1bd\x03",  # ESC i is a size
+        b"\x1b*rR\x1b*rA\x1b*rC\x00b\x01\x00\xff\x1b*rB",  # a picture
+    ],
+)
+def test_a_job_in_stars_commands_is_told_of_with_what_to_do(folder: Path, job: bytes) -> None:
+    star = folder.parent / "star.bin"
+    star.write_bytes(job)
+    said = run("--store", folder, star, *files(folder)).stderr
+    assert f"{star}: It is written in Star's own commands" in said
+    assert "ESC/POS emulation" in said
+    assert "nothing is printed" not in said
+
+
 def test_a_folder_without_a_till_is_not_learned_into(tmp_path: Path) -> None:
     assert isinstance(run("--store", tmp_path / "tilll", tmp_path).exception, StoreAbsent)
