@@ -18,16 +18,17 @@ import standardwebhooks.webhooks
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import select
+from sqlalchemy import select, text
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from typer.testing import CliRunner
 
 from central_server import schema
 from central_server.cli import app
-from central_server.database import add
+from central_server.database import Database, add, sqlite_url
 from central_server.errors import OfficeError
 from central_server.membership import cards, consents, members
 from central_server.membership.consents import ConsentText
+from central_server.migrations import migrate
 from central_server.office import Office
 from central_server.segments import saved
 from central_server.segments.conditions import Conditions
@@ -776,6 +777,18 @@ def test_the_page_makes_a_secret_for_who_hands_out_keys_shows_it_once_and_the_au
     assert "<td>crm</td><td>integrator</td>" in audit
     assert "whsec_" not in audit
     assert "Secrets of endpoints" not in visitor("manager", "Mill").get("/audit").text
+
+
+def test_an_upgrade_leaves_an_endpoint_the_secret_that_its_receiver_knows(tmp_path):
+    database = Database(sqlite_url(tmp_path / "old.db"))
+    row = "'crm', 'https://crm.example/', 'whsec_b2xk', false, '2026-03-02', '', ''"
+    columns = "webhook, url, secret, is_private, made_at, off_at, off_why"
+    with database.writing() as connection:
+        migrate(connection, "0014")
+        connection.execute(text(f"INSERT INTO webhook ({columns}) VALUES ({row})"))
+        migrate(connection)
+        assert secrets.signing(connection, "crm", "2026-03-03") == ["whsec_b2xk"]
+    database.close()
 
 
 # -- to whom a member's data went ----------------------------------------------------------------------------------------
