@@ -28,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
     webhooks.command()(add)
     webhooks.command("list")(list_webhooks)
     webhooks.command("test")(send_test)
+    webhooks.command()(new_secret)
     webhooks.command()(remove)
     webhooks.command()(retry)
     app.add_typer(segments)
@@ -166,6 +167,19 @@ def send_test(folder: Folder, webhook: Endpoint, by: By, as_json: AsJson = False
         print_json({"name": webhook})
         return
     print(f"A test is put up for {webhook}. A server that runs sends it within seconds.")
+
+
+def new_secret(folder: Folder, webhook: Endpoint, by: By, as_json: AsJson = False) -> None:
+    """Makes a new secret and shows it: this once. For a day the one before signs as well, so that nothing is lost."""
+    from central_server.webhooks import endpoints
+
+    with opened(folder) as office:
+        secret = endpoints.new_secret(office, webhook, by)
+    if as_json:
+        print_json({"name": webhook, "secret": secret})
+        return
+    print(f"The new secret of {webhook}, which is not shown again: {secret}")
+    print("Change it at the receiver within 24 hours: until then both sign.")
 
 
 def remove(folder: Folder, webhook: Endpoint, yes: Yes = False, as_json: AsJson = False) -> None:

@@ -334,6 +334,9 @@ def _said(state: State, low: float | None, high: float | None, unit: str, kind: 
         return "Too early to say: until the last day this may be chance."
     if low is None or high is None:
         return "Too few members to say."
+    # What is said follows from what is shown: an end that reads as 0 is 0, and an interval has its ends in it.
+    places = 1 if kind == "percent" else 0
+    low, high = round(low, places), round(high, places)
     if low <= 0 <= high:
         return "This may be chance."
     better, least, most = (B, low, high) if low > 0 else (A, -high, -low)
@@ -364,7 +367,7 @@ def apart(one: Measure, number: float | None) -> str:
     """A difference as it is read: in percentage points, or in the currency."""
     if number is None:
         return "–"
-    return f"{number:+.1f}" if one.unit == "percent" else f"{number / 100:+,.2f}"
+    return f"{number:+z.1f}" if one.unit == "percent" else f"{number / 100:+z,.2f}"
 
 
 def span(one: Measure) -> str:

@@ -18,6 +18,7 @@ from central_server.membership import story as member_story
 from central_server.membership.entry_words import reference
 from central_server.membership.story import Line, Part, Summary
 from central_server.office import Office
+from central_server.webhooks import disclosures
 from ledger.entry import ClaimBody, EntryUnreadable, SaleBody, read_entry
 from loyalty.sale import Sale
 
@@ -51,6 +52,7 @@ def of(office: Office, member: str) -> dict[str, Any]:
             "tier": {"now": known.tier, "next": known.progress},
             "points": _points(known),
             "consents": [_consent(one) for one in consents.of(connection, whom)],
+            "sent_to": msgspec.to_builtins(disclosures.of(connection, whom)),
             "tickets": _tickets(connection, whom),
             "feedback": _feedback(connection, whom),
             "entries": [_entry(line, bought) for line in _lines(office, connection, whom)],

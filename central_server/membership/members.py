@@ -19,6 +19,7 @@ from central_server.people import forgetting
 from central_server.shops import card_stock
 from central_server.tills import channels
 from central_server.tills.roster import Event
+from central_server.webhooks import disclosures
 from ledger.identifiers import new_reference
 from ledger.keys import phone_hash, unseal
 from ledger.wire import MemberDetails, MemberFound, MemberLookup
@@ -155,6 +156,7 @@ def forget(office: Office, connection: Connection, member: str) -> None:
     cards.forget(office, connection, theirs)
     card_stock.forget(connection, theirs)
     forgetting.forget(connection, theirs)
+    disclosures.forget(connection, member)
     tokens.revoke_all(office, connection, member)
     for personal in (schema.person, schema.name_word, schema.profile, schema.phone, schema.card, schema.shops.consent):
         connection.execute(delete(personal).where(personal.c.member == member))

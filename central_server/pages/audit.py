@@ -19,12 +19,14 @@ from central_server.database import put
 from central_server.errors import OfficeError
 from central_server.office import Office
 from central_server.pages.frame import Visit, log, page
+from central_server.webhooks import secrets
 
 KEPT = "audit"
 """The name of the setting in which the last one stands."""
 MOST_SHOWN = 200
 LONGEST_S = 15 * 60
 NOTES_SHOWN = 100
+SECRETS_SHOWN = 20
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -115,12 +117,15 @@ def audit_page(visit: Visit) -> Response:
             claimed=[one for one in last.claimed if one.shop == shop],
         )
     counts, noted = notes_of(visit.office, shop)
+    with visit.office.database.reading() as connection:
+        made = [] if shop else secrets.made(connection, SECRETS_SHOWN)
     return visit.show(
         "audit.html",
         last=last,
         running=_running.get(visit.office.folder),
         counts=counts,
         notes=noted,
+        made=made,
         is_own=bool(shop),
         may_run=may_run(visit),
     )

@@ -11,6 +11,7 @@ from central_server.office import Office
 from central_server.pages import approvals, audit
 from central_server.pages.frame import Visit, page
 from central_server.pages.members import SEE
+from central_server.pages.segments import keeps, troubles_of
 from central_server.people import proposals
 from loyalty.roles import leave, may_any
 
@@ -37,6 +38,7 @@ def home(visit: Visit) -> Response:
         quiet=quiet_tills(office, by.shop) if sees_tills else [],
         sees_notes=bool(visit.leave("ledger")),
         notes=counts,
+        troubles=_troubles(visit) if keeps(visit) else [],
         asked=tickets.counts(office, by.shop)["open"] if visit.leave("answer") else 0,
         coming=_coming(office),
         figures=_figures(visit) if visit.leave("figures") not in ("", "F") else [],
@@ -57,6 +59,11 @@ def quiet_tills(office: Office, shop: str = "") -> list[tuple[str, str, str]]:
     with office.database.reading() as connection:
         rows = connection.execute((query.where(table.shop == shop) if shop else query).order_by(table.heard_at))
         return [(row.terminal, row.shop, row.heard_at) for row in rows]
+
+
+def _troubles(visit: Visit) -> list[str]:
+    with visit.office.database.reading() as connection:
+        return troubles_of(visit, connection)
 
 
 def _figures(visit: Visit) -> list[tuple[str, int, str]]:

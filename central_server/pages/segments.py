@@ -36,6 +36,12 @@ def require_keeper(visit: Visit) -> None:
         raise Refused("NOT_ALLOWED", "Your role looks at segments only.", hint=hint, status=403)
 
 
+def troubles_of(visit: Visit, connection: Connection) -> list[str]:
+    """What is wrong with endpoints, a sentence each."""
+    found = deliveries.troubles(visit.office, connection)
+    return [deliveries.told_of_trouble(one, visit.zone()) for one in found]
+
+
 def _shop(visit: Visit) -> str:
     """Of which shop somebody may ask; "" for all."""
     if visit.leave("figures") == "F":
@@ -53,12 +59,12 @@ def segments(visit: Visit) -> Response:
     _shop(visit)
     with visit.office.database.reading() as connection:
         may = choices(visit.office, connection)
-        failed = deliveries.failures(connection)
+        troubles = troubles_of(visit, connection)
         kept = [(one, _address(one.name), words(one.conditions, may)) for one in saved.every(connection)]
     return visit.show(
         "segments.html",
         kept=kept,
-        failed=failed if visit.leave("segments") else 0,
+        troubles=troubles if visit.leave("segments") else [],
         may=may,
         typed={},
         keeps=keeps(visit),

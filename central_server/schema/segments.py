@@ -19,14 +19,31 @@ webhook = Table(
     metadata,
     key("webhook"),
     text("url"),
-    text("secret"),
     Column("is_private", Boolean, nullable=False),
     text("made_at"),
     text("off_at"),
     text("off_why"),
 )
-"""An endpoint by its name. `secret` signs what is sent; `is_private` where the operator said that it is in the own network.
-Nothing is sent while `off_at` is set."""
+"""An endpoint by its name. `is_private` where the operator said that it is in the own network. Nothing is sent while `off_at` is
+set."""
+
+webhook_secret = Table(
+    "webhook_secret",
+    metadata,
+    key("webhook"),
+    number("number", is_key=True),
+    text("secret"),
+    text("made_at"),
+    text("made_by"),
+    text("ends_at"),
+)
+"""What signs for an endpoint: the last one without an end, those before it until `ends_at`. Then, and when the endpoint is
+removed, `secret` is emptied, and the row stays to say who made it and when. `made_by` is empty where the endpoint was added."""
+
+disclosure = Table(
+    "disclosure", metadata, key("member"), key("webhook"), key("sent_to"), text("first_at"), text("last_at")
+)
+"""To whom a member's data went: the endpoint's name, the scheme and host that it had, the first and the last time."""
 
 delivery = Table(
     "delivery",

@@ -1,7 +1,7 @@
 """Head office in figures for a Prometheus: `GET /metrics`, for whoever shows the token, and not there at all without one.
 
 Counted from the database when it is asked, but for how long requests took, which this server alone knows. Labels are names of
-tills, shops, addresses and codes: nothing of a member, a card or a person is in them.
+tills, shops, endpoints, addresses and codes: nothing of a member, a card or a person is in them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from central_server.database import size_bytes
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
 from central_server.tills import roll_call
+from central_server.webhooks import deliveries, endpoints
 
 LEAST_TOKEN = 16
 SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
@@ -100,6 +101,7 @@ class _Figures:
             awaited = len(roll_call.awaited(self._office, connection))
             members = connection.scalar(select(func.count()).where(schema.member.c.merged_into == ""))
             size = size_bytes(connection)
+            hooks, unsent = endpoints.every(connection), deliveries.unsent(connection)
         yield _one("pos_central_entries_recorded", "Entries of tills that are durable here.", int(recorded))
         yield _one(
             "pos_central_entries_waiting", "Of them, not applied to anybody's points yet.", int(recorded - applied)
@@ -122,6 +124,21 @@ class _Figures:
         for code, count in notes:
             noted.add_metric([code], count)
         yield noted
+        off, failed, late = (
+            GaugeMetricFamily(f"pos_central_webhook_{name}", what, labels=["endpoint"])
+            for name, what in (
+                ("off", "1 where an endpoint is switched off."),
+                ("failed", "Messages to it that were given up."),
+                ("late_seconds", "How long the oldest message waits that was tried in vain; 0 for none."),
+            )
+        )
+        for hook in hooks:
+            count, oldest = unsent[hook.name]
+            off.add_metric([hook.name], int(bool(hook.off_at)))
+            failed.add_metric([hook.name], count)
+            waits = (self._office.now() - datetime.fromisoformat(oldest)).total_seconds() if oldest else 0.0
+            late.add_metric([hook.name], waits)
+        yield from (off, failed, late)
 
 
 def _one(name: str, what: str, value: float) -> Metric:

@@ -7,15 +7,12 @@ segment takes the place of what waits of an older one, because an old list that 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from base64 import b64encode
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, case, delete, func, select, update
 
 from central_server import schema
 from central_server.database import add
@@ -23,7 +20,8 @@ from central_server.errors import OfficeError
 from central_server.local_time import shown
 from central_server.office import Office
 from central_server.segments.found import cards
-from central_server.webhooks.endpoints import key_of, open_one, switch_off
+from central_server.webhooks import disclosures, secrets
+from central_server.webhooks.endpoints import every, open_one, switch_off, where
 from ledger.identifiers import new_reference
 
 PAGE = 1000
@@ -34,23 +32,26 @@ JITTER = 5
 LEASE_S = 300
 """So long a message is one server's: far longer than a try takes. A server that dies in between leaves it to the next."""
 KEPT_S = 30 * 24 * 3600
+LATE_S = 3600
+"""What was tried and not taken for so long is told to a person."""
 TEST = ""
 """The segment of a message that is a test."""
 WAITING, SENT, FAILED, REPLACED = "waiting", "sent", "failed", "replaced"
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """A message that this server has taken, with all that one try needs."""
+    """A message that this server has taken, with all that one try needs. `members` are those whose data is in the body."""
 
     delivery: str
     webhook: str
     url: str
-    secret: str
+    secrets: list[str]
     is_private: bool
     claim: str
     attempts: int
     at: str
     body: bytes
+    members: list[str]
 
     def headers(self) -> dict[str, str]:
         """As https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md has them; the time is
@@ -60,7 +61,7 @@ class Delivery(msgspec.Struct, frozen=True):
             "content-type": "application/json",
             "webhook-id": self.delivery,
             "webhook-timestamp": timestamp,
-            "webhook-signature": signature(self.secret, self.delivery, timestamp, self.body),
+            "webhook-signature": secrets.signatures(self.secrets, self.delivery, timestamp, self.body),
         }
 
 
@@ -81,9 +82,15 @@ class Told(msgspec.Struct, frozen=True):
     reason: str
 
 
-def signature(secret: str, delivery: str, timestamp: str, body: bytes) -> str:
-    signed = hmac.digest(key_of(secret), f"{delivery}.{timestamp}.".encode() + body, hashlib.sha256)
-    return f"v1,{b64encode(signed).decode()}"
+class Trouble(msgspec.Struct, frozen=True):
+    """An endpoint that somebody has to look at. `failed` messages were given up; `late_since` is when the oldest was put up that
+    has been tried and not taken for over an hour, '' for none. `why` is why, '' where nothing is known."""
+
+    name: str
+    off_at: str
+    failed: int
+    late_since: str
+    why: str
 
 
 # -- put up --------------------------------------------------------------------------------------------------------------
@@ -95,6 +102,7 @@ def put_up(office: Office, connection: Connection, webhook: str, segment: str, m
     table, at = schema.segments.delivery, office.time()
     old = (table.c.webhook == webhook, table.c.state != WAITING, table.c.asked_at < office.later(-KEPT_S))
     connection.execute(delete(table).where(*old))
+    secrets.forget_ended(connection, at)
     sending = f"snd_{new_reference(office.random_bytes)}"
     pages = [members[start : start + PAGE] for start in range(0, len(members), PAGE)] or [[]]
     rows = [
@@ -169,10 +177,50 @@ def latest(connection: Connection, webhook: str, most: int) -> list[Told]:
     return [Told(*row) for row in rows]
 
 
-def failures(connection: Connection) -> int:
-    """How many messages wait for a person."""
-    table = schema.segments.delivery
-    return connection.scalar(select(func.count()).select_from(table).where(table.c.state == FAILED)) or 0
+def unsent(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Of every endpoint how many messages were given up, and when the oldest was put up that waits and has been tried in vain, ''
+    for none."""
+    table = schema.segments.delivery.c
+    tried = (table.state == WAITING) & (table.attempts > 0) & (table.reason != "")
+    rows = connection.execute(
+        select(
+            table.webhook,
+            func.sum(case((table.state == FAILED, 1), else_=0)),
+            func.min(case((tried, table.asked_at))),
+        ).group_by(table.webhook)
+    )
+    found = {str(name): (int(failed), oldest or "") for name, failed, oldest in rows}
+    return {one.name: found.get(one.name, (0, "")) for one in every(connection)}
+
+
+def troubles(office: Office, connection: Connection) -> list[Trouble]:
+    """The endpoints that are switched off, or were given up, or have failed for over an hour."""
+    counted, late = unsent(connection), office.later(-LATE_S)
+    found = []
+    for one in every(connection):
+        failed, oldest = counted[one.name]
+        since = oldest if oldest and oldest <= late else ""
+        if one.off_at or failed or since:
+            why = one.off_why or _last_reason(connection, one.name)
+            found.append(Trouble(one.name, one.off_at, failed, since, why))
+    return found
+
+
+def _last_reason(connection: Connection, webhook: str) -> str:
+    table = schema.segments.delivery.c
+    said = select(table.reason).where(table.webhook == webhook, table.reason != "", table.state.in_([WAITING, FAILED]))
+    return connection.scalar(said.order_by(table.tried_at.desc()).limit(1)) or ""
+
+
+def told_of_trouble(one: Trouble, zone: ZoneInfo) -> str:
+    """In words, by the shops' clocks."""
+    why = f": {one.why}" if one.why else ""
+    if one.off_at:
+        return f"the endpoint {one.name} is switched off since {shown(one.off_at, zone)}{why}"
+    if one.failed:
+        messages = "1 message" if one.failed == 1 else f"{one.failed:,} messages"
+        return f"{messages} to the endpoint {one.name} {'was' if one.failed == 1 else 'were'} given up{why}"
+    return f"the endpoint {one.name} has not taken what waits since {shown(one.late_since, zone)}{why}"
 
 
 def told(one: Told, zone: ZoneInfo) -> str:
@@ -218,43 +266,53 @@ def take(office: Office, webhook: str) -> Delivery | None:
     if row is None:
         return None
     with office.database.reading() as connection:
-        body = _body(connection, row)
+        body, members = _body(connection, row)
+        signing = secrets.signing(connection, webhook, office.time())
     return Delivery(
         row.delivery,
         webhook,
         row.url,
-        row.secret,
+        signing,
         bool(row.is_private),
         claim,
         row.attempts + 1,
         office.time(),
         body,
+        members,
     )
 
 
 def _due(office: Office) -> Any:
     table, hook, now = schema.segments.delivery, schema.segments.webhook, office.time()
     return (
-        select(table, hook.c.url, hook.c.secret, hook.c.is_private)
+        select(table, hook.c.url, hook.c.is_private)
         .join_from(table, hook, hook.c.webhook == table.c.webhook)
         .where(hook.c.off_at == "", table.c.state == WAITING, table.c.due_at <= now, table.c.claimed_until <= now)
     )
 
 
-def _body(connection: Connection, row: Row[Any]) -> bytes:
-    """What is sent: of whom somebody may still write to, the reference and the card, and nothing else."""
+def _body(connection: Connection, row: Row[Any]) -> tuple[bytes, list[str]]:
+    """What is sent, and of whom: of those that somebody may still write to the reference and the card, and nothing else."""
     if row.segment == TEST:
-        return msgspec.json.encode({"type": "test", "timestamp": row.asked_at, "data": {}})
-    members = msgspec.json.decode(row.members, type=list[str])
-    card = cards(connection, members)
+        return msgspec.json.encode({"type": "test", "timestamp": row.asked_at, "data": {}}), []
+    kept = msgspec.json.decode(row.members, type=list[str])
+    card = cards(connection, kept)
+    members = [one for one in kept if one in card]
     data = {
         "segment": row.segment,
         "sending": row.sending,
         "page": row.page,
         "pages": row.pages,
-        "members": [{"member": one, "card": card[one]} for one in members if one in card],
+        "members": [{"member": one, "card": card[one]} for one in members],
     }
-    return msgspec.json.encode({"type": "segment.members", "timestamp": row.asked_at, "data": data})
+    return msgspec.json.encode({"type": "segment.members", "timestamp": row.asked_at, "data": data}), members
+
+
+def leaves(office: Office, delivery: Delivery) -> None:
+    """Somebody was reached, and hears it now, whatever comes of it."""
+    if delivery.members:
+        told = (delivery.members, delivery.webhook, where(delivery.url), office.time())
+        office.database.write(lambda connection: disclosures.record(connection, *told))
 
 
 def sent(office: Office, delivery: Delivery) -> None:

@@ -1,9 +1,8 @@
-"""The endpoints that whoever runs the server has added: their addresses, their secrets, and whether they are switched off."""
+"""The endpoints that whoever runs the server has added: their addresses, and whether they are switched off."""
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -14,12 +13,11 @@ from central_server import schema
 from central_server.database import add as add_rows
 from central_server.errors import OfficeError
 from central_server.office import Office
+from central_server.webhooks import secrets
 
 MOST_WEBHOOKS = 16
 """Each may be sent to at the same time as all others."""
 LONGEST_URL = 500
-PREFIX = "whsec_"
-SECRET_BYTES = 32
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,29}")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NAT64 = int(IPv6Address("64:ff9b::")) >> 32
@@ -43,19 +41,28 @@ def add(office: Office, name: str, url: str, *, is_private: bool = False) -> str
     if not NAME.fullmatch(name):
         raise _unfit(f"An endpoint cannot be called {name[:40]!r}.", "Small letters, digits, - and _, at most 30.")
     check_url(url, is_private=is_private)
-    secret = PREFIX + b64encode(office.random_bytes(SECRET_BYTES)).decode()
-    row = {"webhook": name, "url": url, "secret": secret, "is_private": is_private, "made_at": office.time()}
+    row = {"webhook": name, "url": url, "is_private": is_private, "made_at": office.time()}
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> str:
         names = {one.name for one in every(connection)}
         if name in names:
             raise _unfit(f"There is an endpoint {name} already.", "Choose another name, or remove that one first.")
         if len(names) >= MOST_WEBHOOKS:
             raise _unfit(f"There are {MOST_WEBHOOKS} endpoints already.", "Remove one that nobody needs.")
         add_rows(connection, schema.segments.webhook, [{**row, "off_at": "", "off_why": ""}])
+        return secrets.make(office, connection, name)
 
-    office.database.write(work)
-    return secret
+    return office.database.write(work)
+
+
+def new_secret(office: Office, name: str, by: str) -> str:
+    """A new secret for an endpoint, which is shown this once; those before it sign beside it for a day. Raises OfficeError."""
+
+    def work(connection: Connection) -> str:
+        one(connection, name)
+        return secrets.make(office, connection, name, by)
+
+    return office.database.write(work)
 
 
 def check_url(url: str, *, is_private: bool) -> None:
@@ -138,10 +145,11 @@ def open_one(connection: Connection, name: str) -> Endpoint:
 
 
 def remove(office: Office, name: str) -> None:
-    """With all that waits for it. Raises OfficeError."""
+    """With its secrets and all that waits for it. Raises OfficeError."""
 
     def work(connection: Connection) -> None:
         one(connection, name)
+        secrets.end(connection, name, office.time())
         for table in (schema.segments.webhook, schema.segments.nightly, schema.segments.delivery):
             connection.execute(delete(table).where(table.c.webhook == name))
 
@@ -162,10 +170,6 @@ def switch_on(office: Office, name: str) -> None:
         connection.execute(update(table).where(table.c.webhook == name).values(off_at="", off_why=""))
 
     office.database.write(work)
-
-
-def key_of(secret: str) -> bytes:
-    return b64decode(secret.removeprefix(PREFIX))
 
 
 def _unfit(message: str, hint: str) -> OfficeError:

@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +26,8 @@ WITHIN_S = 15.0
 MOST_ADDRESSES = 3
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
+Leaves = Callable[[], Awaitable[None]]
+"""Awaited when there is a connection, before the first byte of the message."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -57,12 +59,13 @@ async def post(
     *,
     is_private: bool,
     trust: ssl.SSLContext,
+    leaves: Leaves,
     within_s: float = WITHIN_S,
     resolve: Resolve = resolved,
 ) -> Answer:
     try:
         async with asyncio.timeout(within_s):
-            return await _posted(url, body, headers, is_private, trust, within_s, resolve)
+            return await _posted(url, body, headers, is_private, trust, leaves, within_s, resolve)
     except TimeoutError:
         return Answer(f"no answer within {within_s:g} seconds")
 
@@ -73,6 +76,7 @@ async def _posted(
     headers: dict[str, str],
     is_private: bool,
     trust: ssl.SSLContext,
+    leaves: Leaves,
     within_s: float,
     resolve: Resolve,
 ) -> Answer:
@@ -88,7 +92,15 @@ async def _posted(
         if why := why_not(ip_address(one.partition("%")[0]), is_private=is_private):
             return Answer(f"{host} is {one}, which {why}")
     sent = {**headers, "host": parts.netloc, "user-agent": "pos-central", "connection": "close"}
-    extensions = {"sni_hostname": host} if parts.scheme == "https" else {}
+
+    async def trace(event: str, _: dict[str, Any]) -> None:
+        # https://www.encode.io/httpcore/extensions/#trace
+        if event == "http11.send_request_headers.started":
+            await leaves()
+
+    extensions: dict[str, Any] = {"trace": trace}
+    if parts.scheme == "https":
+        extensions["sni_hostname"] = host
     # A machine that is not there leaves time for the next of its addresses.
     addresses = addresses[:MOST_ADDRESSES]
     timeout = httpx.Timeout(None, connect=within_s / max(1, len(addresses)))

@@ -81,6 +81,7 @@ class Sender:
                 one.headers(),
                 is_private=one.is_private,
                 trust=self._trusted or NOBODY,
+                leaves=lambda: asyncio.to_thread(deliveries.leaves, self._office, one),
                 within_s=self._within_s,
                 resolve=self._resolve,
             )

@@ -14,6 +14,7 @@ from central_server.care.feedback import Answer
 from central_server.errors import OfficeError
 from central_server.membership import consents, data_copy, desk, members
 from central_server.membership.consents import ConsentText
+from central_server.webhooks import disclosures
 from ledger.entry import ConsentBody
 from ledger.identifiers import feedback_code
 from ledger.keys import seal
@@ -214,6 +215,27 @@ def test_a_copy_has_what_they_asked_and_said_and_no_word_between_staff(office, t
     given = [(one["rating"], one["recommends"], one["comment"]) for one in copy["feedback"]]
     assert given == [(2, None, "The milk was sour.")]
     assert [word for word in ("sue", "third time", "Ben") if word in json.dumps(copy)] == []
+
+
+def test_a_copy_says_to_which_endpoints_their_data_went_and_when(office, till, clock):
+    one = till()
+    one.join("anna")
+    one.join("ben")
+    one.send()
+    first = office.time()
+
+    def went(members, webhook, sent_to):
+        office.database.write(
+            lambda connection: disclosures.record(connection, members, webhook, sent_to, office.time())
+        )
+
+    went(["anna", "ben"], "crm", "https://crm.example")
+    clock.pass_by(days=1)
+    went(["anna"], "crm", "https://crm.example")
+    went(["ben"], "letters", "https://letters.example")
+    assert data_copy.of(office, "anna")["sent_to"] == [
+        {"endpoint": "crm", "sent_to": "https://crm.example", "first_at": first, "last_at": office.time()}
+    ]
 
 
 def test_of_somebody_who_never_was_there_is_no_copy(office):

@@ -269,13 +269,56 @@ def test_nothing_is_better_until_the_last_day_is_over(office, till, clock):
     ],
 )
 def test_the_variant_with_more_is_better_only_where_no_interval_has_0_in_it(had_a, had_b, said):
-    program = read_program(tried())
-    rewards = {"A": frozenset({"coffee"}), "B": frozenset({"cake"})}
-    held = Held(program.experiment[0], program, "2026-03-05", "2026-03-25", rewards, [])
+    held = held_of(read_program(tried()))
     tallies = {"A": Tally(members=200, had=had_a), "B": Tally(members=200, had=had_b)}
     assert {line.name: line.said for line in experiments.measures(held, tallies, "over")}["had"] == said
     running = {line.name: line.said for line in experiments.measures(held, tallies, "runs")}
     assert running["had"] == "Too early to say: until the last day this may be chance."
+
+
+def held_of(program):
+    rewards = {"A": frozenset({"coffee"}), "B": frozenset({"cake"})}
+    return Held(program.experiment[0], program, "2026-03-05", "2026-03-25", rewards, [])
+
+
+@pytest.mark.parametrize(
+    ("members", "fewer", "more", "end", "word"),
+    [
+        # The end nearer to 0 as it reads, of so many members in each variant.
+        (136, 51, 67, "+0.0", ""),  # -0.0022 percentage points: below 0, though it reads as 0
+        (89, 34, 47, "+0.0", ""),  # 0.0012
+        (63, 26, 37, "+0.0", ""),  # 0.0445
+        (63, 25, 36, "+0.1", "better"),  # 0.0529
+    ],
+)
+def test_an_interval_that_ends_at_what_reads_as_0_may_be_chance_on_either_side(members, fewer, more, end, word):
+    for had, better in (((fewer, more), "B"), ((more, fewer), "A")):
+        tallies = {variant: Tally(members=members, had=count) for variant, count in zip("AB", had, strict=True)}
+        found = {line.name: line for line in experiments.measures(held_of(read_program(tried())), tallies, "over")}
+        line = found["had"]
+        near = line.low if better == "B" else -line.high
+        assert experiments.apart(line, near) == end
+        assert line.said.startswith(f"{better} is {word}" if word else "This may be chance.")
+
+
+@pytest.mark.parametrize(
+    ("minor_a", "minor_b", "span", "said"),
+    [
+        (500, 500, "+0.00 to +0.00", "This may be chance."),  # both ends are 0 exactly
+        (500, 501, "+0.01 to +0.01", "B is better: by 0.01 to 0.01 EUR."),
+        (501, 500, "-0.01 to -0.01", "A is better: by 0.01 to 0.01 EUR."),
+    ],
+)
+def test_where_every_basket_of_a_variant_is_alike_the_interval_is_one_number(minor_a, minor_b, span, said):
+    """Nothing is scattered, so what they differ by is sure, and 0 is in the interval where they do not."""
+    tallies = {}
+    for variant, minor in (("A", minor_a), ("B", minor_b)):
+        basket = Sums()
+        for _ in range(30):
+            basket = basket.plus(minor, 1)
+        tallies[variant] = Tally(members=30, basket=basket)
+    found = {line.name: line for line in experiments.measures(held_of(read_program(tried())), tallies, "over")}
+    assert (experiments.span(found["basket"]), found["basket"].said) == (span, said)
 
 
 def test_with_few_members_or_none_nothing_is_divided(office, till, clock):
@@ -362,8 +405,9 @@ def test_the_page_has_both_variants_side_by_side_and_the_file_has_the_same(offic
     (one,) = compared(office)
     line = measures(one)["had"]
     assert f"{one.members['A']} members in A, {one.members['B']} in B" in page
-    assert f"Had its reward members had the reward that is tried {shown(line, line.a.value)}" in page
-    assert f"{line.difference:+.1f} {line.low:+.1f} to {line.high:+.1f} B is better" in page
+    assert f"Had its reward members had the reward that is tried {line.said} {shown(line, line.a.value)}" in page
+    assert line.said.startswith("B is better")
+    assert f"{line.difference:+.1f} {line.low:+.1f} to {line.high:+.1f} " in page
     rows = list(csv.DictReader(io.StringIO(marketing.get("/figures/experiments.csv").text)))
     (had,) = [row for row in rows if row["figure"] == "had"]
     assert (had["experiment"], had["a_part"], had["b_whole"]) == ("try", str(line.a.part), str(line.b.whole))

@@ -9,6 +9,7 @@ from central_server.app import create_app
 from central_server.errors import OfficeError
 from central_server.membership import members
 from central_server.upkeep.metrics import read_token
+from central_server.webhooks import deliveries, endpoints
 from ledger.keys import seal
 from ledger.wire import MemberDetails
 
@@ -66,6 +67,27 @@ def test_entries_that_are_not_applied_are_counted(office, till, ask):
     one.sale("1", 100)
     inbox.record(office, one.batch())
     assert figures(ask())["pos_central_entries_waiting"] == len(one.journal)
+
+
+def test_an_endpoint_that_fails_is_in_the_figures_by_its_name_and_with_nothing_of_its_address(office, ask, clock):
+    secret = endpoints.add(office, "crm", "https://crm.example/hooks?key=4711")
+    deliveries.put_up_test(office, "crm", "ada")
+
+    def of_crm():
+        return [
+            figures(ask())[f'pos_central_webhook_{name}{{endpoint="crm"}}']
+            for name in ("off", "failed", "late_seconds")
+        ]
+
+    clock.pass_by(minutes=5)
+    assert of_crm() == [0, 0, 0], "nobody has tried yet"
+    deliveries.failed(office, deliveries.take(office, "crm"), "it answered 500")
+    clock.pass_by(hours=2)
+    assert of_crm() == [0, 0, 7500]
+    deliveries.failed(office, deliveries.take(office, "crm"), "it answered 410", is_gone=True)
+    assert of_crm() == [1, 1, 0]
+    said = ask().text
+    assert not [word for word in (secret, "crm.example", "4711", "ada") if word in said]
 
 
 def test_requests_are_timed_under_the_names_of_addresses_that_exist(ask):

@@ -13,7 +13,7 @@ LEADS_WITH = {
     "member": {
         *("member", "person", "profile", "member_shop", "member_history"),
         *("posting", "lot", "vesting", "holding", "forfeited", "floor_owed", "member_day"),
-        "consent",
+        *("consent", "disclosure"),
     },
     "shop": {
         *("shop", "document", "sale", "follow_up", "undone", "operator"),
@@ -34,7 +34,7 @@ LEADS_WITH = {
     "begins": {"name_word"},
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count", "saved_segment", "segment_nightly"},
-    "webhook": {"webhook"},
+    "webhook": {"webhook", "webhook_secret"},
     "delivery": {"delivery"},
     "program": {"program"},
     "ticket": {"ticket", "ticket_word"},

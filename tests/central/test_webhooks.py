@@ -18,21 +18,22 @@ import standardwebhooks.webhooks
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import select
+from sqlalchemy import select, text
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from typer.testing import CliRunner
 
 from central_server import schema
 from central_server.cli import app
-from central_server.database import add
+from central_server.database import Database, add, sqlite_url
 from central_server.errors import OfficeError
 from central_server.membership import cards, consents, members
 from central_server.membership.consents import ConsentText
+from central_server.migrations import migrate
 from central_server.office import Office
 from central_server.segments import saved
 from central_server.segments.conditions import Conditions
 from central_server.upkeep import restoring
-from central_server.webhooks import deliveries, endpoints, sending
+from central_server.webhooks import deliveries, disclosures, endpoints, secrets, sending
 from central_server.webhooks.sending import Sender
 from tests.central.far_end import OK, drip, far_end, shut, status
 
@@ -637,6 +638,220 @@ def test_the_certificate_is_that_of_the_name_and_the_connection_goes_to_the_addr
         assert sorted(asked) == ["crm.example", "other.example"], "looked up once each"
 
 
+# -- what is wrong with an endpoint --------------------------------------------------------------------------------------
+
+
+def on_home(visitor, role="marketing"):
+    return re.findall(r'<a href="/office/segments/endpoints">(.*?)</a>', visitor(role).get("").text)
+
+
+@one_database
+def test_an_endpoint_that_has_failed_for_an_hour_stands_on_home_of_those_who_send_and_of_nobody_else(
+    office, people, receiver, clock, visitor
+):
+    hook(office, receiver)
+    receiver.answers = [status(503), status(503), status(503), OK]
+    saved.send(office, "all", "crm", "ada")
+    for minutes in (0, 6, 53):  # 0:59 after it was put up
+        clock.pass_by(minutes=minutes)
+        send(office)
+    assert on_home(visitor) == []
+    clock.pass_by(minutes=1)
+    said = "The endpoint crm has not taken what waits since 2026-03-02 10:00: it answered 503"
+    assert on_home(visitor) == [said]
+    assert said in visitor("marketing").get("/segments").text
+    for role in ("auditor", "integrator", "finance", "support", "manager"):
+        assert on_home(visitor, role) == [], "they cannot send it again"
+    clock.pass_by(hours=3)
+    send(office)
+    assert on_home(visitor) == [], "it was taken"
+
+
+@one_database
+def test_what_waits_for_a_server_that_has_not_run_is_no_endpoints_fault(office, people, receiver, clock, visitor):
+    hook(office, receiver)
+    saved.send(office, "all", "crm", "ada")
+    clock.pass_by(hours=2)
+    assert on_home(visitor) == []
+
+
+@one_database
+def test_messages_that_were_given_up_stand_on_home_until_somebody_sends_them_again(
+    office, people, receiver, clock, visitor
+):
+    hook(office, receiver)
+    receiver.answers = [status(503)]
+    saved.send(office, "all", "crm", "ada")
+    for _ in range(len(deliveries.PAUSES_S) + 1):
+        send(office)
+        clock.pass_by(hours=30)
+    assert on_home(visitor) == ["1 message to the endpoint crm was given up: it answered 503"]
+    deliveries.again(office, webhook="crm")
+    assert on_home(visitor) == [], "it is tried anew"
+
+
+@one_database
+def test_an_endpoint_that_is_switched_off_stands_on_home_until_it_is_on(office, people, receiver, visitor):
+    hook(office, receiver)
+    receiver.answers = [status(410)]
+    deliveries.put_up_test(office, "crm", "ada")
+    send(office)
+    why = "it answered 410: it wants nothing any more"
+    assert on_home(visitor) == [f"The endpoint crm is switched off since 2026-03-02 10:00: {why}"]
+    endpoints.switch_on(office, "crm")
+    assert on_home(visitor) == [f"1 message to the endpoint crm was given up: {why}"]
+
+
+# -- another secret ------------------------------------------------------------------------------------------------------
+
+
+def taken_with(secret, received, clock, monkeypatch):
+    try:
+        verified(secret, received, clock, monkeypatch)
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+def test_for_a_day_a_new_secret_signs_beside_the_old_one_and_then_alone(office, people, receiver, clock, monkeypatch):
+    old = hook(office, receiver)
+    clock.pass_by(days=10)
+    new = endpoints.new_secret(office, "crm", "ian")
+    taken = []
+    for pause in ({}, {"hours": 23, "minutes": 59}, {"minutes": 1}):
+        clock.pass_by(**pause)
+        deliveries.put_up_test(office, "crm", "ada")
+        send(office)
+        taken.append([taken_with(one, receiver.received[-1], clock, monkeypatch) for one in (old, new)])
+    assert taken == [[True, True], [True, True], [False, True]]
+    assert [len(one.headers["webhook-signature"].split(" ")) for one in receiver.received] == [2, 2, 1]
+
+
+@one_database
+def test_a_secret_that_was_lost_at_once_does_not_cut_off_who_has_the_one_before(office, receiver, clock, monkeypatch):
+    first = hook(office, receiver)
+    later = [endpoints.new_secret(office, "crm", "ian") for _ in range(3)]
+    deliveries.put_up_test(office, "crm", "ada")
+    send(office)
+    assert all(taken_with(one, receiver.received[0], clock, monkeypatch) for one in (first, *later))
+    with pytest.raises(OfficeError, match="3 new secrets within a day") as refused:
+        endpoints.new_secret(office, "crm", "ian")
+    assert refused.value.code == "WEBHOOK_SECRETS"
+    clock.pass_by(days=1)
+    endpoints.new_secret(office, "crm", "ian")
+
+
+@one_database
+def test_a_secret_that_has_ended_lies_in_the_database_no_more_and_who_made_it_does(office, receiver, clock):
+    made = [hook(office, receiver), endpoints.new_secret(office, "crm", "ian")]
+    clock.pass_by(days=1)
+    deliveries.put_up_test(office, "crm", "ada")
+
+    def kept():
+        with office.database.reading() as connection:
+            table = schema.segments.webhook_secret.c
+            rows = connection.execute(select(table.secret, table.made_by).order_by(table.number)).all()
+        return [tuple(row) for row in rows]
+
+    assert kept() == [("", ""), (made[1], "ian")]
+    endpoints.remove(office, "crm")
+    assert kept() == [("", ""), ("", "ian")]
+
+
+@one_database
+def test_the_page_makes_a_secret_for_who_hands_out_keys_shows_it_once_and_the_audit_says_who(office, receiver, visitor):
+    hook(office, receiver)
+    integrator = visitor("integrator")
+    answer = integrator.post("/segments/endpoints/crm/secret")
+    [secret] = re.findall(r"whsec_[\w+/=]+", answer.text)
+    assert answer.headers["cache-control"] == "no-store"
+    with office.database.reading() as connection:
+        assert secrets.signing(connection, "crm", office.time())[0] == secret
+    page = integrator.get("/segments/endpoints").text
+    assert "whsec_" not in page
+    assert "Until <time>2026-03-03 10:00</time> the one before signs as well." in page
+    for role in ("marketing", "auditor", "finance", "manager"):
+        assert visitor(role).post("/segments/endpoints/crm/secret").status_code == 403
+        assert "/crm/secret" not in visitor(role).get("/segments/endpoints").text
+    audit = visitor("auditor").get("/audit").text
+    assert "<td>crm</td><td>integrator</td>" in audit
+    assert "whsec_" not in audit
+    assert "Secrets of endpoints" not in visitor("manager", "Mill").get("/audit").text
+
+
+def test_an_upgrade_leaves_an_endpoint_the_secret_that_its_receiver_knows(tmp_path):
+    database = Database(sqlite_url(tmp_path / "old.db"))
+    row = "'crm', 'https://crm.example/', 'whsec_b2xk', false, '2026-03-02', '', ''"
+    columns = "webhook, url, secret, is_private, made_at, off_at, off_why"
+    with database.writing() as connection:
+        migrate(connection, "0014")
+        connection.execute(text(f"INSERT INTO webhook ({columns}) VALUES ({row})"))
+        migrate(connection)
+        assert secrets.signing(connection, "crm", "2026-03-03") == ["whsec_b2xk"]
+    database.close()
+
+
+# -- to whom a member's data went ----------------------------------------------------------------------------------------
+
+
+def went_to(office, member):
+    with office.database.reading() as connection:
+        return [(one.endpoint, one.first_at, one.last_at) for one in disclosures.of(connection, member)]
+
+
+def test_it_is_kept_to_which_endpoints_a_members_data_went_also_where_it_was_not_answered(
+    office, people, receiver, clock
+):
+    hook(office, receiver)
+    saved.send(office, "all", "crm", "ada")
+    receiver.answers = [shut, OK]
+    first = office.time()
+    send(office)
+    assert went_to(office, "anna") == [("crm", first, first)], "nobody knows what it has heard"
+    assert went_to(office, "dora") == [], "she does not agree"
+    consents.publish(office, ConsentText("1", {"en": "We may write to you."}, ""))
+    consents.say(office, "ben", is_given=False, operator="ada")
+    clock.pass_by(minutes=1)
+    send(office)
+    assert went_to(office, "anna") == [("crm", first, office.time())]
+    assert went_to(office, "ben") == [("crm", first, first)], "he was left out of what was sent then"
+
+
+@one_database
+def test_who_could_not_be_reached_heard_of_nobody(office, people):
+    endpoints.add(office, "crm", "http://127.0.0.1:9/", is_private=True)
+    saved.send(office, "all", "crm", "ada")
+    send(office)
+    assert went_to(office, "anna") == []
+
+
+@one_database
+def test_it_stands_before_the_first_byte_leaves(office, people, receiver):
+    """A server that dies while it sends cannot write it down afterwards."""
+    hook(office, receiver)
+    saved.send(office, "all", "crm", "ada")
+    seen = []
+    receiver.answers = [lambda far: [seen.append(went_to(office, "anna")), far.sendall(OK)]]
+    send(office)
+    assert [len(one) for one in seen] == [1]
+
+
+@one_database
+def test_who_was_merged_has_what_went_out_under_both_and_who_was_erased_nothing(office, people, receiver, till):
+    hook(office, receiver)
+    saved.send(office, "all", "crm", "ada")
+    send(office)
+    table = schema.member
+    with office.database.writing() as connection:
+        connection.execute(table.update().where(table.c.member == "ben").values(merged_into="anna"))
+        connection.execute(table.delete().where(table.c.member == "dora"))
+    assert len(went_to(office, "anna")) == 1
+    members.erase(office, "anna")
+    kept = schema.segments.disclosure
+    with office.database.reading() as connection:
+        assert connection.scalars(select(kept.c.member)).all() == ["cleo"]
+
+
 # -- the server's thread, commands and pages -----------------------------------------------------------------------------
 
 
@@ -667,7 +882,7 @@ def test_the_commands_add_test_send_and_remove_and_show_a_secret_once(office, pe
     office.now.at = datetime.now(UTC) + timedelta(hours=1)  # commands have the machine's clock
     said = run(office, "webhook", "add", "crm", receiver.url, "--private")
     [secret] = re.findall(r"whsec_\S+", said)
-    assert 24 <= len(endpoints.key_of(secret)) <= 64
+    assert 24 <= len(secrets.key_of(secret)) <= 64
     run(office, "webhook", "test", "crm", "--by", "Ada")
     assert "is sent within seconds" in run(office, "webhook", "list")
     send(office)
@@ -685,6 +900,9 @@ def test_the_commands_add_test_send_and_remove_and_show_a_secret_once(office, pe
     assert states(office)[0][0] == "sent"
     assert "Nothing was added" in run(office, "webhook", "add", "crm", "http://10.0.0.1/", code=2)
     assert "no endpoint mail" in run(office, "webhook", "test", "mail", "--by", "Ada", code=2)
+    [newer] = re.findall(r"whsec_\S+", run(office, "webhook", "new-secret", "crm", "--by", "Ada"))
+    assert newer != secret
+    assert newer not in run(office, "webhook", "list", "--json")
     run(office, "webhook", "remove", "crm", "--yes")
     assert "There is no endpoint" in run(office, "webhook", "list")
 
@@ -712,7 +930,7 @@ def test_the_pages_send_say_what_became_of_it_and_show_nothing_secret(office, pe
     page = marketing.get("/segments/endpoints").text
     assert "Switched off since <time>2026-03-02 10:00</time>: it answered 410: it wants nothing any more" in page
     assert "Send again" not in page
-    assert "1 message could not be sent" in marketing.get("/segments").text
+    assert "is switched off since 2026-03-02 10:00: it answered 410" in marketing.get("/segments").text
     marketing.said("/segments/endpoints/crm/on")
     page = marketing.get("/segments/endpoints").text
     [failed] = re.findall(r'name="delivery" value="(\w+)"', page)
