@@ -134,14 +134,14 @@ class _Tallies:
             for one in entries
             if isinstance(one.body, ReturnBody) and one.body.back.is_void and one.body.sale in sold
         }
-        self._parts = [(*operator_and_shift(one), _part(one, voided)) for one in entries]
+        self.parts = [(*operator_and_shift(one), _part(one, voided)) for one in entries]
 
     def total(self) -> Tally:
-        return _sum(part for _, _, part in self._parts)
+        return _sum(part for _, _, part in self.parts)
 
     def by(self, what: str) -> dict[str, Tally]:
         parts: dict[str, list[Tally]] = defaultdict(list)
-        for operator, shift, part in self._parts:
+        for operator, shift, part in self.parts:
             parts[operator if what == "operator" else shift].append(part)
         tallies = {name: _sum(of) for name, of in parts.items()}
         if len(tallies) > MOST_NAMES:
@@ -149,6 +149,12 @@ class _Tallies:
             rest = [tallies.pop(name) for name in most[MOST_NAMES - 1 :]]
             tallies[OTHERS] = _sum(rest)
         return {} if list(tallies) == [""] else dict(sorted(tallies.items()))
+
+
+def tally_of(operator: str, entries: Iterable[Entry]) -> Tally:
+    """What of these entries, which one closing covers, is this operator's: also of one whom its figures do not name apart."""
+    parts = _Tallies(list(entries)).parts
+    return _sum(part for name, _, part in parts if name == operator)
 
 
 def _part(entry: Entry, voided: set[str]) -> Tally:
@@ -222,8 +228,9 @@ def share_tenths(part: int, whole: int) -> int:
     return (part * 1000 + whole // 2) // whole if whole else 0
 
 
-def differences(said: ClosingBody, found: Covered) -> dict[str, tuple[object, object]]:
-    """Where a closing says other than its entries come to: the field, what it says, and what they come to."""
+def differences(said: ClosingBody, found: Covered, names: Mapping[str, str] = {}) -> dict[str, tuple[object, object]]:
+    """Where a closing says other than its entries come to: the field, what it says, and what they come to. `names` are the
+    operators' as people know them."""
     unlike: dict[str, tuple[object, object]] = {
         in_words: (getattr(said.total, name), getattr(found.total, name))
         for name, in_words in SAID.items()
@@ -236,7 +243,10 @@ def differences(said: ClosingBody, found: Covered) -> dict[str, tuple[object, ob
     for what, one, other in parts:
         for name in sorted({*one, *other}):
             if one.get(name) != other.get(name):
-                unlike[f"{what} {name or 'nobody named'}"] = _words(one.get(name)), _words(other.get(name))
+                who = f"{names[name]} ({name})" if what == "cashier" and name in names else name or "nobody named"
+                unlike[f"{what} {who}"] = _words(one.get(name)), _words(other.get(name))
+    if said.goes_on_from != found.goes_on_from:
+        unlike["the entry from which the next one goes on"] = said.goes_on_from, found.goes_on_from
     if said.missing != found.missing:
         unlike["receipt numbers that are missing"] = _gaps(said.missing), _gaps(found.missing)
     return unlike

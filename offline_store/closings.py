@@ -68,6 +68,14 @@ def open_entries(db: sqlite3.Connection) -> list[Entry]:
     return [read_entry(data) for (data,) in rows]
 
 
+def covered_by(db: sqlite3.Connection, entry: Entry) -> tuple[Entry, ...]:
+    """The entries that a closing of this journal covers, counted again."""
+    body, envelope = body_of(entry), entry.envelope
+    rows = db.execute("SELECT data FROM entry WHERE number BETWEEN ? AND ? ORDER BY number", (body.first, body.last))
+    entries = [read_entry(data) for (data,) in rows]
+    return covered(entries, envelope.business_day, None, "", entry.number + 1, envelope.occurred_at).entries
+
+
 def figures(db: sqlite3.Connection, day: str, entries: Iterable[Entry], made_at: str) -> Covered:
     """What a closing of `day`, made at this local time, would cover of these open entries; its own would be the next."""
     before = last(db)

@@ -7,13 +7,14 @@ office compares what the till closed with its own figures once it has everything
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from drivers.document import Document, decode_document, encode_document
-from ledger.closing import COUNTED, share_tenths
+from ledger.closing import COUNTED, OTHERS, share_tenths, tally_of
 from ledger.entry import ClosingBody, Draft, Entry, Gap, Tally, read_entry
 from ledger.identifiers import receipt_reference
 from offline_store import closings, journal, operators, receipts
@@ -102,14 +103,17 @@ def _look(checkout: Checkout, day: str, operator: str, only: str) -> tuple[Closi
         covers = _covers(db, at, day, operator, closings.open_entries(db))
         found = _closing("X", db, at, covers.body, covers.day, covers=covers)
     if only:
-        found = _part(found, only)
+        found = _part(found, only, lambda: covers.entries)
     slip = _slip(checkout, at, found)
     return msgspec.structs.replace(found, text=slip.text()), slip
 
 
-def _part(whole: Closing, only: str) -> Closing:
-    """What one operator may see of a closing: their own line, and no paper of it all."""
-    mine = whole.operators.get(only, _counted(Tally()))
+def _part(whole: Closing, only: str, entries: Callable[[], Iterable[Entry]]) -> Closing:
+    """What one operator may see of a closing of these entries: their own line, and no paper of it all."""
+    mine = whole.operators.get(only)
+    if mine is None:
+        # Where many have sold, the closing has the figures of most together.
+        mine = _counted(tally_of(only, entries()) if OTHERS in whole.operators else Tally())
     return msgspec.structs.replace(
         whole,
         total=mine,
@@ -171,7 +175,7 @@ def earlier(checkout: Checkout, limit: int = 31, only: str = "") -> list[Closing
             kept = receipts.document(db, entry.number)
             one = _closing("Z", db, at, closings.body_of(entry), entry.envelope.business_day, entry=entry)
             one = msgspec.structs.replace(one, text=decode_document(kept).text() if kept else "")
-            found.append(_part(one, only) if only else one)
+            found.append(_part(one, only, partial(closings.covered_by, db, entry)) if only else one)
     return found
 
 
@@ -182,6 +186,7 @@ class _Covers(NamedTuple):
     day: str
     before: int
     ahead: dict[str, int]
+    entries: tuple[Entry, ...]
     is_closed: bool
 
 
@@ -218,7 +223,7 @@ def _covers(db: sqlite3.Connection, at: Moment, day: str, operator: str, entries
         restored_on=closings.put_back_on(db),
     )
     is_closed = day == closed_day and not found.entries
-    return _Covers(body, day, was.number if was else 0, found.ahead, is_closed)
+    return _Covers(body, day, was.number if was else 0, found.ahead, found.entries, is_closed)
 
 
 def _day_to_close(entries: list[Entry], closed_day: str, today: str) -> str:

@@ -21,6 +21,7 @@ from central_server.applying.sales import Sales, sale_named_by
 from central_server.database import is_entrys_fault, keep
 from central_server.figures import facts
 from central_server.office import Office
+from central_server.shops import open_days
 from central_server.tills import grants
 from ledger.entry import Entry, EntryUnreadable, read_entry
 
@@ -103,6 +104,8 @@ def _apply_chunk(office: Office, limit: int, unfit: Mapping[str, list[str]], con
             keep(connection, schema.note, [note_of(office, row, "quarantine", reasons[0])])
         elif row.kind == "sale" and row.member:
             seen[books.who(row.member)] = row.terminal, row.branch
+    understood = [entry for row in rows if (entry := entries.get(row.hash)) is not None]
+    open_days.follow(connection, understood, {name: about.shop for name, about in terminals.items()})
     for (terminal, name), number in {(row.terminal, row.branch): row.number for row in rows}.items():
         connection.execute(
             update(branch).where(branch.c.terminal == terminal, branch.c.branch == name).values(applied_number=number)
@@ -197,6 +200,7 @@ def understand(office: Office) -> int:
 
     def work(connection: Connection) -> int:
         understood: list[InboxRow] = []
+        entries: list[Entry] = []
         connection.execute(select(schema.chain).where(schema.chain.c.server == office.server).with_for_update())
         inbox, note = schema.inbox, schema.note
         parked = (
@@ -235,6 +239,8 @@ def understand(office: Office) -> int:
             )
             _post_alone(office, connection, shop, row, esc_is_posted=True)
             understood.append(row)
+            entries.append(entry)
+        open_days.follow(connection, entries, {name: about.shop for name, about in terminals.items()})
         facts.count_understood(office, connection, understood)
         return len(understood)
 

@@ -39,7 +39,12 @@ def report(
     last: Annotated[str, typer.Option("--to", metavar="DAY", help="The last trading day; without it today.")] = "",
     shop: Annotated[str, typer.Option(help="Of this shop only.")] = "",
     by: Annotated[Grouped | None, typer.Option(help="Sales and attach rate of each, too.")] = None,
-    window: Annotated[int, typer.Option(help="Days of the window for active, churn and retention.", min=1)] = 90,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Days of the window for active, churn and retention; without it the setting of head office.", min=1
+        ),
+    ] = None,
     margin: Annotated[
         int | None,
         typer.Option(
@@ -62,7 +67,7 @@ def report(
         with counting("Counting", as_json or csv, "entries") as told:
             told(facts.recount(office) if recount else facts.count_pending(office))
         with office.database.reading() as connection:
-            asked = scope_of(office, connection, first, last, shop, window)
+            asked = scope_of(office, connection, first, last, shop, window or 0)
         found = answers.whole(office, asked, by.value if by else None, margin)
     if as_json:
         print_json(found)

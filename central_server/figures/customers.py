@@ -155,28 +155,18 @@ def at_risk(connection: Connection, scope: Scope, most: int = 200) -> tuple[list
     """Members who bought on three days or more until the end of the period, and have not bought since for one and a half of their
     own mean gap; those who brought most come first. Answers `most` of them, and how many there are."""
     table, about = schema.figures.member_day, schema.member.c
-    raw = (
-        select(
-            table.c.member,
-            table.c.day,
-            func.sum(table.c.sales).label("sales"),
-            func.sum(table.c.net_minor).label("net"),
-        )
-        .where(*days(table, "", scope.last, scope.shop))
-        .group_by(table.c.member, table.c.day)
-        .subquery()
-    )
-    who: ColumnElement[str] = func.coalesce(func.nullif(about.merged_into, ""), raw.c.member)
-    bought = case((raw.c.sales > 0, raw.c.day))
+    who: ColumnElement[str] = func.coalesce(func.nullif(about.merged_into, ""), table.c.member)
+    bought = case((table.c.sales > 0, table.c.day))  # what came back that day makes no day of buying
     rows = connection.execute(
         select(
             who,
             func.count(bought.distinct()),
             func.min(bought),
             func.max(bought),
-            func.sum(raw.c.net),
+            func.sum(table.c.net_minor),
         )
-        .select_from(raw.outerjoin(schema.member, about.member == raw.c.member))
+        .select_from(table.outerjoin(schema.member, about.member == table.c.member))
+        .where(*days(table, "", scope.last, scope.shop))
         .group_by(who)
         .having(func.count(bought.distinct()) >= LEAST_DAYS)
     )

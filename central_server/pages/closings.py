@@ -29,7 +29,7 @@ def shown(visit: Visit) -> Response:
     return visit.show(
         "closings.html",
         day=day,
-        days=days if day in days or not day else sorted({*days, day}, reverse=True),
+        days=days if day in days or not day else [day, *days],
         shop=shop,
         shops=shops if not visit.staff.shop else [],
         found=closings.compared(visit.office, shop, day) if day else [],

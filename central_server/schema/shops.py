@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Table
+import sqlalchemy as sa
+from sqlalchemy import Boolean, Column, Index, Table, Text
 
 from central_server.schema.columns import key, metadata, number, text
 
@@ -75,5 +76,18 @@ closing = Table(
     text("business_day"),
     number("closing"),
     number("goes_on_from"),
+    Column("late", Text, nullable=False, server_default=sa.text("''")),
+    Index("closing_by_day", "business_day", "shop", "terminal"),
 )
-"""Where the closings of tills stand in the inbox: `number` and `hash` are the entry's, `closing` is that of the Z."""
+"""Where the closings of tills stand in the inbox: `number` and `hash` are the entry's, `closing` is that of the Z. `late` are its
+sales of other days (day → how many, JSON), '' where it has none."""
+
+open_day = Table(
+    "open_day",
+    metadata,
+    key("terminal"),
+    key("business_day"),
+    number("sales"),
+    Index("open_day_by_day", "business_day"),
+)
+"""How many sales of a till's day are in no closing yet; derived, and kept as entries are applied. A day without any has none."""

@@ -7,13 +7,14 @@ another till brought too, a return that two tills took, an entry that cannot be 
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from central_server import schema
 from central_server.applying.books import Books
@@ -29,18 +30,17 @@ from ledger.entry import (
     SettleBody,
     Tally,
     read_entry,
-    read_envelope,
 )
 from ledger.identifiers import receipt_reference
 from ledger.postings import postings
 
 SHOWN_DAYS = 31
 """So far back somebody looks for closings, and for days that nobody closed."""
-FIRST_LOOK = 20
-NEXT_LOOK = 50
-"""So many of each till's last entries are read for them: the first in one question for all tills, then more where a till sells
-much. Most sell little: reading all that all of them sold takes seconds."""
 MOST_SHOWN = 50
+MOST_COUNTED = 20_000
+"""So many entries of one till are counted again in one look, over all its closings. A busy till's day has a few thousand; only a
+till that was never closed for months, or one that is made to keep head office busy, has more."""
+MOST_BRANCHES = 50
 
 MOST_NAMED = 5
 
@@ -62,7 +62,8 @@ class Compared(msgspec.Struct, frozen=True):
     """A Z as the till wrote it, and what head office has of its entries. `is_equal`: all of it is the same.
 
     `unsent` of its entries were on the till alone when it closed, `absent` are not here now. `issued` and `redeemed` are head
-    office's own: what it issued less what it took back, what was spent less what it gave back.
+    office's own: what it issued less what it took back, what was spent less what it gave back. `names` are the operators' as
+    people know them, of those whom head office knows.
     """
 
     shop: str
@@ -73,6 +74,7 @@ class Compared(msgspec.Struct, frozen=True):
     reference: str
     operator: str
     approved_by: str
+    names: dict[str, str]
     total: Tally
     late: dict[str, int]
     missing: list[str]
@@ -107,30 +109,38 @@ def recorded(books: Books, shop: str, entry: Entry, body: ClosingBody) -> None:
         "hash": entry.hash,
         "business_day": envelope.business_day,
         "closing": body.number,
-        "goes_on_from": body.goes_on_from,
+        # A till that names entries to come would take them out of sight before they happen.
+        "goes_on_from": min(body.goes_on_from, entry.number + 1),
+        "late": json.dumps(body.late) if body.late else "",
     }
     keep(books.connection, closing, [row])
 
 
 def compared(office: Office, shop: str = "", day: str = "") -> list[Compared]:
     """The closings of a shop, or of all, of one day or the last `SHOWN_DAYS`, newest first."""
+    counted = Counter[str]()
     with office.database.reading() as connection:
-        return [_compare(connection, office.server, row) for row in _kept(connection, office, shop, day)]
+        return [_compare(connection, office.server, row, counted) for row in _kept(connection, office, shop, day)]
 
 
 def days(office: Office, shop: str = "") -> list[str]:
-    """The days that some till has closed, newest first."""
+    """The days that some till has closed, newest first; then those that have not come, by tills whose clocks were ahead."""
     table = closing.c
-    wanted = select(table.business_day).distinct().order_by(table.business_day.desc()).limit(SHOWN_DAYS)
+    wanted = select(table.business_day).distinct().limit(SHOWN_DAYS)
+    if shop:
+        wanted = wanted.where(table.shop == shop)
     with office.database.reading() as connection:
-        return list(connection.scalars(wanted.where(table.shop == shop) if shop else wanted))
+        today = office.today(connection)
+        come = wanted.where(table.business_day <= today).order_by(table.business_day.desc())
+        ahead = wanted.where(table.business_day > today).order_by(table.business_day)
+        return [*connection.scalars(come), *connection.scalars(ahead)]
 
 
-def _kept(connection: Connection, office: Office, shop: str, day: str) -> Sequence[Row[Any, Any, Any]]:
+def _kept(connection: Connection, office: Office, shop: str, day: str) -> Sequence[Row[Any, Any, Any, Any]]:
     table, inbox = closing.c, schema.inbox.c
     since = (date.fromisoformat(office.today(connection)) - timedelta(days=SHOWN_DAYS)).isoformat()
     wanted = (
-        select(table.shop, table.terminal, inbox.data)
+        select(table.shop, table.terminal, inbox.branch, inbox.data)
         .join_from(
             closing,
             schema.inbox,
@@ -142,24 +152,39 @@ def _kept(connection: Connection, office: Office, shop: str, day: str) -> Sequen
     return connection.execute(wanted.where(table.shop == shop) if shop else wanted).all()
 
 
-def _compare(connection: Connection, server: str, row: Row[Any, Any, Any]) -> Compared:
+def _compare(connection: Connection, server: str, row: Row[Any, Any, Any, Any], counted: Counter[str]) -> Compared:
+    """`counted`: how many entries of each till this look has read so far."""
     entry = read_entry(row.data)
     body = entry.body
     assert isinstance(body, ClosingBody)
     day = entry.envelope.business_day
-    own, absent = _branch(connection, row.terminal, body.first, entry)
-    before, closed_day = _before(connection, row.shop, row.terminal, entry)
-    found = covered(own, day, before, closed_day, entry.number + 1, entry.envelope.occurred_at)
-    unlike = [
-        Unlike(what, str(said), str(has), "its entries come to something else")
-        for what, (said, has) in differences(body, found).items()
-    ]
+    before, closed_day = _before(connection, row.shop, row.terminal, row.branch, entry.number)
+    # What an earlier closing covers is in that one: a closing that claims it once more is not believed, nor read for it.
+    start = before.goes_on_from if before else 1
+    first = min(max(start, body.first), entry.number)
+    names = _names(connection, row.shop, {*body.operators, body.operator, body.approved_by})
+    unlike = []
+    if body.first != start:
+        unlike.append(Unlike("its first entry", str(body.first), str(start), "there the closing before it goes on"))
+    own, absent = list[Entry](), 0
+    counted[row.terminal] += entry.number - first
+    is_counted = counted[row.terminal] <= MOST_COUNTED
+    if is_counted:
+        own, absent = _branch(connection, row.terminal, first, entry)
+        found = covered(own, day, before, closed_day, entry.number + 1, entry.envelope.occurred_at)
+        unlike += [
+            Unlike(what, str(said), str(has), "its entries come to something else")
+            for what, (said, has) in differences(body, found, names).items()
+        ]
+        entries = found.entries
+    else:
+        entries = ()
+        why = f"one look counts at most {MOST_COUNTED:,} entries of a till again"
+        unlike.append(Unlike("entries", str(entry.number - first), "not counted again", why))
     if absent:
-        here = str(entry.number - body.first - absent)
-        unlike.insert(
-            0, Unlike("entries", str(entry.number - body.first), here, "the others are not here, or unreadable")
-        )
-    own_ledger, apart = _ledger(connection, server, row.shop, row.terminal, found.entries)
+        here = str(entry.number - first - absent)
+        unlike.insert(0, Unlike("entries", str(entry.number - first), here, "the others are not here, or unreadable"))
+    own_ledger, apart = _ledger(connection, server, row.shop, row.terminal, entries)
     unlike += apart
     return Compared(
         shop=row.shop,
@@ -170,6 +195,7 @@ def _compare(connection: Connection, server: str, row: Row[Any, Any, Any]) -> Co
         reference=receipt_reference(row.terminal, entry.number),
         operator=body.operator,
         approved_by=body.approved_by,
+        names=names,
         total=body.total,
         late=body.late,
         missing=[
@@ -181,6 +207,13 @@ def _compare(connection: Connection, server: str, row: Row[Any, Any, Any]) -> Co
         redeemed=own_ledger["redeemed"],
         unlike=unlike[:MOST_SHOWN],
     )
+
+
+def _names(connection: Connection, shop: str, operators: set[str]) -> dict[str, str]:
+    table = schema.shops.operator.c
+    wanted = select(table.operator, table.name).where(table.shop == shop, table.name != "")
+    rows = connection.execute(wanted.where(among(connection, table.operator, sorted(operators))))
+    return {row.operator: row.name for row in rows}
 
 
 def _branch(connection: Connection, terminal: str, first: int, entry: Entry) -> tuple[list[Entry], int]:
@@ -202,9 +235,15 @@ def _branch(connection: Connection, terminal: str, first: int, entry: Entry) -> 
     return own[::-1], entry.number - first - len(own) - unreadable
 
 
-def _before(connection: Connection, shop: str, terminal: str, entry: Entry) -> tuple[ClosingBody | None, str]:
-    """The closing before this one, and its day."""
+def _before(
+    connection: Connection, shop: str, terminal: str, branch: str, number: int
+) -> tuple[ClosingBody | None, str]:
+    """The closing before the one at `number`, in the journal that it ends, and its day."""
     table, inbox = closing.c, schema.inbox.c
+    line = [
+        and_(inbox.branch == name, inbox.number <= upto)
+        for name, upto in _line(connection, terminal, branch, number - 1)
+    ]
     data = connection.scalar(
         select(inbox.data)
         .join_from(
@@ -212,7 +251,7 @@ def _before(connection: Connection, shop: str, terminal: str, entry: Entry) -> t
             schema.inbox,
             and_(inbox.terminal == table.terminal, inbox.number == table.number, inbox.hash == table.hash),
         )
-        .where(table.shop == shop, table.terminal == terminal, table.number < entry.number)
+        .where(table.shop == shop, table.terminal == terminal, table.number < number, or_(*line))
         .order_by(table.number.desc())
         .limit(1)
     )
@@ -220,6 +259,18 @@ def _before(connection: Connection, shop: str, terminal: str, entry: Entry) -> t
     if before is None or not isinstance(before.body, ClosingBody):
         return None, ""
     return before.body, before.envelope.business_day
+
+
+def _line(connection: Connection, terminal: str, branch: str, upto: int) -> Iterable[tuple[str, int]]:
+    """The branch and those that it grew from, each with the last of its entries that are in this journal."""
+    table = schema.branch.c
+    rows = connection.execute(select(table.branch, table.parent, table.start).where(table.terminal == terminal))
+    grown = {row.branch: row for row in rows}
+    for _ in range(MOST_BRANCHES):
+        yield branch, upto
+        if (row := grown.get(branch)) is None or not row.parent:
+            return
+        branch, upto = row.parent, min(upto, row.start)
 
 
 def _ledger(
@@ -336,87 +387,37 @@ def _parts(names: Sequence[str]) -> Iterable[Sequence[str]]:
 def unclosed(office: Office, shop: str = "", day: str = "") -> list[Unclosed]:
     """The days of the last `SHOWN_DAYS`, or the one, on which a till sold and that are over, of which it has no Z of their own;
     newest first."""
-    found = list[Unclosed]()
+    table, opened, till = closing.c, schema.shops.open_day.c, schema.terminal.c
     with office.database.reading() as connection:
         today = office.today(connection)
-        for row in _kept(connection, office, shop, ""):
-            body = read_entry(row.data).body
-            assert isinstance(body, ClosingBody)
-            found += [Unclosed(row.shop, row.terminal, of, count, body.number) for of, count in body.late.items()]
-        since = day or (date.fromisoformat(today) - timedelta(days=SHOWN_DAYS)).isoformat()
-        for (its_shop, terminal, of), count in _open_days(connection, shop, since).items():
-            if of < today:
-                found.append(Unclosed(its_shop, terminal, of, count, 0))
+        since = (date.fromisoformat(today) - timedelta(days=SHOWN_DAYS)).isoformat()
+        late = select(table.shop, table.terminal, table.closing, table.late).where(
+            table.business_day >= since, table.late != ""
+        )
+        still_open = (
+            select(till.shop, opened.terminal, opened.business_day, opened.sales)
+            .join_from(schema.shops.open_day, schema.terminal, till.terminal == opened.terminal)
+            .where(opened.business_day == day if day else opened.business_day >= since, opened.business_day < today)
+        )
+        if shop:
+            late, still_open = late.where(table.shop == shop), still_open.where(till.shop == shop)
+        found = [Unclosed(*row, 0) for row in connection.execute(still_open)]
+        for row in connection.execute(late):
+            days_late: dict[str, int] = json.loads(row.late)
+            found += [Unclosed(row.shop, row.terminal, of, count, row.closing) for of, count in days_late.items()]
         found = [one for one in found if one.business_day == day or not day]
-        closed = _closed(connection, {one.business_day for one in found})
+        closed = _closed(connection, found)
     found = [one for one in found if (one.terminal, one.business_day) not in closed]
     return sorted(found, key=lambda one: (one.business_day, one.shop, one.terminal), reverse=True)
 
 
-def _closed(connection: Connection, some: set[str]) -> set[tuple[str, str]]:
-    """The tills that have a Z of their own of one of these days, with the day."""
+def _closed(connection: Connection, some: Sequence[Unclosed]) -> set[tuple[str, str]]:
+    """Those of these tills' days of which there is a Z of their own."""
     table = closing.c
-    rows = connection.execute(
-        select(table.terminal, table.business_day).where(among(connection, table.business_day, sorted(some))).distinct()
-    )
-    return {(row.terminal, row.business_day) for row in rows}
-
-
-class _Body(msgspec.Struct):
-    is_past: bool = False
-
-
-_body = msgspec.json.Decoder(_Body)
-
-
-def _open_days(connection: Connection, shop: str, since: str) -> Counter[tuple[str, str, str]]:
-    """How many sales are in no closing of their till, by shop, till and day, from the day `since`.
-
-    A till's entries are read from its last one back: all tills' first ones together, then of each what is left of the days.
-    """
-    table, inbox, branch, till = closing.c, schema.inbox.c, schema.branch.c, schema.terminal.c
-    goes_on = dict(
-        connection.execute(select(table.terminal, func.max(table.goes_on_from)).group_by(table.terminal)).all()
-    )
-    last = func.max(branch.head_number).label("last")
-    tills = select(till.terminal, till.shop, last).join(schema.branch, branch.terminal == till.terminal)
-    heads = (tills.where(till.shop == shop) if shop else tills).group_by(till.terminal, till.shop).subquery()
-    sales = select(inbox.terminal, inbox.number, inbox.data).where(inbox.kind == "sale")
-    recent = sales.join_from(heads, schema.inbox, inbox.terminal == heads.c.terminal).where(
-        inbox.number > heads.c.last - FIRST_LOOK
-    )
-    found = Counter[tuple[str, str, str]]()
-    looking = {
-        row.terminal: (row.shop, row.last - FIRST_LOOK, goes_on.get(row.terminal) or 1)
-        for row in connection.execute(select(heads))
-    }
-    rows = connection.execute(recent).all()
-    while rows or looking:
-        oldest: dict[str, str] = {}
-        for row in rows:
-            its_shop, _, first = looking[row.terminal]
-            try:
-                envelope = read_envelope(row.data)
-                is_counted = row.number >= first and envelope.business_day >= since
-                is_counted = is_counted and not _body.decode(envelope.body).is_past
-            except (EntryUnreadable, msgspec.DecodeError):
-                continue
-            day = envelope.business_day
-            oldest[row.terminal] = max(oldest.get(row.terminal, ""), day)
-            if is_counted:
-                found[its_shop, row.terminal, day] += 1
-        # Nothing further back is of these days where a whole look found none of them.
-        looking = {
-            one: (its_shop, upto, first)
-            for one, (its_shop, upto, first) in looking.items()
-            if upto >= first and oldest.get(one, since) >= since
-        }
-        if not looking:
-            break
-        rows = []
-        for one, (its_shop, upto, first) in looking.items():
-            rows += connection.execute(
-                sales.where(inbox.terminal == one, inbox.number <= upto, inbox.number > upto - NEXT_LOOK)
-            ).all()
-            looking[one] = its_shop, upto - NEXT_LOOK, first
+    found = set[tuple[str, str]]()
+    for part in _parts(sorted({one.business_day for one in some})):
+        rows = connection.execute(
+            select(table.terminal, table.business_day).where(among(connection, table.business_day, part)).distinct()
+        )
+        found |= {(row.terminal, row.business_day) for row in rows}
     return found

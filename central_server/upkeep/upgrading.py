@@ -57,6 +57,7 @@ NOT_LOST = (
     "journal",
     "feed_item",
     "feed_channel",
+    "open_day",
     "posting",
     "holding",
     "lot",

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date, timedelta
+from itertools import islice
 
 import msgspec
 import pytest
+from sqlalchemy import select, text
 from typer.testing import CliRunner
 
+from central_server import schema
 from central_server.cli import app
 from central_server.errors import Refused
+from central_server.migrations import migrate
 from central_server.pages import closings as pages
 from central_server.pages.frame import Visit
 from central_server.people.staff import Staff
-from central_server.shops import closings
+from central_server.schema.shops import closing as closing_table
+from central_server.shops import closings, operators
 from ledger.closing import covered
 from ledger.entry import ClosingBody, Entry, Tally
 from ledger.identifiers import receipt_reference
@@ -200,6 +206,21 @@ def test_a_closing_of_a_fork_is_compared_with_its_own_branch(office, one):
     assert all(each.is_equal for each in found)
 
 
+def test_a_closing_of_a_fork_goes_on_from_its_own_branchs_last_and_not_from_the_others(office, one):
+    one.sale("17", 100)
+    one.send()
+    twin = one.copy()
+    close(one)
+    one.send()
+    twin.sale("18", 900)
+    twin.sale("19", 900)
+    close(twin)
+    twin.send()
+    latest, earlier = closings.compared(office)
+    assert (latest.total.sales, latest.unlike) == (3, [])
+    assert earlier.is_equal
+
+
 def test_closings_are_found_by_shop_and_day(office, one, till):
     two = till("BBBBBB", "Mill")
     close(one)
@@ -291,3 +312,157 @@ def test_the_page_lists_days_that_nobody_closed(office, clock, one):
 def test_a_day_that_is_none_is_refused_on_the_page(office):
     with pytest.raises(Refused, match="no day"):
         page(office, day="2026-02-30")
+
+
+# -- what a till may say of itself ------------------------------------------------------------------------------------------
+
+
+def test_a_closing_that_claims_what_an_earlier_one_covers_is_said_and_only_the_rest_is_read(office, one, monkeypatch):
+    monkeypatch.setattr(closings, "MOST_COUNTED", 10)  # its own entry, and the six of the first
+    for number in range(5):
+        one.sale(f"{number}", 100)
+    first = close(one)
+    one.sale("9", 700)
+    close(one, before=first, first=1)
+    one.send()
+    found, honest = closings.compared(office)
+    assert honest.is_equal
+    (unlike,) = found.unlike
+    assert (unlike.what, unlike.said, unlike.found) == ("its first entry", "1", str(first.number + 1))
+    assert found.total.sales == 1
+
+
+def test_one_look_counts_so_many_entries_of_a_till_again_and_says_which_closings_it_did_not_count(
+    office, one, monkeypatch
+):
+    monkeypatch.setattr(closings, "MOST_COUNTED", 8)
+    for number in range(5):
+        one.sale(f"{number}", 100)
+    first = close(one, goes_on_from=1)  # so that each closing of this till begins at its first entry
+    close(one, before=first)
+    one.send()
+    latest, earlier = closings.compared(office)
+    assert latest.is_equal
+    (unlike,) = earlier.unlike
+    assert (unlike.found, unlike.why) == ("not counted again", "one look counts at most 8 entries of a till again")
+
+
+def test_a_closing_that_says_wrongly_where_the_next_one_goes_on_differs(office, day):
+    close(day, goes_on_from=1)
+    day.send()
+    (found,) = closings.compared(office)
+    (unlike,) = found.unlike
+    assert (unlike.what, unlike.said) == ("the entry from which the next one goes on", "1")
+
+
+def test_closings_dated_ahead_do_not_hide_the_days_that_have_come(office, one):
+    before = close(one)
+    for number in range(closings.SHOWN_DAYS):
+        before = close(one, (date(2030, 1, 1) + timedelta(days=number)).isoformat(), before)
+    one.send()
+    found = closings.days(office)
+    assert found[0] == "2026-03-02"
+    assert "2030-01-01" in found, "they can be looked at"
+    assert "Closings of 2026-03-02" in page(office)
+
+
+def test_people_are_called_by_the_names_that_head_office_knows(office, day):
+    operators.add(office, "Harbour", "kim", "Kim Ward", "cashier", "2580", by="root")
+    operators.add(office, "Mill", "sam", "Sam of the Mill", "cashier", "2580", by="root")
+    close(day, approved_by="sam", operators={"kim": Tally(sales=1)})
+    day.send()
+    seen = page(office)
+    assert ", Kim Ward, allowed by sam</span>" in seen, "whoever is of another shop is somebody else"
+    assert "cashier Kim Ward (kim)" in seen
+
+
+# -- the days that are open, as they are kept -------------------------------------------------------------------------------
+
+
+def kept(office) -> dict[tuple[str, str], int]:
+    with office.database.reading() as connection:
+        return {
+            (row.terminal, row.business_day): row.sales for row in connection.execute(select(schema.shops.open_day))
+        }
+
+
+def counted_anew(office) -> dict[tuple[str, str], int]:
+    """As the migration counts them that brings them to a head office that had none."""
+    with office.database.writing() as connection:
+        connection.execute(text("DROP TABLE open_day"))
+        connection.execute(text("DROP INDEX closing_by_day"))
+        connection.execute(text("ALTER TABLE closing DROP COLUMN late"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0014'"))
+        migrate(connection)
+    return kept(office)
+
+
+def late(office) -> dict[str, str]:
+    with office.database.reading() as connection:
+        return dict(connection.execute(select(closing_table.c.hash, closing_table.c.late)).all())
+
+
+def test_a_sale_opens_its_day_and_a_closing_ends_the_days_that_it_covers(office, one, two):
+    one.sale("1", 100)
+    one.sale("2", 100)
+    two.sale("3", 100)
+    one.send()
+    two.send()
+    assert kept(office) == {(one.name, "2026-03-02"): 2, (two.name, "2026-03-02"): 1}
+    one.day = "2026-03-03"
+    one.sale("4", 100)
+    close(one, "2026-03-02")
+    one.send()
+    assert kept(office) == {(one.name, "2026-03-03"): 1, (two.name, "2026-03-02"): 1}
+
+
+def test_former_sales_from_a_file_open_no_day(office, one):
+    sold = one.sale("1", 100)
+    one.journal.pop()
+    one.write(msgspec.structs.replace(sold.body, is_past=True), sold.envelope.document)
+    one.send()
+    assert kept(office) == {}
+
+
+def test_a_closing_that_names_entries_to_come_does_not_hide_their_days(office, one):
+    one.sale("1", 100)
+    close(one, goes_on_from=1000)
+    one.day = "2026-03-03"
+    one.sale("2", 100)
+    one.send()
+    assert kept(office) == {(one.name, "2026-03-03"): 1}
+
+
+def busy(till) -> None:
+    """Some days of a till: closed, closed late, closed out of turn, and open."""
+    days = iter(["2026-02-26", "2026-02-27", "2026-02-26", "2026-02-26", "2026-02-28", "2026-03-02"])
+
+    def sell(count: int) -> None:
+        for till.day in islice(days, count):
+            till.sale(f"{till.name}{len(till.journal)}", 100)
+
+    sell(3)
+    first = close(till, "2026-02-26")  # leaves the sale of the next day
+    sell(2)
+    close(till, "2026-02-27", first)  # takes that one, and the one of the day before; leaves that of the 28th
+    sell(1)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_the_open_days_are_the_same_however_they_were_heard_and_when_they_are_counted_anew(office, one, two, at_once):
+    one.send()
+    twin = one.copy()
+    for till in (one, two):
+        busy(till)
+    twin.sale("fork", 100)
+    close(twin)
+    twin.sale("after", 100)
+    for till in (two, twin, one):
+        while till.sent < len(till.journal):
+            till.send(at_once)
+    found, said = kept(office), late(office)
+    # Of the fork, what is before the furthest closing of its till counts as closed, whichever was heard first.
+    assert found == {(till.name, day): 1 for till in (one, two) for day in ("2026-02-28", "2026-03-02")}
+    assert counted_anew(office) == found
+    assert late(office) == said
+    assert sorted(said.values()) == [""] * 3 + ['{"2026-02-26": 1}'] * 2

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
-from central_server import schema
+from central_server import kept_settings, schema
 from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.figures import answers, baskets, closing, customers, facts, targets
@@ -384,6 +384,10 @@ def test_a_report_as_people_and_programs_read_it(office, till, monkeypatch, cloc
     rows = list(csv.DictReader(io.StringIO(typed("--by", "month", "--csv").stdout)))
     assert [(one["month"], one["sales"], one["attach_by_count_percent"]) for one in rows] == [("2026-03", "2", "50.0")]
     assert "There are no sales in this period." in typed("--from", "2025-01-01", "--to", "2025-01-31").stdout
+    with office.database.writing() as connection:
+        kept_settings.change(connection, "window_days", "30")
+    assert typed().stdout.splitlines()[0].endswith("; window 30 days"), "the setting of head office"
+    assert typed("--window", "60").stdout.splitlines()[0].endswith("; window 60 days")
     wrong = typed("--from", "2026-03-09", "--to", "2026-03-01")
     assert (wrong.exit_code, "before it begins" in wrong.stderr) == (2, True)
 

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from typer.testing import CliRunner
 
+from ledger.closing import MOST_NAMES
 from ledger.entry import ClosingBody, Tally
 from ledger.identifiers import read_receipt_reference
 from ledger.wire import OperatorItem
@@ -113,6 +114,19 @@ def test_fact_3_of_a_hundred_sales_sixty_with_a_card_the_attach_rate_is_sixty_pe
     assert found.operators["kim"].share_tenths == 600
     assert "Sales with a member  60 (60.0 %)" in found.text
     assert "  their value    300.00 (42.9 %)" in found.text
+
+
+def test_a_cashier_beyond_the_hundred_that_are_told_apart_sees_their_own_figures(till: Any) -> None:
+    for number in range(MOST_NAMES + 5):
+        sold(till, str(number), 100 + number, operator=f"c{number:03d}")
+    last = f"c{MOST_NAMES + 4:03d}"
+    assert last not in closing.look(till.checkout).operators
+    mine = closing.look(till.checkout, only=last)
+    assert (list(mine.operators), mine.total.sales, mine.total.sales_minor) == ([last], 1, 104 + MOST_NAMES)
+    closing.close(till.checkout)
+    sold(till, "next", 900, operator=last)
+    (written,) = closing.earlier(till.checkout, only=last)
+    assert (written.total.sales, written.total.sales_minor) == (1, 104 + MOST_NAMES)
 
 
 def test_fact_3_a_gap_in_the_tills_own_numbers_is_listed_at_the_closing(till: Any) -> None:
