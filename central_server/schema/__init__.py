@@ -125,5 +125,5 @@ from central_server.schema.ledger import (
     vesting as vesting,
 )
 
-VERSION = "0015"
+VERSION = "0016"
 """The newest migration: the only version of the tables that this program serves."""

@@ -392,7 +392,7 @@ def counted_anew(office) -> dict[tuple[str, str], int]:
         connection.execute(text("DROP TABLE open_day"))
         connection.execute(text("DROP INDEX closing_by_day"))
         connection.execute(text("ALTER TABLE closing DROP COLUMN late"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0014'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
         migrate(connection)
     return kept(office)
 

@@ -89,8 +89,7 @@ def retry_under_a_new_name(patch: Patch) -> None:
     original = Checkout.commit
 
     def unsure(self: Any, quote_id: str, key: str = "") -> Any:
-        with self._lock:
-            one = self._quotes.get(quote_id)
+        one = self.open_quotes.get(quote_id)
         if one is None:
             return original(self, quote_id, key)
         try:
@@ -98,8 +97,7 @@ def retry_under_a_new_name(patch: Patch) -> None:
         except CommitUnknown:
             one.sale = msgspec.structs.replace(one.sale, sale_ref=f"{one.sale.sale_ref}-2")
             done = self.store.write(lambda db: commit(self, db, one, "", (), self.layout))
-        self._quotes.pop(quote_id, None)
-        self._committed[quote_id] = (done.number, one.ends_at)
+        self.open_quotes.recorded(quote_id, done.number)
         return done
 
     patch.setattr(Checkout, "commit", unsure)

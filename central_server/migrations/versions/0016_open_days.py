@@ -1,6 +1,6 @@
 """Which days of which tills have sales that no closing covers is kept, and what each closing says of other days.
 
-Revision ID: 0015
+Revision ID: 0016
 """
 
 import json
@@ -9,8 +9,8 @@ from collections import Counter
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
