@@ -47,8 +47,7 @@ test-kernel: setup
 check: setup lint
 	$(BIN)/mypy --platform win32 $(foreach room,loyalty ledger drivers offline_store pos_plugin central_server,-p $(room))
 	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or postgres or browser"
-	$(MAKE) test-kernel
-	$(BIN)/python -m bench.replay --till 367
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay
 
 # The Debian package of both commands, in dist; as root on a Debian it is tried as well, in a copy of the machine that is thrown away.
 deb:

@@ -167,9 +167,9 @@ class Counter:
             self.wire.settle()
         return verdict
 
-    def printed(self) -> list[Any]:
-        """All that is on paper, from the first receipt on; blank feeds left out."""
-        return printed_by(self.far)
+    def printed(self, since: int = 0) -> list[Any]:
+        """All that is on paper, from the first receipt on, or behind the first `since` pieces; blank feeds left out."""
+        return printed_by(self.far, since)
 
     def put_right(self) -> None:
         far = self.far

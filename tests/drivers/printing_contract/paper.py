@@ -32,9 +32,9 @@ def size_of_job() -> int:
     return len(ORIGINAL) + 16
 
 
-def printed_by(far: SimulatedPrinter) -> list[Any]:
-    """All that is on paper, cut off or not; blank feeds left out."""
-    pieces = [*far.receipts, far.current]
+def printed_by(far: SimulatedPrinter, since: int = 0) -> list[Any]:
+    """All that is on paper, cut off or not, behind the first `since` pieces; blank feeds left out."""
+    pieces = [*far.receipts, far.current][since:]
     return [item for piece in pieces for item in piece.printed if not isinstance(item, Blank)]
 
 
