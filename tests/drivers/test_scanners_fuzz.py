@@ -33,6 +33,8 @@ FRAMINGS: dict[str, tuple[bytes, bytes | tuple[bytes, ...]]] = {
 
 # A pull request bears the first; the second takes some minutes.
 AMOUNTS = [200_000, pytest.param(10_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
+# Twelve million bytes in all framings together.
+AMOUNTS_OF_EACH = [200_000, pytest.param(2_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 
 
 def is_member(label: str, symbology: str = "") -> bool:
@@ -121,7 +123,7 @@ def cut_off(source: random.Random, whole: bytes) -> bytes:
 Damage = Callable[[random.Random, bytes], bytes]
 
 
-@pytest.mark.parametrize("total", AMOUNTS)
+@pytest.mark.parametrize("total", AMOUNTS_OF_EACH)
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_scan_with_one_fault_is_nobody_else_s_card(framing: str, total: int) -> None:
     """One bit wrong, a byte lost, or the end missing: what a line may do to a scan.
