@@ -43,7 +43,7 @@ class Rung(NamedTuple):
 
 
 def rung(year: Iterable[list[tuple[Any, ...]]], last: date) -> Iterator[Rung]:
-    over = datetime.combine(last + timedelta(days=1), datetime.min.time())
+    over = datetime.combine(last + timedelta(days=1), datetime.min.time()) + timedelta(hours=4)
     for basket in year:
         store, ref, text, household = basket[0][:4]
         at, drawn = datetime.fromisoformat(text), luck(ref)

@@ -10,8 +10,11 @@ at the end of each month; no till's file and no network is in between. The year 
 
 What the data lacks is drawn from each basket's number, always alike: four of ten customers show no card (one in fifty of these
 claims the sale on the next day), one basket in a hundred has a line returned three days later, one in two hundred is voided;
-three cashiers share a store's day, and 5 % tax is in every price. Whoever has 500 points of the months before pays with them, in
-whichever store.
+three cashiers share a store's day, its till counts the receipts, and 5 % tax is in every price. Whoever has 500 points of the
+months before pays with them, in whichever store.
+
+For the last weeks every till closes its day: a Z for each day on which it sold, the first of them for all that came before. Of
+the last day one till has no Z, and another's counts a sale that there was not, so that there is something to find.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ from random import Random
 from typing import Any, NamedTuple
 from zlib import crc32
 
+import msgspec
+from sqlalchemy import select
+
 from bench.journey import baskets, baskets_by_store
 from bench.replay import card_of
 from central_server import files, schema
@@ -40,11 +46,14 @@ from central_server.errors import OfficeError
 from central_server.figures import facts
 from central_server.membership import name_search
 from central_server.office import Office
+from central_server.shops import closings
 from central_server.tills import enrolment, inbox
+from ledger.closing import covered
 from ledger.entry import (
     GENESIS,
     Body,
     ClaimBody,
+    ClosingBody,
     Draft,
     Entry,
     JoinBody,
@@ -55,6 +64,7 @@ from ledger.entry import (
     TakeBody,
     entry,
     entry_hash,
+    read_entry,
     read_envelope,
 )
 from ledger.identifiers import new_terminal
@@ -109,6 +119,10 @@ SELLING, SENDING, APPLYING = 0.15, 0.35, 0.33
 """Which part of a basket's time each takes, the rest being the figures; for a bar that tells how long it still takes."""
 BACK_AFTER = timedelta(days=3)
 CLAIMED_AFTER = timedelta(days=1)
+CLOSED_WEEKS = 6
+"""So long before the end tills begin to close their days: longer than head office's page goes back."""
+DAY_ENDS = timedelta(days=1, hours=4, seconds=-1)
+"""The last second of a trading day, from its midnight."""
 
 
 class Luck(NamedTuple):
@@ -176,6 +190,9 @@ class Till:
         self._key = SigningKey(random.randbytes(32))
         self._number, self._prev = 0, GENESIS
         self._unsent: list[bytes] = []
+        self._receipts = 0
+        self._closed: Entry | None = None
+        self._open: list[Entry] = []
         code = enrolment.new_code(office, self.shop)
         proof = self._key.sign(enrolment_message(code, self.name, self._key.public))
         enrolment.enroll(
@@ -199,7 +216,44 @@ class Till:
         )
         self._prev = new.hash
         self._unsent.append(new.data)
+        if self._closed is not None:
+            self._open.append(new)
         return new
+
+    def close(self, day: str, at: datetime, sales_too_many: int = 0) -> None:
+        """Z of a day, as a till counts it that sends each entry at once. `sales_too_many` is what one adds that is at fault."""
+        was, closed_day, waiting = None, "", self._open
+        if self._closed is None:
+            waiting = self._journal()  # nothing of it was kept: a year of a chain's entries is too much
+        elif isinstance(self._closed.body, ClosingBody):
+            was, closed_day = self._closed.body, self._closed.envelope.business_day
+        made_at = at.isoformat(timespec="seconds")
+        found = covered(waiting, day, was, closed_day, self._number + 2, made_at)
+        body = ClosingBody(
+            was.number + 1 if was else 1,
+            operator=cashier(at),
+            first=was.goes_on_from if was else 1,
+            last=self._number,
+            goes_on_from=found.goes_on_from,
+            total=msgspec.structs.replace(found.total, sales=found.total.sales + sales_too_many),
+            operators=found.operators,
+            shifts=found.shifts,
+            late=found.late,
+            missing=found.missing,
+            counted_to=found.counted_to,
+        )
+        self._closed = self.write(body, f"closing/{self.name}/{body.number}", at)
+        self._open = [one for one in waiting if one.number >= found.goes_on_from]
+
+    def _journal(self) -> list[Entry]:
+        table = schema.inbox.c
+        wanted = select(table.data).where(table.terminal == self.name).order_by(table.number)
+        with self.office.database.reading() as connection:
+            return [read_entry(data) for data in (*connection.scalars(wanted), *self._unsent)]
+
+    def next_receipt(self) -> str:
+        self._receipts += 1
+        return str(self._receipts)
 
     @property
     def unsent(self) -> int:
@@ -246,6 +300,10 @@ class Year:
         self._later: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._sequence = itertools.count()
         self._settled = 0
+        self._ends = date(2017, 12, 31) + timedelta(weeks=weeks_until(last))
+        self._closes_from = (self._ends - timedelta(weeks=CLOSED_WEEKS)).isoformat()
+        self._to_close: set[tuple[str, str]] = set()
+        self._last_closed = 0
         self.done = Filled()
 
     def run(self, sold: Iterable[list[tuple[Any, ...]]]) -> None:
@@ -261,11 +319,11 @@ class Year:
             self._sell(basket, at)
             self.done.baskets += 1
             self._tick(SELLING)
-        end = datetime.combine(self._last + timedelta(days=1), datetime.min.time()) + timedelta(hours=8)
-        while self._later and self._later[0][0] < end - timedelta(hours=8):
+        midnight = datetime.combine(self._last, datetime.min.time())
+        while self._later and self._later[0][0] <= midnight + DAY_ENDS:
             when, _, act = heapq.heappop(self._later)
             act(when)
-        self._settle(end)
+        self._settle(midnight + timedelta(days=1, hours=8))
         self.done.members, self.done.shops = len(self._purses), len(self._tills)
         self.done.entries = sum(till._number for till in self._tills.values())
 
@@ -287,6 +345,8 @@ class Year:
         while apply.expire_due(self._office):
             pass
         facts.count_pending(self._office)
+        while closings.compare_some(self._office):
+            pass
         self._tick((1 - SELLING - SENDING - APPLYING) * baskets)
 
     def _till(self, store: int, at: datetime) -> Till:
@@ -317,10 +377,18 @@ class Year:
         )
         day, total = business_day(at, 4), sum(line.amount_minor for line in lines)
         sale = Sale(
-            str(store), str(ref), at.isoformat(timespec="seconds"), day, "USD", total, lines, operator=cashier(at)
+            str(store),
+            till.next_receipt(),
+            at.isoformat(timespec="seconds"),
+            day,
+            "USD",
+            total,
+            lines,
+            operator=cashier(at),
         )
         self.done.first_day = self.done.first_day or day
         self.done.last_day = max(self.done.last_day, day)
+        self._close_later(till, day)
         if not drawn.has_card:
             sold = till.write(SaleBody(sale, program.id), sale.document, at)
             if drawn.is_claimed and not drawn.comes_back and not drawn.is_voided:
@@ -333,6 +401,23 @@ class Year:
 
     def _do_later(self, at: datetime, act: Callable[[datetime], None]) -> None:
         heapq.heappush(self._later, (at, next(self._sequence), act))
+
+    def _close_later(self, till: Till, day: str) -> None:
+        """At the end of a day on which it has sold; the first time every till closes, and with it all that came before."""
+        if day < self._closes_from:
+            return
+        for one in (till,) if self._to_close else self._tills.values():
+            if (one.name, day) not in self._to_close:
+                self._to_close.add((one.name, day))
+                ends = datetime.combine(date.fromisoformat(day), datetime.min.time()) + DAY_ENDS
+                self._do_later(ends, lambda when, one=one: self._close(one, day, when))  # type: ignore[misc]
+
+    def _close(self, till: Till, day: str, at: datetime) -> None:
+        """Of the last day the first till forgets it, and the second counts a sale too many."""
+        if day == self._ends.isoformat():
+            self._last_closed += 1
+        if self._last_closed != 1:
+            till.close(day, at, sales_too_many=int(self._last_closed == 2))
 
     def _sell_to(self, till: Till, purse: Purse, sale: Sale, at: datetime) -> Entry:
         program, day = self._program, sale.business_day

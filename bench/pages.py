@@ -80,8 +80,9 @@ class Asked:
             return [one for by in ("shop", "cashier", "month") for one in self.periods(f"/figures/by/{by}")]
         if path == "/figures/books/{period}":
             return [f"/figures/books/{(self.last - timedelta(days=30 * count)).isoformat()[:7]}" for count in range(6)]
-        if path == "/closings":  # all shops, whose p95 is the one
-            return [path]
+        if path == "/closings":  # the newest day of all shops, each of the others, and one of a shop
+            before = [(self.last - timedelta(days=count)).isoformat() for count in range(2, MANY)]
+            return [path, *(f"{path}?day={day}" for day in before), f"{path}?shop={quote(self.shops[0])}"]
         if path == "/members/{member}":
             return [f"/members/{one}" for one in self.members]
         if path == "/receipt":

@@ -19,6 +19,7 @@ from central_server.figures import answers, facts
 from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import staff
+from central_server.shops import closings
 from central_server.upkeep import witness
 from central_server.webhooks import sending
 
@@ -117,14 +118,16 @@ def _apply_until(office: Office, stopped: threading.Event, woken: threading.Even
 
 
 def _keep_up_until(office: Office, stopped: threading.Event) -> None:
-    """Posts what has expired, counts figures, and writes down how far the database is, now and then and at the end. None of it
-    ever hurries."""
+    """Posts what has expired, counts figures, compares closings, and writes down how far the database is, now and then and at the
+    end. None of it ever hurries."""
     while True:
         try:
             while not stopped.is_set() and apply.expire_due(office):
                 pass
             if facts.count_pending(office):
                 answers.warm(office)
+            while not stopped.is_set() and closings.compare_some(office):
+                pass
             witness.remember(office)
         except (SQLAlchemyError, OSError) as error:
             log.error("upkeep is put off: %s", type(error).__name__)

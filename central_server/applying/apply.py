@@ -21,7 +21,7 @@ from central_server.applying.sales import Sales, sale_named_by
 from central_server.database import is_entrys_fault, keep
 from central_server.figures import facts
 from central_server.office import Office
-from central_server.shops import open_days
+from central_server.shops import closings, open_days
 from central_server.tills import grants
 from ledger.entry import Entry, EntryUnreadable, read_entry
 
@@ -241,6 +241,7 @@ def understand(office: Office) -> int:
             understood.append(row)
             entries.append(entry)
         open_days.follow(connection, entries, {name: about.shop for name, about in terminals.items()})
+        closings.compare_again(connection, {row.terminal: row.shop for row in terminals.values()})
         facts.count_understood(office, connection, understood)
         return len(understood)
 

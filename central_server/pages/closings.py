@@ -24,6 +24,7 @@ def shown(visit: Visit) -> Response:
     days = closings.days(visit.office, shop)
     open_days = closings.unclosed(visit.office, shop)
     day = day or next(iter(days), "")
+    found = closings.compared(visit.office, shop, day) if day else []
     with visit.office.database.reading() as connection:
         shops = list(connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)))
     return visit.show(
@@ -32,7 +33,8 @@ def shown(visit: Visit) -> Response:
         days=days if day in days or not day else [day, *days],
         shop=shop,
         shops=shops if not visit.staff.shop else [],
-        found=closings.compared(visit.office, shop, day) if day else [],
+        found=sorted(found, key=lambda one: one.is_equal),  # what differs comes first
+        differing=sum(not one.is_equal for one in found),
         unclosed=open_days[:MOST_LISTED],
         more=max(0, len(open_days) - MOST_LISTED),
         share=lambda part, whole: f"{share_tenths(part, whole) / 10:.1f} %",

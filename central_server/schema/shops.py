@@ -77,10 +77,11 @@ closing = Table(
     number("closing"),
     number("goes_on_from"),
     Column("late", Text, nullable=False, server_default=sa.text("''")),
+    Column("compared", Text, nullable=False, server_default=sa.text("''")),
     Index("closing_by_day", "business_day", "shop", "terminal"),
 )
 """Where the closings of tills stand in the inbox: `number` and `hash` are the entry's, `closing` is that of the Z. `late` are its
-sales of other days (day → how many, JSON), '' where it has none."""
+sales of other days (day → how many, JSON), '' where it has none; `compared` is derived: equal, differs, '' not yet known."""
 
 open_day = Table(
     "open_day",

@@ -3,18 +3,21 @@
 A till counts what its entries say (`ledger.closing`). Head office counts the same entries again by the same code, and adds up
 what its own ledger has of their points. The two are equal, or the difference stands entry by entry, and why: a document that
 another till brought too, a return that two tills took, an entry that cannot be posted. Nothing is corrected by looking.
+
+An entry is booked once, when it is applied, and a Z comes after all that it covers. So one that was found equal stays equal, and
+is counted once, by the upkeep. One that differs is counted at every look: the reason may be another by then.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select, update
 
 from central_server import schema
 from central_server.applying.books import Books
@@ -41,6 +44,8 @@ MOST_COUNTED = 20_000
 """So many entries of one till are counted again in one look, over all its closings. A busy till's day has a few thousand; only a
 till that was never closed for months, or one that is made to keep head office busy, has more."""
 MOST_BRANCHES = 50
+COMPARED_AT_ONCE = 100
+"""Closings that the upkeep compares before it sees whether it is to stop."""
 
 MOST_NAMED = 5
 
@@ -120,7 +125,45 @@ def compared(office: Office, shop: str = "", day: str = "") -> list[Compared]:
     """The closings of a shop, or of all, of one day or the last `SHOWN_DAYS`, newest first."""
     counted = Counter[str]()
     with office.database.reading() as connection:
-        return [_compare(connection, office.server, row, counted) for row in _kept(connection, office, shop, day)]
+        rows = connection.execute(_wanted(connection, office, shop, day)).all()
+        names = _names(connection, {row.shop for row in rows})
+        return [
+            _equal(row, names[row.shop])
+            if row.compared == "equal"
+            else _compare(connection, office.server, row, names[row.shop], counted)
+            for row in rows
+        ]
+
+
+def compare_some(office: Office) -> int:
+    """Keeps of some closings of the last `SHOWN_DAYS` whether they are equal; answers of how many, 0 once it is known of all."""
+    table, counted = closing.c, Counter[str]()
+    with office.database.reading() as connection:  # nobody who writes waits for it
+        rows = connection.execute(_wanted(connection, office).where(table.compared == "").limit(COMPARED_AT_ONCE)).all()
+        found = [(row, _compare(connection, office.server, row, {}, counted)) for row in rows]
+    if not found:
+        return 0
+    said = [
+        {"of": row.terminal, "at": row.number, "which": row.hash, "found": "equal" if one.is_equal else "differs"}
+        for row, one in found
+    ]
+    change = (
+        update(closing)
+        .where(table.terminal == bindparam("of"), table.number == bindparam("at"), table.hash == bindparam("which"))
+        .values(compared=bindparam("found"))
+    )
+    office.database.write(lambda connection: connection.execute(change, said))
+    return len(found)
+
+
+def compare_again(connection: Connection, terminals: Mapping[str, str]) -> None:
+    """Forgets what was found of the closings of these terminals (→ their shops): entries before them were booked since."""
+    table = closing.c
+    of = (
+        among(connection, table.terminal, list(terminals)),
+        among(connection, table.shop, sorted(set(terminals.values()))),
+    )
+    connection.execute(update(closing).where(*of).values(compared=""))
 
 
 def days(office: Office, shop: str = "") -> list[str]:
@@ -136,11 +179,12 @@ def days(office: Office, shop: str = "") -> list[str]:
         return [*connection.scalars(come), *connection.scalars(ahead)]
 
 
-def _kept(connection: Connection, office: Office, shop: str, day: str) -> Sequence[Row[Any, Any, Any, Any]]:
+def _wanted(connection: Connection, office: Office, shop: str = "", day: str = "") -> Select[Any]:
+    """The closings of a shop, or of all, of one day or the last `SHOWN_DAYS`, newest first."""
     table, inbox = closing.c, schema.inbox.c
     since = (date.fromisoformat(office.today(connection)) - timedelta(days=SHOWN_DAYS)).isoformat()
     wanted = (
-        select(table.shop, table.terminal, inbox.branch, inbox.data)
+        select(table.shop, table.terminal, table.number, table.hash, table.compared, inbox.branch, inbox.data)
         .join_from(
             closing,
             schema.inbox,
@@ -149,20 +193,26 @@ def _kept(connection: Connection, office: Office, shop: str, day: str) -> Sequen
         .where(table.business_day == day if day else table.business_day >= since)
         .order_by(table.business_day.desc(), table.shop, table.terminal, table.number.desc())
     )
-    return connection.execute(wanted.where(table.shop == shop) if shop else wanted).all()
+    return wanted.where(table.shop == shop) if shop else wanted
 
 
-def _compare(connection: Connection, server: str, row: Row[Any, Any, Any, Any], counted: Counter[str]) -> Compared:
-    """`counted`: how many entries of each till this look has read so far."""
-    entry = read_entry(row.data)
-    body = entry.body
-    assert isinstance(body, ClosingBody)
+def _equal(row: Row[Any], names: Mapping[str, str]) -> Compared:
+    """Of a closing that was found equal: head office's own figures are what it says."""
+    entry, body = _closing(row)
+    total = body.total
+    return _told(row, entry, body, names, total.issued - total.reversed, total.redeemed - total.restored)
+
+
+def _compare(
+    connection: Connection, server: str, row: Row[Any], names: Mapping[str, str], counted: Counter[str]
+) -> Compared:
+    """`names`: of the shop's operators. `counted`: how many entries of each till this look has read so far."""
+    entry, body = _closing(row)
     day = entry.envelope.business_day
     before, closed_day = _before(connection, row.shop, row.terminal, row.branch, entry.number)
     # What an earlier closing covers is in that one: a closing that claims it once more is not believed, nor read for it.
     start = before.goes_on_from if before else 1
     first = min(max(start, body.first), entry.number)
-    names = _names(connection, row.shop, {*body.operators, body.operator, body.approved_by})
     unlike = []
     if body.first != start:
         unlike.append(Unlike("its first entry", str(body.first), str(start), "there the closing before it goes on"))
@@ -186,16 +236,36 @@ def _compare(connection: Connection, server: str, row: Row[Any, Any, Any, Any], 
         unlike.insert(0, Unlike("entries", str(entry.number - first), here, "the others are not here, or unreadable"))
     own_ledger, apart = _ledger(connection, server, row.shop, row.terminal, entries)
     unlike += apart
+    return _told(row, entry, body, names, -own_ledger["issued"], own_ledger["redeemed"], absent, unlike[:MOST_SHOWN])
+
+
+def _closing(row: Row[Any]) -> tuple[Entry, ClosingBody]:
+    entry = read_entry(row.data)
+    assert isinstance(entry.body, ClosingBody)
+    return entry, entry.body
+
+
+def _told(
+    row: Row[Any],
+    entry: Entry,
+    body: ClosingBody,
+    names: Mapping[str, str],
+    issued: int,
+    redeemed: int,
+    absent: int = 0,
+    unlike: Sequence[Unlike] = (),
+) -> Compared:
+    people = {*body.operators, body.operator, body.approved_by}
     return Compared(
         shop=row.shop,
         terminal=row.terminal,
         number=body.number,
-        business_day=day,
+        business_day=entry.envelope.business_day,
         closed_at=entry.envelope.occurred_at,
         reference=receipt_reference(row.terminal, entry.number),
         operator=body.operator,
         approved_by=body.approved_by,
-        names=names,
+        names={one: name for one, name in names.items() if one in people},
         total=body.total,
         late=body.late,
         missing=[
@@ -203,17 +273,20 @@ def _compare(connection: Connection, server: str, row: Row[Any, Any, Any, Any], 
         ],
         unsent=body.unsent,
         absent=absent,
-        issued=-own_ledger["issued"],
-        redeemed=own_ledger["redeemed"],
-        unlike=unlike[:MOST_SHOWN],
+        issued=issued,
+        redeemed=redeemed,
+        unlike=list(unlike),
     )
 
 
-def _names(connection: Connection, shop: str, operators: set[str]) -> dict[str, str]:
-    table = schema.shops.operator.c
-    wanted = select(table.operator, table.name).where(table.shop == shop, table.name != "")
-    rows = connection.execute(wanted.where(among(connection, table.operator, sorted(operators))))
-    return {row.operator: row.name for row in rows}
+def _names(connection: Connection, shops: Collection[str]) -> dict[str, dict[str, str]]:
+    """The operators of these shops as people know them, of those whom head office knows."""
+    table, found = schema.shops.operator.c, defaultdict[str, dict[str, str]](dict)
+    for some in _parts(sorted(shops)):
+        wanted = select(table.shop, table.operator, table.name).where(table.name != "")
+        for row in connection.execute(wanted.where(among(connection, table.shop, some))):
+            found[row.shop][row.operator] = row.name
+    return found
 
 
 def _branch(connection: Connection, terminal: str, first: int, entry: Entry) -> tuple[list[Entry], int]:

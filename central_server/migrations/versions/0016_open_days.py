@@ -1,4 +1,5 @@
-"""Which days of which tills have sales that no closing covers is kept, and what each closing says of other days.
+"""Which days of which tills have sales that no closing covers is kept, and of each closing what it says of other days, and
+whether head office has the same.
 
 Revision ID: 0016
 """
@@ -16,7 +17,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("closing", sa.Column("late", sa.Text(), nullable=False, server_default=sa.text("''")))
+    for name in ("late", "compared"):
+        op.add_column("closing", sa.Column(name, sa.Text(), nullable=False, server_default=sa.text("''")))
     op.create_index(op.f("closing_by_day"), "closing", ["business_day", "shop", "terminal"])
     op.create_table(
         "open_day",
