@@ -10,6 +10,7 @@ from bench.office import LOADED, load, name_of
 from central_server.errors import OfficeError
 from central_server.membership import name_search
 from central_server.office import Office
+from central_server.shops import closings
 from pos_plugin.demo.loaded import read_loaded, server_of
 from pos_plugin.errors import TillError
 
@@ -63,6 +64,16 @@ def test_a_load_that_was_cut_off_is_no_head_office_and_is_begun_anew(tmp_path, f
 
     with pytest.raises(OfficeError, match="There is a loaded head office"):
         load(folder, LAST, STORES, told.append)
+
+
+def test_every_z_of_a_loaded_year_is_equal(tmp_path, few_baskets, monkeypatch):
+    monkeypatch.setattr(bench.office, "CLOSED_WEEKS", 60)  # from the first day on
+    load(tmp_path / "year", LAST, STORES, lambda baskets: None)
+    office = Office.open(tmp_path / "year", lambda: datetime(2026, 11, 22, 12, tzinfo=UTC), bytes)
+    found = [one for day in closings.days(office) for one in closings.compared(office, day=day)]
+    office.close()
+    assert [one for one in found if one.unlike or one.missing or one.late] == []
+    assert sum(one.total.sales + one.total.voids for one in found) == 60
 
 
 def test_the_demo_takes_no_head_office_that_somebody_works_with(tmp_path):
