@@ -131,9 +131,11 @@ def test_an_answer_told_offline_does_not_hide_one_that_was_given_since(world, an
 
 def test_a_member_who_has_said_more_keeps_an_open_ticket_when_the_answer_before_is_told(world, answered):
     one, other, ticket = answered
-    tell(one.checkout, ticket, answer_at(one))
     tickets.said_by_member(world.office, ticket, "Not all of them!")
     world.quiet()
+    tell(one.checkout, ticket, answer_at(one))
+    assert told(one) == [(ticket, "open", "")]
+    heard_by_all(world)
     assert last_said(world, ticket)[0] == "open"
     assert (told(one), told(other)) == ([(ticket, "open", "")], [(ticket, "open", "")])
 
