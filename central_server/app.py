@@ -44,6 +44,7 @@ from ledger.wire import (
     MemberSearch,
     Refusal,
     TicketOpened,
+    TicketTold,
     WireError,
     unpack,
 )
@@ -110,6 +111,7 @@ def create_app(
         MemberLookup: members.look_up,
         MemberSearch: name_search.search,
         TicketOpened: tickets.take,
+        TicketTold: tickets.take_told,
         CardReplacement: replacements.replace,
     }
     for address, about in ADDRESSES.items():

@@ -34,6 +34,7 @@ from ledger.wire import (
     Refusal,
     TicketOpened,
     TicketTaken,
+    TicketTold,
 )
 
 JSON = "application/json"
@@ -69,6 +70,7 @@ ADDRESSES = {
     "POST /v1/members/lookup": Address("A member of another shop.", MemberLookup, MemberFound, is_signed=True),
     "POST /v1/members/search": Address("Members by name.", MemberSearch, MembersFound, is_signed=True),
     "POST /v1/tickets": Address("What a customer has asked at a till.", TicketOpened, TicketTaken, is_signed=True),
+    "POST /v1/tickets/told": Address("An answer that a member was told.", TicketTold, TicketTaken, is_signed=True),
     "POST /v1/members/replace-card": Address(
         "Another card instead of a lost or worn one.", CardReplacement, CardReplaced, is_signed=True
     ),

@@ -44,14 +44,17 @@ from ledger.wire import (
     MemberLookup,
     MemberSearch,
     MembersFound,
+    TicketItem,
     TicketOpened,
     TicketTaken,
+    TicketTold,
     enrolment_message,
     unpack,
 )
 from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import journal, receipts, settings
+from offline_store import tickets as known_tickets
 from offline_store.store import Store
 from offline_store.sync import Sync
 from pos_plugin import api_keys
@@ -115,6 +118,8 @@ def till(folder: Path) -> Iterator[Terminal]:
         store.write(
             lambda db: receipts.mark(db, 1, "unknown", "silent", "The printer stopped answering. Look at the paper.")
         )
+        told = TicketItem("8RGAFGG4", member, "points", "answered", "They are on your card now.", 2)
+        store.write(lambda db: known_tickets.apply_item(db, told))
         clock.at += timedelta(minutes=5)
         yield terminal
 
@@ -204,6 +209,9 @@ class Wiretap:
 
     def ticket(self, opened: TicketOpened) -> TicketTaken:
         return self._both("ticket", opened, tickets.take(self.office, self._terminal(), opened))
+
+    def told(self, told: TicketTold) -> TicketTaken:
+        return self._both("told", told, tickets.take_told(self.office, self._terminal(), told))
 
 
 def wire_examples() -> dict[str, str]:

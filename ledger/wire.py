@@ -227,13 +227,15 @@ class CardBatchItem(msgspec.Struct, frozen=True, tag="card_batch", omit_defaults
 
 
 class TicketItem(msgspec.Struct, frozen=True, tag="ticket", omit_defaults=True):
-    """How far a member's ticket is: `status` is open, answered or closed, `reply` the last words for the member."""
+    """How far a member's ticket is: `status` is open, answered or closed, `reply` the last words for the member, "" once they
+    were told them; `answer` is the number of that reply in the ticket's history."""
 
     ticket: str
     member: str
     topic: str
     status: str
     reply: str = ""
+    answer: int = 0
 
 
 class ConsentTextItem(msgspec.Struct, frozen=True, tag="consent_text", omit_defaults=True):
@@ -359,6 +361,15 @@ class TicketOpened(msgspec.Struct, frozen=True, omit_defaults=True):
     sealed: str
     member: str = ""
     receipt: str = ""
+    operator: str = ""
+
+
+class TicketTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A member was told an answer at a till: that of number `answer`, at `told_at` by the till's clock, by `operator`."""
+
+    ticket: str
+    answer: int
+    told_at: str
     operator: str = ""
 
 

@@ -58,6 +58,7 @@ from ledger.wire import (
     TicketItem,
     TicketOpened,
     TicketTaken,
+    TicketTold,
     enrolment_message,
     pack,
 )
@@ -109,6 +110,7 @@ class Link(Protocol):
     def lookup(self, lookup: MemberLookup) -> MemberFound: ...
     def search(self, search: MemberSearch) -> MembersFound: ...
     def ticket(self, opened: TicketOpened) -> TicketTaken: ...
+    def told(self, told: TicketTold) -> TicketTaken: ...
 
     def replace_card(self, replacement: CardReplacement) -> CardReplaced: ...
 
@@ -367,16 +369,20 @@ class Sync:
 
     def _send_tickets(self, progress: Progress) -> None:
         with self._store.read() as db:
-            waiting = tickets.waiting(db)
-        for opened in waiting:
+            waiting, told_waiting = tickets.waiting(db), tickets.told_waiting(db)
+        sent: list[TicketOpened | TicketTold] = [*waiting, *told_waiting]
+        for one in sent:
             try:
-                self._link.ticket(opened)
+                if isinstance(one, TicketOpened):
+                    self._link.ticket(one)
+                else:
+                    self._link.told(one)
             except Refused as refused:  # it stays, and holds up nothing else
                 progress.notes.append(
-                    f"Head office did not take the ticket {opened.ticket}: {refused} {refused.hint}".strip()
+                    f"Head office did not take the ticket {one.ticket}: {refused} {refused.hint}".strip()
                 )
                 continue
-            self._store.write(lambda db, ticket=opened.ticket: tickets.arrived(db, ticket))  # type: ignore[misc]
+            self._store.write(lambda db, one=one: tickets.arrived(db, one))  # type: ignore[misc]
 
     def _read_feed(self, progress: Progress) -> None:
         """Reads every channel to its end. Pages are gathered, so that a shop's first feed does not wait for the disk at each."""

@@ -33,6 +33,7 @@ from ledger.wire import (
     Refusal,
     TicketOpened,
     TicketTaken,
+    TicketTold,
     WireError,
     read_feed,
 )
@@ -104,6 +105,9 @@ class HttpLink:
 
     def ticket(self, opened: TicketOpened) -> TicketTaken:
         return self._signed("/v1/tickets", msgspec.json.encode(opened), TicketTaken)
+
+    def told(self, told: TicketTold) -> TicketTaken:
+        return self._signed("/v1/tickets/told", msgspec.json.encode(told), TicketTaken)
 
     def replace_card(self, replacement: CardReplacement) -> CardReplaced:
         return self._signed("/v1/members/replace-card", msgspec.json.encode(replacement), CardReplaced)

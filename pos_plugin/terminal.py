@@ -485,6 +485,9 @@ class Terminal:
         with contextlib.suppress(ConfigError):  # of the shop's name on receipts, which may be news
             self.checkout.use_header(read_config(self.store.folder).shop.header)
             self.customer.layout = self.checkout.layout
+            if self.display is not None:
+                self.display.use(self.checkout.layout)
+                self._to_show.set()
         self._to_sync.set()
         self.events.happened("sync")
         return done.enrolled

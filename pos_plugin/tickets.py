@@ -13,11 +13,11 @@ import msgspec
 
 from drivers.document import Document
 from ledger.keys import seal
-from ledger.wire import TicketOpened
+from ledger.wire import TicketOpened, TicketTold
 from loyalty.words import say, text
 from offline_store import members, settings, tickets
 from pos_plugin.checkout import Checkout
-from pos_plugin.errors import Conflict
+from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.papers.slips import ticket_slip
 
 TOPICS = {
@@ -33,7 +33,7 @@ LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 class TicketKept(msgspec.Struct, frozen=True):
-    """`ticket` is its number, for the customer."""
+    """`ticket` is its number, which the customer has."""
 
     ticket: str
 
@@ -70,6 +70,35 @@ def open_ticket(
 
     def work(db: sqlite3.Connection) -> TicketKept:
         tickets.keep(db, opened)
+        return TicketKept(ticket)
+
+    return (write or checkout.store.write)(work)
+
+
+def tell(
+    checkout: Checkout,
+    ticket: str,
+    answer: int,
+    *,
+    operator: str = "",
+    write: Callable[[Callable[[sqlite3.Connection], TicketKept]], TicketKept] | None = None,
+) -> TicketKept:
+    """A member was told head office's answer of this number: no till shows it again once it has heard. The same again changes
+    nothing.
+
+    Raises Unknown where this till has no such answer.
+    """
+    with checkout.store.read() as db:
+        at = checkout.moment(db)
+    told = TicketTold(ticket, answer, at.recorded_at, operator)
+
+    def work(db: sqlite3.Connection) -> TicketKept:
+        if not tickets.tell(db, told):
+            raise Unknown(
+                "ANSWER_UNKNOWN",
+                "This till has no such answer to tell: head office may have closed the ticket. Nothing was kept.",
+                hint="Scan the card again: it shows what the customer is to be told.",
+            )
         return TicketKept(ticket)
 
     return (write or checkout.store.write)(work)

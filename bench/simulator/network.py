@@ -32,6 +32,7 @@ from ledger.wire import (
     MembersFound,
     TicketOpened,
     TicketTaken,
+    TicketTold,
     pack,
     read_feed,
     unpack,
@@ -106,6 +107,9 @@ class Wire:
 
     def ticket(self, opened: TicketOpened) -> TicketTaken:
         return self._ask("tickets", msgspec.json.encode(opened), TicketTaken)
+
+    def told(self, told: TicketTold) -> TicketTaken:
+        return self._ask("tickets/told", msgspec.json.encode(told), TicketTaken)
 
     def replace_card(self, replacement: CardReplacement) -> CardReplaced:
         return self._ask("members/replace-card", msgspec.json.encode(replacement), CardReplaced)

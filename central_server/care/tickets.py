@@ -18,7 +18,7 @@ from central_server.office import Office
 from central_server.tills import channels
 from ledger.identifiers import new_reference
 from ledger.keys import unseal
-from ledger.wire import TicketItem, TicketOpened, TicketTaken
+from ledger.wire import TicketItem, TicketOpened, TicketTaken, TicketTold
 
 TOPICS = {
     "points": "points are missing",
@@ -55,7 +55,8 @@ class TicketLine(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """`kind`: said (by the member), reply (for the member), note (for ourselves), change (of status, owner, priority)."""
+    """`kind`: said (by the member), reply (for the member), note (for ourselves), change (of status, owner, priority),
+    told (the last answer, at a till)."""
 
     at: str
     by: str
@@ -144,6 +145,44 @@ def take(office: Office, terminal: Row[tuple[str, ...]], sent: TicketOpened) -> 
             at,
         )
         _put(connection, line, sent.operator or f"till {terminal.terminal}", words)
+
+    office.database.write(work)
+    return TicketTaken(office.server_epoch, office.time(), sent.ticket)
+
+
+def take_told(office: Office, terminal: Row[tuple[str, ...]], sent: TicketTold) -> TicketTaken:
+    """A member was told an answer at this till: the ticket is closed, unless they said or were answered more since. The same
+    again changes nothing, nor does one of a ticket that is not known or was forgotten. Raises Refused where it is none.
+    """
+    if not (1 <= len(sent.ticket) <= 32 and sent.ticket.isalnum() and sent.told_at):
+        raise Refused("TICKET_UNFIT", "This answer is to no ticket.", hint="It was not taken over.", status=422)
+    if max(len(sent.operator), len(sent.told_at)) > 64:
+        raise Refused("TICKET_UNFIT", "This answer names too much.", hint="It was not taken over.", status=422)
+    table, words = schema.care.ticket, schema.care.ticket_word
+
+    def work(connection: Connection) -> None:
+        line = connection.execute(select(table).where(table.c.ticket == sent.ticket)).one_or_none()
+        if line is None or not line.member:
+            return
+        by = sent.operator or f"till {terminal.terminal}"
+        history = connection.execute(
+            select(words.c.number, words.c.kind, words.c.at, words.c.by)
+            .where(words.c.ticket == sent.ticket)
+            .order_by(words.c.number)
+        ).all()
+        if any((one.at, one.by) == (sent.told_at, by) for one in history if one.kind in ("told", "note")):
+            return
+        last = max((one.number for one in history if one.kind == "reply"), default=0)
+        is_last = sent.answer == last
+        where = f"{terminal.shop}, till {terminal.terminal}"
+        kind, text = ("told", f"At {where}.") if is_last else ("note", f"They were told an earlier answer, at {where}.")
+        new = {"ticket": sent.ticket, "number": history[-1].number + 1, "at": sent.told_at, "by": by}
+        add(connection, words, [{**new, "kind": kind, "text": text}])
+        if is_last and line.status == "answered":
+            connection.execute(
+                update(table).where(table.c.ticket == sent.ticket).values(changed_at=office.time(), status="closed")
+            )
+        _announce(connection, sent.ticket, line.shop, line.member)
 
     office.database.write(work)
     return TicketTaken(office.server_epoch, office.time(), sent.ticket)
@@ -279,15 +318,15 @@ def forget(connection: Connection, members: Sequence[str]) -> None:
 def items(connection: Connection, names: Sequence[str]) -> Iterable[TicketItem]:
     """These tickets as a till hears of them: only those of a member, who can be told when they scan."""
     table, words = schema.care.ticket, schema.care.ticket_word
-    replies: dict[str, str] = {}
+    to_tell: dict[str, tuple[str, int]] = {}
     for row in connection.execute(
-        select(words.c.ticket, words.c.text)
-        .where(words.c.ticket.in_(names), words.c.kind == "reply")
+        select(words.c.ticket, words.c.number, words.c.kind, words.c.text)
+        .where(words.c.ticket.in_(names), words.c.kind.in_(["reply", "told"]))
         .order_by(words.c.number)
     ):
-        replies[row.ticket] = row.text
+        to_tell[row.ticket] = (row.text, row.number) if row.kind == "reply" else ("", 0)
     for row in connection.execute(select(table).where(table.c.ticket.in_(names)).order_by(table.c.ticket)):
-        yield TicketItem(row.ticket, row.member, row.topic, row.status, replies.get(row.ticket, ""))
+        yield TicketItem(row.ticket, row.member, row.topic, row.status, *to_tell.get(row.ticket, ("", 0)))
 
 
 def _write(office: Office, ticket: str, by: str, kind: str, text: str, **values: str) -> None:

@@ -92,21 +92,27 @@ class CustomerDisplay:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._glass = glass
-        self._layout = layout
         self._figures = figures
         self._columns = columns
         self._clock = clock
-        first = layout.header[0] if layout.header else ""
-        self._idle = (*(tuple(idle) or (first, layout.say("Welcome"))), "", "")[:2]
+        self._own_idle = tuple(idle)
         self._lock = threading.Lock()
         self._told: Told | None = None
         self._until = 0.0
-        self._is_news = True
+        self.use(layout)
         self._lines = self._idle
         self._sent_at = -REFRESH_S
         self._again_at = 0.0
         self.trouble = ""
         """Why nothing can be shown, for whoever set the display up; "" while all is well."""
+
+    def use(self, layout: Layout) -> None:
+        """The shop's name or language is this from here on, as on receipts."""
+        first = layout.header[0] if layout.header else ""
+        with self._lock:
+            self._layout = layout
+            self._idle = (*(self._own_idle or (first, layout.say("Welcome"))), "", "")[:2]
+            self._is_news = True
 
     def tell(self, what: Told | None) -> None:
         """Something that concerns the customer; None: the sale is over without one."""

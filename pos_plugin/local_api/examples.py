@@ -43,6 +43,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "POST /v1/members": {"card": "2900000000032", "birthday": "03-31"},
     "POST /v1/members/search": {"name": "berg an"},
     "POST /v1/tickets": {"topic": "points", "words": "The points of Friday are not on my card.", "member": MEMBER},
+    "POST /v1/tickets/{ticket}/told": {"answer": 2, "operator": "Kim"},
     "POST /v1/activities": {"till": "1", "ref": "A1", "member": MEMBER, "activity": "survey"},
     "POST /v1/print-jobs/{job}": {"came_out": True},
     "POST /v1/display": {"upper": "Table 7", "lower": "Enjoy your meal", "seconds": 20},

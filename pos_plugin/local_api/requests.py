@@ -344,6 +344,12 @@ class TicketAsked(Named):
     print: bool = False
 
 
+class AnswerTold(Named):
+    """`answer` is the number that came with the words that the customer was told."""
+
+    answer: Annotated[int, Field(ge=1, le=MOST_MINOR)]
+
+
 class ActivityAsked(Named):
     """Something that a member did and that is no sale: an activity of the shop's own by its name, or a reload."""
 

@@ -43,6 +43,7 @@ ENDPOINTS: dict[str, frozenset[str]] = {
     "POST /v1/members/search": frozenset(("read", "members")),
     "POST /v1/activities": _MEMBERS,
     "POST /v1/tickets": _MEMBERS,
+    "POST /v1/tickets/{ticket}/told": _MEMBERS,
     "GET /v1/members/{member}": frozenset(("read", "sell", "members")),
     "POST /v1/members/{member}/enquiry": frozenset(("print",)),
     "GET /v1/closing": _READ,

@@ -15,7 +15,7 @@ from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.host_papers import profile_of
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.operators import by
-from pos_plugin.local_api.requests import KeyInHeader
+from pos_plugin.local_api.requests import KeyInHeader, RefInPath
 from pos_plugin.terminal import Terminal
 from pos_plugin.tickets import TicketKept
 
@@ -55,3 +55,23 @@ def add_tickets(app: FastAPI, terminal: Terminal) -> None:
             slip = tickets.slip(terminal.checkout, opened, asked.topic, asked.words, asked.receipt)
             terminal.print_for_host(encode(slip, profile_of(terminal)))
         return answer(opened)
+
+    @app.post(
+        "/v1/tickets/{ticket}/told",
+        tags=[MEMBERS],
+        summary="The customer was told head office's answer",
+        responses=answers(TicketKept, "Its number. No till shows this answer again once it has heard."),
+    )
+    def tell(ticket: RefInPath, asked: requests.AnswerTold, request: Request, key: KeyInHeader = "") -> Response:
+        """Also offline."""
+        who = by(terminal, request, "enrol", asked)
+        under = Asked.by(terminal, request, asked)
+        told = tickets.tell(
+            terminal.checkout,
+            ticket,
+            asked.answer,
+            operator=who.operator,
+            write=lambda work: under.written(work, TicketKept),
+        )
+        terminal.recorded("members")
+        return answer(told)

@@ -69,6 +69,14 @@ export function attach(member) {
   touch();
 }
 
+// They were told head office's answer: the panel shows it no more.
+export function told(ticket) {
+  if (!sale.member?.tickets) return;
+  sale.member = { ...sale.member, tickets: sale.member.tickets.filter((one) => one.ticket !== ticket) };
+  sessionStorage.setItem(KEPT, JSON.stringify(sale));
+  changed();
+}
+
 export function want(points) {
   sale.wanted = points;
   sale.reward = "";

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from central_server import schema
 from central_server.office import Office
 from central_server.tills import enrolment
+from drivers.simulated.display import SimulatedDisplay
 from ledger.pins import hashed_pin
 from loyalty.program import preset, read_program
 from offline_store import operators, settings
@@ -99,6 +100,17 @@ def test_a_running_till_is_connected_and_what_it_sold_before_is_sent(office: Off
     assert (kept.server.url, kept.shop.header) == (url, ["Mill"])  # receipts said "Your shop"
     assert counter.terminal.checkout.layout.shop == "Mill"
     assert counter.page.get("/v1/customer").json()["shop"] == ["Mill"]
+
+
+def test_the_customers_display_says_the_shops_name_once_the_till_has_it(office: Office, tmp_path: Path) -> None:
+    with SimulatedDisplay() as far, served(office) as url:
+        folder = made(tmp_path / "till")
+        display = f'[display]\naddress = "tcp://127.0.0.1:{far.serve_tcp()}"'
+        (folder / "till.toml").write_text(TEMPLATE.replace("[display]", display), encoding="utf-8")
+        with Terminal.open(folder) as terminal:
+            assert far.wait_for("Your shop", "Welcome")
+            terminal.connect(url, enrolment.new_code(office, "Mill"))
+            assert far.wait_for("Mill", "Welcome")
 
 
 def test_a_shops_own_name_on_its_receipts_stays(office: Office, tmp_path: Path) -> None:

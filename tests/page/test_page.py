@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Route, ViewportSize, expect
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.simulated.scanners.lines import SimulatedScanner
 from ledger.keys import new_sealing_key
+from ledger.wire import TicketItem
 from loyalty.program import preset, read_program
 from offline_store import histories, members, settings, tickets
 from offline_store.errors import StoreFull
@@ -240,6 +241,26 @@ def test_what_the_next_customer_asks_is_not_said_of_the_one_before(till: Till) -
         till.see("#ticket-member", "Scan the card, or leave it out.")
     with till.terminal.store.read() as db:
         assert sorted(bool(one.member) for one in tickets.waiting(db)) == [False, True]
+
+
+def test_an_answer_is_shown_until_the_cashier_says_that_they_were_told(till: Till) -> None:
+    with till.terminal.store.read() as db:
+        member = members.member_of_card(db, CARD) or ""
+    answered = TicketItem("8RGAFGG4", member, "points", "answered", "They are on your card now.", 2)
+    till.terminal.store.write(lambda db: tickets.apply_item(db, answered))
+    till.terminal.scanned(CARD)
+    till.see("#standing", "Tell them: They are on your card now.")
+    told = till.page.get_by_role("button", name="Told")
+    box = told.bounding_box()
+    assert box
+    assert min(box["width"], box["height"]) >= 48
+    told.click()
+    expect(till.page.locator("#standing")).not_to_contain_text("Tell them")
+    till.page.reload()
+    till.see("#who", "****0018")
+    expect(till.page.locator("#standing")).not_to_contain_text("Tell them")
+    with till.terminal.store.read() as db:
+        assert [(one.ticket, one.answer, one.operator) for one in tickets.told_waiting(db)] == [("8RGAFGG4", 2, "1")]
 
 
 def joined(till: Till, card: str) -> tuple[str, str, bool]:

@@ -108,6 +108,9 @@ class Link:
     def ticket(self, request: Any) -> Any:
         return self._ask(lambda office, row: tickets.take(office, row, request))
 
+    def told(self, request: Any) -> Any:
+        return self._ask(lambda office, row: tickets.take_told(office, row, request))
+
 
 class Till:
     """One till of the chain, by the code that a shop runs. `clock_error` is how far its clock is off."""

@@ -84,6 +84,16 @@ def test_between_two_customers_the_shop_says_welcome() -> None:
     assert Counter(idle=("Fresh bread at 7",)).sees() == ("Fresh bread at 7", "")
 
 
+def test_a_shop_that_gets_its_name_while_the_till_runs_is_named_at_once() -> None:
+    counter = Counter()
+    counter.sees()
+    counter.display.use(Layout(32, ("Harbour Shop",), (), "de"))
+    assert counter.sees() == ("Harbour Shop", "Willkommen")
+    fixed = Counter(idle=("Fresh bread at 7",))
+    fixed.display.use(Layout(32, ("Harbour Shop",), (), "de"))
+    assert fixed.sees() == ("Fresh bread at 7", "")
+
+
 def test_from_card_to_new_balance() -> None:
     counter = Counter()
     counter.display.tell(SCANNED)

@@ -86,6 +86,7 @@ EVERY_ENDPOINT = [
     ("POST", "/v1/members/m/replace-card"),
     ("POST", "/v1/activities"),
     ("POST", "/v1/tickets"),
+    ("POST", "/v1/tickets/W000000000/told"),
     ("POST", "/v1/receipts/r/reprint"),
     ("GET", "/v1/receipts/r"),
     ("GET", "/v1/receipts/r.png"),
