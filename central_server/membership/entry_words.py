@@ -7,7 +7,7 @@ is stands in `Told.other`, for whoever may see it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -67,7 +67,8 @@ NOTES: Mapping[str, tuple[str, str]] = {
 
 
 class Told(msgspec.Struct, frozen=True):
-    """`what` is a sentence, `why` a line for each part of an award. `program` is the id of the rules by which it was computed.
+    """`what` is a sentence, `why` a line for each part of an award. `program` is the id of the rules by which it was computed,
+    `parts` are the reasons where they come to what was awarded, to be said in anybody's language.
 
     `by`, `reason` and `approved_by` are of what was done by hand; `other` is the reference of another member named in it.
     """
@@ -79,6 +80,7 @@ class Told(msgspec.Struct, frozen=True):
     approved_by: str = ""
     other: str = ""
     program: str = ""
+    parts: Sequence[Reason] = ()
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -146,11 +148,14 @@ def _sale(entry: Entry, body: SaleBody, around: Around) -> Told:
         what.append(f"{used} used: {got}")
     if body.floor:
         what.append(f"{_points(body.floor, words)} of them were not at the till, but allowed to it while offline")
+    parts: Sequence[Reason] = ()
     if program is None:
         why = [f"Its rules, {body.program or 'without a name'}, are not here: it cannot be explained."]
     else:
-        why = _explained(_computed(program, entry, body), body.awarded, words)
-    return Told(f"{', '.join(what)}.", why + _days(body, words), by=sale.operator, program=body.program)
+        computed = _computed(program, entry, body)
+        why = _explained(computed, body.awarded, words)
+        parts = computed.reasons if computed.points == body.awarded else ()
+    return Told(f"{', '.join(what)}.", why + _days(body, words), sale.operator, program=body.program, parts=parts)
 
 
 def _computed(program: Program, entry: Entry, body: SaleBody) -> Award:
@@ -215,12 +220,14 @@ def _claim(body: ClaimBody, around: Around) -> Told:
     what = f"The points of the sale {receipt}" if receipt else "The points of a sale that head office does not have yet"
     why = [] if receipt else ["The sale's own till has to send it first; until then there is nothing to claim."]
     sold = around.sale_of(body.sale)
+    parts: Sequence[Reason] = ()
     if sold is not None and isinstance(sold.body, SaleBody):
         computed = award_of_left(program, sold.body.sale, 0, body.standing, sold.body.sale)
         # Of a sale of which some had come back by then, only the rest was awarded: its reasons would be others.
-        why += [_line(reason) for reason in computed.reasons] if computed.points == body.awarded else []
+        parts = computed.reasons if computed.points == body.awarded else ()
+        why += [_line(reason) for reason in parts]
     told = f"{what} were claimed with the receipt."
-    return Told(told, why + _days(body, program), by=body.operator, program=body.program)
+    return Told(told, why + _days(body, program), body.operator, program=body.program, parts=parts)
 
 
 def _give(body: GiveBody, around: Around) -> Told:

@@ -85,7 +85,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 class Line(msgspec.Struct, frozen=True):
     """An entry in the story. `at` is the shop's own time, `heard_at` when it arrived, where that was well after; `change` is of
-    the balance. `notes` are what a person should look at, with what to do."""
+    the balance. `entry` is None where this version cannot read it. `notes` are what a person should look at, with what to do."""
 
     at: str
     day: str
@@ -97,6 +97,7 @@ class Line(msgspec.Struct, frozen=True):
     before: int
     after: int
     told: Told
+    entry: Entry | None
     heard_at: str
     notes: list[str]
     is_applied: bool
@@ -339,8 +340,10 @@ def _lines(
             lambda document, shop=shop: sale_of(connection, shop, document),  # type: ignore[misc]
             program,
         )
+        entry = None
         try:
-            words = told(read_entry(one.data), around)
+            entry = read_entry(one.data)
+            words = told(entry, around)
         except EntryUnreadable:
             words = Told("An entry that this version cannot read; its effect on its till's rights is counted.")
         heard_at = _late(one, program.zone)
@@ -356,6 +359,7 @@ def _lines(
             before=before,
             after=after,
             told=words,
+            entry=entry,
             heard_at=heard_at,
             notes=notes,
             is_applied=one.is_applied,

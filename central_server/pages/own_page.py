@@ -20,6 +20,7 @@ from central_server.office import Office
 from central_server.pages import customers, frame, own_words
 from central_server.pages.customers import Read
 from central_server.pages.own_words import WORDS
+from ledger.entry import GiveBody, SettleBody
 from loyalty.expiry import NEVER
 from loyalty.program import Program
 from loyalty.standing import Standing
@@ -74,7 +75,8 @@ def _looked(
     owed = WORDS["owed"]
     words["owed"] = say(owed, language, points=program.unit.counted(known.owed))
     charities = program.giving.charities if program.giving else []
-    lines = [_line(office, line, language) for line in story.lines if line.kind in own_words.KINDS and _is_told(line)]
+    shown = [line for line in story.lines if line.kind in own_words.KINDS and _is_told(line)]
+    lines = [_line(office, program if owner.is_proved else None, line, language) for line in shown]
     return customers.shown(
         "own_page.html",
         language,
@@ -169,10 +171,28 @@ def _is_told(line: Line) -> bool:
     return bool(line.change) or line.kind in ("sale", "return", "join")
 
 
-def _line(office: Office, line: Line, language: str) -> tuple[str, str, str, int]:
-    """Day, what, where, and by how much."""
+def _line(office: Office, program: Program | None, line: Line, language: str) -> tuple[str, str, str, int, list[str]]:
+    """Day, what, where, by how much, and of which parts, if there are several. Without a programme nothing is said of what for:
+    a birthday or a friend is for nobody else to read."""
     where = say(own_words.OFFICE, language) if line.terminal == office.server else line.shop
-    return line.day, say(own_words.KINDS[line.kind], language), where, line.change
+    if program is None:
+        return line.day, say(own_words.KINDS[line.kind], language), where, line.change, []
+    parts = [f"{one.points:+d}: {one.in_language(language)}" for one in line.told.parts if one.points]
+    return line.day, _what(program, line, language), where, line.change, parts if len(parts) > 1 else []
+
+
+def _what(program: Program, line: Line, language: str) -> str:
+    kind = own_words.KINDS[line.kind]
+    match line.entry.body if line.entry else None:
+        case GiveBody(why="activity", about=activity):
+            named = (one.title for one in program.accrual if one.activity == activity)
+            return in_language(next(named, activity), language)
+        case GiveBody(why=why):
+            given = own_words.GIVEN.get(why, kind)
+            return say(own_words.TAKEN.get(why, given) if line.change < 0 else given, language)
+        case SettleBody(cause=cause):
+            return say(own_words.SETTLED.get(cause, kind), language)
+    return say(kind, language)
 
 
 def _told(one: TicketStory, language: str) -> dict[str, object]:

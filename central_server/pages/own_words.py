@@ -53,6 +53,33 @@ KINDS = {
     "settle": text("Settled by head office"),
 }
 
+GIVEN = {
+    "join": text("For joining"),
+    "reload": text("For loading stored value"),
+    "birthday": text("For your birthday"),
+    "referral": text("For bringing a friend"),
+    "feedback": text("For your feedback"),
+    "goodwill": text("As goodwill"),
+    "adjustment": text("Corrected by us"),
+    "opening": text("Taken over from the programme before"),
+    "transfer": text("From another member"),
+    "reinstate": text("Points that had ended, given back"),
+    "recognition": text("A colleague says thank you"),
+    "merge": text("From another card of yours"),
+}
+"""What points were given for without a purchase, by the entry's `why`."""
+TAKEN = {
+    "feedback": text("For your feedback, taken back: the purchase came back"),
+    "transfer": text("To another member"),
+}
+"""The same where points went."""
+SETTLED = {
+    "expired": text("Points ended"),
+    "reinstated": GIVEN["reinstate"],
+    "written off": text("What was owed was written off"),
+}
+"""By the `cause` of what head office settled."""
+
 TOPICS = {
     "points": text("Points are missing"),
     "reward": text("A reward"),

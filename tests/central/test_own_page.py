@@ -2,17 +2,20 @@
 
 import asyncio
 import re
+from html import unescape
 from itertools import product
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from central_server.applying import apply
 from central_server.care import tickets
 from central_server.membership import desk, tokens
 from central_server.pages import own_words
 from ledger.identifiers import feedback_code, receipt_reference
-from loyalty.words import LANGUAGES, say
+from loyalty.program import read_program
+from loyalty.words import LANGUAGES, in_language, say
 
 SELLER = "BBBBBB"
 MEMBER = "a" * 16
@@ -202,6 +205,99 @@ def test_the_history_names_head_office_and_the_tier_in_the_persons_language(offi
         say(own_words.TIER_NEXT, "de", much="500,00 EUR", tier="Silber") in page
     )  # what was before tiers counts for none
 
+
+GIVEN = [
+    # an entry's why, its points and what it is about, what the history says
+    ("join", 50, "", own_words.GIVEN["join"]),
+    ("reload", 5, "", own_words.GIVEN["reload"]),
+    ("birthday", 50, "", own_words.GIVEN["birthday"]),
+    ("referral", 50, "b" * 16, own_words.GIVEN["referral"]),
+    ("feedback", 25, "26GHGT-5-A", own_words.GIVEN["feedback"]),
+    ("feedback", -25, "26GHGT-5-A", own_words.TAKEN["feedback"]),
+    ("goodwill", 50, "", own_words.GIVEN["goodwill"]),
+    ("adjustment", -7, "", own_words.GIVEN["adjustment"]),
+    ("opening", 50, "", own_words.GIVEN["opening"]),
+    ("transfer", 50, "b" * 16, own_words.GIVEN["transfer"]),
+    ("transfer", -50, "b" * 16, own_words.TAKEN["transfer"]),
+    ("reinstate", 50, "2026-01-01", own_words.GIVEN["reinstate"]),
+    ("recognition", 5, "b" * 16, own_words.GIVEN["recognition"]),
+    ("merge", 5, "b" * 16, own_words.GIVEN["merge"]),
+    ("activity", 5, "survey", {"en": "Our survey", "de": "Unsere Umfrage"}),
+    ("activity", 5, "gone", "gone"),  # which the programme has no more
+    ("something new", 5, "", own_words.KINDS["give"]),
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_history_says_what_points_were_given_or_taken_for(office, till, link, ask, tell, language):
+    tell.use(office, tell.PROGRAM.text + SURVEY)
+    one = till("CCCCCC")
+    one.day = "2026-03-03"  # after the member's purchase
+    for why, points, about, _ in GIVEN:
+        one.give(MEMBER, points, why, about=about, reason="Ticket 7, a bore.")
+    one.send()
+    page = ask(link, language=language).text
+    found = [(unescape(what), int(points)) for what, points in HISTORY.findall(page)][: len(GIVEN)]
+    assert found[::-1] == [
+        (in_language(says, language) if why == "activity" else say(says, language), points)
+        for why, points, _, says in GIVEN
+    ]
+    assert "a bore" not in page
+    assert "b" * 16 not in page
+
+
+def test_by_a_receipt_nobody_reads_what_points_were_given_for(office, till, link, ask):
+    one = till("CCCCCC")
+    sale = one.sale("2", 3000, MEMBER)
+    one.give(MEMBER, 50, "birthday")
+    one.send()
+    page = ask("/me/" + feedback_code("CCCCCC", sale.number, sale.hash)).text
+    assert ("Points given or corrected", "+50") in HISTORY.findall(page)
+    assert "birthday" not in page
+
+
+HISTORY = re.compile('<span class="what">([^<]*)</span> <span class="points">([+-][0-9]+)</span>')
+
+
+SURVEY = """
+[[accrual]]
+name = "survey"
+title = { en = "Our survey", de = "Unsere Umfrage" }
+on = "activity"
+activity = "survey"
+points = 5
+"""
+
+
+def test_points_that_ended_are_said_to_have_ended(office, link, ask, clock):
+    clock.pass_by(days=800)
+    apply.expire_due(office)
+    page = ask("/me/" + tokens.issue(office, MEMBER).text, language="de").text
+    assert (
+        f'<span class="what">{say(own_words.SETTLED["expired"], "de")}</span> <span class="points">-100</span>' in page
+    )
+
+
+def test_a_purchase_says_its_parts_where_there_are_several(office, till, link, ask, tell):
+    assert 'class="where">+100' not in ask(link).text  # of one part: the figure beside it says it all
+    program = read_program(tell.PROGRAM.text + TWICE)
+    tell.use(office, program.text)
+    one = till("CCCCCC")
+    one.program = program
+    one.sale("2", 3000, MEMBER)
+    one.send()
+    page = ask(link, language="de").text
+    assert '<span class="points">+60</span>' in page
+    assert '<span class="where">+30: 1 Punkt je 1,00 auf 30,00</span>' in page
+    assert '<span class="where">+30: Doppelte Punkte' in page
+
+
+TWICE = """
+[[accrual]]
+name = "twice"
+title = { en = "Double points", de = "Doppelte Punkte" }
+times = 2
+"""
 
 TIERS = """
 [tiers]
