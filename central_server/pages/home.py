@@ -13,6 +13,8 @@ from central_server.pages.frame import Visit, page
 from central_server.pages.members import SEE
 from central_server.pages.segments import keeps, troubles_of
 from central_server.people import proposals
+from central_server.people.proposals import proposes
+from central_server.shops import card_stock
 from loyalty.roles import leave, may_any
 
 QUIET_S = 24 * 3600
@@ -40,6 +42,7 @@ def home(visit: Visit) -> Response:
         notes=counts,
         troubles=_troubles(visit) if keeps(visit) else [],
         asked=tickets.counts(office, by.shop)["open"] if visit.leave("answer") else 0,
+        few_cards=[one.shop for one in card_stock.by_shop(office) if one.is_low] if proposes(by.role, "stock") else [],
         coming=_coming(office),
         figures=_figures(visit) if visit.leave("figures") not in ("", "F") else [],
     )

@@ -68,8 +68,16 @@ def stocked(office):
 def test_fact_9_the_page_shows_stock_by_shop_and_batch_and_says_what_is_low(stocked, visit):
     shown = text(visit("/card-stock"))
     assert "Harbour 60 0 0 60 Nothing" in shown
-    assert "Mill 3 0 0 3 Low: send more." in shown
+    assert "Mill 3 0 0 3 Low: marketing sends more." in shown
     assert "<b>spare At head office since 2026-03-02 5 0 0" in shown
+
+
+def test_whoever_orders_cards_is_told_where_they_are_few_and_nobody_else_is_asked_to(stocked, visit):
+    assert "New cards are few at Mill" in text(visit("", "marketing"))
+    assert "Mill 3 0 0 3 Low: send more." in text(visit("/card-stock", "marketing"))
+    for role, shop in (("manager", "Mill"), ("finance", "")):
+        assert "few at" not in text(visit("", role, shop))
+        assert "send more" not in text(visit("/card-stock", role, shop))
 
 
 def test_who_is_of_one_shop_sees_the_stock_of_that_one(stocked, visit):
