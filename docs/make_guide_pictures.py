@@ -1,6 +1,7 @@
 """Walks the guides from an empty folder to the first award, and draws the till then: `python docs/make_guide_pictures.py`.
 
-Everything is typed as docs/guide-shop.md says, by the installed commands; only the ports are others. Needs a Chromium.
+Everything is typed and tapped as docs/guide-shop.md says, by the installed commands and on the till's page; only the ports are
+others. Needs a Chromium.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PICTURES = Path(__file__).parent / "pictures"
-MADE = ("till-first-award.png",)
+MADE = ("till-connect.png", "till-first-award.png")
 CARD = "2900000000032"
 STARTS_WITHIN_S = 60.0
 
@@ -70,10 +71,12 @@ def walk(folder: Path, browser: Browser) -> dict[str, bytes]:
     with running(folder, free_port(), "pos-central", "serve", "--dir", "head-office") as office:
         code = typed(folder, "pos-central", "enroll-code", "--dir", "head-office", "--shop", "Corner Shop").split()[0]
         typed(folder, "pos-plugin", "init", "--store", "till", "--currency", "EUR", "--time-zone", "Europe/Berlin")
-        typed(folder, "pos-plugin", "enroll", office, code)
         with running(folder, free_port(), "pos-plugin", "run") as till:
             page = browser.new_page(viewport={"width": 1180, "height": 740})
-            first_award(page, till)
+            page.goto(till)
+            expect(page.locator("html")).to_have_attribute("data-ready", "yes")
+            made["till-connect.png"] = connect(page, office, code)
+            first_award(page)
             expect(page.locator("#receipt-picture")).not_to_have_js_property("naturalWidth", 0)
             made["till-first-award.png"] = page.screenshot()
             page.close()
@@ -83,16 +86,29 @@ def walk(folder: Path, browser: Browser) -> dict[str, bytes]:
     return made
 
 
-def first_award(page: Page, url: str) -> None:
-    page.goto(url)
-    expect(page.locator("html")).to_have_attribute("data-ready", "yes")
+def connect(page: Page, office: str, code: str) -> bytes:
+    """A picture of what is typed: with the guide's port, and not that of this walk."""
+    page.get_by_role("button", name="No head office").click()
+    page.get_by_role("button", name="Connect to head office").click()
+    page.fill("#connect-url", "http://127.0.0.1:8360")
+    page.fill("#connect-code", code)
+    typed_in = page.screenshot()
+    page.fill("#connect-url", office)
+    page.get_by_role("button", name="Connect", exact=True).click()
+    expect(page.locator("#said")).to_contain_text("Connected")
+    expect(page.locator("#said")).to_contain_text("Corner Shop")
+    return typed_in
+
+
+def first_award(page: Page) -> None:
+    page.get_by_role("button", name="Sale").first.click()
     page.get_by_role("button", name="Sourdough loaf").first.click()
     page.get_by_role("button", name="Olive oil").first.click()
     page.fill("#sale-lookup", CARD)
     page.get_by_role("button", name="Find").first.click()
     page.get_by_role("button", name="Join with this card").first.click()
-    page.click("#join-go")
-    page.click("#joined-done")
+    page.locator("dialog[open]").get_by_role("button", name="Join").click()
+    page.get_by_role("button", name="Done").click()
     expect(page.locator("#who")).to_contain_text("****0032")
     page.get_by_role("button", name="Complete").click()
     expect(page.locator("#receipt-title")).to_contain_text("Sale completed")

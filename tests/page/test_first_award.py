@@ -43,14 +43,19 @@ def test_every_picture_of_a_guide_is_made_by_a_script_and_every_made_one_is_show
     assert not toured, "these are made and shown nowhere"
 
 
-def test_what_the_walk_types_is_what_the_guide_says():
+def test_what_the_walk_types_and_taps_is_what_the_guide_says():
     """Without the ports and the code, which differ."""
     guide = (DOCS / "guide-shop.md").read_text(encoding="utf-8")
     walked = (DOCS / "make_guide_pictures.py").read_text(encoding="utf-8")
-    lines = re.findall(r"^(pos-(?:central|plugin) .*)$", guide.partition("## What is next")[0], re.MULTILINE)
-    assert len(lines) == 7
+    steps, _, instead = guide.partition("## What is next")[0].partition("By a command instead")
+    steps += instead.partition("```\n\n")[2]
+    lines = re.findall(r"^(pos-(?:central|plugin) .*)$", steps, re.MULTILINE)
+    assert len(lines) == 6
     for line in lines:
         program, command, *rest = line.split()
         assert re.search(rf'"{program}", "{command}"', walked), line
         for option in (word for word in rest if word.startswith("--")):
             assert f'"{option}"' in walked or command == "run", line
+    tapped = set(re.findall(r"\*([A-Z][^*]+)\*", steps.replace("**", ""))) - {"Member"}  # which is a heading
+    assert len(tapped) == 9
+    assert [name for name in sorted(tapped) if f'"{name}"' not in walked] == []
