@@ -123,6 +123,10 @@ CLOSED_WEEKS = 6
 """So long before the end tills begin to close their days: longer than head office's page goes back."""
 DAY_ENDS = timedelta(days=1, hours=4, seconds=-1)
 """The last second of a trading day, from its midnight."""
+BEHIND_UTC = timedelta(hours=5)
+"""The shops' clocks, the year round."""
+AFTER_THE_LAST_DAY = timedelta(hours=13)
+"""When head office has the last day: so long after its midnight in UTC."""
 
 
 class Luck(NamedTuple):
@@ -323,13 +327,13 @@ class Year:
         while self._later and self._later[0][0] <= midnight + DAY_ENDS:
             when, _, act = heapq.heappop(self._later)
             act(when)
-        self._settle(midnight + timedelta(days=1, hours=8))
+        self._settle(midnight + timedelta(days=1) + AFTER_THE_LAST_DAY - BEHIND_UTC)
         self.done.members, self.done.shops = len(self._purses), len(self._tills)
         self.done.entries = sum(till._number for till in self._tills.values())
 
     def _settle(self, at: datetime) -> None:
         """Everything is sent and applied, with head office's clock at this moment."""
-        self._office.now = lambda: at.replace(tzinfo=UTC) + timedelta(hours=5)
+        self._office.now = lambda: at.replace(tzinfo=UTC) + BEHIND_UTC
         entries, baskets = sum(till.unsent for till in self._tills.values()), self.done.baskets - self._settled
         self._settled = self.done.baskets
         each = baskets / entries if entries else 0.0
@@ -526,6 +530,11 @@ def weeks_until(last: date) -> int:
     return (last - date(2018, 1, 1)).days // 7
 
 
+def last_whole_day(now: datetime) -> date:
+    """The last day whose evening has come before `now`: what head office does once the year is over is not in the future."""
+    return (now - AFTER_THE_LAST_DAY).date() - timedelta(days=1)
+
+
 def busiest(count: int) -> frozenset[int]:
     """The stores with the most baskets; none stands for all of them."""
     return frozenset(store for store, _ in Counter(baskets_by_store()).most_common(count))
@@ -630,14 +639,15 @@ def main() -> None:
         TimeRemainingColumn(),
         TextColumn("left"),
     )
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
     gc.freeze()
     gc.set_threshold(50_000, 50)  # a year's purses stay: looking through them again and again is a tenth of the time
     try:
         # The months settle in lumps: the speed of the last three minutes tells more than that of the last seconds.
         with Progress(*columns, console=Console(stderr=True), speed_estimate_period=180, disable=asked.json) as bar:
             task = bar.add_task(f"{total:,} baskets", total=total)
-            done = load(asked.folder, yesterday, stores, lambda baskets: bar.advance(task, baskets))
+            done = load(
+                asked.folder, last_whole_day(datetime.now(UTC)), stores, lambda baskets: bar.advance(task, baskets)
+            )
             bar.update(task, completed=total)
     except OfficeError as error:
         parser.error(f"{error} {error.hint}")

@@ -159,7 +159,7 @@ def create_app(
     @app.exception_handler(HTTPException)
     async def no_such_address(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(f"{ROOT}/"):
-            return refused_page(error.status_code, "There is no such page.", "Start at /office.")
+            return refused_page(error.status_code, "There is no such page.", "Look at its address.")
         if (found := customers.nowhere(request, error.status_code)) is not None:
             return found
         hint = "docs/wire-format.md lists the addresses."

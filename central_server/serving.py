@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import signal
 import socket
@@ -28,7 +29,7 @@ UPKEEP_EVERY_S = 600.0
 
 
 class PortTaken(Exception):
-    """The address cannot be listened on."""
+    """The address cannot be listened on. Says what to do."""
 
 
 def serve_until_stopped(
@@ -106,7 +107,12 @@ def _listen(host: str, port: int) -> socket.socket:
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, reuse_port=False, backlog=256
         )
     except OSError as error:
-        raise PortTaken(f"{host}:{port} cannot be listened on ({error.strerror}).") from error
+        what = (
+            "Give one of this machine's own addresses with --host."
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+            else "Is head office running already? Otherwise choose another --port."
+        )
+        raise PortTaken(f"{host}:{port} cannot be listened on ({error.strerror}). {what}") from error
 
 
 def _apply_until(office: Office, stopped: threading.Event, woken: threading.Event) -> None:

@@ -117,5 +117,13 @@ def mark_interrupted(db: sqlite3.Connection) -> int:
     ).rowcount
 
 
+def drop_unprinted(db: sqlite3.Connection) -> int:
+    """At a till without a printer: what waits is kept and can be shown, and nobody waits for its paper. Answers how many."""
+    return db.execute(
+        "UPDATE print_job SET state = 'dropped', code = 'no_printer', reason = 'This till had no printer.' "
+        "WHERE state IN ('waiting', 'not printed')"
+    ).rowcount
+
+
 def counts(db: sqlite3.Connection) -> dict[str, int]:
     return dict(db.execute("SELECT state, count(*) FROM print_job GROUP BY state").fetchall())

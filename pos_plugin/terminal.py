@@ -159,6 +159,7 @@ class Terminal:
             self.link = HttpLink(config.server.url, who.terminal, lambda: SigningKey(store.secret_key()))
             self.sync = Sync(store, self.link, clock=clock, random_bytes=random_bytes)
         self.spooler: Spooler | None = None
+        self._is_paperless = False
         self._printer_shown = ("", False, False)
         layout, self._logo = read_layout(store.folder, config)
         if (logo := self._logo) is not None:
@@ -222,6 +223,9 @@ class Terminal:
         if device is not None or self.config.printer.address:
             self.spooler = self.open_printer(device)
             self._run("spooler", self._print)
+        else:
+            self._is_paperless = True
+            self.store.write(receipts.drop_unprinted)
         if self.config.display.address:
             self.display = self._open_display()
             self._run("customer display", self._show)
@@ -299,6 +303,10 @@ class Terminal:
             self.display.close()
         if self.link is not None:
             self.link.close()
+        if self._is_paperless:
+            # Else the first printer that this till gets would begin with every receipt of before.
+            with contextlib.suppress(StoreError):
+                self.store.write(receipts.drop_unprinted)
         self.store.checkpoint()
         self.store.close()
 

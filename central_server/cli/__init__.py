@@ -112,7 +112,8 @@ def enroll_code(
     else:
         print(f"{code}   for one till of {shop}, until {until[:16].replace('T', ' ')} UTC")
         print(
-            "Type it on that till: More, Devices, Connect to head office, with this head office's address. Or: pos-plugin enroll"
+            "Type it on that till: More, Devices, Connect to head office, with this head office's address.\n"
+            f"Or there: pos-plugin enroll ADDRESS {code}"
         )
 
 
@@ -175,7 +176,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         return
     print(
         f"Head office {now.server}, server epoch {now.server_epoch}: {now.recorded} entries recorded, "
-        f"{now.applied} applied, {now.members} members."
+        f"{now.applied} applied, {now.members} {'member' if now.members == 1 else 'members'}."
     )
     for one in now.terminals:
         signs = {
@@ -446,6 +447,19 @@ def _ago(heard_at: str) -> str:
     return f"heard {minutes // 60} h ago" if minutes < 48 * 60 else f"heard {minutes // 1440} days ago"
 
 
+def _require_certificate(cert: Path, key: Path) -> None:
+    import ssl
+
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+    except ssl.SSLError:
+        stop(
+            f"{cert} and {key} are no certificate and its key.",
+            "Both are PEM files; the key has no password and belongs to the first certificate in the file.",
+            status=2,
+        )
+
+
 @app.command()
 def serve(
     folder: Folder,
@@ -472,6 +486,8 @@ def serve(
     for file in (tls_cert, tls_key):
         if file is not None and not file.is_file():
             stop(f"there is no file {file}.", status=2)
+    if tls_cert and tls_key:
+        _require_certificate(tls_cert, tls_key)
     if host not in LOOPBACK and not tls_cert and not behind_proxy:
         stop(
             f"{host} is reached from outside, and there is no TLS.",
@@ -491,7 +507,7 @@ def serve(
         try:
             serve_until_stopped(office, host, port, tls_cert, tls_key, reached, token)
         except PortTaken as taken:
-            stop(str(taken), "Is head office running already? Otherwise choose another --port.")
+            stop(str(taken))
 
 
 desk_cli.add_to(app)

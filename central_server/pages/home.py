@@ -54,10 +54,12 @@ def allows(role: str) -> bool:
 
 
 def quiet_tills(office: Office, shop: str = "") -> list[tuple[str, str, str]]:
-    """(till, shop, when it last sent entries) of tills that are not revoked and have not been heard for a day."""
+    """(till, shop, when it last sent entries) of tills that are not revoked and have sent nothing for a day; one that is new has
+    a day for its first."""
     table = schema.terminal.c
+    a_day_ago = office.later(-QUIET_S)
     query = select(table.terminal, table.shop, table.heard_at).where(
-        table.revoked_at == "", table.heard_at < office.later(-QUIET_S)
+        table.revoked_at == "", table.heard_at < a_day_ago, (table.heard_at != "") | (table.enrolled_at < a_day_ago)
     )
     with office.database.reading() as connection:
         rows = connection.execute((query.where(table.shop == shop) if shop else query).order_by(table.heard_at))

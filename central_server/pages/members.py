@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from fastapi import Response
 from sqlalchemy import Connection, select
@@ -31,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
 
 @page("GET", "/members", *SEE, menu="Members", place=20)
 def ask(visit: Visit) -> Response:
-    return visit.show("members.html", asked="", found=None, more=False, hint=_hint(visit))
+    return _page(visit, asked="", found=None, more=False, hint=_hint(visit))
 
 
 @page("POST", "/members", *SEE)
@@ -42,11 +44,17 @@ def search(visit: Visit) -> Response:
     try:
         members, more = _found(visit, asked)
     except CentralError as error:
-        return visit.show("members.html", 422, asked=asked, found=[], more=False, hint=f"{error} {error.hint}")
+        return _page(visit, 422, asked=asked, found=[], more=False, hint=f"{error} {error.hint}")
     with visit.office.database.reading() as connection:
         rows = [_row(visit, connection, member) for member in members if is_theirs(visit, connection, member)]
     hint = "" if rows else "Nobody was found. " + _hint(visit)
-    return visit.show("members.html", asked=asked, found=rows, more=more, hint=hint)
+    return _page(visit, asked=asked, found=rows, more=more, hint=hint)
+
+
+def _page(visit: Visit, status: int = 200, **values: Any) -> Response:
+    by = "Card, phone number, name" if visit.leave("personal_data") else "Card"
+    or_receipt = " or receipt reference" if visit.leave("ledger") else ""
+    return visit.show("members.html", status, searched_by=by + or_receipt, **values)
 
 
 def _hint(visit: Visit) -> str:

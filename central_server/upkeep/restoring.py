@@ -76,7 +76,7 @@ def backup(office: Office, file: Path, progress: Told = _nobody) -> int:
 
     The keys of the folder are not in it. Raises OfficeError where the file exists or cannot be written; nothing is left then.
     """
-    new = file.with_name(f"{file.name}.{os.getpid()}.new")
+    new = file.parent / f"{file.name}.{os.getpid()}.new"
     try:
         if file.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))

@@ -206,9 +206,10 @@ def verify(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
         for problem in proof.problems:
             typer.echo(problem, err=True)
         if not proof.problems:
+            of_whom = f"{proof.members:,} {'member' if proof.members == 1 else 'members'}"
             typer.echo(
-                f"{proof.entries:,} entries are whole, each chained to the one before; the balances of {proof.members:,} "
-                f"members are the sums of their postings, {proof.points:,} points in all.\nHead of the chain: {proof.head}"
+                f"{proof.entries:,} entries are whole, each chained to the one before; the balances of {of_whom} "
+                f"are the sums of their postings, {proof.points:,} points in all.\nHead of the chain: {proof.head}"
             )
         else:
             typer.echo(

@@ -170,12 +170,16 @@ def reprint(
 
     from offline_store import receipts
     from offline_store.errors import StoreLocked
+    from pos_plugin.config import read_config
+    from pos_plugin.papers.sample_sheet import no_printer
     from pos_plugin.running import ask
     from pos_plugin.terminal import Terminal
 
     try:
         opened = Terminal.open(store, start=False)
     except StoreLocked as locked:
+        if not read_config(store).printer.address:
+            raise no_printer() from locked
         ask(store, f"/v1/receipts/{quote(reference, safe='')}/reprint", locked)
         typer.echo("The running till prints it, marked COPY.")
         return

@@ -61,6 +61,9 @@ def demo(folder: Path | None, ports: Ports, head_office: Path | None = None) -> 
 
     Raises TillError with one line where a port is in use, a child does not start, or `head_office` is none that was loaded.
     """
+    # As an address says it: a scanner's is a whole path, and the children are told the folders by name.
+    folder = folder.resolve() if folder is not None else None
+    head_office = head_office.resolve() if head_office is not None else None
     loaded = read_loaded(head_office) if head_office is not None else None
     for name, port in ports._asdict().items():
         _require_free(name, port)

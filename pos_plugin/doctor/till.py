@@ -152,6 +152,8 @@ def receipts(till: Till) -> Iterator[Finding]:
         yield Finding(
             "Receipts", False, f"of {unknown:,} it is unknown whether they are on paper, {waiting:,} wait", do
         )
+    elif waiting and till.config is not None and not till.config.printer.address:
+        yield Finding("Receipts", True, f"{waiting:,} are kept and can be shown: this till has no printer")
     elif waiting:
         yield Finding(
             "Receipts", True, f"{waiting:,} wait to be printed", "They come out once till and printer are ready."

@@ -142,7 +142,7 @@ function drawLast(closings) {
     ? h("ul", { class: "movements" }, closings.map((one) =>
         h("li", {},
           h("span", {}, `Z ${one.number}`), h("span", { class: "dim" }, `${day(one.business_day)}, ${sales(one.total.sales)}`),
-          one.only ? null : h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print again: Z ${one.number}`, onclick: () => again(one) }, "Print again"))))
+          one.only || !state?.printer.configured ? null : h("button", { type: "button", class: "secondary", "data-key": one.reference, "aria-label": `Print again: Z ${one.number}`, onclick: () => again(one) }, "Print again"))))
     : h("p", { class: "dim" }, "None yet."));
 }
 

@@ -32,7 +32,7 @@ export function showReceipt(title, done) {
       done.reference ? h("p", { class: "figure small" }, h("span", {}, "Receipt"), h("strong", { id: "receipt-reference" }, done.reference)) : null,
       h("div", { id: "printing", class: "printing", role: "status" }),
       h("div", { class: "buttons column" },
-        done.reference ? h("button", { type: "button", id: "reprint", class: "secondary", onclick: reprint }, "Print again (marked COPY)") : null,
+        done.reference && state?.printer.configured ? h("button", { type: "button", id: "reprint", class: "secondary", onclick: reprint }, "Print again (marked COPY)") : null,
         state?.printer.configured ? h("button", { type: "button", class: "secondary", onclick: drawer }, h("span", {}, "Open drawer"), kbd("drawer")) : null,
         h("button", { type: "button", class: "primary", id: "receipt-close", autofocus: true, onclick: () => dialog.close() }, h("span", {}, isReturn || done.sale_reference ? "Done" : "New sale"), h("kbd", {}, "Enter")))),
     h("div", { class: "paper", tabindex: "0", "aria-label": "The receipt" },
@@ -65,7 +65,7 @@ function drawPrinting() {
   const isAsked = job?.state === "unknown";
   fill(place, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text), isAsked ? answers(job) : null);
   // A copy is of something on paper, and while that is in doubt the question above comes first.
-  if ($("#reprint")) $("#reprint").hidden = state?.printer.configured && job !== undefined && job.state !== "printed" && job.state !== "dropped";
+  if ($("#reprint")) $("#reprint").hidden = job !== undefined && job.state !== "printed" && job.state !== "dropped";
   if (document.activeElement === document.body) $("#receipt-close").focus();
 }
 

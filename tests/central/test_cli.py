@@ -119,6 +119,28 @@ def test_what_is_typed_wrong_is_answered_in_a_few_words(made, tmp_path, what):
     assert "Traceback" not in answer.stderr
 
 
+def test_a_backup_is_no_folder(made):
+    told = pos_central("backup", made, "--dir", made)
+    assert (told.exit_code, "is there already" in told.stderr) == (2, True)
+    told = pos_central("backup", ".", "--dir", made)
+    assert (told.exit_code, "is there already" in told.stderr) == (2, True)
+
+
+def test_a_certificate_that_is_none_is_said_before_anything_is_open(made, tmp_path):
+    file = tmp_path / "cert.pem"
+    file.write_text("")
+    told = pos_central("serve", "--dir", made, "--port", "0", "--tls-cert", file, "--tls-key", file)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "are no certificate and its key. Both are PEM files" in told.stderr
+
+
+def test_an_address_of_another_machine_is_not_taken_for_a_port_in_use(made):
+    told = pos_central("serve", "--dir", made, "--port", "0", "--host", "192.0.2.1", "--behind-proxy", "gate")
+    assert told.exit_code == 1
+    assert "--host" in told.stderr
+    assert "--port" not in told.stderr
+
+
 def test_help_says_where_to_begin():
     told = pos_central("--help").stdout
     for command in ("init", "serve", "enroll-code", "members", "status", "verify", "revoke", "erase"):

@@ -1,7 +1,7 @@
 """A head office that was loaded for looking at: whole or not there, its members named, and known to the demo."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -74,6 +74,13 @@ def test_every_z_of_a_loaded_year_is_equal(tmp_path, few_baskets, monkeypatch):
     office.close()
     assert [one for one in found if one.unlike or one.missing or one.late] == []
     assert sum(one.total.sales + one.total.voids for one in found) == 60
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_a_year_is_loaded_up_to_an_evening_that_has_come(hour):
+    now = datetime(2026, 11, 23, hour, tzinfo=UTC)
+    end = datetime.combine(bench.office.last_whole_day(now), time(), UTC) + timedelta(days=1, hours=13)
+    assert timedelta(0) <= now - end < timedelta(days=1)
 
 
 def test_the_demo_takes_no_head_office_that_somebody_works_with(tmp_path):

@@ -110,6 +110,8 @@ def test_a_manager_finds_the_members_of_the_own_shop(one, visitor):
 
 def test_finance_knows_a_member_by_a_whole_card_alone_and_sees_no_person(one, visitor):
     finance = visitor("finance")
+    assert "Card or receipt reference" in finance.get("/members").text
+    assert "Card, phone number, name or receipt reference" in visitor("support").get("/members").text
     assert "Nobody was found" in text(finance.post("/members", asked="lovelace"))
     assert "Nobody was found" in text(finance.post("/members", asked="+49301234"))
     assert "Card ends 0018" in text(finance.post("/members", asked=CARD))

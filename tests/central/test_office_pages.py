@@ -220,6 +220,18 @@ def test_an_audit_that_takes_too_long_says_so(office, shops, clock):
 # -- the first page ------------------------------------------------------------------------------------------------------
 
 
+def test_a_till_that_was_enrolled_today_has_a_day_for_its_first_entries(office, shops, signed_in, clock):
+    def change(connection):
+        table = schema.terminal
+        of_one = update(table).where(table.c.terminal == "BBBBBB")
+        connection.execute(of_one.values(heard_at="", enrolled_at="2026-03-02T08:00:00.000+00:00"))
+
+    office.database.write(change)
+    assert "BBBBBB" not in signed_in("max", "manager", "Mill").get("/office").text
+    clock.pass_by(minutes=25 * 60)
+    assert "BBBBBB" in signed_in("mia", "manager", "Mill").get("/office").text
+
+
 def test_home_says_what_waits_by_role_and_shop(office, shops, signed_in, clock):
     def change(connection):
         table = schema.terminal
@@ -231,7 +243,7 @@ def test_home_says_what_waits_by_role_and_shop(office, shops, signed_in, clock):
     mill = signed_in("max", "manager", "Mill").get("/office").text
     harbour = signed_in("mia", "manager", "Harbour").get("/office").text
     marketing = signed_in("mo", "marketing").get("/office").text
-    assert ("1 till has not been heard" in mill, "BBBBBB" in mill) == (True, True)
+    assert ("1 till has sent nothing" in mill, "BBBBBB" in mill) == (True, True)
     assert "BBBBBB" not in harbour
     assert "BBBBBB" not in marketing
     assert "second factor" in mill

@@ -391,6 +391,7 @@ def test_no_page_may_be_framed_or_kept(account, browser):
 def test_an_address_that_is_none_is_said_in_a_page(browser):
     answer = browser.get("/office/nowhere")
     assert (answer.status_code, "There is no such page" in answer.text) == (404, True)
+    assert '<a href="/office">To the first page</a>' in answer.text  # whoever mistyped an address is led back
 
 
 # -- what needs two people -----------------------------------------------------------------------------------------------

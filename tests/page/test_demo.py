@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -203,7 +204,8 @@ def figure(lines: list[str], label: str) -> str:
 def running_demo(folder: Path, browser: Browser) -> Iterator[Demo]:
     ports = free_ports()
     process = subprocess.Popen(
-        command("pos_plugin", "demo", "--dir", str(folder), *ports.options()),
+        # The folder as people type it, from where they are: README's own line says OFFICE=year.
+        command("pos_plugin", "demo", "--dir", os.path.relpath(folder), *ports.options()),
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

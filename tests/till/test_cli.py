@@ -498,6 +498,14 @@ def test_a_receipt_that_is_not_there_is_said(run: Run, till: Path, reference: st
     assert "There is no such receipt at this till. Check the reference." in told.words
 
 
+def test_a_copy_at_a_running_till_without_a_printer_is_not_promised(run: Run, till: Path) -> None:
+    with Store.open(till):
+        told = run("reprint", "7K3M2P-17-C", "--store", till)
+    assert told.status == 1
+    assert is_clear(told)
+    assert "This till has no printer. Write its address under [printer]" in told.words
+
+
 def test_a_test_page_without_a_printer_says_where_to_write_it(run: Run, till: Path) -> None:
     told = run("test-print", "--store", till)
     assert told.status == 1

@@ -233,6 +233,8 @@ def test_receipts_that_wait_or_are_in_doubt_are_counted(till: Path) -> None:
     record(till, 3)
     with Store.open(till) as store:
         store.write(lambda db: [receipts.keep(db, number, b"{}") for number in (1, 2, 3)])
+    assert found(till, "Receipts").found == "3 are kept and can be shown: this till has no printer"
+    (till / "till.toml").write_text('[printer]\naddress = "tcp://127.0.0.1:9"\n')
     assert found(till, "Receipts").found == "3 wait to be printed"
     with Store.open(till) as store:
         store.write(lambda db: receipts.mark(db, 1, "unknown"))

@@ -10,7 +10,7 @@ import pytest
 
 from loyalty.program import preset, read_program
 from loyalty.sale import Sale
-from offline_store import settings
+from offline_store import receipts, settings
 from offline_store.errors import StoreLocked
 from offline_store.store import Store
 from pos_plugin import api_keys, running
@@ -35,6 +35,19 @@ def test_a_running_till_reprints_for_the_command_line(terminal: Terminal) -> Non
     completed = terminal.checkout.commit(terminal.checkout.quote(sale).quote_id)
     said = running.ask(terminal.store.folder, f"/v1/receipts/{completed.reference}/reprint", LOCKED)
     assert said["copy"] is True
+
+
+def test_what_was_sold_without_a_printer_does_not_come_out_of_the_first_one(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "till")
+    store.write(lambda db: settings.use_program(db, read_program(preset("points")), "2026-01-01T00:00:00+00:00"))
+    terminal = Terminal(store, Config())
+    terminal.start()
+    sale = Sale("1", "17", "2026-11-22T10:00:00", "2026-11-22", "EUR", 500)
+    number = terminal.checkout.commit(terminal.checkout.quote(sale).quote_id).number
+    terminal.close()
+    with Store.open(tmp_path / "till") as store, store.read() as db:
+        assert receipts.next_job(db) is None
+        assert receipts.document(db, number) is not None
 
 
 def test_a_refusal_of_the_running_till_reaches_the_command_line_with_its_hint(terminal: Terminal) -> None:
