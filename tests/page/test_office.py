@@ -291,7 +291,7 @@ def test_a_foreign_page_neither_posts_nor_frames(visit: Callable[..., Page], url
         # One site to SameSite cookies is a name; to Sec-Fetch-Site as well. localhost is another one than 127.0.0.1.
         for host in ("localhost", "127.0.0.1"):
             page.goto(f"http://{host}:{served.port}/")
-            assert page.frames[1].url.startswith("chrome-error")
+            page.frames[1].wait_for_url(re.compile("^chrome-error"), wait_until="commit")
             page.get_by_role("button", name="Win").click()
             expect(page.get_by_role("alert")).to_contain_text("foreign page")
         page.goto(f"{url}/office")

@@ -37,6 +37,7 @@ from pos_plugin.ways_in.door import Door
 from pos_plugin.ways_in.doors import open_doors
 from pos_plugin.ways_in.qz.sockets import MESSAGES, SOCKETS, WAITING
 
+HOUR = datetime.timedelta(hours=1)
 SHOP = "https://till.example"
 OURS = {"name": "Loyalty till printer"}
 PAPER_OUT = not_printed("paper_out", "The paper is out. Put in a new roll.")
@@ -274,6 +275,14 @@ def test_a_page_that_listens_hears_of_the_paper(page: Page, printer: HeldPrinter
     assert "error" in page.ask("printers.getStatus")
 
 
+def test_a_page_that_begins_to_listen_in_the_middle_of_trouble_hears_of_it(page: Page, printer: HeldPrinter) -> None:
+    printer.now = PrinterStatus(False, "out", False, "")
+    for _ in range(2):  # the first time the till may have to find it out yet
+        assert page.ask("printers.startListening", {"printerNames": [None]}) == {"result": None}
+        assert status(page.hear()) == ("PAPER_OUT", "FATAL")
+        assert page.ask("printers.stopListening") == {"result": None}
+
+
 def test_a_page_that_listens_twice_hears_everything_once(page: Page, printer: HeldPrinter) -> None:
     for _ in range(2):
         assert page.ask("printers.startListening", {"printerNames": ["Loyalty till printer"]}) == {"result": None}
@@ -339,7 +348,7 @@ def _certificate(folder: Path) -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     today = datetime.datetime.now(datetime.UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, today, today + datetime.timedelta(days=1))
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, today - HOUR, today + 24 * HOUR)
     made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     (folder / "till.crt").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))

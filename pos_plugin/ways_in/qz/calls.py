@@ -152,6 +152,11 @@ class Calls:
         }
         return {"type": "PRINTER", "event": json.dumps(event)}
 
+    @property
+    def is_in_trouble(self) -> bool:
+        spooler = self._terminal.spooler
+        return spooler is None or bool(spooler.trouble)
+
     def _status(self) -> tuple[str, str, str]:
         spooler = self._terminal.spooler
         if spooler is None:

@@ -154,7 +154,8 @@ class _Page:
             self._watches = None
 
     async def _tell_changes(self) -> None:
-        before = self._calls.status_event()
+        # Trouble that stands already is told as well: who listens only now could otherwise wait for ever to hear of it.
+        before = None if self._calls.is_in_trouble else self._calls.status_event()
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             event = self._calls.status_event()
