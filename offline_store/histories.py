@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -161,14 +162,14 @@ def entries_of(db: sqlite3.Connection, member: str, after: int = 0) -> list[Entr
     return [one for (data,) in rows if (one := _readable(data))]
 
 
-def last_sales(db: sqlite3.Connection, member: str, count: int) -> list[SaleBody]:
-    """The member's last sales here, at most so many, newest first."""
+def last_sales(db: sqlite3.Connection, member: str, count: int) -> Iterator[SaleBody]:
+    """The member's last sales here, at most so many, newest first; each is read when it is asked for."""
     rows = db.execute(
         f"SELECT data FROM entry WHERE number IN ({_ENTRIES} ORDER BY 1 DESC LIMIT ?3) ORDER BY number DESC",  # noqa: S608
         (member, 0, 2 * count),
     )
     entries = (_readable(data) for (data,) in rows)
-    return [one.body for one in entries if one and isinstance(one.body, SaleBody)][:count]
+    return islice((one.body for one in entries if one and isinstance(one.body, SaleBody)), count)
 
 
 def own_of(db: sqlite3.Connection, one: Entry) -> History | None:

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import cast
 
 import msgspec
@@ -214,9 +215,10 @@ class Checkout:
 
     def _notes(self, db: sqlite3.Connection, sale: Sale, member: str) -> list[str]:
         """A word to the cashier where one member buys again and again in a shift: whose card is it?"""
+        shift = (sale.business_day, sale.shift)
         last = histories.last_sales(db, member, OFTEN - 1)
-        times = 1 + sum((one.sale.business_day, one.sale.shift) == (sale.business_day, sale.shift) for one in last)
-        if times < OFTEN:
+        earlier = takewhile(lambda one: (one.sale.business_day, one.sale.shift) == shift, last)
+        if sum(1 for _ in earlier) < OFTEN - 1:
             return []
         return [
             say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from drivers.document import Document, decode_document
 from ledger.entry import ClaimBody, Entry, ReturnBody, SaleBody
@@ -142,14 +143,15 @@ def sale_times(terminal: Terminal, asked: QuoteAsked) -> tuple[str, str]:
 
     Recorded ones come first so that a host that leaves them out can ask again and still means the same sale.
     """
+    if asked.sold_at and asked.business_day:
+        return asked.sold_at, asked.business_day
     with terminal.store.read() as db:
-        program = settings.program_in_force(db, terminal.clock())
-        known = journal.find(db, document_name("sale", asked.till, asked.sale_ref))
-        now = terminal.checkout.moment(db).local
+        at = terminal.checkout.moment(db)
+        known = None if asked.sold_at else journal.find(db, document_name("sale", asked.till, asked.sale_ref))
     recorded = known.body.sale if known is not None and isinstance(known.body, SaleBody) else None
-    sold_at = asked.sold_at or (recorded.sold_at if recorded else now.isoformat(timespec="seconds"))
+    sold_at = asked.sold_at or (recorded.sold_at if recorded else at.local.isoformat(timespec="seconds"))
     if asked.business_day:
         return sold_at, asked.business_day
-    if recorded and not asked.sold_at:
+    if recorded:
         return sold_at, recorded.business_day
-    return sold_at, business_day(now.fromisoformat(sold_at), program.day_starts_at)
+    return sold_at, business_day(datetime.fromisoformat(sold_at), at.program.day_starts_at)
