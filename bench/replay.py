@@ -202,12 +202,12 @@ class Shop:
             case "server ended":
                 self.office.stop()
         self._is_away = now
-        self.terminal.sync_soon()
+        self.terminal.head_office.soon()
 
     def _enroll(self) -> None:
         code = self.office.report("enroll-code", "--shop", SHOP)["code"]
-        assert self.terminal.sync is not None
-        self.terminal.sync.enroll(code)
+        assert self.terminal.head_office.sync is not None
+        self.terminal.head_office.sync.enroll(code)
 
     def sell(self, card: str, sale: Sale, done: Replay) -> None:
         terminal = self.terminal
@@ -230,7 +230,7 @@ class Shop:
     def settle(self, done: Replay) -> None:
         """Waits until everything is printed and sent, then compares."""
         terminal, store = self.terminal, self.terminal.store
-        assert terminal.sync is not None
+        assert terminal.head_office.sync is not None
 
         def is_printed() -> bool:
             with store.read() as db:
@@ -242,7 +242,7 @@ class Shop:
             with store.read() as db:
                 (held,) = db.execute("SELECT coalesce(sum(held), 0) FROM lot").fetchone()
             if state["network"]["unsent"] or held or not state["network"]["online"]:
-                terminal.sync_soon()
+                terminal.head_office.soon()
                 time.sleep(0.05)
                 return False
             return True
@@ -255,7 +255,7 @@ class Shop:
             return bool(state["recorded"] == state["applied"])
 
         until(is_applied, "head office to apply what it has")
-        terminal.sync.step(terminal.checkout.needs_rights)
+        terminal.head_office.sync.step(terminal.checkout.needs_rights)
         with store.read() as db:
             counted = receipts.counts(db)
             day = terminal.checkout.today(db)

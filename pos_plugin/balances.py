@@ -20,7 +20,7 @@ def slip_of(terminal: Terminal, member: str) -> Document:
     known = terminal.enquiry(member)
     balance = known.balance
     as_of = ""
-    if balance.as_of and not terminal.connection().is_current:
+    if balance.as_of and not terminal.head_office.connection().is_current:
         as_of = datetime.fromisoformat(balance.as_of).astimezone(at.program.zone).isoformat()
     return balance_slip(
         at.program,

@@ -58,14 +58,14 @@ def replace_card(
             raise Conflict("CARD_BLOCKED", stopped.message, hint="Take another one.")
         require_stock(db, new)
     asked = CardReplacement(whom, lost, new, reason, operator, role)
-    if not terminal.connection().is_online:
+    if not terminal.head_office.connection().is_online:
         raise Conflict(
             "REPLACE_OFFLINE",
             "Cards are replaced at head office, which cannot be asked now. Nothing was changed.",
             hint="Do it when the till is online again. Meanwhile the member is found by phone number.",
         )
     try:
-        done = terminal.replace_card(asked)
+        done = terminal.head_office.replace_card(asked)
     except Refused as refused:
         raise Conflict(refused.code, str(refused), hint=refused.hint) from refused
     except (FutureTimeout, SyncError, StoreError) as error:

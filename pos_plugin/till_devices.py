@@ -110,8 +110,10 @@ def look_again(terminal: Terminal) -> Looked:
 
     config = terminal.config
     with _looking:
-        status = terminal.look_at_printer()
-        says = terminal.spooler.trouble or status.sentence if terminal.spooler else "No printer is set up."
+        status = terminal.printer.look()
+        says = (
+            terminal.printer.spooler.trouble or status.sentence if terminal.printer.spooler else "No printer is set up."
+        )
         named = {port_of(one.partition("?")[0]) for one in _addresses(terminal)}
         seen = [one for one in found_scanners() if one.path not in named and one.address.partition("?")[0] not in named]
         taken = named | {one.path for one in seen if one.is_sure}
@@ -139,7 +141,7 @@ def _addresses(terminal: Terminal) -> Iterator[str]:
 
 
 def _printer(terminal: Terminal) -> Iterator[DeviceShown]:
-    spooler, name = terminal.spooler, "Printer"
+    spooler, name = terminal.printer.spooler, "Printer"
     if spooler is None:
         text = "No printer is set up. Receipts are kept and can be shown."
         yield DeviceShown("printer", name, "none", text, "See docs/add-a-printer.md.", ["look"])
@@ -156,7 +158,7 @@ def _printer(terminal: Terminal) -> Iterator[DeviceShown]:
 
 
 def _drawer(terminal: Terminal) -> Iterator[DeviceShown]:
-    spooler = terminal.spooler
+    spooler = terminal.printer.spooler
     if spooler is None:
         return
     wired = terminal.config.drawer.open_is != "not wired"
@@ -222,12 +224,12 @@ def _found(kind: Kind, name: str, one: Finding) -> DeviceShown:
 
 
 def _head_office(terminal: Terminal, *, is_enrolled: bool) -> DeviceShown:
-    sync, name = terminal.sync, "Head office"
+    sync, name = terminal.head_office.sync, "Head office"
     if sync is None or not is_enrolled:
         text = "This till is not connected to a head office yet. It sells, and everything is kept here."
         do = "With head office's address and its one-time code it is connected here, at any time."
         return DeviceShown("head office", name, "none", text, do, ["connect"])
-    if terminal.connection().is_online:
+    if terminal.head_office.connection().is_online:
         return DeviceShown("head office", name, "well", "Connected to head office.", "", ["sync"])
     if sync.problem is None:
         return DeviceShown("head office", name, "asking", "Head office is being asked.", "", ["sync"])
@@ -246,7 +248,7 @@ def _outbox(db: sqlite3.Connection, program: Program, jobs: list[PrintJob]) -> O
 
 
 def _pairing(db: sqlite3.Connection, terminal: Terminal, program: Program) -> Pairing:
-    shop, url, heard = settings.get(db, "shop"), terminal.config.server.url, terminal.connection().since
+    shop, url, heard = settings.get(db, "shop"), terminal.config.server.url, terminal.head_office.connection().since
     at = heard.isoformat() if heard else settings.get(db, "server_time")
     return Pairing(
         terminal=journal.identity(db).terminal,

@@ -29,7 +29,7 @@ def shown(terminal: Terminal) -> dict[str, Any]:
         jobs = receipts.shown_jobs(db)
         stock, asked = card_stock.stock(db), consents.text(db)
         waiting = sum(job.state in ("waiting", "not printed", "started") for job in jobs)
-    connection = terminal.connection()
+    connection = terminal.head_office.connection()
     since = connection.since or (datetime.fromisoformat(seen) if seen else None)
     return {
         "event": terminal.events.number,
@@ -47,19 +47,19 @@ def shown(terminal: Terminal) -> dict[str, Any]:
             ],
         },
         "network": {
-            "configured": terminal.sync is not None,
+            "configured": terminal.head_office.sync is not None,
             "online": connection.is_online,
             "since": since.astimezone(program.zone).isoformat(timespec="minutes") if since else "",
             "unsent": last - acknowledged,
             "text": _network_text(terminal, connection, since.astimezone(program.zone) if since else None),
         },
         "printer": {
-            "configured": terminal.spooler is not None,
-            "trouble": terminal.spooler.trouble if terminal.spooler else "",
-            "code": terminal.spooler.trouble_code if terminal.spooler else "",
-            "notice": terminal.spooler.notice if terminal.spooler else "",
-            "asked": terminal.spooler is not None and terminal.spooler.asked,
-            "answers": terminal.spooler is not None and terminal.spooler.answers,
+            "configured": terminal.printer.spooler is not None,
+            "trouble": terminal.printer.spooler.trouble if terminal.printer.spooler else "",
+            "code": terminal.printer.spooler.trouble_code if terminal.printer.spooler else "",
+            "notice": terminal.printer.spooler.notice if terminal.printer.spooler else "",
+            "asked": terminal.printer.spooler is not None and terminal.printer.spooler.asked,
+            "answers": terminal.printer.spooler is not None and terminal.printer.spooler.answers,
             "waiting": waiting,
             "jobs": [
                 {
@@ -68,7 +68,7 @@ def shown(terminal: Terminal) -> dict[str, Any]:
                     "copy": job.copy,
                     "state": job.state,
                     "reason": job.reason,
-                    "can_go_on": terminal.spooler is not None and terminal.spooler.can_go_on(job.job),
+                    "can_go_on": terminal.printer.spooler is not None and terminal.printer.spooler.can_go_on(job.job),
                 }
                 for job in jobs
             ],
@@ -109,10 +109,12 @@ def _lane(terminal: Terminal, program: Program) -> dict[str, str] | None:
 def _network_text(terminal: Terminal, connection: Connection, since: datetime | None) -> str:
     if connection.is_online:
         return "Connected to head office."
-    if terminal.sync is None:
+    if terminal.head_office.sync is None:
         return "Not connected to a head office. Keep selling and scanning."
     problem = (
-        f"{terminal.sync.problem} " if terminal.sync.problem and terminal.sync.problem.code != "UNREACHABLE" else ""
+        f"{terminal.head_office.sync.problem} "
+        if terminal.head_office.sync.problem and terminal.head_office.sync.problem.code != "UNREACHABLE"
+        else ""
     )
     when = f" since {since:%a %H:%M}" if since else ""
     return f"{problem}No connection{when}. Keep selling and scanning. Use only the points shown."

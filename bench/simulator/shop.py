@@ -196,7 +196,7 @@ def person(world: World, till: Till, draw: Random) -> str:
     """Somebody looks at prints that are not certain, or wants a receipt again."""
     if till.memory.journal and draw.random() < 0.3:
         entry = draw.choice(till.memory.journal)
-        till.terminal.reprint(receipt_reference(entry.envelope.terminal, entry.number))
+        till.terminal.printer.reprint(receipt_reference(entry.envelope.terminal, entry.number))
         return f"asks for receipt {entry.number} again"
     return f"settles {settle_prints(till)} prints"
 
@@ -207,5 +207,5 @@ def settle_prints(till: Till) -> int:
         jobs = [job for job in receipts.shown_jobs(db, 100) if job.state == "unknown"]
     for job in jobs:
         reference = receipt_reference(till.setting("terminal"), job.number)
-        till.terminal.settle_print(job.job, came_out=(reference, job.copy) in till.paper.pieces)
+        till.terminal.printer.settle(job.job, came_out=(reference, job.copy) in till.paper.pieces)
     return len(jobs)

@@ -26,22 +26,22 @@ from offline_store.errors import StoreError
 from offline_store.store import FILE, KEY, Store
 from offline_store.sync import Sync, SyncError
 from pos_plugin.config import Config, Shop
+from pos_plugin.head_office import HeadOffice
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.terminal import Terminal
 
 PROFILE = Profile("simulated", 42, {})
 
 
-class SimulatedTerminal(Terminal):
-    """The terminal, with a wire of its own, and asking head office in the caller's thread."""
+class SimulatedHeadOffice(HeadOffice):
+    """As the terminal's, over a wire of its own, and asked in the caller's thread."""
 
     def __init__(self, store: Store, wire: Wire, clock: Callable[[], datetime], random_bytes: RandomBytes) -> None:
-        super().__init__(store, Config(shop=Shop(header=["Shop"])), clock=clock, random_bytes=random_bytes)
-        self.sync = Sync(store, wire, clock=clock, random_bytes=random_bytes)
+        super().__init__(store, "", clock=clock, random_bytes=random_bytes, changed=lambda: None)
+        self.sync: Sync = Sync(store, wire, clock=clock, random_bytes=random_bytes)
         self.wire = wire
 
-    def _fetch_rights(self, member: str, points: int) -> str:
-        assert self.sync is not None
+    def fetch_rights(self, member: str, points: int) -> str:
         patience = self.wire.draw.choice((0, 1, 9, 9, 9))  # looks at the time before it is over
 
         def deadline() -> bool:
@@ -56,7 +56,6 @@ class SimulatedTerminal(Terminal):
         return self.sync.why_not_granted
 
     def _look_up(self, lookup: MemberLookup) -> str | None:
-        assert self.sync is not None
         if not self.connection().is_online:
             return None
         try:
@@ -188,11 +187,18 @@ class Till:
 
     def start(self) -> None:
         self.store = store_class(self.disk).open(self.folder)
-        self.terminal = SimulatedTerminal(self.store, self.wire, self.clock, self.random_bytes)
+        self.head_office = SimulatedHeadOffice(self.store, self.wire, self.clock, self.random_bytes)
+        self.terminal = Terminal(
+            self.store,
+            Config(shop=Shop(header=["Shop"])),
+            clock=self.clock,
+            random_bytes=self.random_bytes,
+            head_office=self.head_office,
+        )
         self.checkout = self.terminal.checkout
         self.eyes = sqlite3.connect(f"file:{self.folder / FILE}?mode=ro", uri=True, isolation_level=None)
         self.spooler = Spooler(self.store, self.paper, PROFILE)
-        self.terminal.spooler = self.spooler
+        self.terminal.printer.spooler = self.spooler
 
     def stop(self) -> None:
         self.eyes.close()
@@ -212,8 +218,7 @@ class Till:
 
     @property
     def sync(self) -> Sync:
-        assert self.terminal.sync is not None
-        return self.terminal.sync
+        return self.head_office.sync
 
     def setting(self, name: str, default: str = "") -> str:
         row = self.eyes.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()

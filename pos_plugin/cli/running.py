@@ -184,16 +184,13 @@ def reprint(
         typer.echo("The running till prints it, marked COPY.")
         return
     with opened as terminal:
-        job = terminal.reprint(reference)
+        job = terminal.printer.reprint(reference)
         if not terminal.config.printer.address:
             typer.echo("It is printed once this till has a printer (till.toml) and runs.")
             return
-        spooler = terminal.open_printer()
-        try:
-            while spooler.step():
-                pass
-        finally:
-            spooler.close()
+        spooler = terminal.printer.open()
+        while spooler.step():
+            pass
         with terminal.store.read() as db:
             done = receipts.job(db, job)
     if done is None or done.state != "printed":

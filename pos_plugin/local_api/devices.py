@@ -56,7 +56,7 @@ def add_devices(app: FastAPI, terminal: Terminal) -> None:
     )
     def drawer() -> Response:
         """Whatever loyalty does. It waits for the receipt that is being printed, at most."""
-        done = terminal.open_drawer()
+        done = terminal.printer.open_drawer()
         if done.drawer == "not opened":
             raise Conflict("DRAWER_NOT_OPENED", done.text, hint=done.hint)
         return answer(done)
@@ -100,5 +100,5 @@ def add_devices(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(shapes.Sampled, "What the printer said to it."),
     )
     def test_print(asked: requests.TestPrintAsked) -> Response:
-        done = terminal.print_sample(drawer=asked.drawer, buzzer=asked.buzzer)
+        done = terminal.printer.print_sample(drawer=asked.drawer, buzzer=asked.buzzer)
         return answer({**msgspec.structs.asdict(done), "text": in_words(done)})

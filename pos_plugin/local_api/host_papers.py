@@ -53,7 +53,7 @@ class HostPapers:
         with self._under_way_with(asked.key):
             before = asked.begin()
             if before is None:
-                return self._ended(asked, self._terminal.print_for_host(data))
+                return self._ended(asked, self._terminal.printer.print_for_host(data))
             if before.reply is not None:
                 return msgspec.json.decode(before.reply, type=HostPrinted)
             return self._ended(asked, unknown("restarted", "The till stopped while it printed this."))

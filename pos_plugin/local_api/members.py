@@ -58,7 +58,7 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     )
     def search(asked: requests.SearchAsked) -> Response:
         """Head office alone knows names: refused as `NAMES_OFFLINE` where it cannot be asked."""
-        found = terminal.search_by_name(asked.name)
+        found = terminal.head_office.search_by_name(asked.name)
         return answer(shapes.MembersShown(found.members, found.more))
 
     @app.post(

@@ -94,7 +94,7 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
     )
     def reprint(reference: RefInPath, request: Request) -> Response:
         known(request, reference)
-        return answer(shapes.Reprinted(terminal.reprint(reference)))
+        return answer(shapes.Reprinted(terminal.printer.reprint(reference)))
 
     @app.post(
         "/v1/print-jobs/{job}",
@@ -103,7 +103,7 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(shapes.Settled, "The print is settled; if it did not come out, it is printed again."),
     )
     def settle(job: JobInPath, asked: requests.PrintSettled) -> Response:
-        terminal.settle_print(job, came_out=asked.came_out)
+        terminal.printer.settle(job, came_out=asked.came_out)
         return answer(shapes.Settled(job, asked.came_out))
 
     @app.post(
@@ -113,4 +113,4 @@ def add_receipts(app: FastAPI, terminal: Terminal) -> None:
         responses=answers(shapes.GoneOn, "How the print is now."),
     )
     def go_on(job: JobInPath) -> Response:
-        return answer(shapes.GoneOn(job, terminal.go_on_printing(job)))
+        return answer(shapes.GoneOn(job, terminal.printer.go_on(job)))

@@ -80,7 +80,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
     def suspend(quote_id: RefInPath, asked: requests.SuspendAsked) -> Response:
         """Ends the quote here at once. Any till of the shop goes on with it: a quote that says `resumes`, with this token."""
         token, held, till, sale_ref = holding.hold(quote_id)
-        terminal.sync_soon()  # so that rights held here for it are free for the other till
+        terminal.head_office.soon()  # so that rights held here for it are free for the other till
         printed = None
         if asked.print:
             slip = slip_of(checkout, token, held, till, sale_ref)

@@ -53,7 +53,7 @@ def add_tickets(app: FastAPI, terminal: Terminal) -> None:
         terminal.recorded("members")
         if asked.print and is_new:
             slip = tickets.slip(terminal.checkout, opened, asked.topic, asked.words, asked.receipt)
-            terminal.print_for_host(encode(slip, profile_of(terminal)))
+            terminal.printer.print_for_host(encode(slip, profile_of(terminal)))
         return answer(opened)
 
     @app.post(

@@ -47,13 +47,13 @@ def add_till(app: FastAPI, terminal: Terminal, listeners: Listeners) -> None:
         responses=answers(shapes.NetworkState, "How the connection is."),
     )
     def sync() -> Response:
-        if terminal.sync is None:
+        if terminal.head_office.sync is None:
             raise Conflict(
                 "NOT_ENROLLED",
                 "This till is not connected to a head office. Everything is kept here.",
                 hint="Connect it: on its page, under Devices; or pos-plugin enroll.",
             )
-        terminal.sync_soon()
+        terminal.head_office.soon()
         return answer(terminal.state()["network"])
 
     @app.post(

@@ -149,7 +149,7 @@ class Provider:
         if criteria.phone:
             found = [self._checkout.identify(criteria.phone, "phone").member]
         elif name:
-            found = [one.member for one in self._terminal.search_by_name(name[:120]).members]
+            found = [one.member for one in self._terminal.head_office.search_by_name(name[:120]).members]
         else:
             found = []  # e-mail addresses are head office's alone, and it is not asked for them
         accounts = [self._account(member) for member in found if member and self._known(member)]

@@ -22,4 +22,4 @@ def print_slip(terminal: Terminal, slip: Document) -> Verdict:
         made = profile()
     with terminal.store.read() as db:
         kept = pictures.of(db, slip.pictures())
-    return terminal.print_for_host(encode(slip, made, pictures=kept))
+    return terminal.printer.print_for_host(encode(slip, made, pictures=kept))

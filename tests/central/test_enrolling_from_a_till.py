@@ -52,7 +52,7 @@ class Counter:
         said = self.connect(url, code, **word).json()
         assert file.read_bytes() == before
         assert sorted(one.name for one in file.parent.glob("till.toml*")) == ["till.toml"]
-        assert self.terminal.sync is None
+        assert self.terminal.head_office.sync is None
         with self.terminal.store.read() as db:
             assert (settings.get(db, "shop"), settings.get(db, "server")) == ("", "")
         return said["code"], f"{said['message']} {said['hint']}"
@@ -128,7 +128,7 @@ def test_the_command_asks_the_till_that_runs(office: Office, counter: Counter) -
         done = CliRunner().invoke(app, ["enroll", url, enrolment.new_code(office, "Mill"), "--store", str(folder)])
         assert done.exit_code == 0, done.output
         assert "belongs to shop Mill now. It runs, and sends" in done.output
-        assert counter.terminal.sync is not None
+        assert counter.terminal.head_office.sync is not None
 
 
 def test_codes_that_are_none_are_told_apart_and_the_right_one_works_afterwards(

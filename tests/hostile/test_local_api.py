@@ -210,7 +210,7 @@ def test_what_waits_for_something_slow_leaves_threads_to_the_page(till, monkeypa
         assert go_on.wait(30)
         return no_printer()
 
-    monkeypatch.setattr(till.terminal, "open_drawer", slowly)
+    monkeypatch.setattr(till.terminal.printer, "open_drawer", slowly)
     key, codes = new_key(till, "slow"), []
 
     def ask():

@@ -116,8 +116,8 @@ def test_before_the_printer_was_asked_the_page_does_not_call_it_silent(
             till.see("#printer", "Asking the printer…")
             till.page.click("#printer")
             till.see('[data-kind="printer"]', "The printer is being asked how it is.")
-            assert till.terminal.spooler is not None
-            till.terminal.spooler.look()
+            assert till.terminal.printer.spooler is not None
+            till.terminal.printer.spooler.look()
             till.terminal.events.happened("printer")
             till.see("#printer", "Printer ready")
             till.see('[data-kind="printer"]', "The printer is ready.")

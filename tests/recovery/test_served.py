@@ -51,7 +51,7 @@ def sell(store, number, redeem=0):
             join(terminal.checkout, CARD)
         member = terminal.checkout.identify(CARD).member
         if redeem:
-            terminal.sync.fetch_rights(member, redeem, lambda: False)
+            terminal.head_office.sync.fetch_rights(member, redeem, lambda: False)
         now = datetime.now(UTC)
         sold = Sale("1", number, now.isoformat(timespec="seconds")[:19], now.date().isoformat(), "EUR", 10000)
         done = terminal.checkout.commit(terminal.checkout.quote(sold, member, redeem).quote_id)

@@ -88,7 +88,8 @@ def terminal(shared: tuple[Terminal, Printer]) -> Terminal:
 def printer(shared: tuple[Terminal, Printer]) -> Printer:
     terminal, printer = shared
     printer.forget()
-    until(lambda: terminal.spooler is not None and not terminal.spooler.trouble and not terminal.spooler.notice)
+    ours = terminal.printer
+    until(lambda: ours.spooler is not None and not ours.spooler.trouble and not ours.spooler.notice)
     return printer
 
 
@@ -330,16 +331,16 @@ def test_what_never_can_be_printed_is_given_back_with_stars_code_and_does_not_bl
 def test_a_printer_that_cannot_print_fetches_nothing_and_the_cloud_till_hears_why(
     shop: Shop, terminal: Terminal, cloud: CloudTill, printer: Printer, status: PrinterStatus, code: str, words: str
 ) -> None:
-    assert terminal.spooler
+    assert terminal.printer.spooler
     cloud.add(CloudJob(TEXT, token="1"))
     printer.now = status
-    until(lambda: bool(terminal.spooler and terminal.spooler.trouble))
+    until(lambda: bool(terminal.printer.spooler and terminal.printer.spooler.trouble))
     assert shop.steps(2) == [EVERY_S, EVERY_S]
     assert cloud.status_codes == [code, code]
     assert words in shop.queue.trouble
     assert (cloud.fetched, cloud.told, printer.jobs) == ([], [], [])
     printer.now = PrinterStatus(True, "ok", False, "")
-    until(lambda: not (terminal.spooler and terminal.spooler.trouble))
+    until(lambda: not (terminal.printer.spooler and terminal.printer.spooler.trouble))
     assert shop.queue.step() == NEXT_S
     assert cloud.codes == [OK]
 
@@ -349,7 +350,7 @@ def test_paper_that_is_nearly_used_up_is_told_and_printed_on(
 ) -> None:
     cloud.add(CloudJob(TEXT, token="1"))
     printer.now = PrinterStatus(True, "near end", False, "")
-    until(lambda: bool(terminal.spooler and terminal.spooler.notice))
+    until(lambda: bool(terminal.printer.spooler and terminal.printer.spooler.notice))
     assert shop.queue.step() == NEXT_S
     assert cloud.status_codes == ["211 Paper low"]
     assert cloud.codes == [OK]

@@ -11,7 +11,8 @@ from drivers.printer import Outcome, Verdict
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.status import PrinterStatus
 from offline_store.errors import StoreError
-from pos_plugin import terminal as terminal_module
+from pos_plugin import loops
+from pos_plugin.papers import till_printer
 
 
 @pytest.fixture
@@ -116,7 +117,8 @@ def test_it_opens_although_the_ledger_has_stopped(counter, far: SimulatedPrinter
     def broken(*_: object) -> None:
         raise StoreError("the disk is gone")
 
-    monkeypatch.setattr(terminal_module, "SYNC_EVERY_S", 60.0)  # the pause after a failure is no excuse
+    for module, pause in ((loops, "AGAIN_AFTER_S"), (till_printer, "FILE_AGAIN_AFTER_S")):
+        monkeypatch.setattr(module, pause, 60.0)  # the pause after a failure is no excuse
     monkeypatch.setattr(counter.terminal.store, "read", broken)
     monkeypatch.setattr(counter.terminal.store, "write", broken)
     for kicks in (1, 2, 3):  # the printer's thread keeps failing at its table, and keeps opening drawers
@@ -133,9 +135,9 @@ def test_it_waits_for_the_receipt_under_way_and_for_no_other(serve) -> None:
         served.terminal.start(printer)
         assert printer.has_begun.wait(5)
         answers: list[str] = []
-        asking = threading.Thread(target=lambda: answers.append(served.terminal.open_drawer().drawer))
+        asking = threading.Thread(target=lambda: answers.append(served.terminal.printer.open_drawer().drawer))
         asking.start()
-        while not served.terminal._errands._waiting:
+        while not served.terminal.printer.errands._waiting:
             threading.Event().wait(0.001)
         printer.may_end.set()
         asking.join(5)
@@ -144,18 +146,18 @@ def test_it_waits_for_the_receipt_under_way_and_for_no_other(serve) -> None:
 
 
 def test_one_that_was_given_up_does_not_open_later(serve, monkeypatch) -> None:
-    monkeypatch.setattr(terminal_module, "DRAWER_WAIT_S", 0.05)
+    monkeypatch.setattr(till_printer, "DRAWER_WAIT_S", 0.05)
     printer = SlowPrinter()
     with serve() as served:
         served.sell("1")
         served.terminal.start(printer)
         assert printer.has_begun.wait(5)
-        said = served.terminal.open_drawer()
+        said = served.terminal.printer.open_drawer()
         assert (said.drawer, said.code) == ("not opened", "catching_up")
         printer.may_end.set()
         while printer.done != ["receipt"]:
             threading.Event().wait(0.001)
-        assert served.terminal.open_drawer().drawer == "sent"
+        assert served.terminal.printer.open_drawer().drawer == "sent"
         assert printer.done == ["receipt", "drawer"]
 
 
@@ -165,5 +167,5 @@ def test_a_till_that_closes_opens_nothing_more(serve) -> None:
     with serve() as served:
         served.terminal.start(printer)
         served.terminal.close()
-        assert served.terminal.open_drawer().drawer == "not opened"
+        assert served.terminal.printer.open_drawer().drawer == "not opened"
         assert printer.done == []

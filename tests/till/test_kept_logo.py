@@ -480,6 +480,6 @@ def test_a_till_uses_the_memory_of_printers_that_have_one(till, model: str, *, k
     (till.folder / "logo.png").write_bytes(LOGO.png)
     (till.folder / "receipt.toml").write_text('logo = "logo.png"\n')
     settings_of = Config.model_validate({"printer": {"address": "tcp://127.0.0.1:1", "profile": model}})
-    spooler = Terminal(till.store, settings_of, clock=lambda: till.now).open_printer()
+    spooler = Terminal(till.store, settings_of, clock=lambda: till.now).printer.open()
     assert (spooler._logo is not None) == keeps
     spooler.close()

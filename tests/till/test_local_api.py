@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drivers.simulated.printer import SimulatedPrinter
-from pos_plugin import terminal as terminal_module
+from pos_plugin.papers import till_printer
 
 CARD = "2900000000018"
 OTHER_CARD = "2900000000025"
@@ -382,12 +382,12 @@ def test_a_sale_is_printed_and_the_state_says_so(serve) -> None:
 
 @pytest.mark.slow
 def test_who_listens_hears_that_a_trouble_is_over(serve, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(terminal_module, "LOOK_EVERY_S", terminal_module.LISTEN_EVERY_S)
+    monkeypatch.setattr(till_printer, "LOOK_EVERY_S", till_printer.LISTEN_EVERY_S)
     with serve(
         printer={"address": f"file://{tmp_path / 'paper.bin'}"}
     ) as served:  # says nothing: each print is unknown
         served.terminal.start()
-        events, spooler = served.terminal.events, served.terminal.spooler
+        events, spooler = served.terminal.events, served.terminal.printer.spooler
         number, heard = events.number, list[str]()
         served.sell("1")
         while not any(heard) or heard[-1]:

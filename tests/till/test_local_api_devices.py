@@ -105,7 +105,7 @@ def test_a_till_that_stopped_while_it_printed_says_unknown(at_printer, monkeypat
     def ended(data: bytes) -> Verdict:
         raise RuntimeError
 
-    monkeypatch.setattr(served.terminal, "print_for_host", ended)
+    monkeypatch.setattr(served.terminal.printer, "print_for_host", ended)
     assert ask(served, [text("Table 7")]).status_code == 500
     monkeypatch.undo()
     for _ in range(2):
@@ -123,7 +123,7 @@ def test_the_same_paper_twice_at_once_is_printed_once(served, monkeypatch) -> No
         assert go_on.wait(10)
         return Verdict(Outcome.PRINTED)
 
-    monkeypatch.setattr(served.terminal, "print_for_host", slowly)
+    monkeypatch.setattr(served.terminal.printer, "print_for_host", slowly)
     said = list[Any]()
     first = threading.Thread(target=lambda: said.append(ask(served, [text("Table 7")]).json()))
     first.start()

@@ -124,7 +124,7 @@ def test_the_till_follows_the_shop(folder: Path) -> None:
         (folder / "till.toml").write_text(text)
         terminal = Terminal.open(folder, start=False)
         try:
-            spooler = terminal.open_printer()
+            spooler = terminal.printer.open()
             assert spooler._profile == printer_profile(terminal.config.printer)
             assert not spooler._device.answers
             spooler.close()

@@ -653,7 +653,7 @@ def test_the_logo_is_printed_on_the_receipt_and_every_paper_of_a_reprint_says_co
     terminal = Terminal(till.store, Config(), clock=lambda: till.now)
     member = join(terminal.checkout, "2900000000018").member
     done = terminal.checkout.commit(terminal.checkout.quote(till.sale("1"), member).quote_id)
-    terminal.reprint(done.reference)
+    terminal.printer.reprint(done.reference)
     paper = Paper()
     spooler = Spooler(till.store, paper, profile())
     while spooler.step():

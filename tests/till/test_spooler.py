@@ -223,7 +223,7 @@ def test_printing_again_drops_the_rest_of_the_first(desk: Desk, terminal: Termin
     desk.till.sell("a")
     desk.far.paper_out(after_lines=2)
     desk.work()
-    terminal.settle_print(1, came_out=False)
+    terminal.printer.settle(1, came_out=False)
     desk.work()
     assert not desk.spooler.can_go_on(1)
     desk.far.load_paper()
@@ -238,7 +238,7 @@ def test_what_a_person_has_settled_is_not_settled_anew_by_the_printer(desk: Desk
     desk.far.paper_out(after_lines=2)
     desk.work()
     desk.far.load_paper()
-    terminal.settle_print(1, came_out=True)
+    terminal.printer.settle(1, came_out=True)
     desk.spooler.look()
     assert (desk.job(1).state, desk.job(1).code) == ("printed", "settled")
 
@@ -365,7 +365,7 @@ def terminal(desk: Desk) -> Iterator[Terminal]:
 def test_a_reprint_says_copy_and_is_the_receipt_as_it_was(desk: Desk, terminal: Terminal) -> None:
     done = desk.till.sell("a")
     desk.work()
-    terminal.reprint(done.reference.lower())
+    terminal.printer.reprint(done.reference.lower())
     desk.work()
     assert desk.papers() == ["1", "1 COPY"]
     first, copy = desk.far.receipts
@@ -375,7 +375,7 @@ def test_a_reprint_says_copy_and_is_the_receipt_as_it_was(desk: Desk, terminal: 
 @pytest.mark.parametrize("reference", ["", "7K3M2P-17-6", "no reference"])
 def test_what_was_never_printed_here_is_not_reprinted(desk: Desk, terminal: Terminal, reference: str) -> None:
     with pytest.raises(Unknown) as refused:
-        terminal.reprint(reference)
+        terminal.printer.reprint(reference)
     assert refused.value.hint
 
 
@@ -384,9 +384,9 @@ def test_a_person_settles_an_unknown_print_once(desk: Desk, terminal: Terminal, 
     desk.till.sell("a")
     desk.till.store.write(lambda db: receipts.start(db, 1))
     desk.new_spooler()
-    terminal.settle_print(1, came_out=came_out)
+    terminal.printer.settle(1, came_out=came_out)
     with pytest.raises(Unknown):
-        terminal.settle_print(1, came_out=came_out)
+        terminal.printer.settle(1, came_out=came_out)
     desk.work()
     assert desk.papers() == ([] if came_out else ["1 COPY"])
     assert desk.states() == (["printed"] if came_out else ["dropped", "printed"])
@@ -404,7 +404,7 @@ def test_a_receipt_that_a_person_settles_while_the_spooler_reaches_for_it_comes_
 
     def settled_meanwhile(db, number):
         monkeypatch.undo()
-        terminal.settle_print(1, came_out=False)
+        terminal.printer.settle(1, came_out=False)
         return read(db, number)
 
     monkeypatch.setattr(receipts, "document", settled_meanwhile)

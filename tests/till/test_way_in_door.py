@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
+import select
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -289,15 +292,13 @@ def test_a_door_without_a_port_is_shut(terminal: Callable[..., Terminal]) -> Non
 def test_a_door_is_served_until_it_is_stopped(terminal: Callable[..., Terminal]) -> None:
     (opened,) = open_doors(terminal(port=free_port()))
     assert httpx.get(f"{opened.url}/hw_proxy/hello", trust_env=False).text == "ping"
-    with ThreadPoolExecutor(1) as elsewhere:
-        waiting = elsewhere.submit(
-            httpx.post, f"{opened.url}/hw_proxy/scanner", json={"id": 1, "params": {}}, trust_env=False, timeout=10
-        )
-        with contextlib.suppress(TimeoutError):
-            waiting.result(0.2)  # it waits for a scan
-        assert not waiting.done()
+    with contextlib.closing(HTTPConnection("127.0.0.1", urlsplit(opened.url).port, timeout=10)) as waiting:
+        waiting.request("POST", "/hw_proxy/scanner", '{"id": 1, "params": {}}', {"Content-Type": "application/json"})
+        assert httpx.get(f"{opened.url}/hw_proxy/hello", trust_env=False).text == "ping"  # so the other is read by now
+        assert waiting.sock is not None
+        assert not select.select([waiting.sock], [], [], 0)[0], "it waits for a scan"
         opened.stop()
-        assert waiting.result(10).json() == {"jsonrpc": "2.0", "id": 1, "result": ""}
+        assert json.load(waiting.getresponse()) == {"jsonrpc": "2.0", "id": 1, "result": ""}
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{opened.url}/hw_proxy/hello", trust_env=False)
     assert "odoo" not in {thread.name for thread in threading.enumerate()}

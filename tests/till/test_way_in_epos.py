@@ -238,7 +238,7 @@ def test_a_request_without_an_envelope_is_printed_and_other_namespaces_of_epson_
 def test_the_next_job_finds_nothing_of_the_looks_before(shared: EpsonTill) -> None:
     """Not even one that does not begin with a reset."""
     shared.paper('<text em="1" width="4" ul="1" align="right" linespc="80" rotate="true" font="font_b">x</text>')
-    shared.terminal.print_for_host(b"y\n\x1dVB\x00")
+    shared.terminal.printer.print_for_host(b"y\n\x1dVB\x00")
     (line, *_) = (item for item in shared.far.receipts[-1].printed if isinstance(item, Line))
     style = looks(shared.far.receipts[-1])["y"].style
     assert (style.bold, style.width, style.underline, style.cell) == (False, 1, 0, (12, 24))
@@ -440,7 +440,7 @@ def test_a_job_that_has_not_begun_in_its_senders_time_is_never_printed(alone: Ep
         go_on.wait(10)
 
     with ThreadPoolExecutor(1) as others:
-        other = others.submit(alone.terminal._errands.ask, busy, begins_within_s=5)
+        other = others.submit(alone.terminal.printer.errands.ask, busy, begins_within_s=5)
         assert begun.wait(5)
         asked = time.monotonic()
         said = alone.send("<text>late</text><cut/>", timeout=1200)

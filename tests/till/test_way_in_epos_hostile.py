@@ -44,24 +44,29 @@ class Spooler:
     status = PrinterStatus(True, "ok", False, "")
 
 
-class FakeTerminal:
-    """A terminal whose printer takes everything; what it took is in `printed`."""
+class FakePrinter:
+    """It takes everything; what it took is in `printed`."""
 
     def __init__(self) -> None:
-        self.config = Config()
         self.spooler = Spooler()
-        self.store = SimpleNamespace(folder=Path("a folder that is not there"))
         self.printed: list[bytes] = []
 
     def print_for_host(self, data: bytes, *, begins_within_s: float) -> Verdict:
         self.printed.append(data)
         return PRINTED
 
+    def look(self) -> PrinterStatus:
+        return self.spooler.status
+
+
+class FakeTerminal:
+    def __init__(self) -> None:
+        self.config = Config()
+        self.printer = FakePrinter()
+        self.store = SimpleNamespace(folder=Path("a folder that is not there"))
+
     def clock(self) -> datetime:
         return datetime(2026, 11, 21, 17, 5, tzinfo=UTC)
-
-    def look_at_printer(self) -> PrinterStatus:
-        return self.spooler.status
 
 
 @pytest.fixture(scope="module")
@@ -165,10 +170,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_it_is_refused_and_nothing_of_it_is_printed(client: httpx.Client, terminal: FakeTerminal, what: str) -> None:
-    before = len(terminal.printed)
+    before = len(terminal.printer.printed)
     said = posted(client, REFUSED[what])
     assert (said["success"], said["code"]) == ("false", "SchemaError")
-    assert len(terminal.printed) == before
+    assert len(terminal.printer.printed) == before
 
 
 def test_what_was_to_be_printed_is_not_logged(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:

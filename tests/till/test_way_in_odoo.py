@@ -202,7 +202,7 @@ def test_the_state_of_the_devices_is_told_in_odoos_form(shop: Shop, far: Simulat
     assert status["scanner"] == {"status": "disconnected", "messages": "This till reads no scanner."}
     assert status["scale"] == {"status": "disconnected", "messages": "There is no scale here."}
     far.paper_out()
-    shop.until(lambda: shop.terminal.spooler is not None and bool(shop.terminal.spooler.trouble))
+    shop.until(lambda: shop.terminal.printer.spooler is not None and bool(shop.terminal.printer.spooler.trouble))
     status = shop.rpc("/hw_proxy/status_json")["result"]
     assert status["printer"] == {"status": "disconnected", "messages": "The paper is out. Put in a new roll."}
 
@@ -262,7 +262,9 @@ def test_without_paper_it_says_so_and_prints_nothing_later(shop: Shop, far: Simu
 
 
 def test_what_may_be_on_paper_is_not_offered_again(counter: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counter.terminal, "print_for_host", lambda data: unknown("silent", "It stopped answering."))
+    monkeypatch.setattr(
+        counter.terminal.printer, "print_for_host", lambda data: unknown("silent", "It stopped answering.")
+    )
     assert counter.print(jpeg(receipt())) == {"result": True}
 
 
@@ -270,7 +272,7 @@ def test_without_a_printer_nothing_is_claimed(
     tmp_path: Path, far: SimulatedPrinter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = Shop(tmp_path / "till", far)
-    monkeypatch.setattr(shop.terminal, "spooler", None)
+    monkeypatch.setattr(shop.terminal.printer, "spooler", None)
     assert shop.print(jpeg(receipt())) == {"result": False}
     assert shop.rpc("/hw_proxy/default_printer_action", {"data": {"action": "cashbox"}}) == {"result": False}
     assert shop.rpc("/hw_proxy/status_json")["result"]["printer"]["messages"] == "This till has no printer (till.toml)."
@@ -458,7 +460,7 @@ def test_a_receipt_is_printed_once_under_one_id(shop: Shop, far: SimulatedPrinte
     event = shop.rpc("/iot_drivers/event", listener("printer"))["result"]
     assert (event["status"], event["owner"], event["device_identifier"]) == ("success", "5f2b", "printer")
     far.paper_out()
-    shop.until(lambda: shop.terminal.spooler is not None and bool(shop.terminal.spooler.trouble))
+    shop.until(lambda: shop.terminal.printer.spooler is not None and bool(shop.terminal.printer.spooler.trouble))
     asked = {**asked, "data": {**data, "action_unique_id": "8", "iot_idempotent_id": ""}}
     assert shop.rpc("/iot_drivers/action", asked)["result"]["status"] == "error"
     assert (

@@ -118,7 +118,7 @@ class CloudQueue:
         return self._print(poll, data, self._kept.start(self._far_end.url, token, digest, now_s))
 
     def _print(self, poll: Poll, data: bytes, job: Job) -> float:
-        verdict = self._terminal.print_for_host(with_rewards(self._terminal, data))
+        verdict = self._terminal.printer.print_for_host(with_rewards(self._terminal, data))
         match verdict.outcome:
             case Outcome.PRINTED:
                 self._kept.end(job, "printed", PRINTED)
@@ -156,7 +156,7 @@ class CloudQueue:
     # -- how the printer is, and what else is asked
 
     def _status_code(self) -> str:
-        spooler = self._terminal.spooler
+        spooler = self._terminal.printer.spooler
         if spooler is None:
             return "400 No printer"
         if spooler.trouble:
@@ -164,7 +164,7 @@ class CloudQueue:
         return "211 Paper low" if spooler.notice else PRINTED
 
     def _printer_trouble(self) -> str:
-        spooler = self._terminal.spooler
+        spooler = self._terminal.printer.spooler
         return spooler.trouble if spooler else "This till has no printer (till.toml)."
 
     def _done(self, action: dict[str, Any]) -> dict[str, Any]:

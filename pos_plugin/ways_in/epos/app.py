@@ -96,7 +96,7 @@ class _Service:
         return _xml(envelope(answer, request.namespace, devid=devid, printjobid=request.printjobid))
 
     async def _answer(self, request: Request, devid: str, until_s: float) -> Answer:
-        if devid != DEVICE or self._terminal.spooler is None:
+        if devid != DEVICE or self._terminal.printer.spooler is None:
             return Answer(False, "DeviceNotFound", 0)
         items = [item for item in request.items if not isinstance(item.element, elements.Recovery | elements.Reset)]
         if not items:
@@ -118,11 +118,13 @@ class _Service:
         terminal = self._terminal
         if _only_drawer(items) == terminal.config.drawer.pin:
             # Not a job: change must be given without paper, too.
-            return of_drawer(terminal.open_drawer(), self._status)
+            return of_drawer(terminal.printer.open_drawer(), self._status)
         data = with_rewards(terminal, data)
-        verdict = terminal.print_for_host(data, begins_within_s=max(until_s - time.monotonic() - _TO_ANSWER_S, 0))
+        verdict = terminal.printer.print_for_host(
+            data, begins_within_s=max(until_s - time.monotonic() - _TO_ANSWER_S, 0)
+        )
         # Which error it is the verdict does not say.
-        status = terminal.look_at_printer() if verdict.code == "error" else self._status
+        status = terminal.printer.look() if verdict.code == "error" else self._status
         answer = of_print(verdict, status, answers=self._answers)
         if not answer.success:
             log.info("[epos] %s: %s", answer.code, verdict.reason)
@@ -132,7 +134,7 @@ class _Service:
         """To a request without anything to print: what became of the job that it names, or how the printer is."""
         if request.printjobid:
             return self._jobs.get(request.printjobid) or Answer(False, "JobNotFound", status_bits(self._status))
-        return of_state(self._terminal.look_at_printer(), answers=self._answers)
+        return of_state(self._terminal.printer.look(), answers=self._answers)
 
     def _refused(self, error: SchemaError) -> Answer:
         log.warning("[epos] a request was refused, and nothing of it was printed: %r", str(error)[:200])
@@ -151,7 +153,7 @@ class _Service:
 
     @property
     def _status(self) -> PrinterStatus:
-        return self._terminal.spooler.status if self._terminal.spooler else PrinterStatus()
+        return self._terminal.printer.spooler.status if self._terminal.printer.spooler else PrinterStatus()
 
 
 def _only_drawer(items: list[Item]) -> int:

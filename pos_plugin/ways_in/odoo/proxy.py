@@ -130,7 +130,7 @@ class Odoo:
 
     def _status(self) -> dict[str, dict[str, str]]:
         """Odoo 14 to 18 shows a device as offline unless `status` is connected or connecting; `messages` is text there."""
-        spooler, readers = self._terminal.spooler, [reader.state for reader in self._terminal.readers]
+        spooler, readers = self._terminal.printer.spooler, [reader.state for reader in self._terminal.readers]
         printer_trouble = spooler.trouble if spooler else "This till has no printer (till.toml)."
         troubles = " ".join(state.trouble for state in readers if state.trouble)
         scanner_trouble = "" if any(state.ready for state in readers) else troubles or "This till reads no scanner."
@@ -173,7 +173,7 @@ class Odoo:
         picture = picture_of(receipt)
         block = rewards_of(self._terminal, grey_of(picture)) if self._terminal.config.odoo.fiscal_codes else None
         after = (*(block.blocks if block else ()), Cut())
-        return self._terminal.print_for_host(
+        return self._terminal.printer.print_for_host(
             picture_job(picture, printer_profile(set_up), set_up.width_columns, after=after)
         )
 
@@ -181,7 +181,7 @@ class Odoo:
         """A drawer never waits behind receipts that are still to be drawn."""
         if self._opening is None:
             self._opening = anyio.CapacityLimiter(4)
-        opened = await anyio.to_thread.run_sync(self._terminal.open_drawer, limiter=self._opening)
+        opened = await anyio.to_thread.run_sync(self._terminal.printer.open_drawer, limiter=self._opening)
         return opened.drawer != "not opened"
 
     async def _action(self, params: dict[str, Any]) -> dict[str, object]:

@@ -135,7 +135,7 @@ class Calls:
 
     def _print(self, params: dict[str, Any]) -> None:
         data, copies = job_of(params, self._terminal.config, self._is_meant)
-        verdict = self._terminal.print_for_host(with_rewards(self._terminal, data) * copies)
+        verdict = self._terminal.printer.print_for_host(with_rewards(self._terminal, data) * copies)
         if verdict.outcome is not Outcome.PRINTED:
             raise Refused(verdict.reason)
 
@@ -154,11 +154,11 @@ class Calls:
 
     @property
     def is_in_trouble(self) -> bool:
-        spooler = self._terminal.spooler
+        spooler = self._terminal.printer.spooler
         return spooler is None or bool(spooler.trouble)
 
     def _status(self) -> tuple[str, str, str]:
-        spooler = self._terminal.spooler
+        spooler = self._terminal.printer.spooler
         if spooler is None:
             return "NOT_AVAILABLE", "FATAL", "This till has no printer (till.toml)."
         if spooler.trouble:
