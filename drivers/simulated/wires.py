@@ -267,6 +267,8 @@ class Wires:
                 os.write(self._terminal[0], code)
 
     def wake(self) -> None:
+        if self._thread is None:  # nobody sleeps
+            return
         with contextlib.suppress(OSError):
             self._waker.send(b"\x00")
 

@@ -114,7 +114,15 @@ def clean(office):
     module.clean(office)
 
 
-@pytest.mark.parametrize(("bad", "seed"), [(0, 1), (1, 2), (1, 3), (2, 4), (50, 5)])
+@pytest.mark.parametrize(
+    ("folder", "bad", "seed"),
+    [
+        *(("sqlite", bad, seed) for bad, seed in ((0, 1), (1, 2), (1, 3), (2, 4), (50, 5))),
+        # Each bad entry begins its chunk anew, twice, and what a chunk does is the same on both.
+        *(pytest.param("postgres", bad, seed, marks=pytest.mark.postgres) for bad, seed in ((2, 4), (12, 5))),
+    ],
+    indirect=["folder"],
+)
 def test_a_chunk_with_bad_entries_anywhere_comes_to_what_one_by_one_comes_to(
     folder, clock, tell, monkeypatch, bad, seed
 ):
@@ -130,8 +138,7 @@ def test_a_chunk_with_bad_entries_anywhere_comes_to_what_one_by_one_comes_to(
     assert len([note for note in noted if note[2] == "quarantine"]) == bad
 
 
-@pytest.mark.parametrize("chunk", [2, 3, 7, 500])
-def test_where_a_chunk_ends_changes_nothing(folder, clock, tell, monkeypatch, chunk):
+def test_where_a_chunk_ends_changes_nothing(folder, clock, tell, monkeypatch):
     def work(make_till):
         tills = [make_till("AAAAAA"), make_till("BBBBBB")]
         trade(tills, 7, 3)
@@ -139,7 +146,9 @@ def test_where_a_chunk_ends_changes_nothing(folder, clock, tell, monkeypatch, ch
         tills[0].sale("after", 4000, "anna", keep=True)
         return tills
 
-    assert applied(folder, clock, tell, monkeypatch, chunk, work) == applied(folder, clock, tell, monkeypatch, 1, work)
+    alone = applied(folder, clock, tell, monkeypatch, 1, work)
+    for chunk in (2, 3, 7, 500):
+        assert applied(folder, clock, tell, monkeypatch, chunk, work) == alone, chunk
 
 
 def test_a_branch_that_begins_late_is_applied_to_its_end_in_small_chunks(office, till, monkeypatch):
