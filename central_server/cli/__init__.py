@@ -187,7 +187,8 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         }
         state = ", ".join(sign for sign, is_so in signs.items() if is_so)
         counts = f"{one.recorded:>8} recorded {one.applied:>8} applied"
-        print(f"  {one.terminal}  {one.shop:<20} {counts}  {_ago(one.heard_at):<16} {state}".rstrip())
+        when = f"{_ago('heard', one.heard_at):<16}  {_ago('sent', one.sent_at):<16}"
+        print(f"  {one.terminal}  {one.shop:<20} {counts}  {when}  {state}".rstrip())
     if any(one.awaited for one in now.terminals):
         print("  No points are granted until every awaited till has been heard: pos-central roll-call")
     for code, count in sorted(now.notes.items()):
@@ -382,7 +383,9 @@ def call_roll(
                 f"till held; {points:,} points of that are known here."
             )
         for one in waiting:
-            print(f"Waiting for {one.terminal} ({_ago(one.heard_at)}); {one.at_stake:,} points are known to lie there.")
+            print(
+                f"Waiting for {one.terminal} ({_ago('heard', one.heard_at)}); {one.at_stake:,} points are known to lie there."
+            )
         if waiting:
             print(
                 "Start these tills and connect them. One that will never come: pos-central roll-call --without TERMINAL"
@@ -437,14 +440,14 @@ def write_off(
         print(f"{points:,} points were written off." if points else "This member owes nothing.")
 
 
-def _ago(heard_at: str) -> str:
-    """How long ago a till last sent entries."""
-    if not heard_at:
-        return "never heard"
-    minutes = max(0, round((now() - datetime.fromisoformat(heard_at)).total_seconds() / 60))
+def _ago(what: str, at: str) -> str:
+    """How long ago a till was last heard, or sent entries."""
+    if not at:
+        return f"never {what}"
+    minutes = max(0, round((now() - datetime.fromisoformat(at)).total_seconds() / 60))
     if minutes < 120:
-        return f"heard {minutes} min ago"
-    return f"heard {minutes // 60} h ago" if minutes < 48 * 60 else f"heard {minutes // 1440} days ago"
+        return f"{what} {minutes} min ago"
+    return f"{what} {minutes // 60} h ago" if minutes < 48 * 60 else f"{what} {minutes // 1440} days ago"
 
 
 def _require_certificate(cert: Path, key: Path) -> None:

@@ -1,6 +1,7 @@
 """What a question is about: a period of trading days, a shop or all, the window; and which tills have yet to report of it.
 
-Figures are provisional until every till has reported: one that has not been heard since the period ended may have sold in it.
+Figures are provisional until every till has reported: one that has sent no entry since the period ended may have sold in it, and
+a till asks for many things before it sends what it sold.
 """
 
 from __future__ import annotations
@@ -76,19 +77,19 @@ def year_before(last: str) -> str:
 
 
 class Silent(msgspec.Struct, frozen=True):
-    """A till that may still have something to tell of a period. `heard_at` is '' for never."""
+    """A till that may still have something to tell of a period. `sent_at` is when it last sent entries, '' for never."""
 
     terminal: str
     shop: str
-    heard_at: str
+    sent_at: str
 
 
 def silent_tills(office: Office, connection: Connection, scope: Scope) -> list[Silent]:
-    """The tills that have not been heard since the period ended. While it lasts, that is every one."""
+    """The tills that have sent nothing since the period ended. While it lasts, that is every one."""
     over, terminal = _over_at(office, connection, scope.last), schema.terminal.c
     query = (
-        select(terminal.terminal, terminal.shop, terminal.heard_at)
-        .where(terminal.revoked_at == "", terminal.heard_at < over, terminal.enrolled_at < over)
+        select(terminal.terminal, terminal.shop, terminal.sent_at)
+        .where(terminal.revoked_at == "", terminal.sent_at < over, terminal.enrolled_at < over)
         .order_by(terminal.shop, terminal.terminal)
     )
     rows = connection.execute(query.where(terminal.shop == scope.shop) if scope.shop else query)

@@ -151,7 +151,8 @@ def _admit(office: Office, connection: Connection, shop: str, request: Enrolment
                 public_key=request.public_key,
                 enrolled_at=office.time(),
                 revoked_at="",
-                heard_at="",
+                heard_at=office.time(),
+                sent_at="",
             )
         )
     elif (known.public_key, known.shop, known.revoked_at) != (request.public_key, shop, ""):
