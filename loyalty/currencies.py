@@ -21,3 +21,16 @@ WITHOUT_CENTS = frozenset(
 
 SIGNS = {"EUR": "€", "GBP": "£", "TRY": "₺", "USD": "$"}
 """The sign that people write at home (CLDR). A currency without one is written by its code."""
+
+
+def why_not(code: str) -> str:
+    """Why a programme cannot count in this, in a few words; '' where it can.
+
+    >>> why_not("EUR"), why_not("XXY")
+    ('', 'there is no currency XXY (ISO 4217); write for example EUR')
+    """
+    if code not in CODES:
+        return f"there is no currency {code} (ISO 4217); write for example EUR"
+    if code in WITHOUT_CENTS:
+        return f"{code} has no hundredths, and receipts of this version print amounts with two decimals"
+    return ""

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from loyalty.accrual import EARN, REFERRAL, SURPRISE, Accrual, Earn
 from loyalty.card import CardRules, Check, NumberForm, Symbology
 from loyalty.conditions import BASE
-from loyalty.currencies import CODES, WITHOUT_CENTS
+from loyalty.currencies import why_not
 from loyalty.days import is_local_time
 from loyalty.experiment import Experiment
 from loyalty.expiry import Expire
@@ -191,13 +191,9 @@ class Program(Table):
 
     @field_validator("currency")
     @classmethod
-    def _with_cents(cls, currency: str) -> str:
-        if currency not in CODES:
-            raise ValueError(f"there is no currency {currency} (ISO 4217); write for example EUR")
-        if currency in WITHOUT_CENTS:
-            raise ValueError(
-                f"{currency} has no hundredths, and receipts of this version print amounts with two decimals"
-            )
+    def _that_there_is(cls, currency: str) -> str:
+        if why := why_not(currency):
+            raise ValueError(why)
         return currency
 
     @field_validator("time_zone")

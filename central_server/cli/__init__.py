@@ -30,6 +30,7 @@ from central_server.cli.basics import (
     AsJson,
     Folder,
     Yes,
+    clock_of,
     counting,
     now,
     opened,
@@ -106,11 +107,11 @@ def enroll_code(
 
     with opened(folder) as office:
         code = enrolment.new_code(office, shop)
-        until = office.later(enrolment.VALID_S)
+        until, at = office.later(enrolment.VALID_S), clock_of(office)
     if as_json:
         print_json({"code": code, "shop": shop, "expires_at": until})
     else:
-        print(f"{code}   for one till of {shop}, until {until[:16].replace('T', ' ')} UTC")
+        print(f"{code}   for one till of {shop}, until {at(until)} by its clock")
         print(
             "Type it on that till: More, Devices, Connect to head office, with this head office's address.\n"
             f"Or there: pos-plugin enroll ADDRESS {code}"
@@ -220,13 +221,12 @@ def notes(
     from central_server.reports import report
 
     with opened(folder) as office:
-        found = report.notes(office, last)
+        found, at = report.notes(office, last), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
-        when = one.noted_at[:16].replace("T", " ")
-        print(f"{when} UTC  {one.code:<10} till {one.terminal}, entry {one.number}: {one.reason}")
+        print(f"{at(one.noted_at)}  {one.code:<10} till {one.terminal}, entry {one.number}: {one.reason}")
     if not found:
         print("Nothing odd was noted.")
 
@@ -246,7 +246,7 @@ def find(
         stop(f"{reference} is mistyped.", "It stands at the end of the receipt, such as 7K3M2P-17-6.", status=2)
     terminal, number = read
     with opened(folder) as office:
-        found = report.find(office, terminal, number)
+        found, at = report.find(office, terminal, number), clock_of(office)
     if as_json:
         print_json(found)
     for one in () if as_json else found:
@@ -255,7 +255,9 @@ def find(
         print(
             f"  {one.kind or 'not readable by this version'}  {one.document}  of {one.business_day or 'an unknown day'}"
         )
-        print(f"  recorded {one.recorded_at or '?'} by the till's clock, arrived {one.received_at} ({one.outcome})")
+        print(
+            f"  recorded {at(one.recorded_at) or '?'} by the till's clock, arrived {at(one.received_at)} ({one.outcome})"
+        )
         moved = ", ".join(f"{points} points {what}" for what, points in one.points.items())
         cards = ", ".join(one.cards) or "no card known"
         print(f"  {f'member with {cards}' if one.member else 'no member'}{f'; {moved}' if moved else ''}")

@@ -84,6 +84,17 @@ def opened(folder: Path) -> Iterator[Office]:
                 office.close()
 
 
+def clock_of(office: Office) -> Callable[[str], str]:
+    """How moments are written here, as on the pages: by the shops' clocks, to the minute."""
+    from central_server.local_time import shown
+
+    with office.database.reading() as connection:
+        program = office.program(connection)
+    assert program is not None, "init puts a programme in force"
+    zone = program.zone
+    return lambda at: shown(at, zone)
+
+
 def read_text(file: Path, what: str) -> str:
     """A text file that a person wrote, with or without the mark that some editors put first; ends the command where it cannot
     be read."""

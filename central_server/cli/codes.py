@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import msgspec
 import typer
 from typer.core import TyperGroup
 
-from central_server.cli.basics import AsJson, Folder, counted, opened, print_json, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, counted, opened, print_json, stop
 from central_server.cli.desk import Card, replace_card
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ def list_cards(folder: Folder, as_json: AsJson = False) -> None:
     from central_server.membership.cards import blocked
 
     with opened(folder) as office:
-        found = blocked(office)
+        found, at = blocked(office), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
         name = one.card or f"a card whose number is forgotten ({one.card_hash[:8]})"
-        print(f"{name:>20}  {one.why:<8}  since {one.since[:16].replace('T', ' ')} UTC")
+        print(f"{name:>20}  {one.why:<8}  since {at(one.since)}")
     if not found:
         print("No card is blocked.")
 
@@ -171,18 +172,18 @@ def list_tokens(
     from central_server.membership.tokens import listed
 
     with opened(folder) as office:
-        found = listed(office, members.of_card(office, card) if card else "")
+        found, at = listed(office, members.of_card(office, card) if card else ""), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
-        print(f"{one.serial}  {one.member or '(forgotten)':<16}  {_days(one)}")
+        print(f"{one.serial}  {one.member or '(forgotten)':<16}  {_days(one, at)}")
     print(f"{counted(len(found), 'token')}." if found else "There is no token.")
 
 
-def _days(token: Listed) -> str:
+def _days(token: Listed, at: Callable[[str], str]) -> str:
     if token.revoked_at:
-        return f"revoked {token.revoked_at[:10]}"
+        return f"revoked {at(token.revoked_at)[:10]}"
     return f"from {token.issued_on} through {token.last_day}"
 
 

@@ -20,6 +20,7 @@ from central_server.cli.basics import (
     AsJson,
     Folder,
     Yes,
+    clock_of,
     counted,
     counting,
     now,
@@ -443,13 +444,13 @@ def list_programs(folder: Folder, as_json: AsJson = False) -> None:
     from central_server.programs import publishing
 
     with opened(folder) as office:
-        found = publishing.versions(office)
+        found, at = publishing.versions(office), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
         state = f"from {one.effective}" if one.state == "to come" else one.state
-        print(f"{one.program}  {state:<24} published {one.published_at[:16].replace('T', ' ')} UTC")
+        print(f"{one.program}  {state:<24} published {at(one.published_at)}")
 
 
 def show(

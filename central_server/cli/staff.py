@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from central_server.cli.basics import AsJson, Folder, counted, opened, print_json, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, counted, opened, print_json, stop
 
 accounts = typer.Typer(
     name="staff", help="Who may sign in at head office's pages, and in which role.", no_args_is_help=True
@@ -54,13 +54,13 @@ def list_accounts(folder: Folder, as_json: AsJson = False) -> None:
     from central_server.people.staff import accounts
 
     with opened(folder) as office:
-        found = accounts(office)
+        found, at = accounts(office), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
-        seen = f"last in {one.signed_in_at[:10]}" if one.signed_in_at else "never in"
-        state = f"closed {one.closed_at[:10]}" if one.closed_at else seen
+        seen = f"last in {at(one.signed_in_at)[:10]}" if one.signed_in_at else "never in"
+        state = f"closed {at(one.closed_at)[:10]}" if one.closed_at else seen
         factor = "second factor" if one.has_second_factor else "password only"
         print(f"{one.login:<20} {one.role:<11} {one.shop:<16} {factor:<14} {state:<19} {one.name}".rstrip())
     if not found:

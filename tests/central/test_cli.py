@@ -17,6 +17,7 @@ from central_server.cli import app
 from central_server.errors import Refused
 from central_server.membership import members
 from central_server.office import Office
+from ledger.identifiers import receipt_reference
 from ledger.keys import new_sealing_key, seal
 from ledger.wire import MemberDetails
 
@@ -60,6 +61,23 @@ def test_status_members_and_verify_answer(made, tell):
     assert json.loads(pos_central("members", "--dir", made, "--json").stdout)[0]["card"] == "2900000000018"
     sound = pos_central("verify", "--dir", made)
     assert (sound.exit_code, sound.stdout[:6]) == (0, "Sound:")
+
+
+def test_moments_are_by_the_shops_clocks(tmp_path, tell):
+    """Head office stores UTC; whoever reads has a clock in Berlin before them."""
+    folder, at = tmp_path / "office", datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+    assert pos_central("init", "--dir", folder, "--shop", "Harbour").exit_code == 0
+    office = Office.open(folder, lambda: at, random.Random(5).randbytes)
+    one = tell.Till(office, "AAAAAA", "Harbour")
+    one.recorded_at = at.isoformat(timespec="milliseconds")
+    one.enroll()
+    one.sale("1", 10000, "anna")
+    one.send()
+    office.close()
+    reference = receipt_reference("AAAAAA", 2)
+    told = pos_central("find", reference, "--dir", folder).stdout
+    assert "recorded 2026-07-02 00:30 by the till's clock, arrived 2026-07-02 00:30 (recorded)" in told
+    assert "+00:00" not in told
 
 
 def test_verify_finds_what_was_changed_behind_its_back(made, tmp_path, tell):
