@@ -28,6 +28,7 @@ from central_server.cli import stock as stock_cli
 from central_server.cli import upgrading as upgrading_cli
 from central_server.cli.basics import (
     AsJson,
+    Commands,
     Folder,
     Yes,
     clock_of,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="pos-central",
+    cls=Commands,
     help="Head office of the loyalty plugin: every till's journal in one place. Start with `init`, then `serve`, and "
     "`enroll-code` for each till.",
     no_args_is_help=True,
@@ -123,7 +125,7 @@ def revoke(
     folder: Folder,
     terminal: Annotated[str, typer.Argument(help="The till's name, as its receipts and status show it.")],
 ) -> None:
-    """A till was stolen, or its key may be known: from now on nothing of it is taken."""
+    """Takes nothing of a till any more. It was stolen, or its key may be known."""
     from central_server.tills import enrolment
 
     with opened(folder) as office:
@@ -133,7 +135,7 @@ def revoke(
 
 @app.command()
 def erase(folder: Folder, card: Annotated[str, typer.Argument(help="The member's card.")]) -> None:
-    """Forgets a member's name, phone number and cards, here and at the tills; the journals stay whole."""
+    """Forgets a member's name, phone number and cards. Here and at the tills; the journals stay whole."""
     from central_server.membership import members
 
     with opened(folder) as office:
@@ -147,7 +149,7 @@ def list_members(
     csv: Annotated[bool, typer.Option("--csv", help="Answer as card,balance,aliases.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Every member once, with all cards and the balance: points that can still be spent, less what is owed."""
+    """Every member once, with all cards and the balance. That is the points that can still be spent, less what is owed."""
     from central_server.reports import report
 
     with opened(folder) as office:
@@ -167,7 +169,7 @@ def list_members(
 
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """How far each till has been heard, and what a person should look at."""
+    """When each till was heard, and what to look at."""
     from central_server.reports import report
 
     with opened(folder) as office:
@@ -198,7 +200,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(folder: Folder, as_json: AsJson = False) -> None:
-    """Checks that every journal is whole, every balance the sum of its postings, and every point accounted for."""
+    """Checks that all journals and balances are sound. Every balance is the sum of its postings, every point accounted for."""
     from central_server.reports import report
 
     with opened(folder) as office:
@@ -237,7 +239,7 @@ def find(
     reference: Annotated[str, typer.Argument(help="What the receipt bears, for example 7K3M2P-17-6.")],
     as_json: AsJson = False,
 ) -> None:
-    """What head office has of a receipt: several entries where the till's disk was copied or put back."""
+    """What head office has of a receipt. Several entries where the till's disk was copied or put back."""
     from central_server.reports import report
     from ledger.identifiers import read_receipt_reference
 
@@ -281,7 +283,7 @@ def find(
 def backup(
     folder: Folder, file: Annotated[Path, typer.Argument(help="The new file to write.")], as_json: AsJson = False
 ) -> None:
-    """Writes the whole database to one file, also beside a running server. The folder's keys are not in it."""
+    """Writes the whole database to one file. Also beside a running server; the folder's keys are not in it."""
     from central_server.upkeep import restoring
 
     with opened(folder) as office, counting("Writing", as_json) as told:
@@ -317,7 +319,7 @@ def restore(
 
 @app.command()
 def restored(folder: Folder, as_json: AsJson = False) -> None:
-    """Something else put the database, or this whole machine, back to an earlier state. Safe to run in doubt."""
+    """Says that something else put the database back. Or this whole machine, to an earlier state. Safe to run in doubt."""
     from central_server.upkeep import restoring
 
     with refusals():
@@ -405,7 +407,8 @@ def forfeit(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """A till is lost: the points that lie there are the members' again. What it spent all the same is the shop's loss."""
+    """Gives back the points that lie at a lost till. They are the members' again; what it spent all the same is the shop's
+    loss."""
     from central_server.tills import forfeits
 
     with opened(folder) as office:
@@ -430,7 +433,7 @@ def forfeit(
 def write_off(
     folder: Folder, card: Annotated[str, typer.Argument(help="The member's card.")], as_json: AsJson = False
 ) -> None:
-    """What a member owes (points taken back that were spent already) becomes the shop's loss."""
+    """Makes what a member owes the shop's loss. They owe points that were taken back and had been spent."""
     from central_server.membership import members
     from central_server.tills import forfeits
 

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+
+from loyalty.typed import why_unfit
 
 if TYPE_CHECKING:
     from central_server.office import Office
@@ -34,6 +37,17 @@ FOUND = (
     "DOWNGRADE_FORGETS",
 )
 """Codes that name a problem found (status 1); the others are wrong use (status 2)."""
+
+
+class Commands(TyperGroup):
+    """All commands: a value that is typed wrong is answered in the product's words, not in those of the library that reads it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = why_unfit(error.__cause__) or error.message
+            raise
 
 
 def now() -> datetime:

@@ -22,7 +22,7 @@ def closings(
     day: Annotated[str, typer.Option(metavar="DAY", help="One trading day, like 2026-11-21; else the last 31.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Compare what tills closed (their Z) with what head office has of the same entries; status 1 where something differs."""
+    """Compares each till's closings with what is here. Each Z with the same entries; status 1 where something differs."""
     import msgspec
 
     from central_server.shops import closings as kept

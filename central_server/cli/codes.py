@@ -57,7 +57,7 @@ def block(
     why: Annotated[str, typer.Option(metavar="lost|stolen", help="What happened to it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Nobody is known by this card any more, at any till of any shop, once it has heard of it."""
+    """Blocks a card: nobody is known by it any more. At any till of any shop, once it has heard of it."""
     from central_server.membership.cards import block
 
     with opened(folder) as office:
@@ -112,7 +112,7 @@ def issue(
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes its QR code as a drawing.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Signs a token for a member: a code that any till can check by itself, also one that never saw the member."""
+    """Signs a token for a member. Any till can check its code by itself, also one that never saw the member."""
     from central_server.membership import members
     from central_server.membership.tokens import issue
 
@@ -149,7 +149,7 @@ def revoke(
     serial: Annotated[str, typer.Argument(help="The token's serial, as `token list` shows it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Takes a token back: tills refuse it once they have heard, also while they are offline."""
+    """Takes a token back. Tills refuse it once they have heard, also while they are offline."""
     from central_server.membership.tokens import revoke
 
     with opened(folder) as office:
@@ -167,7 +167,7 @@ def list_tokens(
     card: Annotated[str, typer.Option(help="Of the member with this card; without it of everybody.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """The tokens of a member, or all that are not over yet, the latest first."""
+    """The tokens of a member, or of all, the latest first. Those that are not over yet."""
     from central_server.membership import members
     from central_server.membership.tokens import listed
 
@@ -198,7 +198,7 @@ def make_pass(
     period: Annotated[int, typer.Option(metavar="SECONDS", help="How long a code lasts.")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """What to put into a member's wallet pass, so that its code changes with the time."""
+    """What to put into a member's wallet pass. Its code changes with the time."""
     from central_server.membership.passes import make
     from ledger.passes import DIGITS, value_pattern
 

@@ -51,7 +51,7 @@ def put(
 
 
 def list_texts(folder: Folder, as_json: AsJson = False) -> None:
-    """Every text that was published, the latest first, and how many members agree to it now."""
+    """Every text that was published. The latest first, and how many members agree to it now."""
     from central_server.membership.consents import texts
 
     with opened(folder) as office, office.database.reading() as connection:
@@ -69,7 +69,7 @@ def list_texts(folder: Folder, as_json: AsJson = False) -> None:
 
 
 def show(folder: Folder, card: Card, as_json: AsJson = False) -> None:
-    """All that a member said: agreed or taken back, to which text, how and when."""
+    """All that a member said. Agreed or taken back, to which text, how and when."""
     from central_server.membership import consents, members
 
     with opened(folder) as office:
@@ -107,7 +107,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="A new CSV file.")],
     as_json: AsJson = False,
 ) -> None:
-    """Names and phone numbers of the members who agree now, and of nobody else. Make it anew each time that you write."""
+    """Names and phone numbers of those who agree now. And of nobody else; make it anew each time that you write."""
     from central_server.membership.consents import contacts
 
     with opened(folder) as office:
@@ -130,7 +130,7 @@ def data_copy(
     out: Annotated[Path, typer.Option(metavar="FILE", help="A new JSON file.")],
     as_json: AsJson = False,
 ) -> None:
-    """Everything that is known of a member, in one file for them."""
+    """Everything known of a member, in one file for them."""
     import msgspec
 
     from central_server.membership import data_copy, members

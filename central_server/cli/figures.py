@@ -58,7 +58,7 @@ def report(
     csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The figures of a period: sales, attach rate, baskets, members, points. Without days, of this month so far."""
+    """The figures of a period. Sales, attach rate, baskets, members, points; without days, of this month so far."""
     from central_server.figures import answers, experiments, facts
     from central_server.figures.scope import scope_of
 
@@ -116,7 +116,7 @@ def close_period(
     by: Annotated[str, typer.Option(help="Who closes it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Closes a month with all before it: what is heard of it later lands in the next one, and is shown there as late."""
+    """Closes a month with all before it. What is heard of it later lands in the next one, and is shown there as late."""
     from central_server.figures import closing
 
     with opened(folder) as office:
@@ -130,7 +130,7 @@ def close_period(
 def list_periods(
     folder: Folder, csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False, as_json: AsJson = False
 ) -> None:
-    """Every month of the books: opening, issued, redeemed, expired, adjusted, closing."""
+    """Every month of the books. Opening, issued, redeemed, expired, adjusted, closing."""
     from central_server.figures import closing, facts
 
     with opened(folder) as office:

@@ -124,7 +124,7 @@ def show(
     name: Name = None,
     as_json: AsJson = False,
 ) -> None:
-    """One batch; with --pdf, --png or --csv also its cards that are nobody's yet, to print once more."""
+    """One batch. With --pdf, --png or --csv also its cards that are nobody's yet, to print once more."""
     from central_server.shops import card_stock
 
     with opened(folder) as office:

@@ -26,9 +26,11 @@ from pos_plugin.cli import (
     running,
     setting_up,
 )
+from pos_plugin.cli.options import Commands
 
 app = typer.Typer(
     name="pos-plugin",
+    cls=Commands,
     help="A loyalty plugin for the till: scan, award, print, sync. Try it: pos-plugin demo",
     no_args_is_help=True,
     add_completion=False,
