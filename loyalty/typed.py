@@ -31,6 +31,8 @@ def _said(errors: Sequence[Mapping[str, Any]]) -> str:
             return f"{shown} is too small; it must be {limits['ge']:g} or more."
         case "less_than_equal":
             return f"{shown} is too large; it must be {limits['le']:g} or less."
+        case "value_error":  # typer's own, of a word that is none of several
+            return str(first["msg"]).removeprefix("Value error, ").replace(", ''.", ".")
         case "bool_parsing":
             return f"{shown} is neither yes nor no."
         case _:

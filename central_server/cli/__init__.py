@@ -165,6 +165,8 @@ def list_members(
         return
     for one in found:
         print(f"{one.card:>20}  {one.balance:>10,}" + (f"  also {', '.join(one.aliases)}" if one.aliases else ""))
+    if not found:
+        print("No member is known yet: they join at the tills.")
 
 
 @app.command()
@@ -216,7 +218,7 @@ def verify(folder: Folder, as_json: AsJson = False) -> None:
 @app.command()
 def notes(
     folder: Folder,
-    last: Annotated[int, typer.Option(help="How many, the newest first; 0 is all.", min=0)] = 50,
+    last: Annotated[int, typer.Option(help="How many, the newest first; 0 is all.", min=0, max=1_000_000)] = 50,
     as_json: AsJson = False,
 ) -> None:
     """What a person should look at, newest first. Nothing waits for it, and nothing was refused."""
@@ -249,6 +251,8 @@ def find(
     terminal, number = read
     with opened(folder) as office:
         found, at = report.find(office, terminal, number), clock_of(office)
+        if not found:
+            _require_till(office, terminal)
     if as_json:
         print_json(found)
     for one in () if as_json else found:
@@ -443,6 +447,14 @@ def write_off(
         print_json({"card": card, "points": points})
     else:
         print(f"{points:,} points were written off." if points else "This member owes nothing.")
+
+
+def _require_till(office: Office, terminal: str) -> None:
+    """Raises OfficeError where no till of this name was ever enrolled."""
+    from central_server.tills import overview
+
+    with office.database.reading() as connection:
+        overview.till(office, connection, terminal)
 
 
 def _ago(what: str, at: str) -> str:

@@ -78,6 +78,8 @@ def refusals() -> Iterator[None]:
     except FileExistsError as error:
         about = f"{error.filename}: " if error.filename else ""
         stop(f"{about}{error.strerror}.", "Choose another name, or put that file elsewhere.")
+    except IsADirectoryError as error:
+        stop(f"{error.filename} is a folder.", "Name a file in it.")
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
         stop(f"{about}{error.strerror or type(error).__name__}.", "May this user write there, and has the disk room?")

@@ -26,11 +26,15 @@ def closings(
     import msgspec
 
     from central_server.shops import closings as kept
+    from central_server.shops import shop_names
     from loyalty.days import is_day
 
     if day and not is_day(day):
         stop(f"{day} is no day.", "Write it like 2026-11-21.", status=2)
     with opened(folder) as office:
+        if shop:
+            with office.database.reading() as connection:
+                shop_names.require(connection, shop)
         found = kept.compared(office, shop, day)
         open_days = kept.unclosed(office, shop, day)
     if as_json:

@@ -186,9 +186,11 @@ def remove(folder: Folder, webhook: Endpoint, yes: Yes = False, as_json: AsJson 
     """Removes an endpoint, and all that waits for it."""
     from central_server.webhooks import endpoints
 
-    if not yes:
-        typer.confirm(f"Remove {webhook}, and what waits for it?", abort=True, err=True)
     with opened(folder) as office:
+        with office.database.reading() as connection:
+            endpoints.one(connection, webhook)
+        if not yes:
+            typer.confirm(f"Remove {webhook}, and what waits for it?", abort=True, err=True)
         endpoints.remove(office, webhook)
     if as_json:
         print_json({"name": webhook})

@@ -15,6 +15,7 @@ from central_server import kept_settings, schema
 from central_server.errors import OfficeError
 from central_server.figures import facts
 from central_server.office import Office, utc_text
+from central_server.shops import shop_names
 from loyalty.days import day_after, days_after
 
 WINDOW_DAYS = kept_settings.KEPT["window_days"].default
@@ -49,8 +50,8 @@ def scope_of(
         raise OfficeError(f"The period ends on {last}, before it begins on {first}.", code="PERIOD_UNFIT")
     if not 0 <= window_days <= 3660:
         raise OfficeError("A window has 1 to 3660 days.", code="PERIOD_UNFIT")
-    if shop and connection.scalar(select(schema.shop.c.shop).where(schema.shop.c.shop == shop)) is None:
-        raise OfficeError(f"There is no shop {shop}.", code="SHOP_UNKNOWN")
+    if shop:
+        shop_names.require(connection, shop)
     return Scope(first, last, shop, window_days or kept_settings.value(connection, "window_days"))
 
 

@@ -182,7 +182,8 @@ def till(office: Office, connection: Connection, terminal: str) -> Till:
     """Raises OfficeError for one that is not here."""
     found = tills(office, connection, terminal=terminal)
     if not found:
-        raise OfficeError(f"There is no terminal {terminal}.", hint="Look at the shops.", code="TERMINAL_UNKNOWN")
+        hint = "The page Shops lists them, and pos-central status."
+        raise OfficeError(f"There is no till {terminal}.", hint=hint, code="TERMINAL_UNKNOWN")
     return found[0]
 
 

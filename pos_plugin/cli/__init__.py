@@ -77,6 +77,8 @@ def _told(error: Exception) -> list[str]:
         about = f"{error.filename}: " if error.filename else ""
         if isinstance(error, FileExistsError):
             return [f"{about}{error.strerror}.", "Choose another name, or put that file elsewhere."]
+        if isinstance(error, IsADirectoryError):
+            return [f"{about}this is a folder.", "Name a file in it."]
         return [
             f"{about}{error.strerror}.",
             "See that it is there, that this user may use it, and that the disk has room.",

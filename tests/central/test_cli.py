@@ -116,7 +116,15 @@ WRONG = {
     "a database that is none": (["init", "--dir", "EMPTY", "--database", "oracle://x"], 2, "cannot be used"),
     "reached from outside without TLS": (["serve", "--dir", "MADE", "--host", "0.0.0.0"], 2, "--behind-proxy NAME"),
     "a certificate without its key": (["serve", "--dir", "MADE", "--tls-cert", "BAD"], 2, "go together"),
-    "a till that is not there": (["revoke", "ZZZZZZ", "--dir", "MADE"], 2, "no terminal ZZZZZZ"),
+    "a till that is not there": (["revoke", "ZZZZZZ", "--dir", "MADE"], 2, "no till ZZZZZZ that could be revoked. pos"),
+    "closings of no shop": (["closings", "--shop", "Mil", "--dir", "MADE"], 2, "There is no shop Mil; did you mean Mill?"),
+    "operators of no shop": (["operator", "list", "--shop", "Nook", "--dir", "MADE"], 2, "Shops here: Harbour, Mill."),
+    "figures of a shop that is none": (["report", "--shop", "Nook", "--dir", "MADE"], 2, "There is no shop Nook."),
+    "a lost till of no name": (["forfeit", "ZZZZZZ", "--dir", "MADE"], 2, "no till ZZZZZZ. pos-central status lists them."),
+    "a receipt of a till that is none": (["find", "GHOST", "--dir", "MADE"], 2, "There is no till ZZZZZZ."),
+    "a till that nobody waits for": (["roll-call", "--without", "ZZZZZZ", "--dir", "MADE"], 2, "pos-central roll-call lists"),
+    "more notes than there can be": (["notes", "--last", "99999999999999999999", "--dir", "MADE"], 2, "is too large"),
+    "a choice of none": (["report", "--by", "week", "--dir", "MADE"], 2, "'--by': 'week' is not one of 'shop', 'cashier'"),
     "a card that nobody has": (["erase", "2900000047112", "--dir", "MADE"], 2, "Nobody has the card"),
     "a port that is none": (["serve", "--dir", "MADE", "--port", "70000"], 2, "--port"),
     "a database that is away": (
@@ -131,6 +139,7 @@ def test_what_is_typed_wrong_is_answered_in_a_few_words(made, tmp_path, what):
     bad = tmp_path / "bad.toml"
     bad.write_text('name = "x"\ncurrency = "EUR"\n[earn]\npiont = 2\n')
     places = {"MADE": made, "EMPTY": tmp_path / "empty", "BAD": bad, "EMPTY/x": tmp_path / "x"}
+    places["GHOST"] = receipt_reference("ZZZZZZ", 7)
     answer = pos_central(*[places.get(argument, argument) for argument in arguments])
     assert answer.exit_code == status, answer.stderr
     assert said in answer.stderr

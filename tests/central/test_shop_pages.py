@@ -56,6 +56,14 @@ def test_head_office_sees_all_shops_and_a_manager_the_own_one(one, visitor):
     assert visitor("manager", "Mill").post("/shops/Harbour/propose-till", reason="x").status_code == 403
 
 
+@pytest.mark.parametrize(("role", "page"), [("auditor", "/closings"), ("support", "/tickets"), ("finance", "/figures")])
+def test_a_shop_that_is_none_is_said_as_such(one, visitor, role, page):
+    answer = visitor(role).get(f"{page}?shop=Habour")
+    assert answer.status_code in (404, 409, 422)
+    assert "There is no shop Habour; did you mean Harbour?" in text(answer)
+    assert "Shops here: Harbour, Mill." in text(answer)
+
+
 def test_a_till_says_its_version_its_last_entry_and_the_points_at_it(office, one, visitor):
     page = text(visitor("finance").get("/terminals/AAAAAA"))
     assert "In use. It was heard within the last day." in page
