@@ -33,6 +33,7 @@ from central_server.pages.frame import refused as refused_page
 from central_server.pages.own_page import add_own_page
 from central_server.pages.sign_in import add_sign_in
 from central_server.tills import auth, enrolment, feed, grants, inbox
+from central_server.tills.heard import Heard
 from ledger.wire import (
     CardReplacement,
     Enrolment,
@@ -71,9 +72,12 @@ def create_app(
     apply_later: Callable[[], None] | None = None,
     reached: Reached = Reached.DIRECTLY,
     metrics_token: str = "",
+    heard: Heard | None = None,
 ) -> FastAPI:
     """Head office's addresses. `apply_later` wakes whoever applies what a till that catches up has sent; without it, and for the
-    few entries of a till that is up to date, that is done before the answer. Without a `metrics_token` there are no figures."""
+    few entries of a till that is up to date, that is done before the answer. Without a `metrics_token` there are no figures.
+    `heard` is told of each till that asks; whoever passes it keeps it."""
+    heard = heard or Heard(office)
     app = FastAPI(title="pos-central", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     wrong_codes = enrolment.WrongCodes()
     bodies = Bodies(body_within_s)
@@ -86,6 +90,7 @@ def create_app(
         def answer() -> object:
             batch = unpack(body)
             reply = inbox.record(office, batch)
+            heard.note(batch.terminal)
             if apply_later is not None and len(batch.entries) > CATCHING_UP:
                 apply_later()
             else:
@@ -117,7 +122,7 @@ def create_app(
     for address, about in ADDRESSES.items():
         if about.is_signed and about.asked is not None:
             method, _, path = address.partition(" ")
-            endpoint = _signed(office, bodies, about.asked, works[about.asked])
+            endpoint = _signed(office, bodies, heard, about.asked, works[about.asked])
             app.add_api_route(path, endpoint, methods=[method], response_model=None)
 
     @app.get("/v1/openapi.json")
@@ -197,7 +202,11 @@ def create_app(
 
 
 def _signed(
-    office: Office, bodies: Bodies, kind: type[Message], work: Callable[[Office, Terminal, Message], object]
+    office: Office,
+    bodies: Bodies,
+    heard: Heard,
+    kind: type[Message],
+    work: Callable[[Office, Terminal, Message], object],
 ) -> Callable[[Request], Awaitable[Response]]:
     """Answers a request that a terminal has signed over a nonce."""
 
@@ -210,6 +219,7 @@ def _signed(
             names = (sent.get("X-Terminal", ""), sent.get("X-Nonce", ""), sent.get("X-Signature", ""))
             with office.database.reading() as connection:
                 terminal = auth.authenticated(office, connection, request.url.path, *names, body)
+            heard.note(terminal.terminal)
             return work(office, terminal, _decoded(body, kind))
 
         return _json(await run_in_threadpool(answer))

@@ -21,6 +21,7 @@ from central_server.office import Office
 from central_server.pages.frame import Reached
 from central_server.people import staff
 from central_server.shops import closings
+from central_server.tills.heard import KEEP_EVERY_S, Heard
 from central_server.upkeep import witness
 from central_server.webhooks import sending
 
@@ -48,12 +49,13 @@ def serve_until_stopped(
         witness.remember(office)
         apply.understand(office)
         apply_recorded(office)
-        stopped, woken = threading.Event(), threading.Event()
-        app = create_app(office, apply_later=woken.set, reached=reached, metrics_token=metrics_token)
+        stopped, woken, heard = threading.Event(), threading.Event(), Heard(office)
+        app = create_app(office, apply_later=woken.set, reached=reached, metrics_token=metrics_token, heard=heard)
         config = configured(app, tls_cert, tls_key)
         threads = [
             threading.Thread(target=_keep_up_until, args=(office, stopped), name="upkeep"),
             threading.Thread(target=_apply_until, args=(office, stopped, woken), name="applying"),
+            threading.Thread(target=_keep_heard_until, args=(heard, stopped), name="heard"),
             threading.Thread(target=sending.send_until, args=(office, stopped), name="webhooks"),
         ]
         for thread in threads:
@@ -121,6 +123,17 @@ def _apply_until(office: Office, stopped: threading.Event, woken: threading.Even
         woken.wait(APPLY_EVERY_S)
         woken.clear()
         apply_recorded(office)
+
+
+def _keep_heard_until(heard: Heard, stopped: threading.Event) -> None:
+    """Writes down which tills were heard, once a minute and at the end."""
+    is_over = False
+    while not is_over:
+        is_over = stopped.wait(KEEP_EVERY_S)
+        try:
+            heard.keep()
+        except SQLAlchemyError as error:
+            log.error("which tills were heard is put off: %s", type(error).__name__)
 
 
 def _keep_up_until(office: Office, stopped: threading.Event) -> None:

@@ -19,6 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from loyalty.accrual import EARN, REFERRAL, SURPRISE, Accrual, Earn
 from loyalty.card import CardRules, Check, NumberForm, Symbology
 from loyalty.conditions import BASE
+from loyalty.currencies import why_not
 from loyalty.days import is_local_time
 from loyalty.experiment import Experiment
 from loyalty.expiry import Expire
@@ -123,12 +124,6 @@ class Cards(Table):
         )
 
 
-WITHOUT_CENTS = frozenset(
-    "BHD BIF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905
-)
-"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
-
-
 class Unit(Table):
     """What members collect, in their words: one of it, and many."""
 
@@ -196,11 +191,9 @@ class Program(Table):
 
     @field_validator("currency")
     @classmethod
-    def _with_cents(cls, currency: str) -> str:
-        if currency in WITHOUT_CENTS:
-            raise ValueError(
-                f"{currency} has no hundredths, and receipts of this version print amounts with two decimals"
-            )
+    def _that_there_is(cls, currency: str) -> str:
+        if why := why_not(currency):
+            raise ValueError(why)
         return currency
 
     @field_validator("time_zone")
@@ -261,7 +254,7 @@ class Part(NamedTuple):
 def readable_part(text: str) -> Part:
     """The tables that have no problem of their own. Raises ProgramError where the text is not TOML."""
     sound = sound_part(Program, read_toml(text, "programme", ProgramError))
-    tables = {"name": "unnamed", "currency": "XXX", **sound.tables, "text": text}
+    tables = {"name": "unnamed", "currency": "EUR", **sound.tables, "text": text}
     return Part(Program.model_validate(tables, by_alias=True, by_name=False), sound)
 
 

@@ -88,17 +88,19 @@ def _sentence(model: type[BaseModel], tables: Mapping[str, Any], place: _Place, 
             return f"{name} must be one of {quoted}, not {shown}" + (f'; did you mean "{meant}"?' if meant else "")
         case "string_too_short" | "too_short":
             return f"{name} is empty"
+        case "too_long":
+            return f"{name} has more than {limits['max_length']} entries, which are the most"
         case _:
             asked = _asked(model, path, kind, limits)
-            return f"{name} must be {asked}, not {shown}" if asked else f"{name}: {problem['msg']}"
+            return f"{name} must be {asked}, not {shown}" if asked else f"{name} cannot be {shown}"
 
 
 def _asked(model: type[BaseModel], path: Path, kind: str, limits: Mapping[str, Any]) -> str:
-    """What a value should be; '' where only pydantic can say it."""
+    """What a value should be; '' where there is no word for it."""
     match kind:
-        case "int_type" | "int_from_float":
+        case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
             return "a whole number"
-        case "string_type":
+        case "string_type" | "string_unicode":
             return "a text in quotation marks"
         case "bool_type":
             return "true or false"

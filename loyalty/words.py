@@ -15,9 +15,12 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import Field
 
+from loyalty.currencies import SIGNS
+
 Language = Literal["en", "tr", "de", "fr", "es"]
 LANGUAGES: tuple[Language, ...] = ("en", "tr", "de", "fr", "es")
 DECIMAL_COMMA = ("tr", "de", "fr", "es")
+SIGN_FIRST = ("en", "tr")
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Words = Text | Annotated[dict[Language, Text], Field(min_length=1)]
@@ -42,6 +45,15 @@ class Money(msgspec.Struct, frozen=True):
     minor: int
 
 
+class Amount(msgspec.Struct, frozen=True):
+    """Money with its currency, as a value of a text that is said at once. On paper by the currency's code, as in the totals: not
+    every printer has the sign."""
+
+    minor: int
+    currency: str
+    on_paper: bool = False
+
+
 class Times(msgspec.Struct, frozen=True):
     """A factor in thousandths, as a value of a text."""
 
@@ -62,6 +74,9 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 Value = str | int | dict[str, str] | Money | Times | Counted
+"""What a reason keeps for its template."""
+
+Said = Value | Amount
 
 
 def said(words: Words) -> str | dict[str, str]:
@@ -84,7 +99,7 @@ class Reason(msgspec.Struct, frozen=True):
         return say(self.template, language, **self.values)
 
 
-def say(template: str, language: str = "en", **values: Value) -> str:
+def say(template: str, language: str = "en", **values: Said) -> str:
     """The template with its values, in that language.
 
     >>> say("{points} per {amount} on {paid}", "de", points=Counted(2), amount=Money(100), paid=Money(1999))
@@ -93,15 +108,17 @@ def say(template: str, language: str = "en", **values: Value) -> str:
     return translated(template, language).format(**{name: _spoken(value, language) for name, value in values.items()})
 
 
-def said_with(words: str, language: str, **values: Value) -> str:
+def said_with(words: str, language: str, **values: Said) -> str:
     """A text that is in that language already, with its values."""
     return words.format(**{name: _spoken(value, language) for name, value in values.items()})
 
 
-def _spoken(value: Value, language: str) -> str:
+def _spoken(value: Said, language: str) -> str:
     match value:
         case Money(minor=minor):
             return money(minor, language)
+        case Amount(minor=minor, currency=currency, on_paper=on_paper):
+            return f"{money(minor, language)} {currency}" if on_paper else priced(minor, currency, language)
         case Times(milli=milli):
             return f"{milli / 1000:g}".replace(".", "," if language in DECIMAL_COMMA else ".")
         case Counted(points=points, one=one, many=many):
@@ -122,6 +139,19 @@ def money(minor: int, language: str = "en") -> str:
     sign = "-" if minor < 0 else ""
     comma = "," if language in DECIMAL_COMMA else "."
     return f"{sign}{abs(minor) // 100}{comma}{abs(minor) % 100:02d}"
+
+
+def priced(minor: int, currency: str, language: str = "en") -> str:
+    """An amount with its currency, as it is written on screens in that language.
+
+    >>> priced(-1234, "EUR"), priced(1234, "TRY", "tr"), priced(1234, "SEK", "de")
+    ('-€12.34', '₺12,34', '12,34\\xa0SEK')
+    """
+    sign, amount = SIGNS.get(currency, currency), money(abs(minor), language)
+    minus = "-" if minor < 0 else ""
+    if currency in SIGNS and language in SIGN_FIRST:
+        return f"{minus}{sign}{amount}"
+    return f"{minus}{amount}\N{NO-BREAK SPACE}{sign}"
 
 
 def counted(points: int, language: str = "en") -> str:

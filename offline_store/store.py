@@ -378,8 +378,9 @@ def _lock(folder: Path) -> int:
     except OSError as error:
         os.close(handle)
         raise StoreLocked(
-            f"Another process is the till of {folder}.",
-            hint="Stop that one first; reports (status, members, verify) work beside it.",
+            f"The till in {folder} is open in another program already.",
+            hint="Most likely pos-plugin run, in another window or as a service: use its page, or stop it and do this again. "
+            "status, members and verify work beside it.",
         ) from error
     return handle
 

@@ -154,6 +154,8 @@ def restore(folder: Path, file: Path, now: datetime, random_bytes: RandomBytes, 
 
     The folder needs the till's key; its file may be damaged or gone. Raises StoreError; then nothing has changed.
     """
+    if file.is_dir():
+        raise StoreAbsent(f"{file} is a folder.", hint="Name the backup's file in it. Nothing was changed.")
     if not file.is_file():
         raise StoreAbsent(f"There is no file {file}.", hint="Nothing was changed.")
     if not (folder / KEY).exists():

@@ -518,7 +518,7 @@ class Checkout:
             if program.tier:
                 history = known.history.plus(result.effects, day, sales=1)
                 tier = explaining.tier_shown(
-                    program, standing_of(program, history, known.profile, day, member=""), language
+                    program, standing_of(program, history, known.profile, day, member=""), language, on_paper=True
                 )
             benefits = explaining.benefits(program, result.paid, result.standing, language)
             if shown.is_current and "reach" in layout.template.blocks:

@@ -9,7 +9,7 @@ from loyalty.reward import ON_THE_SALE, Reward, off, why_not
 from loyalty.sale import Sale
 from loyalty.standing import Standing
 from loyalty.tiers import TierStanding
-from loyalty.words import Counted, Money, Value, Words, in_language, said, say, text
+from loyalty.words import Amount, Counted, Said, Words, in_language, said, say, text
 from offline_store.members import Balance
 from pos_plugin.quotes import Offer, TierShown
 
@@ -54,7 +54,7 @@ def refusal(program: Program, reward: Reward, word: str, language: str = "en") -
         language,
         title=said(reward.title),
         points=program.unit.counted(reward.points),
-        minimum=Money(reward.minimum_minor),
+        minimum=Amount(reward.minimum_minor, program.currency),
         starts=reward.starts,
         ends=reward.ends,
         tiers=", ".join(tiers),
@@ -66,7 +66,8 @@ def refusal(program: Program, reward: Reward, word: str, language: str = "en") -
 
 def money_offer(program: Program, points: int, worth_minor: int, language: str = "en") -> Offer:
     """Points as money off this sale."""
-    words = say("{amount} off for {points}", language, amount=Money(worth_minor), points=program.unit.counted(points))
+    amount = Amount(worth_minor, program.currency)
+    words = say("{amount} off for {points}", language, amount=amount, points=program.unit.counted(points))
     return Offer(points, worth_minor, words)
 
 
@@ -92,7 +93,8 @@ def reward_offers(program: Program, paid: Sale, standing: Standing, usable: int,
 def next_reward(
     program: Program, paid: Sale, standing: Standing, points: int, language: str = "en"
 ) -> tuple[int, str] | None:
-    """How many points are missing to the next thing that points buy, and what it is; None where nothing is beyond them."""
+    """How many points are missing to the next thing that points buy, and what it is, for paper; None where nothing is beyond
+    them."""
     found = [
         (reward.points - points, in_language(reward.title, language))
         for reward in program.reward
@@ -100,11 +102,14 @@ def next_reward(
     ]
     least = program.redeem.points
     if least > points:
-        found.append((least - points, say("{amount} off", language, amount=Money(program.redeem.worth_minor))))
+        amount = Amount(program.redeem.worth_minor, program.currency, on_paper=True)
+        found.append((least - points, say("{amount} off", language, amount=amount)))
     return min(found, default=None)
 
 
-def tier_shown(program: Program, standing: Standing, language: str = "en") -> TierShown | None:
+def tier_shown(
+    program: Program, standing: Standing, language: str = "en", *, on_paper: bool = False
+) -> TierShown | None:
     """Where the member stands, and what is missing to the next tier; None in a programme without tiers."""
     if not program.tier:
         return None
@@ -116,14 +121,14 @@ def tier_shown(program: Program, standing: Standing, language: str = "en") -> Ti
         return TierShown(standing.tier, title, ends)
     up, missing = above
     following = in_language(up.title, language)
-    words = say("{much} to {tier}", language, much=_much(program, missing), tier=following)
+    words = say("{much} to {tier}", language, much=_much(program, missing, on_paper), tier=following)
     return TierShown(standing.tier, title, ends, up.name, following, missing, words)
 
 
-def _much(program: Program, amount: int) -> Value:
+def _much(program: Program, amount: int, on_paper: bool) -> Said:
     match program.tiers.by:
         case "spend":
-            return Money(amount)
+            return Amount(amount, program.currency, on_paper)
         case "points":
             return program.unit.counted(amount)
         case _:

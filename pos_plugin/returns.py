@@ -160,7 +160,7 @@ def _take_back(checkout: Checkout, db: sqlite3.Connection, back: Return, by: By,
     shown = tier = None
     if member:
         standing = standing_at(db, at, at.program, member, at.today, known_of(db, at.program, member))
-        tier = tier_shown(at.program, standing, layout.language)
+        tier = tier_shown(at.program, standing, layout.language, on_paper=True)
         card = next(iter(members.cards_of(db, member)), "")
         shown = points_shown(
             db,

@@ -28,8 +28,10 @@ from central_server.cli import stock as stock_cli
 from central_server.cli import upgrading as upgrading_cli
 from central_server.cli.basics import (
     AsJson,
+    Commands,
     Folder,
     Yes,
+    clock_of,
     counting,
     now,
     opened,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="pos-central",
+    cls=Commands,
     help="Head office of the loyalty plugin: every till's journal in one place. Start with `init`, then `serve`, and "
     "`enroll-code` for each till.",
     no_args_is_help=True,
@@ -106,11 +109,11 @@ def enroll_code(
 
     with opened(folder) as office:
         code = enrolment.new_code(office, shop)
-        until = office.later(enrolment.VALID_S)
+        until, at = office.later(enrolment.VALID_S), clock_of(office)
     if as_json:
         print_json({"code": code, "shop": shop, "expires_at": until})
     else:
-        print(f"{code}   for one till of {shop}, until {until[:16].replace('T', ' ')} UTC")
+        print(f"{code}   for one till of {shop}, until {at(until)} by its clock")
         print(
             "Type it on that till: More, Devices, Connect to head office, with this head office's address.\n"
             f"Or there: pos-plugin enroll ADDRESS {code}"
@@ -122,7 +125,7 @@ def revoke(
     folder: Folder,
     terminal: Annotated[str, typer.Argument(help="The till's name, as its receipts and status show it.")],
 ) -> None:
-    """A till was stolen, or its key may be known: from now on nothing of it is taken."""
+    """Takes nothing of a till any more. It was stolen, or its key may be known."""
     from central_server.tills import enrolment
 
     with opened(folder) as office:
@@ -132,7 +135,7 @@ def revoke(
 
 @app.command()
 def erase(folder: Folder, card: Annotated[str, typer.Argument(help="The member's card.")]) -> None:
-    """Forgets a member's name, phone number and cards, here and at the tills; the journals stay whole."""
+    """Forgets a member's name, phone number and cards. Here and at the tills; the journals stay whole."""
     from central_server.membership import members
 
     with opened(folder) as office:
@@ -146,7 +149,7 @@ def list_members(
     csv: Annotated[bool, typer.Option("--csv", help="Answer as card,balance,aliases.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Every member once, with all cards and the balance: points that can still be spent, less what is owed."""
+    """Every member once, with all cards and the balance. That is the points that can still be spent, less what is owed."""
     from central_server.reports import report
 
     with opened(folder) as office:
@@ -162,11 +165,13 @@ def list_members(
         return
     for one in found:
         print(f"{one.card:>20}  {one.balance:>10,}" + (f"  also {', '.join(one.aliases)}" if one.aliases else ""))
+    if not found:
+        print("No member is known yet: they join at the tills.")
 
 
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """How far each till has been heard, and what a person should look at."""
+    """When each till was heard, and what to look at."""
     from central_server.reports import report
 
     with opened(folder) as office:
@@ -187,7 +192,8 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         }
         state = ", ".join(sign for sign, is_so in signs.items() if is_so)
         counts = f"{one.recorded:>8} recorded {one.applied:>8} applied"
-        print(f"  {one.terminal}  {one.shop:<20} {counts}  {_ago(one.heard_at):<16} {state}".rstrip())
+        when = f"{_ago('heard', one.heard_at):<16}  {_ago('sent', one.sent_at):<16}"
+        print(f"  {one.terminal}  {one.shop:<20} {counts}  {when}  {state}".rstrip())
     if any(one.awaited for one in now.terminals):
         print("  No points are granted until every awaited till has been heard: pos-central roll-call")
     for code, count in sorted(now.notes.items()):
@@ -196,7 +202,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(folder: Folder, as_json: AsJson = False) -> None:
-    """Checks that every journal is whole, every balance the sum of its postings, and every point accounted for."""
+    """Checks that all journals and balances are sound. Every balance is the sum of its postings, every point accounted for."""
     from central_server.reports import report
 
     with opened(folder) as office:
@@ -212,20 +218,19 @@ def verify(folder: Folder, as_json: AsJson = False) -> None:
 @app.command()
 def notes(
     folder: Folder,
-    last: Annotated[int, typer.Option(help="How many, the newest first; 0 is all.", min=0)] = 50,
+    last: Annotated[int, typer.Option(help="How many, the newest first; 0 is all.", min=0, max=1_000_000)] = 50,
     as_json: AsJson = False,
 ) -> None:
     """What a person should look at, newest first. Nothing waits for it, and nothing was refused."""
     from central_server.reports import report
 
     with opened(folder) as office:
-        found = report.notes(office, last)
+        found, at = report.notes(office, last), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
-        when = one.noted_at[:16].replace("T", " ")
-        print(f"{when} UTC  {one.code:<10} till {one.terminal}, entry {one.number}: {one.reason}")
+        print(f"{at(one.noted_at)}  {one.code:<10} till {one.terminal}, entry {one.number}: {one.reason}")
     if not found:
         print("Nothing odd was noted.")
 
@@ -236,7 +241,7 @@ def find(
     reference: Annotated[str, typer.Argument(help="What the receipt bears, for example 7K3M2P-17-6.")],
     as_json: AsJson = False,
 ) -> None:
-    """What head office has of a receipt: several entries where the till's disk was copied or put back."""
+    """What head office has of a receipt. Several entries where the till's disk was copied or put back."""
     from central_server.reports import report
     from ledger.identifiers import read_receipt_reference
 
@@ -245,7 +250,9 @@ def find(
         stop(f"{reference} is mistyped.", "It stands at the end of the receipt, such as 7K3M2P-17-6.", status=2)
     terminal, number = read
     with opened(folder) as office:
-        found = report.find(office, terminal, number)
+        found, at = report.find(office, terminal, number), clock_of(office)
+        if not found:
+            _require_till(office, terminal)
     if as_json:
         print_json(found)
     for one in () if as_json else found:
@@ -254,7 +261,9 @@ def find(
         print(
             f"  {one.kind or 'not readable by this version'}  {one.document}  of {one.business_day or 'an unknown day'}"
         )
-        print(f"  recorded {one.recorded_at or '?'} by the till's clock, arrived {one.received_at} ({one.outcome})")
+        print(
+            f"  recorded {at(one.recorded_at) or '?'} by the till's clock, arrived {at(one.received_at)} ({one.outcome})"
+        )
         moved = ", ".join(f"{points} points {what}" for what, points in one.points.items())
         cards = ", ".join(one.cards) or "no card known"
         print(f"  {f'member with {cards}' if one.member else 'no member'}{f'; {moved}' if moved else ''}")
@@ -278,7 +287,7 @@ def find(
 def backup(
     folder: Folder, file: Annotated[Path, typer.Argument(help="The new file to write.")], as_json: AsJson = False
 ) -> None:
-    """Writes the whole database to one file, also beside a running server. The folder's keys are not in it."""
+    """Writes the whole database to one file. Also beside a running server; the folder's keys are not in it."""
     from central_server.upkeep import restoring
 
     with opened(folder) as office, counting("Writing", as_json) as told:
@@ -314,7 +323,7 @@ def restore(
 
 @app.command()
 def restored(folder: Folder, as_json: AsJson = False) -> None:
-    """Something else put the database, or this whole machine, back to an earlier state. Safe to run in doubt."""
+    """Says that something else put the database back. Or this whole machine, to an earlier state. Safe to run in doubt."""
     from central_server.upkeep import restoring
 
     with refusals():
@@ -382,7 +391,9 @@ def call_roll(
                 f"till held; {points:,} points of that are known here."
             )
         for one in waiting:
-            print(f"Waiting for {one.terminal} ({_ago(one.heard_at)}); {one.at_stake:,} points are known to lie there.")
+            print(
+                f"Waiting for {one.terminal} ({_ago('heard', one.heard_at)}); {one.at_stake:,} points are known to lie there."
+            )
         if waiting:
             print(
                 "Start these tills and connect them. One that will never come: pos-central roll-call --without TERMINAL"
@@ -400,7 +411,8 @@ def forfeit(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """A till is lost: the points that lie there are the members' again. What it spent all the same is the shop's loss."""
+    """Gives back the points that lie at a lost till. They are the members' again; what it spent all the same is the shop's
+    loss."""
     from central_server.tills import forfeits
 
     with opened(folder) as office:
@@ -425,7 +437,7 @@ def forfeit(
 def write_off(
     folder: Folder, card: Annotated[str, typer.Argument(help="The member's card.")], as_json: AsJson = False
 ) -> None:
-    """What a member owes (points taken back that were spent already) becomes the shop's loss."""
+    """Makes what a member owes the shop's loss. They owe points that were taken back and had been spent."""
     from central_server.membership import members
     from central_server.tills import forfeits
 
@@ -437,14 +449,22 @@ def write_off(
         print(f"{points:,} points were written off." if points else "This member owes nothing.")
 
 
-def _ago(heard_at: str) -> str:
-    """How long ago a till last sent entries."""
-    if not heard_at:
-        return "never heard"
-    minutes = max(0, round((now() - datetime.fromisoformat(heard_at)).total_seconds() / 60))
+def _require_till(office: Office, terminal: str) -> None:
+    """Raises OfficeError where no till of this name was ever enrolled."""
+    from central_server.tills import overview
+
+    with office.database.reading() as connection:
+        overview.till(office, connection, terminal)
+
+
+def _ago(what: str, at: str) -> str:
+    """How long ago a till was last heard, or sent entries."""
+    if not at:
+        return f"never {what}"
+    minutes = max(0, round((now() - datetime.fromisoformat(at)).total_seconds() / 60))
     if minutes < 120:
-        return f"heard {minutes} min ago"
-    return f"heard {minutes // 60} h ago" if minutes < 48 * 60 else f"heard {minutes // 1440} days ago"
+        return f"{what} {minutes} min ago"
+    return f"{what} {minutes // 60} h ago" if minutes < 48 * 60 else f"{what} {minutes // 1440} days ago"
 
 
 def _require_certificate(cert: Path, key: Path) -> None:

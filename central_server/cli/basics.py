@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+
+from loyalty.typed import why_unfit
 
 if TYPE_CHECKING:
     from central_server.office import Office
@@ -34,6 +37,17 @@ FOUND = (
     "DOWNGRADE_FORGETS",
 )
 """Codes that name a problem found (status 1); the others are wrong use (status 2)."""
+
+
+class Commands(TyperGroup):
+    """All commands: a value that is typed wrong is answered in the product's words, not in those of the library that reads it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = why_unfit(error.__cause__) or error.message
+            raise
 
 
 def now() -> datetime:
@@ -64,6 +78,8 @@ def refusals() -> Iterator[None]:
     except FileExistsError as error:
         about = f"{error.filename}: " if error.filename else ""
         stop(f"{about}{error.strerror}.", "Choose another name, or put that file elsewhere.")
+    except IsADirectoryError as error:
+        stop(f"{error.filename} is a folder.", "Name a file in it.")
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
         stop(f"{about}{error.strerror or type(error).__name__}.", "May this user write there, and has the disk room?")
@@ -82,6 +98,17 @@ def opened(folder: Path) -> Iterator[Office]:
                 yield office
             finally:
                 office.close()
+
+
+def clock_of(office: Office) -> Callable[[str], str]:
+    """How moments are written here, as on the pages: by the shops' clocks, to the minute."""
+    from central_server.local_time import shown
+
+    with office.database.reading() as connection:
+        program = office.program(connection)
+    assert program is not None, "init puts a programme in force"
+    zone = program.zone
+    return lambda at: shown(at, zone)
 
 
 def read_text(file: Path, what: str) -> str:

@@ -28,7 +28,7 @@ def cards(
     name: Annotated[str | None, typer.Option(help="What stands on them, if not the programme's title.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draws new card numbers that no member has, and cards with them to print."""
+    """Draws new card numbers, and cards to print. No member has one of them."""
     from central_server.shops.card_stock import is_known
     from loyalty.card_batch import draw_numbers, form_of, problem_with, told, write_batch
     from loyalty.words import in_language

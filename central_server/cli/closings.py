@@ -22,15 +22,19 @@ def closings(
     day: Annotated[str, typer.Option(metavar="DAY", help="One trading day, like 2026-11-21; else the last 31.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Compare what tills closed (their Z) with what head office has of the same entries; status 1 where something differs."""
+    """Compares each till's closings with what is here. Each Z with the same entries; status 1 where something differs."""
     import msgspec
 
     from central_server.shops import closings as kept
+    from central_server.shops import shop_names
     from loyalty.days import is_day
 
     if day and not is_day(day):
         stop(f"{day} is no day.", "Write it like 2026-11-21.", status=2)
     with opened(folder) as office:
+        if shop:
+            with office.database.reading() as connection:
+                shop_names.require(connection, shop)
         found = kept.compared(office, shop, day)
         open_days = kept.unclosed(office, shop, day)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import msgspec
 import typer
 from typer.core import TyperGroup
 
-from central_server.cli.basics import AsJson, Folder, counted, opened, print_json, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, counted, opened, print_json, stop
 from central_server.cli.desk import Card, replace_card
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def block(
     why: Annotated[str, typer.Option(metavar="lost|stolen", help="What happened to it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Nobody is known by this card any more, at any till of any shop, once it has heard of it."""
+    """Blocks a card: nobody is known by it any more. At any till of any shop, once it has heard of it."""
     from central_server.membership.cards import block
 
     with opened(folder) as office:
@@ -88,13 +89,13 @@ def list_cards(folder: Folder, as_json: AsJson = False) -> None:
     from central_server.membership.cards import blocked
 
     with opened(folder) as office:
-        found = blocked(office)
+        found, at = blocked(office), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
         name = one.card or f"a card whose number is forgotten ({one.card_hash[:8]})"
-        print(f"{name:>20}  {one.why:<8}  since {one.since[:16].replace('T', ' ')} UTC")
+        print(f"{name:>20}  {one.why:<8}  since {at(one.since)}")
     if not found:
         print("No card is blocked.")
 
@@ -111,7 +112,7 @@ def issue(
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Writes its QR code as a drawing.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Signs a token for a member: a code that any till can check by itself, also one that never saw the member."""
+    """Signs a token for a member. Any till can check its code by itself, also one that never saw the member."""
     from central_server.membership import members
     from central_server.membership.tokens import issue
 
@@ -148,7 +149,7 @@ def revoke(
     serial: Annotated[str, typer.Argument(help="The token's serial, as `token list` shows it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Takes a token back: tills refuse it once they have heard, also while they are offline."""
+    """Takes a token back. Tills refuse it once they have heard, also while they are offline."""
     from central_server.membership.tokens import revoke
 
     with opened(folder) as office:
@@ -166,23 +167,23 @@ def list_tokens(
     card: Annotated[str, typer.Option(help="Of the member with this card; without it of everybody.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """The tokens of a member, or all that are not over yet, the latest first."""
+    """The tokens of a member, or of all, the latest first. Those that are not over yet."""
     from central_server.membership import members
     from central_server.membership.tokens import listed
 
     with opened(folder) as office:
-        found = listed(office, members.of_card(office, card) if card else "")
+        found, at = listed(office, members.of_card(office, card) if card else ""), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
-        print(f"{one.serial}  {one.member or '(forgotten)':<16}  {_days(one)}")
+        print(f"{one.serial}  {one.member or '(forgotten)':<16}  {_days(one, at)}")
     print(f"{counted(len(found), 'token')}." if found else "There is no token.")
 
 
-def _days(token: Listed) -> str:
+def _days(token: Listed, at: Callable[[str], str]) -> str:
     if token.revoked_at:
-        return f"revoked {token.revoked_at[:10]}"
+        return f"revoked {at(token.revoked_at)[:10]}"
     return f"from {token.issued_on} through {token.last_day}"
 
 
@@ -197,7 +198,7 @@ def make_pass(
     period: Annotated[int, typer.Option(metavar="SECONDS", help="How long a code lasts.")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """What to put into a member's wallet pass, so that its code changes with the time."""
+    """What to put into a member's wallet pass. Its code changes with the time."""
     from central_server.membership.passes import make
     from ledger.passes import DIGITS, value_pattern
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from central_server.cli.basics import AsJson, Folder, counted, opened, print_json, read_text, refusals, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, counted, opened, print_json, read_text, refusals, stop
 from central_server.cli.desk import By, Card
 
 texts = typer.Typer(name="consent-text", help="What who joins is asked to agree to.", no_args_is_help=True)
@@ -51,38 +51,39 @@ def put(
 
 
 def list_texts(folder: Folder, as_json: AsJson = False) -> None:
-    """Every text that was published, the latest first, and how many members agree to it now."""
+    """Every text that was published. The latest first, and how many members agree to it now."""
     from central_server.membership.consents import texts
 
     with opened(folder) as office, office.database.reading() as connection:
-        found = texts(connection)
+        found, at = texts(connection), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
         languages = ", ".join(sorted(one.texts))
         print(
-            f"{one.version:<16}  {one.published_at[:10]}  {languages:<20}  agreed to by {counted(one.agree, 'member')}"
+            f"{one.version:<16}  {at(one.published_at)[:10]}  {languages:<20}  agreed to by {counted(one.agree, 'member')}"
         )
     if not found:
         print("No text was published. pos-central consent-text put FILE publishes one.")
 
 
 def show(folder: Folder, card: Card, as_json: AsJson = False) -> None:
-    """All that a member said: agreed or taken back, to which text, how and when."""
+    """All that a member said. Agreed or taken back, to which text, how and when."""
     from central_server.membership import consents, members
 
     with opened(folder) as office:
         member = members.of_card(office, card)
         with office.database.reading() as connection:
             found = consents.of(connection, member)
+        at = clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
         said = "agreed" if one.is_given else "took back"
         by = f" ({one.operator})" if one.operator else ""
-        print(f"{one.at[:16].replace('T', ' ')} UTC  {said:<9}  {one.text:<16}  {one.channel}{by}")
+        print(f"{at(one.at)}  {said:<9}  {one.text:<16}  {one.channel}{by}")
     if not found:
         print("This member was never asked, or never agreed: nobody may write to them.")
 
@@ -106,7 +107,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="A new CSV file.")],
     as_json: AsJson = False,
 ) -> None:
-    """Names and phone numbers of the members who agree now, and of nobody else. Make it anew each time that you write."""
+    """Names and phone numbers of those who agree now. And of nobody else; make it anew each time that you write."""
     from central_server.membership.consents import contacts
 
     with opened(folder) as office:
@@ -129,7 +130,7 @@ def data_copy(
     out: Annotated[Path, typer.Option(metavar="FILE", help="A new JSON file.")],
     as_json: AsJson = False,
 ) -> None:
-    """Everything that is known of a member, in one file for them."""
+    """Everything known of a member, in one file for them."""
     import msgspec
 
     from central_server.membership import data_copy, members

@@ -20,6 +20,7 @@ from central_server.cli.basics import (
     AsJson,
     Folder,
     Yes,
+    clock_of,
     counted,
     counting,
     now,
@@ -37,9 +38,7 @@ ApprovedBy = Annotated[str, typer.Option(help="Who allowed it: somebody else.")]
 Remove = Annotated[bool, typer.Option("--remove", help="Take it away.")]
 Until = Annotated[str, typer.Option(help="The last day, such as 2027-12-31; without it there is no end.")]
 
-programs = typer.Typer(
-    name="program", help="The programme in force, those before it, and those to come.", no_args_is_help=True
-)
+programs = typer.Typer(name="program", help="The programme in force, earlier and later ones.", no_args_is_help=True)
 surprises = typer.Typer(name="surprise", help="The secret of the surprises, and its proof.", no_args_is_help=True)
 
 
@@ -90,7 +89,7 @@ def adjust(
     case: Annotated[str, typer.Option(help="Your name for the case: the same again changes nothing.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Gives a member points, or takes them: soonest expiry first, and what is not there is owed. Two people are needed."""
+    """Gives a member points, or takes them. Soonest expiry first, and what is not there is owed. Two people are needed."""
     from central_server.membership import desk, members
 
     with opened(folder) as office:
@@ -117,7 +116,7 @@ def _signed(points: int) -> str:
 def reinstate(
     folder: Folder, card: Card, reason: Reason, by: By, approved_by: ApprovedBy, as_json: AsJson = False
 ) -> None:
-    """Brings back points that expired within the programme's reinstate_days. Two people are needed."""
+    """Brings back points that have expired. Within the programme's reinstate_days. Two people are needed."""
     from central_server.membership import desk, members
 
     with opened(folder) as office:
@@ -142,7 +141,7 @@ def transfer(
     approved_by: ApprovedBy,
     as_json: AsJson = False,
 ) -> None:
-    """Moves points that can be spent from one member to another; each keeps its expiry. Two people are needed."""
+    """Moves points from one member to another. Those that can be spent; each keeps its expiry. Two people are needed."""
     from central_server.membership import desk, members
 
     with opened(folder) as office:
@@ -163,7 +162,7 @@ def merge(
     approved_by: ApprovedBy,
     as_json: AsJson = False,
 ) -> None:
-    """Makes two members one: points, debt, history and all cards are the one's who stays. Two people are needed."""
+    """Makes two members one. Points, debt, history and all cards are the one's who stays. Two people are needed."""
     from central_server.membership import desk, members
 
     with opened(folder) as office:
@@ -183,7 +182,7 @@ def replace_card(
     by: By,
     as_json: AsJson = False,
 ) -> None:
-    """Gives a member a new card for one that is lost or worn; the old one is nobody's from then on."""
+    """Gives a member a new card for an old one. The old one was lost or is worn, and is nobody's from then on."""
     from central_server.membership import desk
 
     with opened(folder) as office:
@@ -204,7 +203,7 @@ def segment(
     remove: Remove = False,
     as_json: AsJson = False,
 ) -> None:
-    """Says that a member was verified to belong to a segment: a student, a member of staff."""
+    """Says that a member belongs to a segment. It was verified: a student, a member of staff."""
     from central_server.membership import desk, members
 
     _not_both(until, remove)
@@ -229,7 +228,7 @@ def tier(
     remove: Remove = False,
     as_json: AsJson = False,
 ) -> None:
-    """Gives a member a tier, whatever they have earned, or takes away one that was given. Two people are needed."""
+    """Gives a member a tier, or takes it away. Whatever they have earned; only a given one is taken. Two people are needed."""
     from central_server.membership import desk, members
 
     _not_both(until, remove)
@@ -258,7 +257,7 @@ def recognise(
     reason: Annotated[str, typer.Option(help="What for.")],
     as_json: AsJson = False,
 ) -> None:
-    """A colleague thanks another with points, from the allowance that the programme's [recognition] gives to each."""
+    """Thanks a colleague with points. They come from the allowance that the programme's [recognition] gives to each."""
     from central_server.membership import desk, members
 
     with opened(folder) as office:
@@ -330,7 +329,7 @@ def list_donations(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What each charity is to get, by the month of the sales, less what came back since."""
+    """What each charity is to get, by month. Of the sales, less what came back since."""
     from central_server.reports.donations import Donation, donations
     from loyalty.words import money
 
@@ -352,7 +351,7 @@ def list_donations(
 
 
 def audit(folder: Folder, as_json: AsJson = False) -> None:
-    """Computes every award of every till again and lists what differs, by shop and cashier; then what is worth a look."""
+    """Computes every award again, and lists what differs. By shop and cashier; then what is worth a look."""
     from central_server.reports import auditing
 
     with opened(folder) as office, counting("Computing again", as_json, "entries") as told:
@@ -395,7 +394,7 @@ def publish(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Puts a programme in force, or from the shop-local time that its `effective` says; the tills hear of it at once.
+    """Puts a programme in force, at once or later. From the shop-local time of its `effective`; the tills hear of it at once.
 
     First it tells what is doubtful in it, what is in force now and what will be, and asks.
     """
@@ -439,17 +438,17 @@ def publish(
 
 
 def list_programs(folder: Folder, as_json: AsJson = False) -> None:
-    """All versions of the programme: those that are over, the one in force, and those to come."""
+    """All versions: over, in force, and to come."""
     from central_server.programs import publishing
 
     with opened(folder) as office:
-        found = publishing.versions(office)
+        found, at = publishing.versions(office), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
         state = f"from {one.effective}" if one.state == "to come" else one.state
-        print(f"{one.program}  {state:<24} published {one.published_at[:16].replace('T', ' ')} UTC")
+        print(f"{one.program}  {state:<24} published {at(one.published_at)}")
 
 
 def show(
@@ -476,7 +475,7 @@ def now_at(program: Program) -> str:
 
 
 def reveal(folder: Folder, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Ends the surprises and tells the secret from which they were drawn, so that anyone can draw again."""
+    """Ends the surprises and tells their secret. From it anyone can draw them again."""
     from central_server.programs import surprises as secret
     from loyalty.surprise import seed_hash
 

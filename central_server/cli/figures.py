@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from csv import writer as csv_writer
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from central_server.cli.basics import AsJson, Folder, counting, opened, print_json, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, counting, opened, print_json, stop
 
 if TYPE_CHECKING:
     from central_server.figures.closing import Month
@@ -57,7 +58,7 @@ def report(
     csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The figures of a period: sales, attach rate, baskets, members, points. Without days, of this month so far."""
+    """The figures of a period. Sales, attach rate, baskets, members, points; without days, of this month so far."""
     from central_server.figures import answers, experiments, facts
     from central_server.figures.scope import scope_of
 
@@ -115,7 +116,7 @@ def close_period(
     by: Annotated[str, typer.Option(help="Who closes it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Closes a month with all before it: what is heard of it later lands in the next one, and is shown there as late."""
+    """Closes a month with all before it. What is heard of it later lands in the next one, and is shown there as late."""
     from central_server.figures import closing
 
     with opened(folder) as office:
@@ -129,11 +130,12 @@ def close_period(
 def list_periods(
     folder: Folder, csv: Annotated[bool, typer.Option("--csv", help="Answer in CSV.")] = False, as_json: AsJson = False
 ) -> None:
-    """Every month of the books: opening, issued, redeemed, expired, adjusted, closing."""
+    """Every month of the books. Opening, issued, redeemed, expired, adjusted, closing."""
     from central_server.figures import closing, facts
 
     with opened(folder) as office:
         facts.count_pending(office)
+        at = clock_of(office)
         with office.database.reading() as connection:
             found = closing.months(connection)
     if as_json:
@@ -145,7 +147,7 @@ def list_periods(
         rows.writerows(closing.row(one) for one in found)
         return
     for one in found:
-        print(_told(one))
+        print(_told(one, at))
     if not found:
         print("No points have moved yet.")
 
@@ -159,10 +161,11 @@ def show_period(folder: Folder, month: Annotated[str, MONTH], as_json: AsJson = 
         with office.database.reading() as connection:
             one = closing.month_named(closing.months(connection), month)
             found, kept = closing.between(connection, month), closing.as_closed(connection, month)
+        at = clock_of(office)
     if as_json:
         print_json({**msgspec.structs.asdict(one), "as_closed": kept, "between": found})
         return
-    print(_told(one))
+    print(_told(one, at))
     for what, points in one.late.items():
         print(f"  late, of days in closed months: {points:,} {what}")
     for row in found:
@@ -170,8 +173,8 @@ def show_period(folder: Folder, month: Annotated[str, MONTH], as_json: AsJson = 
         print(f"  issued in {issued_in}, redeemed in {row.redeemed_in or 'head office'}: {row.points:,}")
 
 
-def _told(one: Month) -> str:
-    state = f"closed {one.closed_at[:10]} by {one.closed_by}" if one.closed_at else "open"
+def _told(one: Month, at: Callable[[str], str]) -> str:
+    state = f"closed {at(one.closed_at)[:10]} by {one.closed_by}" if one.closed_at else "open"
     return (
         f"{one.period}  {one.opening:>11,} + {one.issued - one.reversed:,} issued - {one.redeemed - one.restored:,} redeemed "
         f"- {one.expired:,} expired {one.adjusted + one.borne:+,} adjusted = {one.closing:,}  ({state})"

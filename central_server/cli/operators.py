@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from central_server.cli.basics import AsJson, Folder, opened, print_json, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, opened, print_json, stop
 
 operators = typer.Typer(name="operator", help="Who may sign on at the tills of a shop.", no_args_is_help=True)
 
@@ -56,12 +56,12 @@ def list_operators(
     from central_server.shops import operators
 
     with opened(folder) as office:
-        found = operators.of_shop(office, shop)
+        found, at = operators.of_shop(office, shop), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
-        state = f"since {one.changed_at[:10]}" if one.is_open else f"closed {one.changed_at[:10]}"
+        state = f"since {at(one.changed_at)[:10]}" if one.is_open else f"closed {at(one.changed_at)[:10]}"
         print(f"{one.shop:<16} {one.operator:<16} {one.role:<11} {state:<18} {one.name}")
     if not found:
         print(

@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_segments(folder: Folder, as_json: AsJson = False) -> None:
-    """Every saved segment with its conditions, and where it is sent by itself."""
+    """Every saved segment with its conditions. And where it is sent by itself."""
     from central_server.segments import saved
     from central_server.segments.conditions import choices, words
 
@@ -53,7 +53,7 @@ def list_segments(folder: Folder, as_json: AsJson = False) -> None:
 
 
 def show(folder: Folder, name: Name, as_json: AsJson = False) -> None:
-    """How many members it has now, and how many of them agree to be written to."""
+    """How many members it has now. And how many of them agree to be written to."""
     from central_server.figures import facts
     from central_server.segments import saved
     from central_server.segments.conditions import choices, words
@@ -96,7 +96,7 @@ def export(
 
 
 def send(folder: Folder, name: Name, webhook: Endpoint, by: By, as_json: AsJson = False) -> None:
-    """Puts up its members who agree now; a server that runs sends them within seconds, and tries again where it must."""
+    """Sends its members who agree now. A server that runs does it within seconds, and tries again where it must."""
     from central_server.figures import facts
     from central_server.segments import saved
 
@@ -120,7 +120,7 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Adds an endpoint, and shows the secret by which it knows us: this once."""
+    """Adds an endpoint, and shows its secret once. By the secret it knows us."""
     from central_server.webhooks import endpoints
 
     with opened(folder) as office:
@@ -158,7 +158,7 @@ def list_webhooks(folder: Folder, as_json: AsJson = False) -> None:
 
 
 def send_test(folder: Folder, webhook: Endpoint, by: By, as_json: AsJson = False) -> None:
-    """Puts up a message without any member; `webhook list` shows what became of it."""
+    """Sends a message without any member. `webhook list` shows what became of it."""
     from central_server.webhooks import deliveries
 
     with opened(folder) as office:
@@ -183,12 +183,14 @@ def new_secret(folder: Folder, webhook: Endpoint, by: By, as_json: AsJson = Fals
 
 
 def remove(folder: Folder, webhook: Endpoint, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Removes an endpoint with its secret, and all that waits for it."""
+    """Removes an endpoint, and all that waits for it."""
     from central_server.webhooks import endpoints
 
-    if not yes:
-        typer.confirm(f"Remove {webhook}, and what waits for it?", abort=True, err=True)
     with opened(folder) as office:
+        with office.database.reading() as connection:
+            endpoints.one(connection, webhook)
+        if not yes:
+            typer.confirm(f"Remove {webhook}, and what waits for it?", abort=True, err=True)
         endpoints.remove(office, webhook)
     if as_json:
         print_json({"name": webhook})
@@ -197,7 +199,7 @@ def remove(folder: Folder, webhook: Endpoint, yes: Yes = False, as_json: AsJson 
 
 
 def retry(folder: Folder, webhook: Endpoint, as_json: AsJson = False) -> None:
-    """Switches an endpoint on again, and sends what failed once more, under the same ids."""
+    """Switches an endpoint on again. What failed is sent once more, under the same ids."""
     from central_server.webhooks import deliveries, endpoints
 
     with opened(folder) as office:

@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
-from central_server.cli.basics import AsJson, Folder, counted, opened, print_json, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, counted, opened, print_json, stop
 
-accounts = typer.Typer(
-    name="staff", help="Who may sign in at head office's pages, and in which role.", no_args_is_help=True
-)
+accounts = typer.Typer(name="staff", help="Who may sign in at head office's pages.", no_args_is_help=True)
 
 Login = Annotated[str, typer.Argument(help="The name to sign in with: small letters, digits, dots and dashes.")]
 Made = Annotated[bool, typer.Option("--made", help="Makes a password and shows it once, instead of asking for one.")]
@@ -39,7 +37,7 @@ def add(
     shop: Annotated[str, typer.Option(help="The shop of a manager, a supervisor or a cashier.")] = "",
     made: Made = False,
 ) -> None:
-    """Makes an account for somebody who works at head office, or with it."""
+    """Makes an account for somebody at head office. Or for who works with it."""
     from central_server.people.staff import Staff, add_account
 
     with opened(folder) as office:
@@ -50,17 +48,17 @@ def add(
 
 
 def list_accounts(folder: Folder, as_json: AsJson = False) -> None:
-    """Who has an account, in which role, and when they last signed in."""
+    """Who has an account, and in which role. And when they last signed in."""
     from central_server.people.staff import accounts
 
     with opened(folder) as office:
-        found = accounts(office)
+        found, at = accounts(office), clock_of(office)
     if as_json:
         print_json(found)
         return
     for one in found:
-        seen = f"last in {one.signed_in_at[:10]}" if one.signed_in_at else "never in"
-        state = f"closed {one.closed_at[:10]}" if one.closed_at else seen
+        seen = f"last in {at(one.signed_in_at)[:10]}" if one.signed_in_at else "never in"
+        state = f"closed {at(one.closed_at)[:10]}" if one.closed_at else seen
         factor = "second factor" if one.has_second_factor else "password only"
         print(f"{one.login:<20} {one.role:<11} {one.shop:<16} {factor:<14} {state:<19} {one.name}".rstrip())
     if not found:
@@ -70,7 +68,7 @@ def list_accounts(folder: Folder, as_json: AsJson = False) -> None:
 
 
 def password(folder: Folder, login: Login, made: Made = False) -> None:
-    """Gives an account another password, lets it in at once where it was locked, and ends its sessions."""
+    """Gives an account another password. It lets the account in at once where it was locked, and ends its sessions."""
     from central_server.people import signing_in, staff
 
     with opened(folder) as office:
@@ -90,7 +88,7 @@ def second_factor(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Says whether an account has a second factor, or takes it away. People set theirs up on their own page."""
+    """Shows a second factor, or takes it away. People set theirs up on their own page."""
     from central_server.people import staff
 
     with opened(folder) as office:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from central_server.cli.basics import AsJson, Folder, counted, opened, print_json, stop
+from central_server.cli.basics import AsJson, Folder, clock_of, counted, opened, print_json, stop
 
 if TYPE_CHECKING:
     from central_server.office import Office
@@ -102,11 +103,12 @@ def list_batches(folder: Folder, as_json: AsJson = False) -> None:
 
     with opened(folder) as office:
         found, shops = card_stock.batches(office), card_stock.by_shop(office)
+        at = clock_of(office)
     if as_json:
         print_json({"batches": found, "shops": shops})
         return
     for one in found:
-        print(_line(one))
+        print(_line(one, at))
     for stock in shops:
         print(_shop_line(stock))
     if not found:
@@ -122,16 +124,16 @@ def show(
     name: Name = None,
     as_json: AsJson = False,
 ) -> None:
-    """One batch; with --pdf, --png or --csv also its cards that are nobody's yet, to print once more."""
+    """One batch. With --pdf, --png or --csv also its cards that are nobody's yet, to print once more."""
     from central_server.shops import card_stock
 
     with opened(folder) as office:
-        one = card_stock.one(office, batch)
+        one, at = card_stock.one(office, batch), clock_of(office)
         written = _where(office, name, pdf, png, csv)(card_stock.numbers_of(office, batch))
     if as_json:
         print_json({"batch": one, "files": written})
         return
-    print(_line(one))
+    print(_line(one, at))
     if written:
         print(f"{counted(one.cards - one.issued, 'card')} in {', '.join(written)}.")
 
@@ -158,8 +160,8 @@ def _where(office: Office, name: str | None, pdf: Path | None, png: Path | None,
     return write
 
 
-def _line(one: BatchStock) -> str:
-    where = {"made": "at head office", "sent": f"at {one.shop} since {one.sent_at[:10]}", "withdrawn": "withdrawn"}
+def _line(one: BatchStock, at: Callable[[str], str]) -> str:
+    where = {"made": "at head office", "sent": f"at {one.shop} since {at(one.sent_at)[:10]}", "withdrawn": "withdrawn"}
     return f"{one.batch:<20}  {one.cards:>6,} cards  {one.issued:>6,} issued  {one.left:>6,} left  {where[one.state]}"
 
 

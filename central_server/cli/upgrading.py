@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def upgrade(folder: Folder, as_json: AsJson = False) -> None:
-    """After installing a new version: a backup, then the tables brought up to date and verified. Stop the servers first."""
+    """Brings the tables up to date with a new version. A backup first, and verified after. Stop the servers first."""
     from central_server import schema
     from central_server.upkeep import upgrading
 
@@ -55,7 +55,7 @@ def downgrade(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Puts back what was there before an upgrade, for the version of before. Stop the servers first."""
+    """Puts back what was there before an upgrade. For the version of before. Stop the servers first."""
     from central_server.upkeep import upgrading
 
     with refusals():

@@ -308,7 +308,7 @@ def provisional(found: Figures) -> str:
     if found.not_reported:
         tills = [f"{one.terminal} ({one.shop})" for one in found.not_reported[:5]]
         more = f" and {len(found.not_reported) - 5:,} more" if len(found.not_reported) > 5 else ""
-        why.append(f"not heard since the period ended: {', '.join(tills)}{more}")
+        why.append(f"nothing sent since the period ended: {', '.join(tills)}{more}")
     if found.waiting_entries:
         are = "entry is" if found.waiting_entries == 1 else "entries are"
         why.append(f"{found.waiting_entries:,} {are} recorded and not counted yet")

@@ -1,6 +1,7 @@
 """What a question is about: a period of trading days, a shop or all, the window; and which tills have yet to report of it.
 
-Figures are provisional until every till has reported: one that has not been heard since the period ended may have sold in it.
+Figures are provisional until every till has reported: one that has sent no entry since the period ended may have sold in it, and
+a till asks for many things before it sends what it sold.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from central_server import kept_settings, schema
 from central_server.errors import OfficeError
 from central_server.figures import facts
 from central_server.office import Office, utc_text
+from central_server.shops import shop_names
 from loyalty.days import day_after, days_after
 
 WINDOW_DAYS = kept_settings.KEPT["window_days"].default
@@ -48,8 +50,8 @@ def scope_of(
         raise OfficeError(f"The period ends on {last}, before it begins on {first}.", code="PERIOD_UNFIT")
     if not 0 <= window_days <= 3660:
         raise OfficeError("A window has 1 to 3660 days.", code="PERIOD_UNFIT")
-    if shop and connection.scalar(select(schema.shop.c.shop).where(schema.shop.c.shop == shop)) is None:
-        raise OfficeError(f"There is no shop {shop}.", code="SHOP_UNKNOWN")
+    if shop:
+        shop_names.require(connection, shop)
     return Scope(first, last, shop, window_days or kept_settings.value(connection, "window_days"))
 
 
@@ -76,19 +78,19 @@ def year_before(last: str) -> str:
 
 
 class Silent(msgspec.Struct, frozen=True):
-    """A till that may still have something to tell of a period. `heard_at` is '' for never."""
+    """A till that may still have something to tell of a period. `sent_at` is when it last sent entries, '' for never."""
 
     terminal: str
     shop: str
-    heard_at: str
+    sent_at: str
 
 
 def silent_tills(office: Office, connection: Connection, scope: Scope) -> list[Silent]:
-    """The tills that have not been heard since the period ended. While it lasts, that is every one."""
+    """The tills that have sent nothing since the period ended. While it lasts, that is every one."""
     over, terminal = _over_at(office, connection, scope.last), schema.terminal.c
     query = (
-        select(terminal.terminal, terminal.shop, terminal.heard_at)
-        .where(terminal.revoked_at == "", terminal.heard_at < over, terminal.enrolled_at < over)
+        select(terminal.terminal, terminal.shop, terminal.sent_at)
+        .where(terminal.revoked_at == "", terminal.sent_at < over, terminal.enrolled_at < over)
         .order_by(terminal.shop, terminal.terminal)
     )
     rows = connection.execute(query.where(terminal.shop == scope.shop) if scope.shop else query)

@@ -34,7 +34,7 @@ from loyalty.expiry import NEVER
 from loyalty.program import Program
 from loyalty.standing import NO_PROFILE, Standing
 from loyalty.tiers import TierStanding
-from loyalty.words import in_language, money, say
+from loyalty.words import in_language, priced, say
 
 A_PAGE = 100
 LATE = timedelta(hours=1)
@@ -198,7 +198,7 @@ def _tier(program: Program, standing: Standing) -> tuple[str, str]:
     up, missing = above
     match program.tiers.by:
         case "spend":
-            much = f"{money(missing)} {program.currency}"
+            much = priced(missing, program.currency)
         case "points":
             much = say("{points}", points=program.unit.counted(missing))
         case _:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from fastapi import Response
-from sqlalchemy import select
 
-from central_server import schema
 from central_server.errors import Refused
 from central_server.pages.frame import Visit, page
-from central_server.shops import closings
+from central_server.shops import closings, shop_names
 from ledger.closing import share_tenths
 from loyalty.days import is_day
 
@@ -21,12 +19,14 @@ def shown(visit: Visit) -> Response:
     day = visit.query.get("day", "")
     if day and not is_day(day):
         raise Refused("DAY", "This is no day.", hint="Choose one from the list.", status=422)
+    with visit.office.database.reading() as connection:
+        shops = shop_names.names(connection)
+        if shop:
+            shop_names.require(connection, shop)
     days = closings.days(visit.office, shop)
     open_days = closings.unclosed(visit.office, shop)
     day = day or next(iter(days), "")
     found = closings.compared(visit.office, shop, day) if day else []
-    with visit.office.database.reading() as connection:
-        shops = list(connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)))
     return visit.show(
         "closings.html",
         day=day,

@@ -15,6 +15,7 @@ from central_server.errors import Refused
 from central_server.pages.frame import Visit, page
 from central_server.reports import exporting
 from central_server.reports.exporting import Period
+from central_server.shops import shop_names
 
 CSV, JSON = "text/csv; charset=utf-8", "application/json"
 
@@ -76,7 +77,11 @@ def _may(visit: Visit, action: str) -> bool:
 
 def _shop(visit: Visit) -> str:
     """The shop that was asked for, "" for all; whoever works in one shop gets that one, whatever the address says."""
-    return visit.staff.shop or visit.query.get("shop", "")
+    shop = visit.staff.shop or visit.query.get("shop", "")
+    if shop:
+        with visit.office.database.reading() as connection:
+            shop_names.require(connection, shop)
+    return shop
 
 
 def _period(visit: Visit) -> Period:

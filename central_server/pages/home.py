@@ -18,7 +18,7 @@ from central_server.shops import card_stock
 from loyalty.roles import leave, may_any
 
 QUIET_S = 24 * 3600
-"""A till that has sent nothing for so long may be switched off, or cut off."""
+"""A till that was not heard for so long is switched off, or cut off."""
 NOTES_OF_S = 7 * 24 * 3600
 TILLS = ("forfeit", "devices", "ledger")
 
@@ -54,8 +54,8 @@ def allows(role: str) -> bool:
 
 
 def quiet_tills(office: Office, shop: str = "") -> list[tuple[str, str, str]]:
-    """(till, shop, when it last sent entries) of tills that are not revoked and have sent nothing for a day; one that is new has
-    a day for its first."""
+    """(till, shop, when it was last heard) of tills that are not revoked and were not heard for a day; one that was put back from
+    the roster has a day from its enrolment."""
     table = schema.terminal.c
     a_day_ago = office.later(-QUIET_S)
     query = select(table.terminal, table.shop, table.heard_at).where(

@@ -25,7 +25,7 @@ from loyalty.expiry import NEVER
 from loyalty.program import Program
 from loyalty.standing import Standing
 from loyalty.tiers import TierStanding
-from loyalty.words import Counted, Value, in_language, money, say
+from loyalty.words import Amount, Counted, Said, in_language, say
 
 PATH = "/me/{code}"
 AT_FIRST = 8
@@ -221,10 +221,10 @@ def _tier(program: Program, standing: Standing, language: str) -> list[str]:
     if above is None:
         return [title]
     up, missing = above
-    much: Value
+    much: Said
     match program.tiers.by:
         case "spend":
-            much = f"{money(missing, language)} {program.currency}"
+            much = Amount(missing, program.currency)
         case "points":
             much = program.unit.counted(missing)
         case _:

@@ -14,6 +14,7 @@ from central_server.errors import OfficeError, Refused
 from central_server.membership import members
 from central_server.pages.frame import Visit, page
 from central_server.reports import report
+from central_server.shops import shop_names
 from loyalty.card import masked
 
 MAX_PAGE = 10_000
@@ -25,6 +26,9 @@ def dashboard(visit: Visit) -> Response:
         return visit.go(f"/tickets/{quote(wanted)}")
     status, owner = visit.query.get("status", "open"), visit.query.get("owner", "")
     shop = visit.staff.shop or visit.query.get("shop", "")
+    if shop:
+        with visit.office.database.reading() as connection:
+            shop_names.require(connection, shop)
     number = visit.query.get("page", "0")
     at = int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 0
     status = status if status in tickets.STATUSES else ""

@@ -34,12 +34,14 @@ class TerminalStatus(msgspec.Struct, frozen=True):
     forfeited: bool
     awaited: bool
     heard_at: str
+    sent_at: str
 
 
 class Status(msgspec.Struct, frozen=True):
     """`notes` counts what a person should look at, by its code. While a till is `awaited`, no rights are granted.
 
-    A till's `heard_at` is when it last sent entries, '' for never; `forfeited` is its newest epoch.
+    A till's `heard_at` is when it last asked anything, `sent_at` when it last sent entries, '' for never; `forfeited` is its
+    newest epoch.
     """
 
     server: str
@@ -134,6 +136,7 @@ def status(office: Office) -> Status:
                 (row.terminal, row.epoch) in lost,
                 row.terminal in awaited,
                 row.heard_at,
+                row.sent_at,
             )
             for row in connection.execute(select(schema.terminal).order_by(schema.terminal.c.terminal))
         ]

@@ -125,5 +125,5 @@ from central_server.schema.ledger import (
     vesting as vesting,
 )
 
-VERSION = "0016"
+VERSION = "0017"
 """The newest migration: the only version of the tables that this program serves."""

@@ -25,7 +25,9 @@ terminal = Table(
     text("enrolled_at"),
     text("revoked_at"),
     text("heard_at"),
+    Column("sent_at", Text, nullable=False, server_default=sa.text("''")),
 )
+"""`heard_at` is when a till last asked anything, to a minute; `sent_at` when it last sent entries. Both are '' for never."""
 
 enroll_code = Table(
     "enroll_code",

@@ -18,6 +18,7 @@ from central_server.database import AT_ONCE, add, among, keep
 from central_server.errors import OfficeError
 from central_server.notes import note_row
 from central_server.office import Office
+from central_server.shops import shop_names
 from central_server.tills import channels
 from ledger.keys import card_hash
 from ledger.wire import CardBatchItem, MemberDetails
@@ -125,8 +126,7 @@ def send(office: Office, batch: str, shop: str) -> BatchStock:
 
     def work(connection: Connection) -> None:
         row = _known(connection, batch)
-        if connection.scalar(select(schema.shop.c.shop).where(schema.shop.c.shop == shop)) is None:
-            raise OfficeError(f"There is no shop {shop}.", hint="pos-central status names them.", code="SHOP_UNKNOWN")
+        shop_names.require(connection, shop)
         if row.shop and not row.withdrawn_at:
             if row.shop == shop:
                 return

@@ -12,6 +12,7 @@ from central_server.database import put
 from central_server.errors import OfficeError
 from central_server.membership import members
 from central_server.office import Office
+from central_server.shops import shop_names
 from central_server.tills import channels
 from ledger.pins import hashed_pin, problem_with
 from ledger.wire import OperatorItem
@@ -37,9 +38,11 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 def of_shop(office: Office, shop: str = "") -> list[Operator]:
-    """The operators of a shop, or of all, by shop and name; those who may not sign on any more come last."""
+    """The operators of a shop, or of all, by shop and name; those who may not sign on any more come last. Raises OfficeError."""
     statement = select(_operator).order_by(_operator.c.shop, _operator.c.name, _operator.c.operator)
     with office.database.reading() as connection:
+        if shop:
+            shop_names.require(connection, shop)
         rows = connection.execute(statement.where(_operator.c.shop == shop) if shop else statement).all()
     found = [
         Operator(row.shop, row.operator, row.name, row.role, row.member, bool(row.pin), row.changed_by, row.changed_at)
@@ -63,8 +66,7 @@ def add(office: Office, shop: str, operator: str, name: str, role: str, pin: str
     kept, own = _hashed(office, pin), members.of_card(office, card) if card else ""
 
     def work(connection: Connection) -> None:
-        if connection.scalar(select(schema.shop.c.shop).where(schema.shop.c.shop == shop)) is None:
-            raise OfficeError(f"There is no shop {shop}.", hint="pos-central status names them.", code="SHOP_UNKNOWN")
+        shop_names.require(connection, shop)
         known = _find(connection, shop, operator)
         if known is not None and known["pin"]:
             raise OfficeError(

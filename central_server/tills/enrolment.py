@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from central_server import schema
 from central_server.errors import OfficeError, Refused
 from central_server.office import Office
+from central_server.shops import shop_names
 from central_server.tills.roster import Event
 from ledger.identifiers import ALPHABET
 from ledger.keys import is_signed
@@ -30,13 +31,7 @@ def new_code(office: Office, shop: str, valid_s: float = VALID_S) -> str:
     value = int.from_bytes(office.random_bytes(5), "big")
     plain = "".join(ALPHABET[value >> shift & 31] for shift in range(35, -1, -5)).upper()
     with office.database.writing() as connection:
-        if connection.scalar(select(schema.shop.c.shop).where(schema.shop.c.shop == shop)) is None:
-            shops = connection.scalars(select(schema.shop.c.shop).order_by(schema.shop.c.shop)).all()
-            raise OfficeError(
-                f"There is no shop {shop!r}.",
-                hint=f"Shops here: {', '.join(shops) or 'none yet'}. A new one: pos-central init --dir … --shop NAME",
-                code="SHOP_UNKNOWN",
-            )
+        shop_names.require(connection, shop)
         connection.execute(
             insert(schema.enroll_code).values(
                 code_hash=_hash(plain), shop=shop, expires_at=office.later(valid_s), used_by=""
@@ -125,14 +120,19 @@ def enroll(office: Office, wrong_codes: WrongCodes, request: Enrolment) -> Enrol
 
 def revoke(office: Office, terminal: str) -> None:
     """From now on nothing of this terminal is taken. Raises OfficeError for one that is not there."""
+    table = schema.terminal
+    there = select(table.c.terminal).where(table.c.terminal == terminal, table.c.revoked_at == "")
+    with office.database.reading() as connection:  # the roster keeps what it is told for ever, mistyped or not
+        if connection.scalar(there) is None:
+            raise OfficeError(
+                f"There is no till {terminal} that could be revoked.",
+                hint="pos-central status lists them, and which are revoked already.",
+                code="TERMINAL_UNKNOWN",
+            )
     office.roster.remember(Event("revoked", terminal=terminal, at=office.time()))
+    change = update(table).where(table.c.terminal == terminal, table.c.revoked_at == "")
     with office.database.writing() as connection:
-        table = schema.terminal
-        changed = connection.execute(
-            update(table).where(table.c.terminal == terminal, table.c.revoked_at == "").values(revoked_at=office.time())
-        )
-        if not changed.rowcount:
-            raise OfficeError(f"There is no terminal {terminal} that could be revoked.", code="TERMINAL_UNKNOWN")
+        connection.execute(change.values(revoked_at=office.time()))
 
 
 def _user(request: Enrolment) -> str:
@@ -151,7 +151,8 @@ def _admit(office: Office, connection: Connection, shop: str, request: Enrolment
                 public_key=request.public_key,
                 enrolled_at=office.time(),
                 revoked_at="",
-                heard_at="",
+                heard_at=office.time(),
+                sent_at="",
             )
         )
     elif (known.public_key, known.shop, known.revoked_at) != (request.public_key, shop, ""):

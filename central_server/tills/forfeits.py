@@ -77,7 +77,9 @@ def _epochs(connection: Connection, terminal: str) -> list[str]:
     table, branch = schema.terminal.c, schema.branch.c
     newest: str | None = connection.scalar(select(table.epoch).where(table.terminal == terminal))
     if newest is None:
-        raise OfficeError(f"There is no terminal {terminal}.", code="TERMINAL_UNKNOWN")
+        raise OfficeError(
+            f"There is no till {terminal}.", hint="pos-central status lists them.", code="TERMINAL_UNKNOWN"
+        )
     branches = connection.scalars(select(branch.branch).where(branch.terminal == terminal)).all()
     return sorted({newest, *branches})
 

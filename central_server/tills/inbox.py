@@ -228,7 +228,7 @@ def _record(office: Office, connection: Connection, batch: Batch, placed: list[P
         branches.store()
     notes += _clock_notes(office, connection, batch.terminal, new)
     keep(connection, schema.note, notes)
-    heard = {"heard_at": office.time()} | ({"epoch": branches.opened} if branches.opened else {})
+    heard = {"heard_at": received_at, "sent_at": received_at} | ({"epoch": branches.opened} if branches.opened else {})
     connection.execute(update(schema.terminal).where(schema.terminal.c.terminal == batch.terminal).values(**heard))
     at_record = [one.hash for one in new if one.entry and one.entry.kind in AT_RECORD]
     book_at_record(office, connection, batch.terminal, at_record)

@@ -29,14 +29,15 @@ class Branch(msgspec.Struct, frozen=True):
 
 
 class Till(msgspec.Struct, frozen=True):
-    """`state` is one of: in use, quiet, silent, revoked, lost, awaited. `last` is the number of its last entry, `at_stake` the
-    points of members that lie at it."""
+    """`state` is one of: in use, quiet, silent, revoked, lost, awaited. `heard_at` is when it last asked anything, `sent_at` when
+    it last sent entries, '' for never. `last` is the number of its last entry, `at_stake` the members' points that lie there."""
 
     terminal: str
     shop: str
     state: str
     enrolled_at: str
     heard_at: str
+    sent_at: str
     last: int
     waiting: int
     at_stake: int
@@ -75,6 +76,10 @@ class Shop(msgspec.Struct, frozen=True):
     @property
     def heard_at(self) -> str:
         return max((till.heard_at for till in self.tills), default="")
+
+    @property
+    def sent_at(self) -> str:
+        return max((till.sent_at for till in self.tills), default="")
 
     @property
     def notes(self) -> int:
@@ -139,6 +144,7 @@ def tills(office: Office, connection: Connection, shop: str = "", terminal: str 
                 _state(office, row, (row.terminal, row.epoch) in lost, row.terminal in awaited),
                 row.enrolled_at,
                 row.heard_at,
+                row.sent_at,
                 max((one.last for one in theirs), default=0),
                 sum(one.waiting for one in theirs),
                 held.get(row.terminal, 0),
@@ -164,7 +170,7 @@ def _state(office: Office, row: Row[tuple[str, ...]], is_lost: bool, is_awaited:
 STATES = {
     "in use": ("In use", "It was heard within the last day."),
     "quiet": ("Quiet", "It was not heard for a day. It goes on selling; what it has not sent is at the till alone."),
-    "silent": ("Never heard", "It was enrolled and has sent nothing yet."),
+    "silent": ("Never heard", "Nothing was heard of it since head office was put back."),
     "revoked": ("Revoked", "Nothing of it is taken any more."),
     "lost": ("Given up for lost", "What lay at it was given back to the members. If it turns up, it begins anew."),
     "awaited": ("Awaited", "Head office was restored: no points are granted before this till has been heard."),
@@ -176,7 +182,8 @@ def till(office: Office, connection: Connection, terminal: str) -> Till:
     """Raises OfficeError for one that is not here."""
     found = tills(office, connection, terminal=terminal)
     if not found:
-        raise OfficeError(f"There is no terminal {terminal}.", hint="Look at the shops.", code="TERMINAL_UNKNOWN")
+        hint = "The page Shops lists them, and pos-central status."
+        raise OfficeError(f"There is no till {terminal}.", hint=hint, code="TERMINAL_UNKNOWN")
     return found[0]
 
 

@@ -64,7 +64,11 @@ def excuse(office: Office, terminal: str) -> int:
     with office.database.reading() as connection:
         missing = [epoch for name, epoch in awaited(office, connection) if name == terminal]
     if not missing:
-        raise OfficeError(f"Nobody waits for terminal {terminal}.", code="NOT_AWAITED")
+        raise OfficeError(
+            f"Nobody waits for a till {terminal}.",
+            hint="pos-central roll-call lists whom it waits for.",
+            code="NOT_AWAITED",
+        )
     for epoch in missing:
         office.roster.remember(
             Event("excused", terminal=terminal, epoch=epoch, at=office.time(), server_epoch=office.server_epoch)

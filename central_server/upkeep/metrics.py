@@ -95,7 +95,7 @@ class _Figures:
                 )
             ).one()
             tills = connection.execute(
-                select(till.terminal, till.shop, till.heard_at, till.revoked_at).order_by(till.terminal)
+                select(till.terminal, till.shop, till.heard_at, till.sent_at, till.revoked_at).order_by(till.terminal)
             ).all()
             notes = connection.execute(select(note.code, func.count()).group_by(note.code).order_by(note.code)).all()
             awaited = len(roll_call.awaited(self._office, connection))
@@ -112,14 +112,17 @@ class _Figures:
         )
         yield _one("pos_central_database_bytes", "What the database takes on its disk.", size)
         yield _one("pos_central_time_seconds", "Head office's clock.", self._office.now().timestamp())
-        heard = GaugeMetricFamily(
-            "pos_central_till_heard_seconds", "When a till last sent entries; 0 for never.", labels=["terminal", "shop"]
+        heard, sent = (
+            GaugeMetricFamily(
+                f"pos_central_till_{name}_seconds", f"When a till {what}; 0 for never.", labels=["terminal", "shop"]
+            )
+            for name, what in (("heard", "last asked anything, to a minute"), ("sent", "last sent entries"))
         )
         for one in tills:
             if not one.revoked_at:
-                at = datetime.fromisoformat(one.heard_at).timestamp() if one.heard_at else 0.0
-                heard.add_metric([one.terminal, one.shop], at)
-        yield heard
+                heard.add_metric([one.terminal, one.shop], _seconds(one.heard_at))
+                sent.add_metric([one.terminal, one.shop], _seconds(one.sent_at))
+        yield from (heard, sent)
         noted = GaugeMetricFamily("pos_central_notes", "What a person should look at, by its code.", labels=["code"])
         for code, count in notes:
             noted.add_metric([code], count)
@@ -139,6 +142,10 @@ class _Figures:
             waits = (self._office.now() - datetime.fromisoformat(oldest)).total_seconds() if oldest else 0.0
             late.add_metric([hook.name], waits)
         yield from (off, failed, late)
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp() if at else 0.0
 
 
 def _one(name: str, what: str, value: float) -> Metric:

@@ -452,6 +452,7 @@ def _put_right(office: Office, connection: Connection) -> None:
                 "enrolled_at": one.at,
                 "revoked_at": "",
                 "heard_at": "",
+                "sent_at": "",
             }
             for one in enrolled
         ],

@@ -194,7 +194,8 @@ class Wires:
         return attachment
 
     def open_gadget(self, path: str) -> None:
-        self._gadget_path = path
+        # A file would be read to its end at once, and written to.
+        self._gadget_path = "" if os.path.isfile(path) else path
         self._reopen_gadget()
         if self._gadget is None:
             hint = "Load the kernel's printer gadget (usb_f_printer), and start this as a user who may open it."

@@ -26,9 +26,11 @@ from pos_plugin.cli import (
     running,
     setting_up,
 )
+from pos_plugin.cli.options import Commands
 
 app = typer.Typer(
     name="pos-plugin",
+    cls=Commands,
     help="A loyalty plugin for the till: scan, award, print, sync. Try it: pos-plugin demo",
     no_args_is_help=True,
     add_completion=False,
@@ -75,6 +77,8 @@ def _told(error: Exception) -> list[str]:
         about = f"{error.filename}: " if error.filename else ""
         if isinstance(error, FileExistsError):
             return [f"{about}{error.strerror}.", "Choose another name, or put that file elsewhere."]
+        if isinstance(error, IsADirectoryError):
+            return [f"{about}this is a folder.", "Name a file in it."]
         return [
             f"{about}{error.strerror}.",
             "See that it is there, that this user may use it, and that the disk has room.",

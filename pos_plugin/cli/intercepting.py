@@ -34,8 +34,11 @@ def intercept(
     import logging
 
     from ledger.log_lines import set_up
+    from offline_store.errors import StoreAbsent
     from pos_plugin.intercept import relay_announced, relay_process
 
+    if not store.is_dir():
+        raise StoreAbsent(f"There is no till in {store}.", hint=f"Make one: pos-plugin init --store {store}")
     if stop:
         ended = relay_announced.stop(store)
         typer.echo("It has ended." if ended else "None runs in this folder.", err=not ended)

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from loyalty.typed import why_unfit
 
 StoreDir = Annotated[
     Path,
@@ -22,6 +25,17 @@ StoreDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 DEFAULT_STORE = Path("till")
+
+
+class Commands(TyperGroup):
+    """All commands: a value that is typed wrong is answered in the product's words, not in those of the library that reads it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = why_unfit(error.__cause__) or error.message
+            raise
 
 
 def print_json(value: Any) -> None:

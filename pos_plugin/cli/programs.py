@@ -31,6 +31,7 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
     """The programme named by a file or a preset; ProgramError or TillError with what to do."""
     from zoneinfo import ZoneInfo
 
+    from loyalty.currencies import why_not
     from loyalty.program import preset, preset_names, read_program
     from loyalty.toml_sentences import near
     from pos_plugin.errors import Unknown
@@ -50,8 +51,9 @@ def read_program_text(program: str, currency: str = "", time_zone: str = "") -> 
             hint="See them all: pos-plugin program presets",
         ) from None
     if currency:
-        if not re.fullmatch("[A-Z]{3}", currency):
-            raise typer.BadParameter(f"{currency!r} is no currency; write for example USD.", param_hint="--currency")
+        currency = currency.strip().upper()
+        if why := why_not(currency):
+            raise typer.BadParameter(f"{why}.", param_hint="--currency")
         text = re.sub('^currency = "[A-Z]{3}"', f'currency = "{currency}"', text, count=1, flags=re.MULTILINE)
     if time_zone:
         try:

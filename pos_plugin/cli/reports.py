@@ -148,6 +148,7 @@ def member(
     from offline_store.moment import moment
     from offline_store.store import Store
     from pos_plugin.errors import Unknown
+    from pos_plugin.papers.receipts import date_words
 
     with Store.open_for_reading(store) as till, till.read() as db:
         found = members.member_of_card(db, card)
@@ -155,9 +156,8 @@ def member(
             raise Unknown("ACCOUNT_INVALID", "Nobody known here has this card.", hint="Check the number.")
         day = moment(db, datetime.now(UTC)).today
         balance = members.balance(db, found, day)
-        here = rights.spendable_here(
-            db, settings.program_in_force(db, datetime.now(UTC)), found, day, is_online=True
-        ).points
+        program = settings.program_in_force(db, datetime.now(UTC))
+        here = rights.spendable_here(db, program, found, day, is_online=True).points
         moved = [
             (entry.envelope.business_day, entry.kind, points) for entry, points in members.movements(db, found, 20)
         ]
@@ -172,7 +172,11 @@ def member(
             }
         )
         return
-    told = f" (head office's figure of {balance.as_of}, and what happened here since)" if balance.as_of else ""
+    told = ""
+    if balance.as_of:
+        at = datetime.fromisoformat(balance.as_of).astimezone(program.zone)
+        moment_words = f"{date_words(at.date().isoformat())} at {at:%H:%M}"
+        told = f" (head office's figure of {moment_words}, and what happened here since)"
     typer.echo(f"Balance {balance.points:,}{told}; {here:,} can be used at this till today.")
     for day, kind, points in moved:
         typer.echo(f"{day}  {kind:8} {points:+,}")

@@ -16,7 +16,7 @@ import msgspec
 
 from loyalty.program import Program
 from loyalty.sale import Sale
-from loyalty.words import LANGUAGES, Counted, Money, said, said_with, say
+from loyalty.words import LANGUAGES, Amount, Counted, said, said_with, say
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.customer.line_display import Figures, Notice, Told, lasts_s
 from pos_plugin.papers.receipts import MONTHS, Layout, local
@@ -185,7 +185,7 @@ class _Saying:
         return say(
             "{amount} off for {points}",
             self.language,
-            amount=Money(plain.worth_minor),
+            amount=Amount(plain.worth_minor, self.program.currency),
             points=self._counted(plain.points),
         )
 

@@ -129,7 +129,7 @@ def sentences(problems: Sequence[Any]) -> Iterator[str]:
                 yield f"there is no field {name}" + (f"; did you mean {near[0]}?" if near else "")
             case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
                 yield f"{name} must be a whole number{_unit(name)}, not {_shown(problem['input'])}"
-            case "string_type":
+            case "string_type" | "string_unicode":
                 yield f"{name} must be text, not {_shown(problem['input'])}"
             case "bool_type":
                 yield f"{name} must be true or false, not {_shown(problem['input'])}"
@@ -139,6 +139,12 @@ def sentences(problems: Sequence[Any]) -> Iterator[str]:
                 yield f"{name} must be a JSON object, not {_shown(problem['input'])}"
             case "literal_error":
                 yield f"{name} must be {context['expected']}, not {_shown(problem['input'])}"
+            case "union_tag_not_found":
+                tag = str(context["discriminator"]).strip("'")
+                yield f"{name}.{tag} is missing"
+            case "union_tag_invalid":
+                tag = str(context["discriminator"]).strip("'")
+                yield f"{name}.{tag} must be {context['expected_tags']}, not {_shown(context['tag'])}"
             case "greater_than_equal":
                 yield f"{name} must be {context['ge']} or more, not {_shown(problem['input'])}"
             case "less_than_equal":
@@ -153,7 +159,7 @@ def sentences(problems: Sequence[Any]) -> Iterator[str]:
                 sentence = str(context.get("error", problem["msg"]))
                 yield f"{name} {sentence}, not {_shown(problem['input'])}" if sentence.startswith("must") else sentence
             case _:
-                yield f"{name}: {problem['msg']}"
+                yield f"{name} cannot be {_shown(problem['input'])}"
 
 
 def _path(loc: Sequence[str | int]) -> str:

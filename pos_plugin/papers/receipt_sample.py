@@ -71,7 +71,7 @@ def sample_receipt(
         points=shown,
         could_have_earned=0,
         priced=priced,
-        tier=explaining.tier_shown(program, standing, language),
+        tier=explaining.tier_shown(program, standing, language, on_paper=True),
         benefits=explaining.benefits(program, priced.paid, standing, language),
         in_reach=explaining.next_reward(program, priced.paid, standing, balance.points, language),
     )

@@ -22,9 +22,10 @@ from loyalty.reward import Reward
 from loyalty.sale import LineItem, Sale
 from loyalty.words import (
     DECIMAL_COMMA,
+    Amount,
     Money,
     Reason,
-    Value,
+    Said,
     Words,
     in_language,
     money,
@@ -78,10 +79,10 @@ class Layout:
     cashier_language: str = ""
     is_block: bool = False
 
-    def say(self, template: str, **values: Value) -> str:
+    def say(self, template: str, **values: Said) -> str:
         return say(template, self.language, **values)
 
-    def word(self, name: str, **values: Value) -> str:
+    def word(self, name: str, **values: Said) -> str:
         """A wording that the shop may replace, in its words or the product's."""
         own: Words | None = getattr(self.template.words, name)
         if own is None:
@@ -97,6 +98,10 @@ class Layout:
 
     def columns(self, left: str, right: str) -> str:
         return columns(left, right, self.width_columns)
+
+    def fits(self, left: str, right: str) -> bool:
+        """Whether one line has room for both."""
+        return display_columns(left) + 1 + display_columns(right) <= self.width_columns
 
     def wrapped(self, sentence: str, align: Align = "left", *, bold: bool = False) -> list[Block]:
         return [Text(line, bold=bold, align=align) for line in wrapped(sentence, self.width_columns)]
@@ -371,8 +376,9 @@ def _with_points(program: Program, priced: Priced, reward: Reward | None, layout
 def _charity(program: Program, priced: Priced, layout: Layout) -> list[Block]:
     if not priced.effects.donated_minor:
         return []
+    amount = Amount(priced.effects.donated_minor, program.currency, on_paper=True)
     charity = said(program.giving.chosen(priced.effects.charity).title) if program.giving else priced.effects.charity
-    return layout.wrapped(layout.word("charity", amount=Money(priced.effects.donated_minor), charity=charity))
+    return layout.wrapped(layout.word("charity", amount=amount, charity=charity))
 
 
 def _paragraphs(lines: Sequence[str], layout: Layout) -> list[Block]:
@@ -432,8 +438,13 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
     since: list[Block] = []
     if shown.is_current:
         worth = worth_minor(program, balance.points)
-        value = say("(worth {amount})", amount=Money(worth)) if worth > 0 else ""
-        told = [Text(columns(say("New balance {points}", points=balance.points), value))]
+        stands = say("New balance {points}", points=balance.points)
+        value = say("(worth {amount})", amount=Amount(worth, program.currency, on_paper=True)) if worth > 0 else ""
+        if not layout.fits(stands, value):  # in which currency, the total says
+            value = say("(worth {amount})", amount=Money(worth))
+        told = (
+            [Text(columns(stands, value))] if layout.fits(stands, value) else [Text(stands), Text(columns("", value))]
+        )
     elif balance.as_of:
         moment = local(program, balance.as_of)
         day = f"{moment.day} {say(MONTHS[moment.month - 1])} {moment:%H:%M}"

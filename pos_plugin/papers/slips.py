@@ -13,7 +13,7 @@ from ledger.closing import OTHERS, gap_words, share_tenths
 from ledger.entry import Gap, Tally
 from loyalty.card import ean13_check_digit, masked
 from loyalty.program import Program
-from loyalty.words import Money, text
+from loyalty.words import Amount, text
 from pos_plugin.papers.receipts import Layout, date_words, laid_out_slip
 
 MOST_DAYS = 14
@@ -82,7 +82,8 @@ def enrolment_slip(
         given = program.unit.counted(points)
         blocks += layout.wrapped(layout.say("Waiting for you: {points}", points=given))
     if program.redeem.points:
-        worth, needed = Money(program.redeem.worth_minor), program.unit.counted(program.redeem.points)
+        worth = Amount(program.redeem.worth_minor, program.currency, on_paper=True)
+        needed = program.unit.counted(program.redeem.points)
         blocks += layout.wrapped(layout.say("{amount} off for {points}", amount=worth, points=needed))
     blocks += layout.wrapped(layout.say("Show your card each time you buy."))
     if agreed:

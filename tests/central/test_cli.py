@@ -17,6 +17,7 @@ from central_server.cli import app
 from central_server.errors import Refused
 from central_server.membership import members
 from central_server.office import Office
+from ledger.identifiers import receipt_reference
 from ledger.keys import new_sealing_key, seal
 from ledger.wire import MemberDetails
 
@@ -62,6 +63,23 @@ def test_status_members_and_verify_answer(made, tell):
     assert (sound.exit_code, sound.stdout[:6]) == (0, "Sound:")
 
 
+def test_moments_are_by_the_shops_clocks(tmp_path, tell):
+    """Head office stores UTC; whoever reads has a clock in Berlin before them."""
+    folder, at = tmp_path / "office", datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+    assert pos_central("init", "--dir", folder, "--shop", "Harbour").exit_code == 0
+    office = Office.open(folder, lambda: at, random.Random(5).randbytes)
+    one = tell.Till(office, "AAAAAA", "Harbour")
+    one.recorded_at = at.isoformat(timespec="milliseconds")
+    one.enroll()
+    one.sale("1", 10000, "anna")
+    one.send()
+    office.close()
+    reference = receipt_reference("AAAAAA", 2)
+    told = pos_central("find", reference, "--dir", folder).stdout
+    assert "recorded 2026-07-02 00:30 by the till's clock, arrived 2026-07-02 00:30 (recorded)" in told
+    assert "+00:00" not in told
+
+
 def test_verify_finds_what_was_changed_behind_its_back(made, tmp_path, tell):
     import shutil
 
@@ -98,7 +116,15 @@ WRONG = {
     "a database that is none": (["init", "--dir", "EMPTY", "--database", "oracle://x"], 2, "cannot be used"),
     "reached from outside without TLS": (["serve", "--dir", "MADE", "--host", "0.0.0.0"], 2, "--behind-proxy NAME"),
     "a certificate without its key": (["serve", "--dir", "MADE", "--tls-cert", "BAD"], 2, "go together"),
-    "a till that is not there": (["revoke", "ZZZZZZ", "--dir", "MADE"], 2, "no terminal ZZZZZZ"),
+    "a till that is not there": (["revoke", "ZZZZZZ", "--dir", "MADE"], 2, "no till ZZZZZZ that could be revoked. pos"),
+    "closings of no shop": (["closings", "--shop", "Mil", "--dir", "MADE"], 2, "There is no shop Mil; did you mean Mill?"),
+    "operators of no shop": (["operator", "list", "--shop", "Nook", "--dir", "MADE"], 2, "Shops here: Harbour, Mill."),
+    "figures of a shop that is none": (["report", "--shop", "Nook", "--dir", "MADE"], 2, "There is no shop Nook."),
+    "a lost till of no name": (["forfeit", "ZZZZZZ", "--dir", "MADE"], 2, "no till ZZZZZZ. pos-central status lists them."),
+    "a receipt of a till that is none": (["find", "GHOST", "--dir", "MADE"], 2, "There is no till ZZZZZZ."),
+    "a till that nobody waits for": (["roll-call", "--without", "ZZZZZZ", "--dir", "MADE"], 2, "pos-central roll-call lists"),
+    "more notes than there can be": (["notes", "--last", "99999999999999999999", "--dir", "MADE"], 2, "is too large"),
+    "a choice of none": (["report", "--by", "week", "--dir", "MADE"], 2, "'--by': 'week' is not one of 'shop', 'cashier'"),
     "a card that nobody has": (["erase", "2900000047112", "--dir", "MADE"], 2, "Nobody has the card"),
     "a port that is none": (["serve", "--dir", "MADE", "--port", "70000"], 2, "--port"),
     "a database that is away": (
@@ -113,6 +139,7 @@ def test_what_is_typed_wrong_is_answered_in_a_few_words(made, tmp_path, what):
     bad = tmp_path / "bad.toml"
     bad.write_text('name = "x"\ncurrency = "EUR"\n[earn]\npiont = 2\n')
     places = {"MADE": made, "EMPTY": tmp_path / "empty", "BAD": bad, "EMPTY/x": tmp_path / "x"}
+    places["GHOST"] = receipt_reference("ZZZZZZ", 7)
     answer = pos_central(*[places.get(argument, argument) for argument in arguments])
     assert answer.exit_code == status, answer.stderr
     assert said in answer.stderr

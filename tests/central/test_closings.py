@@ -524,7 +524,8 @@ def counted_anew(office) -> dict[tuple[str, str], int]:
         connection.execute(text("ALTER TABLE closing DROP COLUMN late"))
         connection.execute(text("ALTER TABLE closing DROP COLUMN compared"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
-        migrate(connection)
+        migrate(connection, "0016")
+        connection.execute(text("UPDATE alembic_version SET version_num = :now"), {"now": schema.VERSION})
     return kept(office)
 
 

@@ -237,7 +237,7 @@ def test_figures_of_a_shop_are_of_its_sales_alone_and_a_cashier_has_a_row(office
     ]
 
 
-def test_figures_are_provisional_until_every_till_was_heard_after_the_period(office, till, clock):
+def test_figures_are_provisional_until_every_till_has_sent_after_the_period(office, till, clock):
     one, other = till(), till("BBBBBB", "Mill")
     sales(one, ("2026-03-02", "anna", 100))
     other.send()
@@ -247,7 +247,7 @@ def test_figures_are_provisional_until_every_till_was_heard_after_the_period(off
     one.send()
     found = told(office)
     assert [tell.terminal for tell in found.not_reported] == ["BBBBBB"]
-    assert answers.provisional(found) == "Provisional: not heard since the period ended: BBBBBB (Mill)."
+    assert answers.provisional(found) == "Provisional: nothing sent since the period ended: BBBBBB (Mill)."
     other.sale("9", 100)
     other.send()
     found = answers.figures(office, MARCH)
@@ -255,8 +255,8 @@ def test_figures_are_provisional_until_every_till_was_heard_after_the_period(off
     assert "1 entry is recorded and not counted yet" in answers.provisional(found)
     assert not told(office).is_provisional
     with office.database.writing() as connection:
-        connection.execute(update(schema.terminal).values(heard_at=""))
-    assert len(told(office).not_reported) == 2, "one that was never heard may have sold, too"
+        connection.execute(update(schema.terminal).values(sent_at=""))
+    assert len(told(office).not_reported) == 2, "one that has sent nothing yet may have sold, too"
 
 
 def test_the_latest_answer_of_each_member_counts_for_nps_and_csat(office, till):
@@ -376,7 +376,7 @@ def test_a_report_as_people_and_programs_read_it(office, till, monkeypatch, cloc
     lines = typed("--from", "2026-03-01", "--to", "2026-03-02").stdout.splitlines()
     assert lines[0] == "2026-03-01 to 2026-03-02, all shops; window 90 days"
     assert "  Attach rate by count                     50.0 %   1 of 2 sales" in lines
-    assert lines[-1] == "Provisional: not heard since the period ended: AAAAAA (Harbour)."
+    assert lines[-1] == "Provisional: nothing sent since the period ended: AAAAAA (Harbour)."
     found = json.loads(typed("--json", "--by", "shop").stdout)
     assert (found["from"], found["to"], found["window_days"]) == ("2026-03-01", "2026-03-02", 90)
     assert found["attach"]["attach_by_count"] == {"part": 1, "whole": 2, "percent": 50.0}

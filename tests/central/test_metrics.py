@@ -54,7 +54,9 @@ def test_the_figures_are_those_of_the_database_and_nobody_is_in_them(office, til
     assert found["pos_central_entries_waiting"] == 0
     assert found["pos_central_members"] == 1
     assert found['pos_central_till_heard_seconds{shop="Harbour",terminal="AAAAAA"}'] == clock().timestamp()
-    assert found['pos_central_till_heard_seconds{shop="Mill",terminal="BBBBBB"}'] == 0
+    assert found['pos_central_till_sent_seconds{shop="Harbour",terminal="AAAAAA"}'] == clock().timestamp()
+    assert found['pos_central_till_heard_seconds{shop="Mill",terminal="BBBBBB"}'] == clock().timestamp(), "it enrolled"
+    assert found['pos_central_till_sent_seconds{shop="Mill",terminal="BBBBBB"}'] == 0
     assert found["pos_central_database_bytes"] > 4096
     said = ask().text
     assert not [word for word in (*PERSON.values(), "Anna", "anna", "1234567") if word in said]

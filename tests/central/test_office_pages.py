@@ -220,7 +220,7 @@ def test_an_audit_that_takes_too_long_says_so(office, shops, clock):
 # -- the first page ------------------------------------------------------------------------------------------------------
 
 
-def test_a_till_that_was_enrolled_today_has_a_day_for_its_first_entries(office, shops, signed_in, clock):
+def test_a_till_that_was_enrolled_today_has_a_day_until_it_is_missed(office, shops, signed_in, clock):
     def change(connection):
         table = schema.terminal
         of_one = update(table).where(table.c.terminal == "BBBBBB")
@@ -243,7 +243,7 @@ def test_home_says_what_waits_by_role_and_shop(office, shops, signed_in, clock):
     mill = signed_in("max", "manager", "Mill").get("/office").text
     harbour = signed_in("mia", "manager", "Harbour").get("/office").text
     marketing = signed_in("mo", "marketing").get("/office").text
-    assert ("1 till has sent nothing" in mill, "BBBBBB" in mill) == (True, True)
+    assert ("1 till has not been heard" in mill, "BBBBBB" in mill) == (True, True)
     assert "BBBBBB" not in harbour
     assert "BBBBBB" not in marketing
     assert "second factor" in mill

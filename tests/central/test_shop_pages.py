@@ -4,7 +4,9 @@ import html
 import re
 
 import pytest
+from sqlalchemy import update
 
+from central_server import schema
 from central_server.errors import OfficeError
 from central_server.membership import desk
 from central_server.pages import home
@@ -54,11 +56,19 @@ def test_head_office_sees_all_shops_and_a_manager_the_own_one(one, visitor):
     assert visitor("manager", "Mill").post("/shops/Harbour/propose-till", reason="x").status_code == 403
 
 
+@pytest.mark.parametrize(("role", "page"), [("auditor", "/closings"), ("support", "/tickets"), ("finance", "/figures")])
+def test_a_shop_that_is_none_is_said_as_such(one, visitor, role, page):
+    answer = visitor(role).get(f"{page}?shop=Habour")
+    assert answer.status_code in (404, 409, 422)
+    assert "There is no shop Habour; did you mean Harbour?" in text(answer)
+    assert "Shops here: Harbour, Mill." in text(answer)
+
+
 def test_a_till_says_its_version_its_last_entry_and_the_points_at_it(office, one, visitor):
     page = text(visitor("finance").get("/terminals/AAAAAA"))
     assert "In use. It was heard within the last day." in page
     assert "Version test when it last began" in page
-    assert "number 4: take of 2026-03-02 10:00" in page
+    assert "number 4: take of 2026-03-02 10:00 , sent 2026-03-02 10:00" in page
     assert "Points at it 60" in page
     found = till_of(office)
     assert (found.last, found.waiting, found.at_stake) == (4, 0, 60)
@@ -67,6 +77,9 @@ def test_a_till_says_its_version_its_last_entry_and_the_points_at_it(office, one
 def test_the_states_of_a_till(office, one, till, visitor, clock):
     assert till_of(office).state == "in use"
     till("DDDDDD")
+    assert till_of(office, "DDDDDD").state == "in use"
+    with office.database.writing() as connection:  # as one that the roster alone knows, after a restore
+        connection.execute(update(schema.terminal).where(schema.terminal.c.terminal == "DDDDDD").values(heard_at=""))
     assert till_of(office, "DDDDDD").state == "silent"
     clock.pass_by(days=1, minutes=1)
     assert till_of(office).state == "quiet"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import central_server.cli
 import pos_plugin.cli
@@ -71,3 +72,39 @@ def test_make_knows_what_the_pages_make():
         named = re.findall(r"`make ([a-z-]+)`", text) + re.findall(r"^make (?:\S+=\S+ )?([a-z-]+)", text, re.MULTILINE)
         assert set(named) <= targets, page.name
     assert {"run", "test"} <= targets
+
+
+def groups(group, *before):
+    yield before, group
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from groups(command, *before, name)
+
+
+@pytest.mark.parametrize("app", [pos_plugin.cli.app, central_server.cli.app], ids=PROGRAMS)
+def test_the_list_of_commands_cuts_no_description_at_eighty_columns(app):
+    for words, _ in groups(typer.main.get_command(app)):
+        told = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*words, "--help"]).output
+        cut = [line for line in told.splitlines() if re.search(r"[^\]](\.\.\.|…)", line)]
+        assert cut == [], " ".join(words)
+
+
+def numbers():
+    """(program, words, option) of every option that takes a number."""
+    for program, root in PROGRAMS.items():
+        for words, group in groups(root):
+            for name, command in group.commands.items():
+                for option in command.params if not hasattr(command, "commands") else ():
+                    if option.param_type_name == "option" and option.type_descriptor.annotation in (int, float):
+                        yield pytest.param(
+                            program, (*words, name), option.opts[0], id=" ".join((program, *words, name, *option.opts))
+                        )
+
+
+@pytest.mark.parametrize(("program", "words", "option"), list(numbers()))
+def test_what_is_no_number_is_said_in_the_products_words(program, words, option):
+    app = pos_plugin.cli.app if program == "pos-plugin" else central_server.cli.app
+    for typed in ("ten", "-1e99999"):
+        told = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*words, f"{option}={typed}"])
+        assert told.exit_code == 2
+        assert re.search(f"{typed} is (no (whole )?number|too small)", told.output), told.output

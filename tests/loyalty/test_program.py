@@ -67,6 +67,12 @@ def test_a_programmes_id_names_exactly_its_text() -> None:
         ("points = 2", "points = 99999999999999999999", "line 8: earn.points must be 1000000 or less"),
         ('currency = "EUR"', "", "currency is missing"),
         ('currency = "EUR"', 'currency = "eur"', "line 3: currency must be three capital letters"),
+        ('currency = "EUR"', 'currency = "XXY"', "line 3: currency: there is no currency XXY (ISO 4217)"),
+        (
+            "[earn]",
+            f"[cards]\nnumbers = [{'{}, ' * 17}]\n[earn]",
+            "line 8: cards.numbers has more than 16 entries, which are the most",
+        ),
         ("day_starts_at = 4", "day_starts_at = 24", "line 5: day_starts_at must be 23 or less, not 24"),
         ("Europe/Berlin", "Europe/Berlinn", 'line 4: time_zone: "Europe/Berlinn" is no IANA time zone'),
         ("Europe/Berlin", "Europe", 'line 4: time_zone: "Europe" is no IANA time zone'),  # a folder of the database

@@ -6,13 +6,17 @@ import io
 import string
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
+from babel.core import get_global
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency, get_territory_currencies, list_currencies
 
-from loyalty.words import LANGUAGES, Counted, Money, Reason, in_language, say
+from loyalty.currencies import CODES
+from loyalty.words import LANGUAGES, Amount, Counted, Money, Reason, in_language, say
 
 ROOT = Path(__file__).parents[2]
 LOCALE = ROOT / "loyalty/locale"
@@ -72,6 +76,40 @@ def test_the_compiled_catalogue_is_that_of_its_source(language) -> None:
 def test_a_reason_is_said_in_the_members_language(language, said) -> None:
     values = {"points": Counted(1), "amount": Money(100), "paid": Money(2699)}
     assert Reason(26, "{points} per {amount} on {paid}", values).in_language(language) == said
+
+
+@pytest.mark.parametrize("minor", [420, -74829, 5])
+@pytest.mark.parametrize(
+    ("language", "currency"),
+    [
+        ("en", "EUR"),
+        ("en", "GBP"),
+        ("en", "USD"),
+        ("tr", "TRY"),
+        ("tr", "EUR"),
+        ("de", "EUR"),
+        ("fr", "EUR"),
+        ("es", "EUR"),
+    ],
+)
+def test_money_in_a_sentence_is_written_as_unicodes_locale_data_writes_it(language, currency, minor) -> None:
+    """So do the browsers, in the totals beside it."""
+    said = say("{amount}", language, amount=Amount(minor, currency))
+    assert said == format_currency(minor / 100, currency, locale=language)
+
+
+def test_money_on_paper_bears_its_code_for_not_every_printer_has_the_sign() -> None:
+    assert say("{amount} off", "tr", amount=Amount(420, "TRY", on_paper=True)) == "4,20 TRY indirim"
+    assert say("{amount} off", "tr", amount=Amount(420, "TRY")) == "₺4,20 indirim"
+
+
+def test_every_currency_that_is_legal_tender_somewhere_is_known_and_no_other() -> None:
+    day = date(2026, 1, 1)
+    tender = {
+        code for place in get_global("territory_currencies") for code in get_territory_currencies(place, day, day)
+    }
+    assert tender <= CODES
+    assert {code for code in CODES if code in list_currencies()} == CODES
 
 
 def test_the_shops_own_words_are_said_as_it_wrote_them() -> None:

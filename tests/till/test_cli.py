@@ -221,7 +221,8 @@ def test_a_report_imports_nothing_heavy(till: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--currency", "usd"], "'usd' is no currency; write for example USD."),
+        (["--currency", "XXY"], "there is no currency XXY (ISO 4217); write for example EUR."),
+        (["--currency", "JPY"], "JPY has no hundredths, and receipts of this version print amounts with two decimals."),
         (["--time-zone", "Mars/Olympus"], "'Mars/Olympus' is no IANA time zone"),
         (["--time-zone", "../etc"], "is no IANA time zone"),
     ],
@@ -245,7 +246,7 @@ def test_init_says_all_that_it_made_as_json(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_preset_of_another_country_takes_the_shops_currency_and_time_zone(run: Run, tmp_path: Path) -> None:
-    asked = ("--program", "coffee-stars", "--currency", "CHF", "--time-zone", "Europe/Zurich")
+    asked = ("--program", "coffee-stars", "--currency", "chf", "--time-zone", "Europe/Zurich")
     run("init", "--store", tmp_path / "till", *asked, "--json")
     assert json.loads(run("status", "--store", tmp_path / "till", "--json").out)["currency"] == "CHF"
 
@@ -303,7 +304,17 @@ def test_reports_work_beside_a_running_till(run: Run, till: Path) -> None:
         told = run("sync", "--store", till)
         assert told.status == 1
         assert is_clear(told)
-        assert "Another process is the till" in told.words
+        assert "is open in another program already" in told.words
+
+
+def test_a_members_balance_says_when_it_was_known_by_the_shops_clock(run: Run, till: Path) -> None:
+    with_sales(till)
+    with Store.open(till) as store:
+        store.write(lambda db: db.execute("UPDATE member SET as_of = '2026-07-01T22:30:00.000+00:00'"))
+        with store.read() as db:
+            (card,) = db.execute("SELECT card FROM card ORDER BY card LIMIT 1").fetchone()
+    told = run("member", card, "--store", till)
+    assert "(head office's figure of 2 Jul 2026 at 00:30, and what happened here since)" in told.words
 
 
 def test_members_are_listed_for_people_and_for_spreadsheets(run: Run, till: Path) -> None:

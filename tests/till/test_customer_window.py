@@ -36,7 +36,7 @@ ANNA = Identified("member", member="m", card="****0018", initials="A. B.", can_r
 BASKET = (LineItem("1", 2780, quantity_milli=2000, name="Olive oil"), LineItem("2", 420, sku="1001"))
 SALE = Sale("1", "17", "2026-11-21T18:15:00", "2026-11-21", "EUR", 3200, BASKET)
 OFFERS = [
-    Offer(232, 232, "2.32 off for 232 points"),
+    Offer(232, 232, "€2.32 off for 232 points"),
     Offer(40, 200, "2.00 off", reward="two-off", title="2.00 off"),
     Offer(60, 0, "A hamper", reward="big", title="A hamper", missing_points=8),
 ]
@@ -112,7 +112,7 @@ def test_what_is_taken_off_is_said_and_then_no_more_is_offered() -> None:
     assert (shown.off_text, shown.off_minor, shown.offer) == ("Points used", 250, "")
     counter.window.tell(quote(off={"1": 50}, offers=OFFERS[:1]), SALE)
     shown = counter.window.shown()
-    assert (shown.off_text, shown.off_minor, shown.offer) == ("Members' prices", 50, "2.32 off for 232 points")
+    assert (shown.off_text, shown.off_minor, shown.offer) == ("Members' prices", 50, "€2.32 off for 232 points")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_the_online_block_is_the_one_agreed() -> None:
     told = Balance(413, -73, TOLD, "2026-11-30", 40)
     assert block(shown(told, is_current=True)) == (
         "POINTS             Card ****1234\n"
-        "New balance 340     (worth 3.40)\n"
+        "New balance 340 (worth 3.40 EUR)\n"
         "This sale                    +27\n"
         "Used                        -100\n"
         "Use 40 pts by 29 Nov 2026"
@@ -76,7 +76,7 @@ def test_the_blocks_are_as_wide_as_the_paper() -> None:
     told = Balance(413, -73, TOLD, "", 0)
     assert block(shown(told, is_current=True), 42).splitlines()[:2] == [
         "POINTS                       Card ****1234",
-        "New balance 340               (worth 3.40)",
+        "New balance 340           (worth 3.40 EUR)",
     ]
     for width in (32, 42, 48):
         for is_current in (True, False):
@@ -229,7 +229,7 @@ def test_one_balance_line_only_while_all_but_this_sale_is_at_head_office(till) -
     till.hear_of(member, ("2027-06-01", 413), as_of=till.now, includes=till.head()[0])
     till.acknowledge(till.head()[0])
     current = till.sell("1", 2799, member).receipt_text
-    assert "New balance 440     (worth 4.40)" in current
+    assert "New balance 440 (worth 4.40 EUR)" in current
     behind = till.sell("2", 2799, member).receipt_text  # the sale before it has not been sent
     assert "Balance 21 Nov 18:05         413" in behind
     assert "Earned here since            +27" in behind
@@ -244,7 +244,7 @@ def test_a_member_who_joined_here_a_moment_ago_gets_a_receipt_online(till) -> No
     member = till.member()
     till.go_online()
     till.acknowledge(till.head()[0])
-    assert "New balance 27      (worth 0.27)" in till.sell("1", 2799, member).receipt_text
+    assert "New balance 27  (worth 0.27 EUR)" in till.sell("1", 2799, member).receipt_text
 
 
 def test_points_that_end_soon_and_were_used_just_now_are_not_told_as_left(till) -> None:
@@ -314,7 +314,7 @@ def test_a_receipt_in_german() -> None:
     layout = Layout(32, language="de")
     assert "\n".join(told(shown(known, is_current=True), layout)) == (
         "PUNKTE            Karte ****1234\n"
-        "Neuer Stand 340      (Wert 3,40)\n"
+        "Neuer Stand 340  (Wert 3,40 EUR)\n"
         "Dieser Einkauf               +27\n"
         "Eingelöst                   -100\n"
         "40 Pkt. bis 29 Nov 2026 einlösen"
@@ -326,3 +326,17 @@ def test_a_copy_says_so_in_the_receipts_language(language: str, word: str) -> No
     receipt = laid_out_slip(Layout(language=language), [Text("body")], "2026-11-21T10:00", "")
     assert receipt.as_copy().text().splitlines()[0] == word
     assert decode_document(encode_document(receipt)) == receipt
+
+
+@pytest.mark.parametrize(
+    ("points", "language", "stands"),
+    [
+        (12345, "en", "New balance 12345 (worth 123.45)"),
+        (123456, "en", "New balance 123456|" + "(worth 1234.56)".rjust(32)),
+        (123456, "tr", "Yeni bakiye 123456|" + "(değeri 1234,56)".rjust(32)),
+    ],
+)
+def test_where_there_is_no_room_for_the_currency_the_balance_keeps_all_its_figures(points, language, stands) -> None:
+    known = Balance(points, 0, TOLD, "2026-11-30", 40)
+    lines = told(shown(known, is_current=True), Layout(32, language=language))
+    assert lines[1 : 2 + stands.count("|")] == stands.split("|")

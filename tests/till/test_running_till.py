@@ -19,7 +19,7 @@ from pos_plugin.errors import TillError
 from pos_plugin.serve import Server
 from pos_plugin.terminal import Terminal
 
-LOCKED = StoreLocked("Another process is the till.")
+LOCKED = StoreLocked("The till is open in another program already.")
 
 
 @pytest.fixture

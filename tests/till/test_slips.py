@@ -33,7 +33,7 @@ def test_a_new_card_is_printed_in_full_and_as_a_bar_code() -> None:
     slip = enrolment_slip(PROGRAM, LAYOUT, at=AT, card="2900000000018", is_new_number=True, points=1, reference="R-1")
     assert slip.text() == (
         "Shop\n2026-11-21 18:05\nWELCOME\nThis is your card. Keep it, or\ntake a picture of it:\n2900000000018\n"
-        "Waiting for you: 1 point\n2.50 off for 100 points\nShow your card each time you buy.\nBye\nReceipt R-1"
+        "Waiting for you: 1 point\n2.50 EUR off for 100 points\nShow your card each time you buy.\nBye\nReceipt R-1"
     ).replace("you buy.", "you\nbuy.")
     assert Barcode("2900000000018", "ean13") in slip.blocks
 

@@ -163,7 +163,7 @@ def test_a_second_process_is_told_once_and_clearly_and_reads_beside_the_owner(fo
         refused = subprocess.run([sys.executable, "-c", second], capture_output=True, text=True, check=False)
         assert refused.returncode == 1
         assert refused.stderr.strip().splitlines()[-1] == (
-            f"offline_store.errors.StoreLocked: Another process is the till of {folder}."
+            f"offline_store.errors.StoreLocked: The till in {folder} is open in another program already."
         )
         reads = (
             f"{HOLD}from offline_store import journal\n"
