@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
 from central_server import kept_settings, schema
+from central_server.applying.books import Books, Origin
 from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.figures import answers, baskets, closing, customers, facts, targets
@@ -103,19 +104,20 @@ def test_who_is_active_who_stayed_and_who_came_again_goes_by_sets_of_members(off
     assert found.repeat_purchase == Ratio(1, 6, 16.67), "anna bought twice until the end of March"
 
 
-def test_two_members_who_merged_are_one(office, till):
-    from central_server.applying.books import Books, Origin
+def merge(office, old, into):
+    def work(connection):
+        books = Books(connection, office)
+        books.merge(old, into, Origin(office.server, 0, "", office.time(), books.today), "m1")
+        books.flush()
 
+    office.database.write(work)
+
+
+def test_two_members_who_merged_are_one(office, till):
     one = till()
     sales(one, ("2026-03-01", "anna", 100), ("2026-03-02", "anne", 100))
     assert told(office).customers.active == 2
-
-    def merge(connection):
-        books = Books(connection, office)
-        books.merge("anne", "anna", Origin(office.server, 0, "", office.time(), books.today), "m1")
-        books.flush()
-
-    office.database.write(merge)
+    merge(office, "anne", "anna")
     found = told(office).customers
     assert (found.active, found.repeat_purchase) == (1, Ratio(1, 1, 100.0))
 
@@ -320,17 +322,44 @@ def test_whoever_stays_away_longer_than_is_their_way_may_be_leaving(office, till
     often = [(f"2026-01-{day:02d}", "anna", 1000) for day in (1, 5, 9, 13)]  # a gap of 4 days
     seldom = [(day, "bert", 3000) for day in ("2026-01-01", "2026-02-01", "2026-03-01")]
     sales(till(), *often, *seldom, ("2026-01-01", "carl", 100), ("2026-01-02", "carl", 100))
+    assert leaving(office, "2026-01-19") == []  # six days: exactly one and a half
+    assert leaving(office, "2026-01-20") == [("anna", 4, 4, 7)]
+    assert leaving(office, "2026-04-20") == [("bert", 3, 30, 50), ("anna", 4, 4, 97)]  # who brought most comes first
+
+
+def leaving(office, day):
+    """Who may be: the days on which they bought, their mean gap, and for how long they have been away."""
     facts.count_pending(office)
+    with office.database.reading() as connection:
+        found, count = customers.at_risk(connection, Scope(day, day))
+    assert len(found) == count
+    return [(one.member, one.days, one.gap_days, one.away_days) for one in found]
 
-    def at(day):
-        with office.database.reading() as connection:
-            return [
-                (one.member, one.gap_days, one.away_days) for one in customers.at_risk(connection, Scope(day, day))[0]
-            ]
 
-    assert at("2026-01-19") == []  # six days: exactly one and a half
-    assert at("2026-01-20") == [("anna", 4, 7)]
-    assert at("2026-04-20") == [("bert", 30, 50), ("anna", 4, 97)]  # who brought most comes first
+def test_a_day_in_two_shops_is_one_day_of_buying(office, till):
+    sales(till(), *((f"2026-01-{day:02d}", "anna", 100) for day in (1, 5, 9)))
+    sales(till("BBBBBB", "Mill"), *((f"2026-01-{day:02d}", "anna", 100) for day in (5, 9)))
+    assert leaving(office, "2026-01-15") == []  # six days after four and four; not after two, two, two and two
+    assert leaving(office, "2026-01-16") == [("anna", 3, 4, 7)]
+
+
+def test_a_day_on_which_both_bought_who_have_merged_is_one_day_of_buying(office, till):
+    bought = [(f"2026-01-{day:02d}", member, 100) for day in (1, 5, 9) for member in ("anna", "anne")]
+    sales(till(), *bought)
+    merge(office, "anne", "anna")
+    assert leaving(office, "2026-01-15") == []
+    assert leaving(office, "2026-01-16") == [("anna", 3, 4, 7)]
+
+
+def test_a_day_on_which_something_only_came_back_is_no_day_of_buying(office, till):
+    one = till()
+    sales(one, *((f"2026-01-{day:02d}", "anna", 100) for day in (1, 5)))
+    one.day = "2026-01-09"
+    sold = one.sale("9", 100, "anna")
+    one.day = "2026-01-12"
+    one.give_back(sold, "r", 50)
+    one.send()
+    assert leaving(office, "2026-01-16") == [("anna", 3, 4, 7)]
 
 
 def test_a_target_says_how_far_it_is_in_words(office, till):
