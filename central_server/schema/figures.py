@@ -83,7 +83,15 @@ member_day = Table(
 What a member did lies together in the file: whoever may be leaving is found by reading all of it, member by member."""
 
 lot_fact = Table(
-    "lot_fact", metadata, key("lot"), text("member"), text("shop"), text("day"), number("issued"), number("reversed")
+    "lot_fact",
+    metadata,
+    key("lot"),
+    text("member"),
+    text("shop"),
+    text("day"),
+    number("issued"),
+    number("reversed"),
+    Index("lot_fact_by_shop", "shop", "member", "lot", "day"),
 )
 """Where and when each lot was issued, and how much of its award was taken back."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
 from central_server import kept_settings, schema
+from central_server.applying import apply
 from central_server.applying.books import Books, Origin
 from central_server.cli import app
 from central_server.errors import OfficeError
@@ -139,9 +140,25 @@ def test_burn_is_redeemed_of_issued_and_each_months_issue_is_followed(office, ti
     assert back > 0
 
 
-def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(office, till, clock):
-    from central_server.applying import apply
+def expire(office, clock, days):
+    clock.pass_by(days=days)
+    while apply.expire_due(office):
+        pass
 
+
+def test_a_shop_follows_what_it_issued_and_nothing_else_also_once_its_members_have_merged(office, till, clock):
+    here, there = till(), till("BBBBBB", "Mill")
+    sales(here, ("2026-03-02", "anna", 10000))
+    sales(there, ("2026-03-02", "bert", 3000))
+    merge(office, "anna", "bert")
+    expire(office, clock, days=400)
+    [harbour] = told(office, Scope("2026-01-01", "2026-12-31", "Harbour")).issues
+    assert (harbour.issued, harbour.matured, harbour.expired) == (100, 100, 100)
+    [all_shops] = told(office, YEAR).issues
+    assert (all_shops.issued, all_shops.matured, all_shops.expired) == (130, 130, 130)
+
+
+def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(office, till, clock):
     one = till()
     one.sale("1", 10000, "anna", keep=True)
     one.sale("2", 100, "anna", redeem=40)
@@ -149,9 +166,7 @@ def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(o
     one.day = "2027-03-20"
     one.sale("3", 20000, "bert")
     one.send()
-    clock.pass_by(days=384)
-    while apply.expire_due(office):
-        pass
+    expire(office, clock, days=384)
     found = told(office, Scope("2027-03-01", "2027-03-31"))
     march = found.issues[0]
     assert (march.matured, march.expired, march.breakage) == (100, 60, Ratio(60, 100, 60.0))

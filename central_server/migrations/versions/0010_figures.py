@@ -63,7 +63,7 @@ def upgrade() -> None:
         "member_day_by_day day shop member sales",
         by_key=True,
     )
-    _table("lot_fact", "lot", "member shop day", "issued reversed")
+    _table("lot_fact", "lot", "member shop day", "issued reversed", "lot_fact_by_shop shop member lot day")
     _table("lot_use", "shop document hash lot", "day period", "points", "lot_use_by_lot lot")
     _table("points_day", "shop day period what", "", "points", "points_day_by_day day")
     _table("period", "period", "closed_at closed_by sums", "")
