@@ -15,6 +15,8 @@ import statistics
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +25,7 @@ from sqlalchemy import func, select
 from bench.journey import baskets
 from bench.office import BACK_AFTER, CLAIMED_AFTER, cashier, luck, moved, shop_of, tax_of, weeks_until
 from central_server import schema
-from central_server.figures import answers
+from central_server.figures import answers, customers
 from central_server.figures.scope import Scope
 from central_server.office import Office
 
@@ -108,6 +110,27 @@ def by_hand(sold: list[Rung], scope: Scope) -> dict[str, Any]:
     for one in now:
         name = f"sales of {one.cashier} in {one.shop}"
         found[name] = found.get(name, 0) + 1
+    return found | leaving_by_hand([one for one in here if one.household], scope.last)
+
+
+def leaving_by_hand(theirs: Iterable[Rung], last: str) -> dict[str, Any]:
+    """Who may be leaving: on how many days they bought, their mean gap, the last day, and what they brought net of returns."""
+    days: dict[int, set[str]] = {}
+    net: dict[int, int] = {}
+    for one in theirs:
+        if one.day <= last:
+            days.setdefault(one.household, set()).add(one.day)
+            net[one.household] = net.get(one.household, 0) + one.value - one.tax
+        if one.back_on and one.back_on <= last:
+            net[one.household] -= one.back - one.back_tax
+    found = {}
+    for household, bought in days.items():
+        in_order = [date.fromisoformat(day) for day in sorted(bought)]
+        gaps = [(then - before).days for before, then in pairwise(in_order)]
+        away = (date.fromisoformat(last) - in_order[-1]).days
+        if len(in_order) >= 3 and away > Fraction(sum(gaps), len(gaps)) * 3 / 2:
+            gap = int(statistics.fmean(gaps) + 0.5)
+            found[f"household{household:05d} may be leaving"] = len(bought), gap, max(bought), net[household]
     return found
 
 
@@ -174,6 +197,10 @@ def answered(office: Office, scope: Scope) -> dict[str, Any]:
     for group in one.by:
         if group.all.sales:
             found[f"sales of {group.cashier} in {group.shop}"] = group.all.sales
+    with office.database.reading() as connection:
+        for may_leave in customers.at_risk(connection, scope, most=10**9)[0]:
+            about = may_leave.days, may_leave.gap_days, may_leave.last_day, may_leave.net_minor
+            found[f"{may_leave.member} may be leaving"] = about
     return found
 
 

@@ -171,12 +171,11 @@ def _figures(
     issues_of: Callable[[str], list[Issue]],
 ) -> Figures:
     by_month = baskets.attached(connection, asked, "month")
-    together = everywhere = baskets.together(asked, by_month)
-    if asked.shop:
-        chain = msgspec.structs.replace(asked, shop="")
-        everywhere = baskets.together(chain, baskets.attached(connection, chain, "month"))
+    together = baskets.together(asked, by_month)
+    everywhere = baskets.everywhere(connection, asked) if asked.shop else together.all
     nobody = voices.Voices(voices.Promoters(0, 0, 0, None), ratio(0, 0), ratio(0, 0))
     moves = points.by_month(connection, asked)
+    points_before, open_points = points.open_points(connection, asked)
     return Figures(
         asked.first,
         asked.last,
@@ -193,8 +192,8 @@ def _figures(
         points.together(moves.values()),
         moves,
         issues_of(asked.shop),
-        points.liability(connection, program, asked, issues_of("")),
-        points.cost(connection, program, asked, everywhere.all.redeemed_minor, everywhere.all.net_minor),
+        points.liability(connection, program, open_points, issues_of("")),
+        points.cost(program, points_before, open_points, everywhere.redeemed_minor, everywhere.net_minor),
         None if margin_percent is None else customers.value(connection, asked, margin_percent),
         nobody,
     )

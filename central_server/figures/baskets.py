@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, select
 
 from central_server import schema
 from central_server.figures.ratio import Ratio, mean, ratio
-from central_server.figures.scope import Scope
+from central_server.figures.scope import Scope, days
 
 By = Literal["shop", "cashier", "month"]
 
@@ -111,6 +111,14 @@ def together(scope: Scope, parts: Sequence[Attached]) -> Attached:
     members, whole = _sum([one.members for one in parts]), _sum([one.all for one in parts])
     others = Sold(*(all_ - theirs for all_, theirs in zip(astuple(whole), astuple(members), strict=True)))
     return _attached(scope.shop, {}, members, others)
+
+
+def everywhere(connection: Connection, scope: Scope) -> Sold:
+    """All that was sold in the period, in whichever shop."""
+    table = schema.figures.shop_day
+    sums = [func.coalesce(func.sum(table.c[name]), 0) for name in MEASURES]
+    row = connection.execute(select(*sums).where(*days(table, scope.first, scope.last))).one()
+    return _sold(dict(zip(MEASURES, map(int, row), strict=True)))
 
 
 def _sold(sums: dict[str, int]) -> Sold:

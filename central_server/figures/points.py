@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Join, Table, case, func, select
 
 from central_server import schema
 from central_server.figures.moves import OWED, SIGNS, WHATS
 from central_server.figures.ratio import Ratio, ratio
-from central_server.figures.scope import Scope, before, days
+from central_server.figures.scope import Scope, days
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 
@@ -66,17 +66,6 @@ class Cost(msgspec.Struct, frozen=True):
     cash_of_net_sales: Ratio
 
 
-def moved(connection: Connection, first: str, last: str, shop: str = "") -> Moved:
-    table = schema.figures.points_day
-    rows = connection.execute(
-        select(table.c.what, func.sum(table.c.points))
-        .where(*days(table, first, last, shop), table.c.what != OWED)
-        .group_by(table.c.what)
-    )
-    sums = {what: int(points) for what, points in rows}
-    return Moved(**sums, burn=ratio(sums.get("redeemed", 0), sums.get("issued", 0)))
-
-
 def by_month(connection: Connection, scope: Scope) -> dict[str, Moved]:
     """The months of the period in which points moved, in order."""
     table = schema.figures.points_day
@@ -104,11 +93,21 @@ def together(parts: Iterable[Moved]) -> Moved:
 
 def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:
     """Every month's issue, the oldest first."""
-    fact, use, lot, holding = schema.figures.lot_fact.c, schema.figures.lot_use.c, schema.lot.c, schema.holding.c
+    lots, fact = schema.figures.lot_fact, schema.figures.lot_fact.c
+    use, lot, holding = schema.figures.lot_use.c, schema.lot.c, schema.holding.c
     month: ColumnElement[str] = func.substr(fact.day, 1, 7)
     here = [fact.shop == shop] if shop else []
     left = func.sum(fact.issued - fact.reversed)
-    lots = schema.figures.lot_fact
+
+    def lying_in(table: Table) -> Join:
+        if not shop:
+            return table.join(lots, fact.lot == table.c.lot)
+        # The few of one shop are looked up with whom their member has become, rather than all searched.
+        about = schema.member.c
+        owner = func.coalesce(func.nullif(about.merged_into, ""), about.member)
+        theirs = (table.c.member == owner) & (table.c.lot == fact.lot)
+        return lots.join(schema.member, about.member == fact.member).join(table, theirs)
+
     issued = connection.execute(select(month, left).where(*here).group_by(month)).all()
     used = connection.execute(
         select(month, func.sum(use.points))
@@ -117,14 +116,11 @@ def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:
         .group_by(month)
     ).all()
     matured = connection.execute(
-        select(month, left)
-        .join_from(schema.lot, lots, fact.lot == lot.lot)
-        .where(lot.expires_on <= today, *here)
-        .group_by(month)
+        select(month, left).select_from(lying_in(schema.lot)).where(lot.expires_on <= today, *here).group_by(month)
     ).all()
     expired = connection.execute(
         select(month, func.sum(holding.points))
-        .join_from(schema.holding, lots, fact.lot == holding.lot)
+        .select_from(lying_in(schema.holding))
         .where(holding.branch == "", holding.place == "expired", *here)
         .group_by(month)
     ).all()
@@ -143,15 +139,24 @@ def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:
     ]
 
 
-def open_points(connection: Connection, last: str) -> int:
-    """At the end of a day, in all shops; what members owed then is not taken off."""
+def open_points(connection: Connection, scope: Scope) -> tuple[int, int]:
+    """In all shops, before the period and at its end; what members owed then is not taken off."""
     table = schema.figures.points_day
-    owed = connection.scalar(select(func.sum(table.c.points)).where(*days(table, "", last), table.c.what == OWED))
-    return max(0, moved(connection, "", last).change + int(owed or 0))
+    before_it = case((table.c.day < scope.first, table.c.points), else_=0)
+    rows = connection.execute(
+        select(table.c.what, func.sum(before_it), func.sum(table.c.points))
+        .where(*days(table, "", scope.last))
+        .group_by(table.c.what)
+    )
+    before = after = 0
+    for what, then, now in rows:
+        sign = 1 if what == OWED else SIGNS[what]
+        before, after = before + sign * int(then), after + sign * int(now)
+    return max(0, before), max(0, after)
 
 
-def liability(connection: Connection, program: Program, scope: Scope, of_issues: list[Issue]) -> Liability:
-    points = open_points(connection, scope.last)
+def liability(connection: Connection, program: Program, points: int, of_issues: list[Issue]) -> Liability:
+    """Of so many open points."""
     gross_minor = worth_minor(program, points)
     breakage = ratio(sum(one.expired for one in of_issues), sum(one.matured for one in of_issues))
     expected = gross_minor - gross_minor * breakage.part // breakage.whole if breakage.whole > 0 else None
@@ -159,13 +164,9 @@ def liability(connection: Connection, program: Program, scope: Scope, of_issues:
     return Liability(points, gross_minor, breakage, expected, int(owed))
 
 
-def cost(connection: Connection, program: Program, scope: Scope, redemption_minor: int, net_minor: int) -> Cost:
-    """Over all shops: points are issued in one and redeemed in another."""
-    was = worth_minor(program, open_points(connection, before(scope.first, 1)))
-    now = worth_minor(program, open_points(connection, scope.last))
+def cost(program: Program, points_before: int, points: int, redemption_minor: int, net_minor: int) -> Cost:
+    """Over all shops: points are issued in one and redeemed in another. `points` were open at the end, `points_before` before."""
+    change = worth_minor(program, points) - worth_minor(program, points_before)
     return Cost(
-        redemption_minor,
-        now - was,
-        ratio(redemption_minor + now - was, net_minor),
-        ratio(redemption_minor, net_minor),
+        redemption_minor, change, ratio(redemption_minor + change, net_minor), ratio(redemption_minor, net_minor)
     )

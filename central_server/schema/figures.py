@@ -76,11 +76,22 @@ member_day = Table(
     number("net_minor"),
     number("redeemed_minor"),
     Index("member_day_by_day", "day", "shop", "member", "sales"),
+    sqlite_with_rowid=False,
 )
-"""By the reference in the entries: who has merged is one when it is read. Net is less returns, on their day."""
+"""By the reference in the entries: who has merged is one when it is read. Net is less returns, on their day.
+
+What a member did lies together in the file: whoever may be leaving is found by reading all of it, member by member."""
 
 lot_fact = Table(
-    "lot_fact", metadata, key("lot"), text("member"), text("shop"), text("day"), number("issued"), number("reversed")
+    "lot_fact",
+    metadata,
+    key("lot"),
+    text("member"),
+    text("shop"),
+    text("day"),
+    number("issued"),
+    number("reversed"),
+    Index("lot_fact_by_shop", "shop", "member", "lot", "day"),
 )
 """Where and when each lot was issued, and how much of its award was taken back."""
 

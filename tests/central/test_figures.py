@@ -9,6 +9,8 @@ from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
 from central_server import kept_settings, schema
+from central_server.applying import apply
+from central_server.applying.books import Books, Origin
 from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.figures import answers, baskets, closing, customers, facts, targets
@@ -103,19 +105,20 @@ def test_who_is_active_who_stayed_and_who_came_again_goes_by_sets_of_members(off
     assert found.repeat_purchase == Ratio(1, 6, 16.67), "anna bought twice until the end of March"
 
 
-def test_two_members_who_merged_are_one(office, till):
-    from central_server.applying.books import Books, Origin
+def merge(office, old, into):
+    def work(connection):
+        books = Books(connection, office)
+        books.merge(old, into, Origin(office.server, 0, "", office.time(), books.today), "m1")
+        books.flush()
 
+    office.database.write(work)
+
+
+def test_two_members_who_merged_are_one(office, till):
     one = till()
     sales(one, ("2026-03-01", "anna", 100), ("2026-03-02", "anne", 100))
     assert told(office).customers.active == 2
-
-    def merge(connection):
-        books = Books(connection, office)
-        books.merge("anne", "anna", Origin(office.server, 0, "", office.time(), books.today), "m1")
-        books.flush()
-
-    office.database.write(merge)
+    merge(office, "anne", "anna")
     found = told(office).customers
     assert (found.active, found.repeat_purchase) == (1, Ratio(1, 1, 100.0))
 
@@ -137,9 +140,25 @@ def test_burn_is_redeemed_of_issued_and_each_months_issue_is_followed(office, ti
     assert back > 0
 
 
-def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(office, till, clock):
-    from central_server.applying import apply
+def expire(office, clock, days):
+    clock.pass_by(days=days)
+    while apply.expire_due(office):
+        pass
 
+
+def test_a_shop_follows_what_it_issued_and_nothing_else_also_once_its_members_have_merged(office, till, clock):
+    here, there = till(), till("BBBBBB", "Mill")
+    sales(here, ("2026-03-02", "anna", 10000))
+    sales(there, ("2026-03-02", "bert", 3000))
+    merge(office, "anna", "bert")
+    expire(office, clock, days=400)
+    [harbour] = told(office, Scope("2026-01-01", "2026-12-31", "Harbour")).issues
+    assert (harbour.issued, harbour.matured, harbour.expired) == (100, 100, 100)
+    [all_shops] = told(office, YEAR).issues
+    assert (all_shops.issued, all_shops.matured, all_shops.expired) == (130, 130, 130)
+
+
+def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(office, till, clock):
     one = till()
     one.sale("1", 10000, "anna", keep=True)
     one.sale("2", 100, "anna", redeem=40)
@@ -147,9 +166,7 @@ def test_breakage_is_of_matured_lots_and_lowers_what_is_expected_of_the_others(o
     one.day = "2027-03-20"
     one.sale("3", 20000, "bert")
     one.send()
-    clock.pass_by(days=384)
-    while apply.expire_due(office):
-        pass
+    expire(office, clock, days=384)
     found = told(office, Scope("2027-03-01", "2027-03-31"))
     march = found.issues[0]
     assert (march.matured, march.expired, march.breakage) == (100, 60, Ratio(60, 100, 60.0))
@@ -320,17 +337,44 @@ def test_whoever_stays_away_longer_than_is_their_way_may_be_leaving(office, till
     often = [(f"2026-01-{day:02d}", "anna", 1000) for day in (1, 5, 9, 13)]  # a gap of 4 days
     seldom = [(day, "bert", 3000) for day in ("2026-01-01", "2026-02-01", "2026-03-01")]
     sales(till(), *often, *seldom, ("2026-01-01", "carl", 100), ("2026-01-02", "carl", 100))
+    assert leaving(office, "2026-01-19") == []  # six days: exactly one and a half
+    assert leaving(office, "2026-01-20") == [("anna", 4, 4, 7)]
+    assert leaving(office, "2026-04-20") == [("bert", 3, 30, 50), ("anna", 4, 4, 97)]  # who brought most comes first
+
+
+def leaving(office, day):
+    """Who may be: the days on which they bought, their mean gap, and for how long they have been away."""
     facts.count_pending(office)
+    with office.database.reading() as connection:
+        found, count = customers.at_risk(connection, Scope(day, day))
+    assert len(found) == count
+    return [(one.member, one.days, one.gap_days, one.away_days) for one in found]
 
-    def at(day):
-        with office.database.reading() as connection:
-            return [
-                (one.member, one.gap_days, one.away_days) for one in customers.at_risk(connection, Scope(day, day))[0]
-            ]
 
-    assert at("2026-01-19") == []  # six days: exactly one and a half
-    assert at("2026-01-20") == [("anna", 4, 7)]
-    assert at("2026-04-20") == [("bert", 30, 50), ("anna", 4, 97)]  # who brought most comes first
+def test_a_day_in_two_shops_is_one_day_of_buying(office, till):
+    sales(till(), *((f"2026-01-{day:02d}", "anna", 100) for day in (1, 5, 9)))
+    sales(till("BBBBBB", "Mill"), *((f"2026-01-{day:02d}", "anna", 100) for day in (5, 9)))
+    assert leaving(office, "2026-01-15") == []  # six days after four and four; not after two, two, two and two
+    assert leaving(office, "2026-01-16") == [("anna", 3, 4, 7)]
+
+
+def test_a_day_on_which_both_bought_who_have_merged_is_one_day_of_buying(office, till):
+    bought = [(f"2026-01-{day:02d}", member, 100) for day in (1, 5, 9) for member in ("anna", "anne")]
+    sales(till(), *bought)
+    merge(office, "anne", "anna")
+    assert leaving(office, "2026-01-15") == []
+    assert leaving(office, "2026-01-16") == [("anna", 3, 4, 7)]
+
+
+def test_a_day_on_which_something_only_came_back_is_no_day_of_buying(office, till):
+    one = till()
+    sales(one, *((f"2026-01-{day:02d}", "anna", 100) for day in (1, 5)))
+    one.day = "2026-01-09"
+    sold = one.sale("9", 100, "anna")
+    one.day = "2026-01-12"
+    one.give_back(sold, "r", 50)
+    one.send()
+    assert leaving(office, "2026-01-16") == [("anna", 3, 4, 7)]
 
 
 def test_a_target_says_how_far_it_is_in_words(office, till):

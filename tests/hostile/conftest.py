@@ -216,6 +216,18 @@ def central(initialised: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield one
 
 
+postgres = offices.postgres
+
+
+@pytest.fixture(scope="module")
+def central_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Central]:
+    folder = tmp_path_factory.mktemp("central") / "office"
+    url = offices.new_database(postgres, "hostile")
+    Office.init(folder, offices.Clock(), random.Random(1).randbytes, url=url, shops=offices.SHOPS).close()
+    with served(folder) as one:
+        yield one
+
+
 @pytest.fixture(scope="module")
 def served_till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     with tills.served_till(tmp_path_factory.mktemp("till") / "till") as one:

@@ -98,6 +98,15 @@ def test_head_office_answers_whatever_fits_or_does_not_fit_its_description(centr
     fuzz_office(central, tell, path, FEW)
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("path", PATHS)
+def test_head_office_on_postgresql_answers_whatever_fits_or_does_not_fit_its_description(
+    central_on_postgres, tell, path
+):
+    """Which takes less for a text than SQLite does."""
+    fuzz_office(central_on_postgres, tell, path, FEW)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_head_office_answers_many_made_up_messages(central, tell, path):

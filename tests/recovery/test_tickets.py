@@ -51,16 +51,16 @@ def test_a_ticket_of_an_offline_till_is_answered_and_the_answer_read_out_at_anot
 
 
 @pytest.fixture
-def answered(world):
-    """Two shops that know a member whose ticket is answered, and the ticket."""
-    one, other = world.till("Harbour"), world.till("Mill")
+def answered(either):
+    """Two shops that know a member whose ticket is answered, and the ticket; head office on each database in turn."""
+    one, other = either.till("Harbour"), either.till("Mill")
     member = one.member(CARD)
-    world.quiet()
+    either.quiet()
     other.member(CARD)
     opened = open_ticket(one.checkout, "points", WORDS, member=member).ticket
-    world.quiet()
-    tickets.reply(world.office, opened, "sue", "They are on your card now.")
-    world.quiet()
+    either.quiet()
+    tickets.reply(either.office, opened, "sue", "They are on your card now.")
+    either.quiet()
     return one, other, opened
 
 
@@ -80,21 +80,21 @@ def last_said(world, ticket):
     return found.about.status, [(word.by, word.kind, word.text) for word in found.said][-1]
 
 
-def test_an_answer_that_was_told_offline_is_shown_at_no_till_again_and_closes_the_ticket(world, answered):
+def test_an_answer_that_was_told_offline_is_shown_at_no_till_again_and_closes_the_ticket(either, answered):
     one, other, ticket = answered
     other.link.is_cut = True
     tell(other.checkout, ticket, answer_at(other), operator="Kim")
     assert told(other) == []
     assert told(one) == [(ticket, "answered", "They are on your card now.")]  # which has not heard of it yet
     other.link.is_cut = False
-    heard_by_all(world)
+    heard_by_all(either)
     assert (told(one), told(other)) == ([], [])
-    assert last_said(world, ticket) == ("closed", ("Kim", "told", f"At Mill, till {other.name}."))
+    assert last_said(either, ticket) == ("closed", ("Kim", "told", f"At Mill, till {other.name}."))
     with other.store.read() as db:
         assert db.execute("SELECT count(*) FROM ticket_told").fetchone() == (0,)
 
 
-def test_a_telling_whose_answer_got_lost_is_sent_again_and_counted_once(world, answered):
+def test_a_telling_whose_answer_got_lost_is_sent_again_and_counted_once(either, answered):
     one, _, ticket = answered
     tell(one.checkout, ticket, answer_at(one))
     heard = one.link.told
@@ -107,40 +107,40 @@ def test_a_telling_whose_answer_got_lost_is_sent_again_and_counted_once(world, a
     with pytest.raises(ConnectionResetError):
         one.step()
     one.link.told = heard
-    world.quiet()
-    kinds = [word.kind for word in tickets.story(world.office, ticket).said]
+    either.quiet()
+    kinds = [word.kind for word in tickets.story(either.office, ticket).said]
     assert kinds == ["said", "reply", "told"]
 
 
-def test_an_answer_told_offline_does_not_hide_one_that_was_given_since(world, answered):
+def test_an_answer_told_offline_does_not_hide_one_that_was_given_since(either, answered):
     one, other, ticket = answered
     one.link.is_cut = True
     tell(one.checkout, ticket, answer_at(one), operator="Kim")
-    tickets.reply(world.office, ticket, "sue", "And 50 more.")
+    tickets.reply(either.office, ticket, "sue", "And 50 more.")
     one.link.is_cut = False
-    world.quiet()
+    either.quiet()
     expected = [(ticket, "answered", "And 50 more.")]
     assert (told(one), told(other)) == (expected, expected)
     about = f"They were told an earlier answer, at Harbour, till {one.name}."
-    assert last_said(world, ticket) == ("answered", ("Kim", "note", about))
-    world.at += timedelta(minutes=5)
+    assert last_said(either, ticket) == ("answered", ("Kim", "note", about))
+    either.at += timedelta(minutes=5)
     tell(one.checkout, ticket, answer_at(one), operator="Kim")
-    heard_by_all(world)
+    heard_by_all(either)
     assert (told(one), told(other)) == ([], [])
 
 
-def test_a_member_who_has_said_more_keeps_an_open_ticket_when_the_answer_before_is_told(world, answered):
+def test_a_member_who_has_said_more_keeps_an_open_ticket_when_the_answer_before_is_told(either, answered):
     one, other, ticket = answered
-    tickets.said_by_member(world.office, ticket, "Not all of them!")
-    world.quiet()
+    tickets.said_by_member(either.office, ticket, "Not all of them!")
+    either.quiet()
     tell(one.checkout, ticket, answer_at(one))
     assert told(one) == [(ticket, "open", "")]
-    heard_by_all(world)
-    assert last_said(world, ticket)[0] == "open"
+    heard_by_all(either)
+    assert last_said(either, ticket)[0] == "open"
     assert (told(one), told(other)) == ([(ticket, "open", "")], [(ticket, "open", "")])
 
 
-def test_an_answer_that_a_till_does_not_have_is_not_told_and_nothing_kept(world, answered):
+def test_an_answer_that_a_till_does_not_have_is_not_told_and_nothing_kept(either, answered):
     one, _, ticket = answered
     for named, answer in ((ticket, answer_at(one) + 1), ("NEVER", 1)):
         with pytest.raises(Unknown, match="no such answer") as refused:
@@ -149,23 +149,23 @@ def test_an_answer_that_a_till_does_not_have_is_not_told_and_nothing_kept(world,
     assert told(one) == [(ticket, "answered", "They are on your card now.")]
 
 
-def test_who_was_told_and_then_forgotten_leaves_no_word(world, answered):
+def test_who_was_told_and_then_forgotten_leaves_no_word(either, answered):
     one, _, ticket = answered
     one.link.is_cut = True
     tell(one.checkout, ticket, answer_at(one), operator="Kim")
-    members.erase(world.office, tickets.story(world.office, ticket).about.member)
+    members.erase(either.office, tickets.story(either.office, ticket).about.member)
     one.link.is_cut = False
-    world.quiet()
-    assert tickets.story(world.office, ticket).said == []
+    either.quiet()
+    assert tickets.story(either.office, ticket).said == []
 
 
 @pytest.mark.parametrize("changed", [{"ticket": "A/B"}, {"told_at": ""}, {"operator": "x" * 65}])
-def test_a_telling_that_is_none_is_refused(world, answered, changed):
+def test_a_telling_that_is_none_is_refused(either, answered, changed):
     one, _, ticket = answered
     sent = {"ticket": ticket, "answer": 2, "told_at": "2026-11-21T09:00:00", **changed}
     with pytest.raises(Exception, match=r"to no ticket|names too much"):
         one.link.told(TicketTold(**sent))
-    assert [word.kind for word in tickets.story(world.office, ticket).said] == ["said", "reply"]
+    assert [word.kind for word in tickets.story(either.office, ticket).said] == ["said", "reply"]
 
 
 def test_a_ticket_whose_answer_got_lost_is_sent_again_and_opened_once(world):

@@ -20,8 +20,9 @@ def _number(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger(), nullable=False, autoincrement=False)
 
 
-def _table(name: str, keys: str, texts: str, numbers: str, *indexes: str) -> None:
-    """Every table here is keyed by texts, but for `is_member`. An index: its name, then its columns."""
+def _table(name: str, keys: str, texts: str, numbers: str, *indexes: str, by_key: bool = False) -> None:
+    """Every table here is keyed by texts, but for `is_member`. An index: its name, then its columns. `by_key`: SQLite keeps the
+    rows in the order of their keys."""
     key = keys.split()
     op.create_table(
         name,
@@ -29,6 +30,7 @@ def _table(name: str, keys: str, texts: str, numbers: str, *indexes: str) -> Non
         *map(_text, texts.split()),
         *map(_number, numbers.split()),
         sa.PrimaryKeyConstraint(*key, name=op.f(f"{name}_key")),
+        sqlite_with_rowid=not by_key,
     )
     for index in indexes:
         called, *columns = index.split()
@@ -59,8 +61,9 @@ def upgrade() -> None:
         "",
         "sales net_minor redeemed_minor",
         "member_day_by_day day shop member sales",
+        by_key=True,
     )
-    _table("lot_fact", "lot", "member shop day", "issued reversed")
+    _table("lot_fact", "lot", "member shop day", "issued reversed", "lot_fact_by_shop shop member lot day")
     _table("lot_use", "shop document hash lot", "day period", "points", "lot_use_by_lot lot")
     _table("points_day", "shop day period what", "", "points", "points_day_by_day day")
     _table("period", "period", "closed_at closed_by sums", "")
