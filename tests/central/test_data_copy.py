@@ -137,7 +137,15 @@ def preset_rules():
     return read_program(preset("points")).cards.rules
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 5))])
+@pytest.mark.parametrize(
+    ("folder", "seed"),
+    [
+        ("sqlite", 1),
+        pytest.param("sqlite", 2, marks=pytest.mark.slow),
+        pytest.param("postgres", 3, marks=pytest.mark.postgres),
+    ],
+    indirect=["folder"],
+)
 def test_fact_12_a_members_data_copy_holds_only_that_member(office, till, tell, seed):
     crowd = Crowd(office, till, tell, seed)
     crowd.live(8 if seed == 1 else 40)

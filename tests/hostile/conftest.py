@@ -67,7 +67,9 @@ class Central:
     def __init__(self, office: Office, clock: object, port: int) -> None:
         self.office, self.clock, self.port = office, clock, port
         self.url = f"http://127.0.0.1:{port}"
-        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=False)
+        # Longer unused than this the server may hang up on it, just as the next request begins.
+        limits = httpx.Limits(keepalive_expiry=1)
+        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=False, limits=limits)
         self._honest = self.till("HHHHHH")
         self._honest.send()
         self._sales = 0

@@ -568,18 +568,18 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, place: int) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_ctrl_c_closes_everything_in_order(tmp_path: Path, browser: Browser) -> None:
-    with running_demo(tmp_path, browser) as demo:
-        children = psutil.Process(demo.process.pid).children(recursive=True)
-        assert len(children) == 3  # the till, its relay, and head office
-        demo.process.send_signal(signal.SIGINT)
-        assert demo.process.stdout is not None
-        said = demo.process.stdout.read()
-        assert demo.process.wait(20) == 0
-        assert said.strip() == "Closed: till, head office, scanner, printer."
-        assert psutil.wait_procs(children, timeout=5)[1] == []
-        for port in demo.ports:
-            with socket.socket() as probe:
-                assert probe.connect_ex(("127.0.0.1", port)) != 0
-        expect(demo.control.locator("#message")).to_contain_text("The demo has ended.")
-        expect(demo.till.locator("#network")).to_contain_text("Till does not answer")
+def test_ctrl_c_closes_everything_in_order(demo: Demo) -> None:
+    """The last of this file: it ends the demo that the others share."""
+    children = psutil.Process(demo.process.pid).children(recursive=True)
+    assert len(children) == 3  # the till, its relay, and head office
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.process.stdout is not None
+    said = demo.process.stdout.read()
+    assert demo.process.wait(20) == 0
+    assert said.strip() == "Closed: till, head office, scanner, printer."
+    assert psutil.wait_procs(children, timeout=5)[1] == []
+    for port in demo.ports:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+    expect(demo.control.locator("#message")).to_contain_text("The demo has ended.")
+    expect(demo.till.locator("#network")).to_contain_text("Till does not answer")

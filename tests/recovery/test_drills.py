@@ -111,29 +111,33 @@ def test_head_office_restored_from_yesterday_hears_all_of_it_again(either):
 
 
 @pytest.mark.slow
-def test_a_restored_head_office_that_starts_again_still_waits_and_then_no_longer(either):
-    file, one, two, late, _ = a_day_that_the_backup_lacks(either)
-    either.restore(file)
-    either.quiet_of(one)
-    either.stop()
-    either.start()
+def test_a_restored_head_office_that_starts_again_still_waits_and_then_no_longer(world):
+    file, one, two, late, _ = a_day_that_the_backup_lacks(world)
+    world.restore(file)
+    world.quiet_of(one)
+    world.stop()
+    world.start()
     assert one.fetch(10) == 0
     two.link.is_cut = late.link.is_cut = False
-    either.quiet()
+    world.quiet()
     assert one.fetch(10) == 10
-    either.quiet()
-    new = either.till("Mill")  # enrolled in this life of head office: it has nothing to greet for
+    world.quiet()
+    new = world.till("Mill")  # enrolled in this life of head office: it has nothing to greet for
     assert new.fetch(20) == 20
-    either.quiet()
-    either.stop()
-    either.start()
-    assert awaited(either) == set()
+    world.quiet()
+    world.stop()
+    world.start()
+    assert awaited(world) == set()
     assert new.fetch(20) == 20
-    either.check()
+    world.check()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spent", [100, 40, 0])
+@pytest.mark.parametrize(
+    ("either", "spent"),
+    [("sqlite", 100), ("sqlite", 40), ("sqlite", 0), pytest.param("postgres", 100, marks=pytest.mark.postgres)],
+    indirect=["either"],
+)
 def test_going_on_without_a_till_costs_what_it_had_spent_twice(either, spent):
     """What it held and had not spent comes back when it greets, and makes good what the shop bore at first."""
     one, late = either.till("Harbour"), either.till("Mill")

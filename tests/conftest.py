@@ -1,0 +1,27 @@
+"""Which files begin first where several workers share them: one long file that begins last keeps all others waiting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+# In `make check`, each a minute or more of one processor; --no-loadscope-reorder hands files out in this order.
+LONGEST = (
+    "page/test_page.py",
+    "drivers/test_printing_contract.py",
+    "page/test_demo.py",
+    "recovery/test_drills.py",
+    "page/test_care.py",
+    "central/test_any_order.py",
+    "hostile/test_api_shapes.py",
+    "simulator/test_rules.py",
+    "central/test_member_pages_office.py",
+    "page/test_views.py",
+    "central/test_histories.py",
+)
+_TURNS = {Path(__file__).parent / name: turn for turn, name in enumerate(LONGEST)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _TURNS.get(item.path, len(_TURNS)))
