@@ -215,7 +215,7 @@ def test_where_points_lie_and_when_they_end(office, one, clock):
     about = summary(office, "ada")
     assert [(part.points, part.terminal) for part in about.places] == [(40, ""), (60, "AAAAAA")]
     assert [(part.points, part.what) for part in about.ends] == [(100, "through 2027-03-01")]
-    assert (about.tier, about.progress) == ("Member", "400.00 EUR to Silver")
+    assert (about.tier, about.progress) == ("Member", "€400.00 to Silver")
 
 
 def test_what_is_owed_is_said_and_repaid_by_the_next_award(office, one, visitor):

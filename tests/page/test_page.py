@@ -654,7 +654,7 @@ def test_the_cashier_sees_tier_and_rewards_and_takes_one_with_a_tap(till: Till) 
     till.tap("Sourdough loaf", "Olive oil")  # 13.19
     till.terminal.scanned(CARD)
     till.see("#due", "€11.88")  # 0.42 and 0.89 are 10 %, rounded down line by line
-    till.see("#standing", "Member · 950.00 to Gold")
+    till.see("#standing", "Member · €950.00 to Gold")
     reward = till.page.get_by_role("button", name="2.00 off")
     reward.click()
     till.see("#due", "€9.88")

@@ -123,7 +123,7 @@ def test_birthday_and_charity_count_from_the_first_sale_and_go_to_head_office(cl
     club.scan()
     done = club.sell("1", 2000, member)
     assert done.earned_points == 20 + 100
-    assert "0.20 goes to Sea" in done.receipt_text
+    assert "0.20 EUR goes to Sea" in done.receipt_text
     with club.store.read() as db:
         (details,) = members.waiting_details(db)
     assert (details.birthday, details.charity) == ("11-20", "sea")

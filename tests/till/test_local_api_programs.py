@@ -73,7 +73,7 @@ def test_a_quote_tells_tier_offers_and_what_is_missing(club) -> None:
         "next": "gold",
         "next_title": "Gold",
         "missing": 750,
-        "text": "7.50 to Gold",
+        "text": "€7.50 to Gold",
     }
     assert [(one["reward"], one["points"], one["worth_minor"]) for one in quote["offers"]] == [
         ("", 12, 12),

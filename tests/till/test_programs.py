@@ -124,7 +124,7 @@ def test_the_quote_tells_the_tier_and_what_is_missing_to_the_next(club) -> None:
     member = club.member()
     sold(club, "1", BREAD, SOAP, member=member)
     tier = quoted(club, "2", SOAP, member=member).tier
-    assert (tier.tier, tier.title, tier.next, tier.missing, tier.text) == ("", "Member", "gold", 8100, "81.00 to Gold")
+    assert (tier.tier, tier.title, tier.next, tier.missing, tier.text) == ("", "Member", "gold", 8100, "€81.00 to Gold")
 
 
 def test_a_tier_is_reached_at_once_and_doubles_the_next_sale(club) -> None:
@@ -135,12 +135,12 @@ def test_a_tier_is_reached_at_once_and_doubles_the_next_sale(club) -> None:
     quote = quoted(club, "2", SOAP, member=member)
     assert quote.earn_points == 20
     assert (quote.tier.tier, quote.tier.ends, quote.benefits) == ("gold", "2027-11-20", ["Free alterations"])
-    assert "81.00 to Gold" not in done.receipt_text
+    assert "81.00 EUR to Gold" not in done.receipt_text
 
 
 def test_the_receipt_has_every_reason_and_how_far_the_next_tier_is(club) -> None:
     text = sold(club, "1", BREAD, SOAP, member=club.member()).receipt_text
-    for line in ("  member price             -1.00", "  First purchase             +50", "81.00 to Gold"):
+    for line in ("  member price             -1.00", "  First purchase             +50", "81.00 EUR to Gold"):
         assert line in text, text
     assert "This sale +69" in " ".join(text.split())
 
