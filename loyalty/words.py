@@ -65,6 +65,22 @@ def text(english: str) -> str:
     return english
 
 
+MONTHS = (
+    text("Jan"),
+    text("Feb"),
+    text("Mar"),
+    text("Apr"),
+    text("May"),
+    text("Jun"),
+    text("Jul"),
+    text("Aug"),
+    text("Sep"),
+    text("Oct"),
+    text("Nov"),
+    text("Dec"),
+)
+
+
 class Counted(msgspec.Struct, frozen=True):
     """So many of what members collect, as a value of a text."""
 
@@ -160,6 +176,14 @@ def counted(points: int, language: str = "en") -> str:
     ('1 point', '0 points', '27 points')
     """
     return _spoken(Counted(points), language)
+
+
+def date_words(day: str, language: str = "en") -> str:
+    """
+    >>> date_words("2026-11-21"), date_words("2026-03-01", "tr")
+    ('21 Nov 2026', '1 Mar 2026')
+    """
+    return f"{int(day[8:])} {translated(MONTHS[int(day[5:7]) - 1], language)} {day[:4]}"
 
 
 def translated(template: str, language: str) -> str:

@@ -157,6 +157,13 @@ def texts(connection: Connection) -> list[ConsentText]:
     ]
 
 
+def text_of(connection: Connection, version: str) -> dict[str, str]:
+    """What a version says, by language; nothing where it was never published here."""
+    table = schema.shops.consent_text.c
+    found = connection.scalar(select(table.texts).where(table.version == version))
+    return _texts.decode(found) if found else {}
+
+
 def asked_for(connection: Connection) -> ConsentTextItem | None:
     """The text that who joins is asked to agree to, as tills hear of it."""
     table = schema.shops.consent_text

@@ -25,7 +25,7 @@ from ledger.entry import GiveBody
 from ledger.identifiers import new_reference
 from ledger.settlement import AVAILABLE, EXPIRED
 from loyalty.award import recognised, standing_of
-from loyalty.card import DamagedMemberCode, masked, member_card
+from loyalty.card import DamagedMemberCode, MemberCard, masked, member_card
 from loyalty.days import day_before
 from loyalty.expiry import NEVER, Expire
 from loyalty.standing import Standing
@@ -230,8 +230,15 @@ def replace_card(office: Office, card: str, new: str, who: Who) -> None:
 
     def work(books: Books) -> None:
         table = schema.card
-        if isinstance(member_card(books.program.cards.rules, new), DamagedMemberCode):
+        reading = member_card(books.program.cards.rules, new)
+        if isinstance(reading, DamagedMemberCode):
             raise OfficeError(f"The check digit of {new} is wrong.", hint="Read the card again.", code="CARD_DAMAGED")
+        if not isinstance(reading, MemberCard):  # no till would take it for a card, and the old one would be nobody's
+            raise OfficeError(
+                f"{new} is no card of this programme.",
+                hint="Nothing was changed. Scan the new card, or type the whole of its number.",
+                code="NO_MEMBER_CARD",
+            )
         holder = books.connection.scalar(select(table.c.member).where(table.c.card == new))
         if holder is not None:
             raise OfficeError(f"Somebody has the card {new} already.", hint="Take another one.", code="CARD_IN_USE")

@@ -10,7 +10,7 @@ from central_server.errors import CentralError
 from central_server.office import Office
 from central_server.pages import customers, frame
 from central_server.pages.customers import Read
-from loyalty.words import Value, say, text
+from loyalty.words import Value, date_words, say, text
 
 PATH = "/feedback/{code}"
 WORDS = {
@@ -92,7 +92,7 @@ def _page(
     language: str, status: int = 200, *, about: Asked | None = None, said: str = "", own: str = "", comment: str = ""
 ) -> Response:
     """With what is asked, where it is still to be answered."""
-    day = about.business_day if about else ""
+    day = date_words(about.business_day, language) if about else ""
     words = {name: say(words, language, day=day) for name, words in WORDS.items() if name not in ("bonus", "ticket")}
     return customers.shown(
         "feedback.html",

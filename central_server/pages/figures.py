@@ -20,6 +20,8 @@ from central_server.membership import consents
 from central_server.pages.frame import HEADERS, Visit, page
 from central_server.pages.member_access import shown_card
 from central_server.reports import report
+from loyalty.conditions import BASE
+from loyalty.words import in_language
 
 SVG_HEADERS = {**HEADERS, "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 """A picture has its own styles in it, and nothing else that could be loaded or run."""
@@ -118,8 +120,16 @@ def grouped(visit: Visit) -> Response:
 def tier_moves(visit: Visit) -> Response:
     with visit.office.database.reading() as connection:
         asked = asked_of(visit, connection)
+        program = answers.current(visit.office, connection)
+    titles = {tier.name: in_language(tier.title) for tier in program.tier} | {BASE: in_language(program.tiers.base)}
     return visit.show(
-        "figures_tiers.html", asked=asked, question=_question(visit, asked), moves=_tier_moves(visit, asked)
+        "figures_tiers.html",
+        asked=asked,
+        question=_question(visit, asked),
+        moves=[
+            (titles.get(one.start, one.start), titles.get(one.end, one.end), one.members)
+            for one in _tier_moves(visit, asked)
+        ],
     )
 
 

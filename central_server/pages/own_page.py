@@ -13,19 +13,21 @@ from central_server.care import claims, own_page, tickets
 from central_server.care.own_page import Owner
 from central_server.care.tickets import TicketStory
 from central_server.errors import CentralError
+from central_server.local_time import local
 from central_server.membership import consents, data_copy
 from central_server.membership import story as member_story
-from central_server.membership.story import Line
+from central_server.membership.story import Line, Part
 from central_server.office import Office
 from central_server.pages import customers, frame, own_words
 from central_server.pages.customers import Read
 from central_server.pages.own_words import WORDS
 from ledger.entry import GiveBody, SettleBody
+from loyalty.days import is_day
 from loyalty.expiry import NEVER
 from loyalty.program import Program
 from loyalty.standing import Standing
 from loyalty.tiers import TierStanding
-from loyalty.words import Amount, Counted, Said, in_language, say
+from loyalty.words import Amount, Counted, Said, date_words, in_language, say
 
 PATH = "/me/{code}"
 AT_FIRST = 8
@@ -68,6 +70,8 @@ def _looked(
         story = member_story.story(office, connection, owner.member, moves=False)
         agreed = consents.of(connection, owner.member) if owner.is_proved else []
         asked = consents.asked_for(connection) if owner.is_proved else None
+        has_agreed = bool(agreed) and agreed[0].is_given
+        agreed_to = consents.text_of(connection, agreed[0].text) if has_agreed else {}
         told = tickets.for_member(connection, owner.member) if owner.is_proved else []
         program = office.program(connection)
     assert program is not None, "init puts a programme in force"
@@ -91,9 +95,12 @@ def _looked(
         is_proved=owner.is_proved,
         lines=lines[:LATEST],
         at_first=AT_FIRST,
-        told=[_told(one, language) for one in told],
-        has_agreed=bool(agreed) and agreed[0].is_given,
-        consent_text=(asked.texts.get(language) or next(iter(asked.texts.values()), "")) if asked else "",
+        ends=_dated(known.ends, words["never"], language),
+        later=_dated(known.later, words["never"], language),
+        told=[_told(one, program, language) for one in told],
+        has_agreed=has_agreed,
+        agreed_text=_in(language, agreed_to),
+        consent_text=_in(language, asked.texts if asked else {}),
         charities=[(one.name, in_language(one.title, language) if one.title else one.name) for one in charities],
     )
 
@@ -143,7 +150,8 @@ def _done(office: Office, owner: Owner, form: dict[str, str], language: str) -> 
 def _claimed(office: Office, owner: Owner, receipt: str, language: str) -> str:
     found = claims.ask(office, owner.member, receipt)
     if found.outcome != "asked":
-        raise _NotDone(say(own_words.CLAIMS[found.outcome], language, ticket=found.ticket, day=found.last_day))
+        last_day = date_words(found.last_day, language) if found.last_day else ""
+        raise _NotDone(say(own_words.CLAIMS[found.outcome], language, ticket=found.ticket, day=last_day))
     return found.ticket
 
 
@@ -166,6 +174,17 @@ def _copied(office: Office, code: str, language: str) -> Response:
     return frame.attached(data, "application/json", "my-data.json")
 
 
+def _in(language: str, texts: dict[str, str]) -> str:
+    """The shop's own text; in another language, where it has none in this."""
+    return texts.get(language) or next(iter(texts.values()), "")
+
+
+def _dated(parts: list[Part], never: str, language: str) -> list[tuple[str, int]]:
+    """The day of each, in words, and its points; `never` where there is no such day."""
+    days = [(part.what[-10:], part.points) for part in parts]
+    return [(date_words(day, language) if is_day(day) else never, points) for day, points in days]
+
+
 def _is_told(line: Line) -> bool:
     """Whether it is of interest to the member: what moved their points, and what they did."""
     return bool(line.change) or line.kind in ("sale", "return", "join")
@@ -175,10 +194,11 @@ def _line(office: Office, program: Program | None, line: Line, language: str) ->
     """Day, what, where, by how much, and of which parts, if there are several. Without a programme nothing is said of what for:
     a birthday or a friend is for nobody else to read."""
     where = say(own_words.OFFICE, language) if line.terminal == office.server else line.shop
+    day = date_words(line.day, language)
     if program is None:
-        return line.day, say(own_words.KINDS[line.kind], language), where, line.change, []
+        return day, say(own_words.KINDS[line.kind], language), where, line.change, []
     parts = [f"{one.points:+d}: {one.in_language(language)}" for one in line.told.parts if one.points]
-    return line.day, _what(program, line, language), where, line.change, parts if len(parts) > 1 else []
+    return day, _what(program, line, language), where, line.change, parts if len(parts) > 1 else []
 
 
 def _what(program: Program, line: Line, language: str) -> str:
@@ -195,13 +215,13 @@ def _what(program: Program, line: Line, language: str) -> str:
     return say(kind, language)
 
 
-def _told(one: TicketStory, language: str) -> dict[str, object]:
+def _told(one: TicketStory, program: Program, language: str) -> dict[str, object]:
     """A ticket as its member reads it: what they wrote themselves, and what was answered."""
     about = one.about
     is_ours = about.source == "member" and about.topic != "other"  # words that we put for them
     return {
         "number": about.ticket,
-        "day": about.opened_at[:10],
+        "day": date_words(local(about.opened_at, program.zone)[:10], language),
         "topic": say(own_words.TOPICS[about.topic], language),
         "receipt": about.receipt,
         "status": say(own_words.STATUSES[about.status], language),
@@ -216,7 +236,7 @@ def _tier(program: Program, standing: Standing, language: str) -> list[str]:
     tier = program.tier_named(standing.tier)
     title = in_language(tier.title if tier else program.tiers.base, language)
     if tier and standing.tier_ends < NEVER:
-        title = say(own_words.TIER_ENDS, language, tier=title, day=standing.tier_ends)
+        title = say(own_words.TIER_ENDS, language, tier=title, day=date_words(standing.tier_ends, language))
     above = program.ladder.next_up(TierStanding(standing.tier, standing.tier_ends, standing.qualified))
     if above is None:
         return [title]

@@ -25,12 +25,12 @@ def status(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     import shutil
     import sqlite3
 
+    from loyalty.words import date_words
     from offline_store import journal, receipts, settings
     from offline_store.store import Store
     from pos_plugin.doctor.head_office import CLOCK_MAY_HAVE_DIFFERED_S, difference
     from pos_plugin.doctor.machine import LEAST_ROOM_BYTES
     from pos_plugin.doctor.till import reopened
-    from pos_plugin.papers.receipts import date_words
 
     with Store.open_for_reading(store) as till, till.read() as db:
         who, program = journal.identity(db), settings.program_in_force(db, datetime.now(UTC))
@@ -144,11 +144,11 @@ def member(
     as_json: AsJson = False,
 ) -> None:
     """One member: balance, what can be spent at this till, last movements."""
+    from loyalty.words import date_words
     from offline_store import members, rights, settings
     from offline_store.moment import moment
     from offline_store.store import Store
     from pos_plugin.errors import Unknown
-    from pos_plugin.papers.receipts import date_words
 
     with Store.open_for_reading(store) as till, till.read() as db:
         found = members.member_of_card(db, card)

@@ -16,9 +16,10 @@ from typing import Protocol
 from drivers.document import display_columns
 from drivers.errors import DeviceError
 from loyalty.program import Program
+from loyalty.words import MONTHS
 from offline_store.members import Balance
 from pos_plugin.codes.identifying import Identified
-from pos_plugin.papers.receipts import MONTHS, Layout, columns, first_columns, local
+from pos_plugin.papers.receipts import Layout, columns, first_columns, local
 from pos_plugin.quotes import Completed, Quote
 
 GREETING_S = 30.0

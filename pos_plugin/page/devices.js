@@ -131,7 +131,7 @@ function prints() {
   const open = state.printer.jobs.filter((job) => job.state !== "printed" && job.state !== "dropped").reverse();
   const waiting = open.filter((job) => job.state !== "unknown");
   return [
-    h("p", { class: "queue" }, queue(state.printer, waiting)),
+    waiting.length || !open.length ? h("p", { class: "queue" }, queue(state.printer, waiting)) : null, // a doubt is told below
     waiting.length
       ? h("ol", { class: "movements", id: "queue" }, waiting.slice(0, 5).map((job) =>
         h("li", {}, h("span", {}, job.copy ? "Copy" : "Receipt"), h("span", {}, job.reference), h("span", { class: "dim" }, job.state === "started" ? "printing" : "waits"))))
@@ -140,7 +140,7 @@ function prints() {
       h("div", { class: "printing bad" }, h("b", { "aria-hidden": "true" }, "?"),
         h("span", {}, h("strong", {}, question(job)), ` Receipt ${job.reference}. ${job.reason}`),
         h("div", { class: "buttons" }, answers(job)))),
-  ].flat();
+  ].flat().filter(Boolean);
 }
 
 function queue(printer, waiting) {

@@ -98,7 +98,7 @@ async function submit(event) {
   const born = birthday();
   if (born === null) {
     $("#join-day").focus();
-    return warn("A birthday is a day and a month, or leave both empty.");
+    return warn("There is no such birthday: write a day and a month, or leave both empty.");
   }
   const button = $("#join-go");
   button.disabled = true;

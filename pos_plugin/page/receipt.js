@@ -39,6 +39,8 @@ export function showReceipt(title, done) {
       done.reference
         ? h("img", { id: "receipt-picture", src: `/v1/receipts/${at(done.reference)}.png`, alt: done.receipt_text })
         : h("pre", {}, done.receipt_text)));
+  // As many columns as the paper has, however narrow the page: nothing of it is cut.
+  dialog.querySelector(".paper pre")?.style.setProperty("--columns", Math.max(...done.receipt_text.split("\n").map((line) => line.length)));
   drawPrinting();
   if (!dialog.open) dialog.showModal();
   $("#receipt-close").focus();

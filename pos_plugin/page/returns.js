@@ -53,6 +53,7 @@ function draw() {
       h("div", {}, h("strong", {}, `Receipt ${found.reference}`), h("span", { class: "dim" }, `${day(sold.sold_at)} ${sold.sold_at.slice(11, 16)} · sale ${sold.sale_ref}`)),
       h("div", { class: "right" }, h("strong", {}, money(found.due_minor)), h("span", { class: "dim" }, `${found.member ? signed(found.earned_points) : "no card"}${found.redeem_points ? ` · ${signed(-found.redeem_points)} used` : ""}`))),
     found.returns.map((one) => h("p", { class: "came-back" }, `Came back already: ${money(one.returned_minor)}, receipt ${one.reference}`)),
+    found.redeem_points && !isGone ? h("p", { class: "dim", id: "paid-with-points" }, `${money(found.due_minor)} was paid, the rest with points. What comes back of each is said when the return is recorded.`) : null,
     isGone ? h("p", { class: "lead" }, "All of this sale has come back.") : [
       h("div", { class: "segments", role: "radiogroup", "aria-label": "What comes back" },
         wayButton("all", found.returns.length ? `All that is left, ${money(left.total_minor)}` : `All of it, ${money(left.total_minor)}`), wayButton("lines", "Some items"), wayButton("amount", "An amount")),

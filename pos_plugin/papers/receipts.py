@@ -22,18 +22,18 @@ from loyalty.reward import Reward
 from loyalty.sale import LineItem, Sale
 from loyalty.words import (
     DECIMAL_COMMA,
+    MONTHS,
     Amount,
     Money,
     Reason,
     Said,
     Words,
+    date_words,
     in_language,
     money,
     said,
     said_with,
     say,
-    text,
-    translated,
 )
 from offline_store.members import Balance
 from pos_plugin.papers.receipt_template import OF_MEMBERS, SALE, SPACING, WORDINGS, Template, fields_of
@@ -45,21 +45,6 @@ Align = Literal["left", "center", "right"]
 DEFAULT = Template()
 CLAIM_MODULE_DOTS = 6
 """Of the claim code: customers read it with their own phones."""
-
-MONTHS = (
-    text("Jan"),
-    text("Feb"),
-    text("Mar"),
-    text("Apr"),
-    text("May"),
-    text("Jun"),
-    text("Jul"),
-    text("Aug"),
-    text("Sep"),
-    text("Oct"),
-    text("Nov"),
-    text("Dec"),
-)
 
 
 @dataclass(frozen=True)
@@ -493,14 +478,6 @@ def expiry_lines(program: Program, shown: PointsShown, layout: Layout) -> list[B
 def worth_saying(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """The rate alone explains itself: it stands where the shop says how its programme goes."""
     return reasons if len(reasons) > 1 else ()
-
-
-def date_words(day: str, language: str = "en") -> str:
-    """
-    >>> date_words("2026-11-21"), date_words("2026-03-01", "tr")
-    ('21 Nov 2026', '1 Mar 2026')
-    """
-    return f"{int(day[8:])} {translated(MONTHS[int(day[5:7]) - 1], language)} {day[:4]}"
 
 
 def quantity(milli: int, language: str) -> str:

@@ -13,8 +13,8 @@ from ledger.closing import OTHERS, gap_words, share_tenths
 from ledger.entry import Gap, Tally
 from loyalty.card import ean13_check_digit, masked
 from loyalty.program import Program
-from loyalty.words import Amount, text
-from pos_plugin.papers.receipts import Layout, date_words, laid_out_slip
+from loyalty.words import Amount, date_words, text
+from pos_plugin.papers.receipts import Layout, laid_out_slip
 
 MOST_DAYS = 14
 """So many days have a line of their own; the sales of those before are counted together."""

@@ -328,6 +328,7 @@ def test_a_card_that_was_replaced_is_nobodys(office, one, tell):
         (old, "2900000000049", "CARD_UNKNOWN"),
         (new, other, "CARD_IN_USE"),
         (new, "2900000000019", "CARD_DAMAGED"),
+        (new, "my library card", "NO_MEMBER_CARD"),  # which no till would take for a card
     ]:
         with pytest.raises(OfficeError) as refused:
             desk.replace_card(office, card, becomes, WHO)

@@ -11,7 +11,7 @@ import pytest
 
 from central_server.applying import apply
 from central_server.care import tickets
-from central_server.membership import desk, tokens
+from central_server.membership import consents, desk, tokens
 from central_server.pages import own_words
 from ledger.identifiers import feedback_code, receipt_reference
 from loyalty.program import read_program
@@ -139,7 +139,7 @@ def test_points_of_a_purchase_without_the_card(office, till, link, ask):
     assert sorted((line.topic, line.shop, line.receipt, line.member) for line in lines) == expected
 
 
-@pytest.mark.parametrize(("days", "says"), [(7, ADDED), (8, "could be added until 2026-03-09. It is too late now.")])
+@pytest.mark.parametrize(("days", "says"), [(7, ADDED), (8, "could be added until 9 Mar 2026. It is too late now.")])
 def test_points_of_a_purchase_can_be_asked_for_as_long_as_the_till_would_add_them(seller, link, ask, clock, days, says):
     sale = sold(seller)
     seller.send()
@@ -191,6 +191,29 @@ def test_the_answer_stands_on_the_own_page_and_what_we_note_does_not(office, lin
         assert ours not in page
     with office.database.reading() as connection:
         assert tickets.for_member(connection, "b" * 16) == []
+
+
+def test_what_somebody_agreed_to_stands_there_in_their_language_also_after_a_newer_text(office, link, ask):
+    texts = {"en": "We may write to you.", "de": "Wir dürfen Ihnen schreiben."}
+    consents.publish(office, consents.ConsentText("1", texts, ""))
+    ask(link, {"what": "agree"})
+    consents.publish(office, consents.ConsentText("2", {"en": "We may call you."}, ""))
+    page = unescape(ask(link, language="de").text)
+    assert texts["de"] in page
+    assert "We may call you" not in page
+
+
+def test_a_question_of_the_evening_has_the_shops_day(office, link, ask, clock):
+    clock.pass_by(hours=14, minutes=30)  # 23:30 in UTC, and the next day in Berlin
+    ask(link, {"what": "ask", "words": "Why?"})
+    assert ", 3 Mar 2026: not answered yet" in ask(link).text
+
+
+@pytest.mark.parametrize(
+    ("language", "day"), [("en", "2 Mar 2026"), ("de", "2 Mär 2026"), ("tr", "2 Mar 2026"), ("fr", "2 mars 2026")]
+)
+def test_days_are_written_as_on_the_receipt(link, ask, language, day):
+    assert day in ask(link, language=language).text
 
 
 def test_the_history_names_head_office_and_the_tier_in_the_persons_language(office, link, ask, tell):

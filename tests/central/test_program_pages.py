@@ -187,6 +187,7 @@ def test_marketing_proposes_and_finance_puts_it_in_force(office, marketing, visi
     assert "-version = 1" in page.text
     assert "+version = 2" in page.text
     assert "What differs" in finance.get("/program").text
+    assert f'/program/proposals/{waiting.proposal}">What differs' in finance.get("/approvals").text
     assert finance.allows().answer == f"{name} is in force; the tills hear of it at once."
     assert in_force(office) == name
 

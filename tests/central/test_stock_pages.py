@@ -69,7 +69,7 @@ def test_fact_9_the_page_shows_stock_by_shop_and_batch_and_says_what_is_low(stoc
     shown = text(visit("/card-stock"))
     assert "Harbour 60 0 0 60 Nothing" in shown
     assert "Mill 3 0 0 3 Low: marketing sends more." in shown
-    assert "<b>spare At head office since 2026-03-02 5 0 0" in shown
+    assert "<b>spare At head office since 2026-03-02 5 – –" in shown
 
 
 def test_whoever_orders_cards_is_told_where_they_are_few_and_nobody_else_is_asked_to(stocked, visit):
@@ -96,7 +96,9 @@ def test_new_cards_are_proposed_allowed_and_their_numbers_fetched_once(office, v
     assert card_stock.batches(office) == []
     finance.allows()
     assert (card_stock.one(office, "autumn").cards, card_stock.one(office, "autumn").state) == (1200, "made")
-    assert visitor("marketing", "").get("/card-stock").text.count("Fetch the numbers of autumn") == 1
+    page = visitor("marketing", "").get("/card-stock")
+    assert page.text.count("Fetch the numbers of autumn") == 1
+    assert "1,200 – – Fetch" in text(page)  # at no shop yet: none is issued, and none is left there
     assert "Fetch the numbers" not in visitor("auditor").get("/card-stock").text
     fetched = marketing.post("/card-stock/numbers", batch="autumn")
     assert fetched.content.decode().split() == ["card", *card_stock.numbers_of(office, "autumn")]

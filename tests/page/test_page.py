@@ -321,7 +321,7 @@ def test_joining_takes_no_half_birthday_and_no_stranger_who_brought_them(till: T
         till.page.fill("#join-day", day)
         till.page.select_option("#join-month", month)
         till.page.click("#join-go")
-        till.see("#warned", "A birthday is a day and a month, or leave both empty.")
+        till.see("#warned", "There is no such birthday: write a day and a month, or leave both empty.")
         expect(till.page.locator("#join-day")).to_be_focused()
     till.page.fill("#join-day", "29")
     till.page.select_option("#join-month", "02")
@@ -404,6 +404,9 @@ def test_training_is_marked_and_records_nothing(till: Till) -> None:
     till.page.keyboard.press("F9")
     till.see("#receipt-title", "Training sale")
     till.see("#receipt pre", "TRAINING - NOT A SALE")
+    assert till.page.locator("#receipt pre").evaluate("paper => paper.scrollWidth <= paper.clientWidth"), (
+        "its right is cut"
+    )
     assert till.number() == before
 
 
