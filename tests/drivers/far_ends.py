@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from drivers.simulated.usb import SimulatedUsb, UsbPlug
 from drivers.wires import FileWire, HostWire, LinePrinterWire, QueueWire, SerialWire, TcpWire, UsbWire, Wire
+from tests.waiting import until
 
 A_WHILE_S = 10
 
@@ -374,9 +375,7 @@ class OnQueue(FarEnd):
     def receive(self) -> bytes:
         self.server.swallows.clear()
         self.server.reads.set()
-        give_up = time.monotonic() + A_WHILE_S
-        while not self.server.jobs and time.monotonic() < give_up:
-            time.sleep(0.001)
+        until(lambda: self.server.jobs)
         return self.server.jobs.pop(0)
 
     def hang_up(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import errno
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,7 @@ from usb.backend import IBackend
 from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied, DeviceError
 from drivers.scanners.hid_pos.scanner import HidPosScanner, attached
 from drivers.scanners.identity import UsbIdentity
+from tests.waiting import until
 
 MODEL = MAKES["honeywell"]
 WANTED = UsbIdentity(MODEL.vendor, MODEL.product)
@@ -140,10 +140,7 @@ def scanner(bus: Bus) -> HidPosScanner:
 
 
 def heard(bus: Bus) -> Any:
-    give_up = time.monotonic() + 5
-    while not bus.written:
-        assert time.monotonic() < give_up
-        time.sleep(0.001)
+    until(lambda: bus.written)
     return bus.written.pop(0)
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from central_server.office import Office
+from tests.central.conftest import Visitor
+from tests.central.served import served
 from tests.clients.libraries import installed
 from tests.page import axe as harness
 from tests.page.tills import WIDE, Till, make_till
@@ -23,6 +26,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+DESK = {"width": 1024, "height": 768}
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +53,26 @@ def axe(pytestconfig: pytest.Config) -> Callable[[Page], list[str]]:
 @pytest.fixture
 def till(tmp_path: Path, browser: Browser) -> Iterator[Till]:
     yield from make_till(tmp_path / "till", browser, WIDE)
+
+
+@pytest.fixture(scope="module")
+def url(office: Office) -> Iterator[str]:
+    """Where the pages of a file's own head office are."""
+    with served(office) as address:
+        yield f"{address}/office"
+
+
+@pytest.fixture
+def signed_in(browser: Browser, office: Office, url: str) -> Iterator[Callable[..., Page]]:
+    """A page of somebody's browser at head office; without script unless it is asked for."""
+    contexts = []
+
+    def page(role: str, shop: str = "", *, size: object = DESK, script: bool = False, colours: str = "light") -> Page:
+        context = browser.new_context(viewport=size, java_script_enabled=script, color_scheme=colours)  # type: ignore[arg-type]
+        context.add_cookies([{"name": "office", "value": Visitor(office, role, shop).secret, "url": url}])
+        contexts.append(context)
+        return context.new_page()
+
+    yield page
+    for context in contexts:
+        context.close()

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from central_server.app import create_app
 from central_server.office import Office
-from central_server.serving import configured
 from central_server.webhooks import deliveries, endpoints, secrets
-from tests.central.conftest import SHOPS, Clock, Visitor
+from tests.central.conftest import SHOPS, Clock
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -48,32 +43,14 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     opened.close()
 
 
-@pytest.fixture(scope="module")
-def url(office: Office) -> Iterator[str]:
-    server = uvicorn.Server(configured(create_app(office)))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/office"
-        server.should_exit = True
-        thread.join(20)
-
-
 @pytest.fixture
-def opened(browser: Browser, office: Office, url: str) -> Iterator[Callable[..., Page]]:
-    contexts = []
-
+def opened(signed_in: Callable[..., Page], url: str) -> Callable[..., Page]:
     def page(role: str, path: str, size: object = WIDE, colours: str = "light") -> Page:
-        context = browser.new_context(viewport=size, color_scheme=colours)  # type: ignore[arg-type]
-        context.add_cookies([{"name": "office", "value": Visitor(office, role, "").secret, "url": url}])
-        contexts.append(context)
-        one = context.new_page()
+        one = signed_in(role, size=size, script=True, colours=colours)
         one.goto(url + path)
         return one
 
-    yield page
-    for context in contexts:
-        context.close()
+    return page
 
 
 def test_home_leads_who_sends_segments_to_what_fails(

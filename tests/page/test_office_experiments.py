@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from central_server.app import create_app
 from central_server.figures import facts
 from central_server.membership import consents
 from central_server.membership.consents import ConsentText
 from central_server.office import Office
-from central_server.serving import configured
 from ledger.entry import ConsentBody, SaleBody
 from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from loyalty.standing import Standing
-from tests.central.conftest import SHOPS, Clock, Till, Visitor
+from tests.central.conftest import SHOPS, Clock, Till
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -96,33 +91,16 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     opened.close()
 
 
-@pytest.fixture(scope="module")
-def url(office: Office) -> Iterator[str]:
-    server = uvicorn.Server(configured(create_app(office)))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/office"
-        server.should_exit = True
-        thread.join(20)
-
-
 @pytest.fixture
-def opened(browser: Browser, office: Office, url: str) -> Iterator[Callable[..., Page]]:
+def opened(signed_in: Callable[..., Page], url: str) -> Callable[..., Page]:
     """The page of experiments, as marketing sees it."""
-    contexts = []
 
     def page(size: object = WIDE, colours: str = "light") -> Page:
-        context = browser.new_context(viewport=size, color_scheme=colours)  # type: ignore[arg-type]
-        context.add_cookies([{"name": "office", "value": Visitor(office, "marketing", "").secret, "url": url}])
-        contexts.append(context)
-        one = context.new_page()
+        one = signed_in("marketing", size=size, script=True, colours=colours)
         one.goto(f"{url}/figures/experiments")
         return one
 
-    yield page
-    for context in contexts:
-        context.close()
+    return page
 
 
 def test_one_that_is_over_says_what_is_better_and_one_that_runs_says_nothing_yet(opened: Callable[..., Page]) -> None:

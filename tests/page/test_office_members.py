@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import random
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from central_server.app import create_app
 from central_server.membership import desk, members
 from central_server.office import Office
 from central_server.people import proposals
-from central_server.serving import configured
 from ledger.keys import seal
 from ledger.wire import MemberDetails
 from loyalty.card import ean_check_digit
@@ -96,33 +91,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     proposals.propose(opened, "publish", {"text": later}, "the autumn", Visitor(opened, "marketing", "").staff)
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="module")
-def url(office: Office) -> Iterator[str]:
-    server = uvicorn.Server(configured(create_app(office)))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/office"
-        server.should_exit = True
-        thread.join(20)
-
-
-@pytest.fixture
-def signed_in(browser: Browser, office: Office, url: str) -> Iterator[Callable[..., Page]]:
-    """A page of somebody's browser; without script unless it is asked for."""
-    contexts = []
-
-    def page(role: str, shop: str = "", *, size: object = WIDE, script: bool = False, colours: str = "light") -> Page:
-        context = browser.new_context(viewport=size, java_script_enabled=script, color_scheme=colours)  # type: ignore[arg-type]
-        context.add_cookies([{"name": "office", "value": Visitor(office, role, shop).secret, "url": url}])
-        contexts.append(context)
-        return context.new_page()
-
-    yield page
-    for context in contexts:
-        context.close()
 
 
 PAGES = {

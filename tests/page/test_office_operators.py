@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from central_server.app import create_app
 from central_server.office import Office
 from central_server.pages.frame import COOKIE
-from central_server.serving import configured
 from central_server.shops import operators
 from tests.central.conftest import SHOPS, Clock, Visitor
+from tests.central.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -32,41 +28,34 @@ def test_a_manager_keeps_operators_without_script_on_a_phone_and_axe_finds_nothi
     operators.add(office, "Harbour", "lee", "Lee", "cashier", "2580", by="root")
     operators.close(office, "Harbour", "lee", by="root")
     manager = Visitor(office, "manager", "Harbour")
-    server = uvicorn.Server(configured(create_app(office)))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/office"
-        try:
-            for scheme, width in (("light", 1024), ("dark", 360)):
-                context = browser.new_context(
-                    viewport={"width": width, "height": 768},
-                    color_scheme="dark" if scheme == "dark" else "light",
-                    java_script_enabled=False,
-                )
-                context.add_cookies([{"name": COOKIE, "value": manager.secret, "url": url}])
-                page = context.new_page()
-                page.goto(f"{url}/operators")
-                page.get_by_label("Name", exact=True).fill(f"Kim {scheme}")
-                page.get_by_label("Signs on as").fill(f"kim-{scheme}")
-                page.locator("form.narrow").get_by_label("PIN", exact=True).fill("1470")
-                page.locator("form.narrow").get_by_label("PIN again").fill("1470")
-                page.get_by_role("button", name="Add", exact=True).click()
-                expect(page.locator(".said")).to_contain_text(f"Kim {scheme} can sign on")
-                page.get_by_text("Change Sam").click()
-                page.screenshot(path=tmp_path / f"operators-{scheme}.png", full_page=True)
-                context.close()
-                context = browser.new_context(
-                    viewport={"width": width, "height": 768}, color_scheme="dark" if scheme == "dark" else "light"
-                )
-                context.add_cookies([{"name": COOKIE, "value": manager.secret, "url": url}])
-                page = context.new_page()
-                page.goto(f"{url}/operators")
-                page.get_by_text("Change Sam").click()
-                assert axe(page) == []
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-                context.close()
-        finally:
-            server.should_exit = True
-            thread.join(20)
-            office.close()
+    with served(office) as address:
+        url = f"{address}/office"
+        for scheme, width in (("light", 1024), ("dark", 360)):
+            context = browser.new_context(
+                viewport={"width": width, "height": 768},
+                color_scheme="dark" if scheme == "dark" else "light",
+                java_script_enabled=False,
+            )
+            context.add_cookies([{"name": COOKIE, "value": manager.secret, "url": url}])
+            page = context.new_page()
+            page.goto(f"{url}/operators")
+            page.get_by_label("Name", exact=True).fill(f"Kim {scheme}")
+            page.get_by_label("Signs on as").fill(f"kim-{scheme}")
+            page.locator("form.narrow").get_by_label("PIN", exact=True).fill("1470")
+            page.locator("form.narrow").get_by_label("PIN again").fill("1470")
+            page.get_by_role("button", name="Add", exact=True).click()
+            expect(page.locator(".said")).to_contain_text(f"Kim {scheme} can sign on")
+            page.get_by_text("Change Sam").click()
+            page.screenshot(path=tmp_path / f"operators-{scheme}.png", full_page=True)
+            context.close()
+            context = browser.new_context(
+                viewport={"width": width, "height": 768}, color_scheme="dark" if scheme == "dark" else "light"
+            )
+            context.add_cookies([{"name": COOKIE, "value": manager.secret, "url": url}])
+            page = context.new_page()
+            page.goto(f"{url}/operators")
+            page.get_by_text("Change Sam").click()
+            assert axe(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            context.close()
+    office.close()

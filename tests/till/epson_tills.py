@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,10 +101,3 @@ def _free_port() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
-
-
-def until(claim: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 8
-    while not claim():
-        assert time.monotonic() < give_up
-        time.sleep(0.005)

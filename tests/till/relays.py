@@ -6,24 +6,17 @@ import contextlib
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pos_plugin.intercept import relay_process
 from pos_plugin.intercept.relay import Relay
 from pos_plugin.intercept.relay_doors import Door
+from tests.waiting import until
 
 LONG_S = 10.0
 RECEIPT = b"\x1b@Shop\nMilk   1.20\nTOTAL  1.20\n\n\n\n\x1dV\x00"
-
-
-def until(claim: Callable[[], bool], why: str = "waited in vain") -> None:
-    give_up = time.monotonic() + LONG_S
-    while not claim():
-        assert time.monotonic() < give_up, why
-        time.sleep(0.002)
 
 
 class RecordingPrinter:

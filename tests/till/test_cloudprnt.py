@@ -6,7 +6,6 @@ import io
 import stat
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +29,7 @@ from pos_plugin.ways_in.cloudprnt import far_end, kept, open_queues
 from pos_plugin.ways_in.cloudprnt.far_end import FarEnd, NoAddress
 from pos_plugin.ways_in.cloudprnt.kept import FILE, Kept, KeptUnreadable
 from pos_plugin.ways_in.cloudprnt.queue import NEXT_S, SLOWEST_S, CloudQueue
+from tests.waiting import until
 
 EVERY_S = 5
 OK = "200 OK"
@@ -123,13 +123,6 @@ def shop(terminal: Terminal, printer: Printer, cloud: CloudTill, tmp_path: Path)
     shop = Shop(terminal, cloud, tmp_path)
     yield shop
     shop.queue.close()
-
-
-def until(claim: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
-    while not claim():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def picture(form: str = "PNG", width: int = 100) -> bytes:

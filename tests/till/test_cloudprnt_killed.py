@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from drivers.simulated.printer import SimulatedPrinter
 from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.store import Store
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")]
 
@@ -60,13 +60,6 @@ def run(tmp_path: Path, cloud: CloudTill, printer: SimulatedPrinter) -> Iterator
         if one.poll() is None:
             one.send_signal(signal.SIGTERM)
             one.wait(WITHIN_S)
-
-
-def until(claim: Callable[[], bool]) -> None:
-    limit = time.monotonic() + WITHIN_S
-    while not claim():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
 
 
 def kill(till: subprocess.Popen[bytes]) -> None:

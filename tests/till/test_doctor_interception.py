@@ -11,11 +11,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from relays import RECEIPT, RecordingPrinter, Shop, until
+from relays import RECEIPT, RecordingPrinter, Shop
 
 from pos_plugin.config import read_config
 from pos_plugin.doctor.finding import Finding, Till
 from pos_plugin.doctor.interception import interception
+from tests.waiting import until
 
 
 @pytest.fixture

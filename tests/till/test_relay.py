@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from relays import LONG_S, RECEIPT, RecordingPrinter, Shop, shop, until
+from relays import LONG_S, RECEIPT, RecordingPrinter, Shop, shop
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from pos_plugin.errors import Conflict, TillError
@@ -23,6 +23,7 @@ from pos_plugin.intercept.relay import MOST_CLIENTS
 from pos_plugin.intercept.relay_doors import PIECE_BYTES
 from pos_plugin.intercept.relay_turns import GIVES_WAY_S
 from pos_plugin.intercept.relay_wire import RelayWire
+from tests.waiting import until
 
 ASK_STATUS, WELL = b"\x10\x04\x01", b"\x16"
 

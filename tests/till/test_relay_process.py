@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from relays import LONG_S, RECEIPT, RecordingPrinter, until
+from relays import LONG_S, RECEIPT, RecordingPrinter
 
 from ledger.entry import SaleBody
 from loyalty.program import preset, read_program
@@ -24,6 +24,7 @@ from offline_store import journal, settings
 from offline_store.store import Store
 from pos_plugin.intercept import relay_announced
 from pos_plugin.running import state
+from tests.waiting import until
 
 
 class Counter:

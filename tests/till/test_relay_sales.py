@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from relays import LONG_S, RecordingPrinter, Shop, until
+from relays import LONG_S, RecordingPrinter, Shop
 
 from drivers.escpos import profile
 from offline_store import journal
@@ -29,6 +29,7 @@ from pos_plugin.intercept.stream import Stream
 from pos_plugin.intercept.waiting_sales import FILE, NoRoom, WaitingSales
 from pos_plugin.lane import Lane
 from pos_plugin.running import announced
+from tests.waiting import until
 
 CARD = "2900000000018"
 RULES = """\

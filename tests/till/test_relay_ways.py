@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "drivers"))
 
 from far_ends import PrintServer
-from relays import LONG_S, RECEIPT, RecordingPrinter, Shop, until
+from relays import LONG_S, RECEIPT, RecordingPrinter, Shop
 from test_wires_queue import Cups
 
 from drivers.document import Document, Text
@@ -25,6 +25,7 @@ from drivers.printer import Outcome, Printer
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.wires import QueueWire
 from pos_plugin.intercept.relay_wire import RelayWire
+from tests.waiting import until
 
 
 class SerialTill:

@@ -5,8 +5,7 @@ The printer is the simulated one at the far end of a real socket.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,15 +20,9 @@ from pos_plugin.config import Config
 from pos_plugin.errors import Unknown
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.terminal import Terminal
+from tests.waiting import until
 
 PROFILE = Profile("test", 42, {})
-
-
-def until(claim: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 5
-    while not claim():
-        assert time.monotonic() < give_up
-        time.sleep(0.001)
 
 
 class Desk:

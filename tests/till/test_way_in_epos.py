@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from epson_tills import NS, PAGE, PATH, EpsonTill, response, until
+from epson_tills import NS, PAGE, PATH, EpsonTill, response
 from src.epos.constants import Align, Font, Lang  # the client ePos-Print-XML, whose wheel puts it there
 from src.epos.document import EposDocument
 from src.epos.elements import Feed, Image, Text
@@ -27,6 +27,7 @@ from drivers.simulated.printer import PrintedReceipt, SimulatedPrinter
 from pos_plugin.ways_in.epos import elements
 from pos_plugin.ways_in.epos.elements import Item
 from pos_plugin.ways_in.epos.encoding import encoded
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

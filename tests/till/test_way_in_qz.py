@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from pos_plugin.ways_in import qz
 from pos_plugin.ways_in.door import Door
 from pos_plugin.ways_in.doors import open_doors
 from pos_plugin.ways_in.qz.sockets import MESSAGES, SOCKETS, WAITING
+from tests.waiting import until
 
 HOUR = datetime.timedelta(hours=1)
 SHOP = "https://till.example"
@@ -446,7 +447,7 @@ def test_what_a_page_sent_before_it_went_away_is_printed(door: WebServer, printe
             page.send_print(text)
         assert printer.has_begun.wait(10)
     printer.may_end.set()
-    _until(lambda: printer.jobs == [b"first", b"second"])
+    until(lambda: printer.jobs == [b"first", b"second"])
 
 
 def test_a_page_that_is_cut_off_in_a_message_prints_nothing_of_it(door: WebServer, printer: HeldPrinter) -> None:
@@ -499,7 +500,7 @@ def test_a_closing_till_does_not_wait_for_a_print_that_takes_long(
         with pytest.raises(ConnectionClosed):
             page.hear()
     printer.may_end.set()
-    _until(lambda: printer.jobs == [b"first"])  # what it had begun; the other was never begun, and is not printed later
+    until(lambda: printer.jobs == [b"first"])  # what it had begun; the other was never begun, and is not printed later
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
@@ -516,14 +517,7 @@ def test_a_closing_till_waits_a_second_for_the_prints_of_a_page_that_is_gone(
         door.stop()
         assert time.monotonic() - begun < 3
     printer.may_end.set()
-    _until(lambda: printer.jobs == [b"first"])
-
-
-def _until(claim: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
-    while not claim():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+    until(lambda: printer.jobs == [b"first"])
 
 
 def _shake_hands(wire: socket.socket, port: int) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from pos_plugin.serve import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in import qz
 from pos_plugin.ways_in.door import Door
+from tests.waiting import until
 
 CARD = "2900000000018"
 RULES = """\
@@ -62,13 +62,6 @@ def terminal(
         join(terminal.checkout, CARD)
         terminal.scanned(CARD)
         yield terminal
-
-
-def until(claim: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 20
-    while not claim():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def sales(terminal: Terminal) -> list[tuple[str, int]]:

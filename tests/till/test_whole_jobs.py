@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from epson_tills import EpsonTill, until
+from epson_tills import EpsonTill
 
 from drivers.simulated.printer import SimulatedPrinter
 from offline_store import journal
@@ -22,6 +22,7 @@ from pos_plugin.intercept.kept_jobs import kept_jobs
 from pos_plugin.intercept.papers import Block, PrintedSale
 from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.joining import join
+from tests.waiting import until
 
 CARD = "2900000000018"
 RULES = """\
