@@ -1,10 +1,17 @@
-"""Which files begin first where several workers share them: one long file that begins last keeps all others waiting."""
+"""What holds for all tests: a busy machine fails none of them, and the longest files begin first.
+
+One long file that begins last keeps all other workers waiting.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("on a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("on a busy machine")
 
 # In `make check`, each a minute or more of one processor; --no-loadscope-reorder hands files out in this order.
 LONGEST = (

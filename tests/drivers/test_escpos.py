@@ -7,7 +7,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.document import Barcode, Block, Buzz, Cut, Document, Feed, OpenDrawer, Qr, Text, display_columns
@@ -210,7 +210,6 @@ PAGE_BYTES = {b"\x1bt" + bytes([number]): codec for codec, number in EUROPE.code
 
 
 @given(st.lists(st.text(st.sampled_from("é ğŁПЯё€üaβ"), max_size=12), max_size=4))
-@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_no_way_to_print_the_lines_switches_pages_less_often(lines: list[str]) -> None:
     data = encode(Document(42, tuple(map(Text, lines))), EUROPE)
     switches = sum(data.count(select) for select in PAGE_BYTES)
@@ -282,7 +281,6 @@ def test_half_width_katakana_is_one_byte_each_and_kanji_never_two() -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(["default", "POS-5890", "TM-T88V", "simple"]))
-@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_no_text_can_command_the_printer(text: str, name: str) -> None:
     data = encode(Document(42, (Text(text),)), profile(name))
     assert {item.name if isinstance(item, Command) else type(item).__name__ for item in parsed(data)} <= {
@@ -292,7 +290,6 @@ def test_no_text_can_command_the_printer(text: str, name: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Mn", "Me", "Mc", "Cf", "Cs", "Cn"]), max_size=40))
-@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_a_text_takes_the_columns_it_was_laid_out_for(text: str) -> None:
     text = unicodedata.normalize("NFC", text)
     printed = encode(Document(42, (Text(text),)), PLAIN)[4:-1]
@@ -312,7 +309,6 @@ def real_time_commands(data: bytes) -> list[Command]:
 
 
 @given(st.lists(st.one_of(st.builds(Text, st.text(max_size=20)), st.builds(Qr, st.text(min_size=1, max_size=90)))))
-@settings(deadline=None)  # a busy machine is not a slow encoder
 def test_no_document_holds_a_real_time_command(blocks: list[Block]) -> None:
     blocks = [block for block in blocks if not isinstance(block, Qr) or block.data.strip("\x10")]
     data = encode(Document(42, tuple(blocks)), profile())

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 import zxingcpp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -263,7 +263,6 @@ def test_another_answer_is_no_list_of_pictures(answer: bytes) -> None:
 
 
 @given(st.integers(1, 3), st.integers(1, 40), st.data())
-@settings(deadline=None)
 def test_no_dots_are_a_command(row_bytes: int, rows: int, data: st.DataObject) -> None:
     byte = st.sampled_from(b"\x10\x04\x05\x14\x00\xff\x01\x1b")
     dots = bytes(data.draw(st.lists(byte, min_size=row_bytes * rows, max_size=row_bytes * rows)))

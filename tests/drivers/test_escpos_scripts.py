@@ -205,7 +205,7 @@ ANY_SCRIPT = st.text(
 
 
 @given(ANY_SCRIPT, st.booleans(), st.booleans(), st.sampled_from([DRAWS, RASTER_ONLY, PLAIN, "GB18030"]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_line_is_as_wide_as_it_was_laid_out_for(
     text: str, double: bool, inverted: bool, by: Profile | str
 ) -> None:
@@ -221,7 +221,7 @@ def test_every_line_is_as_wide_as_it_was_laid_out_for(
 
 
 @given(ANY_SCRIPT, st.booleans(), st.booleans(), st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_drawn_commands_nothing(text: str, double: bool, bold: bool, inverted: bool) -> None:
     data = encode(Document(42, (Text(text, double=double, bold=bold, inverted=inverted),)), DRAWS)
     assert not any(data[at : at + 2] in (b"\x10\x04", b"\x10\x05", b"\x10\x14") for at in range(len(data)))
@@ -233,7 +233,7 @@ def test_whatever_is_drawn_commands_nothing(text: str, double: bool, bold: bool,
 
 
 @given(ANY_SCRIPT)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_columns_are_those_of_the_cells_and_marks_take_none(text: str) -> None:
     assert display_columns(text) == sum(columns for _, columns in cells(text))
     assert all(0 <= columns <= 2 for _, columns in cells(text))

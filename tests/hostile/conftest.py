@@ -242,7 +242,6 @@ def bounded(count: int) -> object:
 
     return settings(
         max_examples=count,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
         database=None,

@@ -22,8 +22,8 @@ MESSAGES = [
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == wire.__name__
 ]
 KEY = SigningKey(bytes(32))
-FAST = settings(max_examples=50, deadline=None)
-LONG = settings(max_examples=2500, deadline=None)
+FAST = settings(max_examples=50)
+LONG = settings(max_examples=2500)
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 whole = st.integers() | st.sampled_from([2**31, 2**53, 2**63, -(2**63), 2**64, 10**100])

@@ -148,7 +148,7 @@ SERIALS = st.binary(min_size=6, max_size=6).map(lambda drawn: new_serial(lambda 
 DAYS = st.dates(date(2020, 1, 1), date(2199, 1, 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(serial=SERIALS, member=REFERENCES, days=st.lists(DAYS, min_size=2, max_size=2))
 def test_any_token_is_read_as_it_was_signed_and_its_text_is_the_only_one(serial, member, days):
     first, last = sorted(day.isoformat() for day in days)
@@ -159,7 +159,7 @@ def test_any_token_is_read_as_it_was_signed_and_its_text_is_the_only_one(serial,
     assert read_serial(serial.lower()) == serial
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=160) | st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", max_size=160).map("LM1".__add__))
 def test_nothing_that_was_not_signed_is_accepted(text):
     assert isinstance(read(text), TokenFlaw)

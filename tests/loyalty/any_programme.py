@@ -25,7 +25,7 @@ DAY_ONE = date(2024, 1, 1)
 
 def many(examples: int) -> settings:
     """So many examples of a property; a few where each of thousands of mutants has to be found out."""
-    return settings(max_examples=min(examples, 40) if os.environ.get("MUTANT_UNDER_TEST") else examples, deadline=None)
+    return settings(max_examples=min(examples, 40) if os.environ.get("MUTANT_UNDER_TEST") else examples)
 
 
 def toml(tables: dict[str, Any]) -> str:

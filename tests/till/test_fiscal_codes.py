@@ -116,7 +116,7 @@ def test_other_codes_are_no_fiscal_codes(data: str) -> None:
     assert fiscal_code(data) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=200) | st.builds(
     lambda data, at, text: data[: at % len(data)] + text + data[at % len(data) + 1 :],
     st.sampled_from([german(), austrian(), saudi(*SAUDI)]), st.integers(0, 1000), st.text(max_size=3),

@@ -141,7 +141,7 @@ def made_for(ideographs: Ideographs) -> Profile:
     return replace(EPSON, ideographs=ideographs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.one_of(st.sampled_from(MODES), st.sampled_from([b"\n", b"Tea ", b"\x1b@"])), max_size=12),
     st.sampled_from([*SETS]),

@@ -503,7 +503,7 @@ def sales(draw) -> Sale:
     return Sale("1", "1", "2026-11-21T18:05:00", "2026-11-21", "EUR", draw(amounts), lines, draw(names)[:20])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     sale=sales(),
     width=st.sampled_from([24, 32, 42, 48, 64]),

@@ -143,7 +143,7 @@ def test_what_can_be_read_in_two_ways_is_no_amount(reader: Reader, row: str) -> 
     assert found is None or found.label.endswith(("1", "1234"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**9), st.sampled_from([(",", "."), (".", ","), (",", " "), (".", "'")]), st.integers(0, 3))
 def test_every_amount_as_it_is_printed_comes_back(minor: int, marks: tuple[str, str], decimals: int) -> None:
     mark, thousands = marks
@@ -383,7 +383,7 @@ ANY = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ANY, st.booleans())
 def test_no_paper_raises_and_a_sale_has_its_number_and_total(any_paper: Paper, is_taught: bool) -> None:
     found = recognise(any_paper, RULES if is_taught else None, is_card=is_card, printed_at="2026-11-22T14:05:00")
@@ -396,7 +396,7 @@ def test_no_paper_raises_and_a_sale_has_its_number_and_total(any_paper: Paper, i
         assert (found.reference, found.total_minor, found.lines) == ("", 0, ())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.integers(0, len(SALE)))
 def test_no_row_that_is_added_to_a_sale_changes_its_total(row: str, at: int) -> None:
     """But for one: it may turn it into something else."""
@@ -405,7 +405,7 @@ def test_no_row_that_is_added_to_a_sale_changes_its_total(row: str, at: int) -> 
         assert (found.total_minor, found.reference) == (579, "4711")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, len(SALE) - 1), st.integers(0, 30))
 def test_a_paper_that_was_torn_has_its_total_or_is_no_sale(row: int, column: int) -> None:
     torn = (*SALE[:row], SALE[row][:column])

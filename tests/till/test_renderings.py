@@ -279,7 +279,7 @@ def test_names_of_goods_are_words_and_nothing_else(name: str) -> None:
     assert page.all("h1") == [shown]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=40), max_size=8), st.booleans())
 def test_whatever_a_document_says_is_on_the_page(lines: list[str], is_bold: bool) -> None:
     document = Document(42, tuple(Text(line, bold=is_bold) for line in lines))

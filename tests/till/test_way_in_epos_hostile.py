@@ -278,7 +278,7 @@ def good(inside: str) -> tuple[elements.Item, ...]:
 @example(['<barcode type="code128">{A\\x10\\x04\\x01</barcode>'], PRINTERS[0])
 @example(['<symbol type="qrcode_model_2">\\x10\\x05\\x02</symbol>'], PRINTERS[0])
 @example(['<symbol type="pdf417_standard">\\x10\\x14\\x01</symbol>'], PRINTERS[0])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(made_up_elements(), max_size=12), st.sampled_from(PRINTERS))
 def test_what_is_accepted_is_whole_commands_and_no_real_time_ones(inside: list[str], printer: Profile) -> None:
     items = [item for one in inside for item in good(one) if not isinstance(item.element, elements.Command)]
@@ -299,7 +299,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(SEEDS),
     st.lists(
