@@ -68,7 +68,7 @@ class Central:
         self.office, self.clock, self.port = office, clock, port
         self.url = f"http://127.0.0.1:{port}"
         # Longer unused than this the server may hang up on it, just as the next request begins.
-        limits = httpx.Limits(keepalive_expiry=1)
+        limits = httpx.Limits(keepalive_expiry=KEEP_ALIVE_S / 4)
         self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=False, limits=limits)
         self._honest = self.till("HHHHHH")
         self._honest.send()
