@@ -143,6 +143,23 @@ def test_who_may_be_leaving_is_shown_as_the_role_may_see_them_and_exported_only_
     ]
 
 
+def test_tiers_are_named_as_members_know_them(office, till, visitor, tell):
+    program = tell.use(
+        office,
+        'name = "steps"\ncurrency = "EUR"\n[tiers]\nbase = "Everybody"\nwindow_months = 3\nlasts_months = 3\n'
+        '[[tier]]\nname = "gold"\ntitle = "Golden"\nfrom = 5000\n',
+    )
+    one = till()
+    one.program = program
+    for member, minor in (("anna", 9000), ("bert", 100)):
+        one.join(member)
+        one.sale(member, minor, member)
+    one.send()
+    shown = text(visitor("marketing").get(f"/figures/tiers?{MARCH}"))
+    assert "joined Everybody 1" in shown
+    assert "joined Golden 1" in shown
+
+
 def test_finance_closes_the_oldest_month_that_is_over_and_an_auditor_only_reads(sold, office, visitor, clock):
     assert "Close 2026-03" not in visitor("finance").get("/figures/books").text, "it is not over"
     clock.pass_by(days=40)

@@ -410,6 +410,20 @@ def test_training_is_marked_and_records_nothing(till: Till) -> None:
     assert till.number() == before
 
 
+def test_a_training_receipt_of_wide_paper_is_whole_on_the_page(till: Till) -> None:
+    def print_on_80_mm(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "receipt_text": "0123456789AB" * 4})
+
+    till.page.route("**/commit", print_on_80_mm)
+    till.page.get_by_role("switch", name="Training").click()
+    till.see("#training-banner", "Nothing is recorded")
+    till.tap("Olive oil")
+    till.page.keyboard.press("F9")
+    till.see("#receipt pre", "0123456789AB")
+    assert till.page.locator("#receipt pre").evaluate("paper => paper.scrollWidth <= paper.clientWidth")
+
+
 def test_an_answer_that_is_lost_is_asked_for_again_and_the_sale_stands_once(till: Till) -> None:
     before = till.number()
     keys: list[str | None] = []
