@@ -352,7 +352,7 @@ def test_an_idle_printer_is_looked_at(desk: Desk) -> None:
 def terminal(desk: Desk) -> Iterator[Terminal]:
     one = Terminal(desk.till.store, Config(), clock=lambda: desk.till.now)
     yield one
-    one._asking.shutdown()
+    one.head_office.close()
 
 
 def test_a_reprint_says_copy_and_is_the_receipt_as_it_was(desk: Desk, terminal: Terminal) -> None:
