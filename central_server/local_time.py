@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
+
+from central_server.office import utc_text
 
 
 def local(moment: str, zone: ZoneInfo) -> str:
@@ -28,3 +30,12 @@ def shown(moment: str, zone: ZoneInfo) -> str:
     '2026-07-02 00:30'
     """
     return local(moment, zone)[:16].replace("T", " ")
+
+
+def begins(day: str, zone: ZoneInfo) -> str:
+    """The moment at which a day begins by the shops' clocks, as it is stored: what is before it in the alphabet was earlier.
+
+    >>> begins("2026-07-01", ZoneInfo("Europe/Berlin"))
+    '2026-06-30T22:00:00.000+00:00'
+    """
+    return utc_text(datetime.combine(date.fromisoformat(day), time(), tzinfo=zone))

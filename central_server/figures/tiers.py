@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from central_server import schema
 from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, before
+from central_server.local_time import begins
 from loyalty.conditions import BASE
 from loyalty.days import day_after
 from loyalty.program import Program
@@ -42,6 +43,7 @@ def migration(connection: Connection, program: Program, scope: Scope) -> list[Mo
     if not program.tier:
         return []
     first, last = before(scope.first, 1), scope.last
+    begun, over = begins(scope.first, program.zone), begins(day_after(last), program.zone)
     moves: Counter[tuple[str, str]] = Counter()
     member, kept = schema.member.c, schema.member_history
     rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
@@ -51,11 +53,10 @@ def migration(connection: Connection, program: Program, scope: Scope) -> list[Mo
     )
     for joined_at, erased_at, text in rows:
         history = _histories.decode(text) if text else NO_HISTORY
-        joined = joined_at[:10]
-        if joined > last or (erased_at and erased_at[:10] < scope.first):
+        if joined_at >= over or (erased_at and erased_at < begun):
             continue
-        start = JOINED if joined > first else program.ladder.on(history, first).tier or BASE
-        end = LEFT if erased_at and erased_at[:10] <= last else program.ladder.on(history, last).tier or BASE
+        start = JOINED if joined_at >= begun else program.ladder.on(history, first).tier or BASE
+        end = LEFT if erased_at and erased_at < over else program.ladder.on(history, last).tier or BASE
         moves[start, end] += 1
     rank = program.ladder.rank
     order = sorted(moves, key=lambda move: [(-2 if name in (JOINED, LEFT) else rank(name), name) for name in move])

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from central_server import schema
 from central_server.errors import OfficeError
+from central_server.local_time import local
 from central_server.membership import consents
 from central_server.office import Office
 from central_server.programs.surprises import readable
@@ -71,6 +72,8 @@ def members(office: Office, shop: str = "", *, is_masked: bool = False) -> Itera
     person, home = schema.person.c, schema.member_shop.c
     balances = report.members(office)
     with office.database.reading() as connection:
+        program = office.program(connection)
+        assert program is not None, "init puts a programme in force"
         of_card: dict[str, str] = dict(connection.execute(select(schema.card.c.card, schema.card.c.member)).all())
         known = {row.member: row for row in connection.execute(select(schema.member))}
         agree: set[str] = set(connection.scalars(consents.agreeing()))
@@ -83,7 +86,7 @@ def members(office: Office, shop: str = "", *, is_masked: bool = False) -> Itera
             continue
         card = masked(one.card) if is_masked else one.card
         about = (who.name, who.phone) if who is not None else ("", "")
-        yield (card, *about, one.balance, one.owed, row.joined_at[:10], row.home_shop)
+        yield (card, *about, one.balance, one.owed, local(row.joined_at, program.zone)[:10], row.home_shop)
 
 
 def sales_by_day(office: Office, period: Period, shop: str = "") -> Iterator[Cells]:

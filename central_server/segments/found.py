@@ -7,7 +7,6 @@ erased, and nobody without a card that can be used: one that is blocked is nobod
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,9 +18,9 @@ from central_server.applying.histories import read_history
 from central_server.database import among
 from central_server.figures import customers
 from central_server.figures.scope import Scope, before
-from central_server.local_time import shown
+from central_server.local_time import begins, shown
 from central_server.membership import consents
-from central_server.office import Office, utc_text
+from central_server.office import Office
 from central_server.segments.conditions import AGREES, Conditions, first_day
 from loyalty.conditions import BASE
 from loyalty.days import day_after
@@ -147,10 +146,10 @@ def _limits(wanted: Conditions, bought: Subquery, today: str, zone: ZoneInfo) ->
     if wanted.joined_in:
         yield about.home_shop == wanted.joined_in
     if wanted.joined_from:
-        yield about.joined_at >= _begins(wanted.joined_from, zone)
+        yield about.joined_at >= begins(wanted.joined_from, zone)
     if wanted.joined_until:
         yield about.joined_at != ""
-        yield about.joined_at < _begins(day_after(wanted.joined_until), zone)
+        yield about.joined_at < begins(day_after(wanted.joined_until), zone)
     if wanted.bought_in:
         yield bought.c.there > 0
     if wanted.away_least is not None:
@@ -170,11 +169,6 @@ def _limits(wanted: Conditions, bought: Subquery, today: str, zone: ZoneInfo) ->
     if wanted.points_least is not None:
         points = _points(today)
         yield func.coalesce(points, 0) - about.debt >= wanted.points_least
-
-
-def _begins(day: str, zone: ZoneInfo) -> str:
-    """The moment at which a day begins by the shops' clocks, as it is stored."""
-    return utc_text(datetime.combine(date.fromisoformat(day), time(), tzinfo=zone))
 
 
 def _bought(wanted: Conditions, today: str) -> Subquery:

@@ -20,6 +20,7 @@ from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, scope_of
 from central_server.figures.tiers import migration, renewals
 from central_server.membership import desk
+from central_server.reports import exporting
 
 MARCH = Scope("2026-03-01", "2026-03-31")
 YEAR = Scope("2026-01-01", "2026-12-31")
@@ -331,6 +332,33 @@ def test_who_moved_between_tiers_joined_or_left(office, till, tell, clock):
             ("gold", "gold"): 1,
         }
         assert renewals(connection, program, MARCH).renewed == ratio(0, 0)
+
+
+def test_who_joined_late_in_the_evening_joined_on_the_shops_day(office, tell):
+    """In Berlin the first of March began at 23:00 UTC of the day before."""
+    program = tell.use(
+        office,
+        'name = "steps"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n[tiers]\nwindow_months = 3\nlasts_months = 3\n'
+        '[[tier]]\nname = "gold"\ntitle = "Gold"\nfrom = 5000\n',
+    )
+    joined = {"anna": "2026-02-28T22:59:59.999+00:00", "bert": "2026-02-28T23:00:00.000+00:00"}
+    blank = {
+        "home_shop": "Mill",
+        "merged_into": "",
+        "merge": "",
+        "merge_signature": "",
+        "erased_at": "",
+        "debt": 0,
+        "loss": 0,
+    }
+    with office.database.writing() as connection:
+        people = [{"member": name, "joined_at": at, **blank} for name, at in joined.items()]
+        connection.execute(insert(schema.member), people)
+        connection.execute(insert(schema.card), [{"card": name, "member": name} for name in joined])
+    with office.database.reading() as connection:
+        found = {(move.start, move.end): move.members for move in migration(connection, program, MARCH)}
+    assert found == {("base", "base"): 1, ("joined", "base"): 1}
+    assert {cells[-2] for cells in exporting.members(office)} == {"2026-02-28", "2026-03-01"}
 
 
 def test_whoever_stays_away_longer_than_is_their_way_may_be_leaving(office, till):
