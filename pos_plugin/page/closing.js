@@ -129,6 +129,10 @@ async function printLook() {
 
 async function close(now) {
   if (isBusy) return;
+  if (sale.training) {
+    warn("A day is closed for good. Leave training first.");
+    return;
+  }
   const ends = `${day(now.business_day)} ends at this till with Z ${now.number}.`;
   const isSure = now.is_empty
     ? await question("Close an empty day?", `${ends} Nothing is in it: its paper says so, and its number is used.`, "Close the empty day")

@@ -50,6 +50,16 @@ def day_at_a_till(folder: Path, browser: Browser) -> Iterator[tuple[Terminal, Pa
             page.close()
 
 
+def test_in_training_nobody_is_asked_whether_the_day_ends(tmp_path: Path, browser: Browser) -> None:
+    with day_at_a_till(tmp_path / "till", browser) as (terminal, page):
+        page.click("#training")
+        expect(page.locator("#training-banner")).to_be_visible()
+        page.keyboard.press("Shift+F9")
+        page.click("#closing-z")
+        expect(page.locator("#warned")).to_contain_text("Leave training first.")
+        assert page.locator("dialog[open]").count() == 0
+
+
 def test_a_day_is_looked_at_closed_once_and_its_paper_printed(tmp_path: Path, browser: Browser, axe) -> None:
     with day_at_a_till(tmp_path / "till", browser) as (terminal, page):
         page.keyboard.press("Shift+F9")
