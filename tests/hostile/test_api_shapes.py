@@ -150,7 +150,7 @@ def test_what_an_honest_till_is_answered_is_as_described(central, tell):
         TicketOpened(ticket, "points", "2026-03-02T09:00:00", seal(central.office.sealing_key, b'{"words":"?"}')),
     )
     go("/v1/tickets/told", TicketTold(ticket, 2, "2026-03-02T09:30:00", "Kim"))
-    go("/v1/members/replace-card", CardReplacement("wendy", "4711", "4712", "worn", "Kim", "supervisor"))
+    go("/v1/members/replace-card", CardReplacement("wendy", "4711", "2900000000025", "worn", "Kim", "supervisor"))
     go(
         "/v1/feed",
         FeedRequest({"members/Harbour": 0, "program": 0, "grants/WWWWWW": 0, "revocations": 0, "shop/Harbour": 0}),

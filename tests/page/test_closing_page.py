@@ -51,7 +51,7 @@ def day_at_a_till(folder: Path, browser: Browser) -> Iterator[tuple[Terminal, Pa
 
 
 def test_in_training_nobody_is_asked_whether_the_day_ends(tmp_path: Path, browser: Browser) -> None:
-    with day_at_a_till(tmp_path / "till", browser) as (terminal, page):
+    with day_at_a_till(tmp_path / "till", browser) as (_, page):
         page.click("#training")
         expect(page.locator("#training-banner")).to_be_visible()
         page.keyboard.press("Shift+F9")

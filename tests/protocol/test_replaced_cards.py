@@ -11,6 +11,7 @@ from central_server.people.staff import Staff
 from central_server.shops import card_stock
 from pos_plugin.config import Config
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.head_office import HeadOffice
 from pos_plugin.quotes import Connection
 from pos_plugin.replacing import Replaced, replace_card
 from pos_plugin.terminal import Terminal
@@ -19,11 +20,13 @@ CARD, NEW, THIRD = "2900000000018", "2900000000025", "2900000000032"
 SUPPORT = Staff("sue", "Sue", "support", "")
 
 
-class Counter(Terminal):
-    """The terminal of a till whose wire the test holds; nothing of it is started."""
+class OnTheWire(HeadOffice):
+    """Head office over the till's wire, which the test holds."""
 
     def __init__(self, till):
-        super().__init__(till.store, Config(), clock=till.shop.clock, random_bytes=till.random.randbytes)
+        super().__init__(
+            till.store, "", clock=till.shop.clock, random_bytes=till.random.randbytes, changed=lambda: None
+        )
         self.till, self.sync = till, till.sync
 
     def connection(self):
@@ -43,7 +46,9 @@ def till(shop):
 
 @pytest.fixture
 def counter(till):
-    return Counter(till)
+    """The terminal of a till; nothing of it is started."""
+    office = OnTheWire(till)
+    return Terminal(till.store, Config(), clock=till.shop.clock, random_bytes=till.random.randbytes, head_office=office)
 
 
 def replaced(counter, member, role="supervisor", **more):

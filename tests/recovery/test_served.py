@@ -134,7 +134,7 @@ def test_a_forfeit_is_asked_about_and_a_no_changes_nothing(tmp_path):
         central(0, "verify", "--dir", office)
         owed = central(0, "write-off", CARD, "--dir", office).stdout
         assert "owes nothing" in owed or "written off" in owed
-    assert "no terminal ZZZZZZ" in central(2, "forfeit", "ZZZZZZ", "--dir", office, "--yes").stderr
+    assert "There is no till ZZZZZZ." in central(2, "forfeit", "ZZZZZZ", "--dir", office, "--yes").stderr
     assert "Nobody waits" in central(2, "roll-call", "--without", name, "--dir", office).stderr
 
 
