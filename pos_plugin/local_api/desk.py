@@ -20,10 +20,11 @@ from offline_store.store import Job, Store
 
 T = TypeVar("T")
 
-TURN_S = 0.005
+TURN_S = 0.05
 """After so long the loop sends what is done and hears who else asks, before the line goes on."""
-GROUP = 16
-"""The most writes that are committed together: the first waits for all of them, and the disk for none of the others."""
+GROUP = 64
+"""The most writes that are committed together: the first waits for all of them. Whoever bounds both more tightly makes every
+thread take the interpreter more often, and all wait longer."""
 
 
 class _Awaited(Job[T]):
