@@ -7,7 +7,7 @@ not met is never jumped over, and what a member has left to spend does not matte
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -161,12 +161,13 @@ class Ladder:
     def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
         level, ends, since = self._supported(0), FOR_EVER, ""
         is_of_a_year = self.rules.window == "calendar year"
-        for day in counted.days:
-            level, ends, since = self._until(counted, level, ends, since, day)
-            amount = self._in_window(counted, day)
-            reached = self._supported(amount)
-            if reached > level:
-                level, ends, since = reached, self._last_day(reached, day), day_after(day)
+        top = len(self._thresholds) - 1
+        for day, amount in counted.in_windows(self.rules.window_start):
+            if ends < day:
+                level, ends, since = self._until(counted, level, ends, since, day)
+            if level < top and amount >= self._thresholds[level + 1]:
+                level = self._supported(amount)
+                ends, since = self._last_day(level, day), day_after(day)
             elif is_of_a_year and level >= 0 and amount >= self.earned[level].to_keep:
                 # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
                 ends = max(ends, self._last_day(level, day))
@@ -205,11 +206,16 @@ class _Counted:
 
     def __init__(self, amounts: Mapping[str, int], last: str) -> None:
         self.days = sorted(day for day in amounts if day <= last)
-        self._amounts = amounts
         self._sums = [0, *accumulate(amounts[day] for day in self.days)]
 
-    def has(self, day: str) -> bool:
-        return day in self._amounts
+    def in_windows(self, start: Callable[[str], str]) -> Iterator[tuple[str, int]]:
+        """Each day, and what counts from the start of the window that ends with it. No window starts earlier than one before."""
+        first = 0
+        for index, day in enumerate(self.days):
+            begins = start(day)
+            while self.days[first] < begins:
+                first += 1
+            yield day, self._sums[index + 1] - self._sums[first]
 
     def between(self, first: str, last: str) -> int:
         return self._sums[bisect_right(self.days, last)] - self._sums[bisect_left(self.days, first)]
