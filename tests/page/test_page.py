@@ -681,6 +681,18 @@ def test_the_cashier_sees_tier_and_rewards_and_takes_one_with_a_tap(till: Till) 
     till.see("#receipt-title", "Sale completed")
 
 
+def test_a_member_with_points_tier_and_rewards_is_seen_whole(tmp_path: Path, browser: Browser) -> None:
+    for till in make_till(tmp_path / "till", browser, {"width": 1024, "height": 768}):
+        program = read_program(preset("points") + CLUB)
+        till.terminal.store.write(lambda db, new=program: settings.use_program(db, new, "2026-01-01T00:00:00+00:00"))
+        till.earn(700)
+        till.tap("Sourdough loaf", "Olive oil")
+        till.terminal.scanned(CARD)
+        till.see("#sum-line", "700 +11 = 711 points")
+        height, seen = till.page.eval_on_selector(".member", "one => [one.scrollHeight, one.clientHeight]")
+        assert height <= seen
+
+
 @pytest.fixture
 def scales(tmp_path: Path, browser: Browser) -> Iterator[Till]:
     yield from make_till(tmp_path / "till", browser, WIDE, items={"patterns": ["28IIIIIPPPPPC", "27IIIIIWWWWWC"]})
