@@ -159,7 +159,7 @@ class HttpLink:
                     hint="All is kept here and sent later. Let the machine trust who signed it: docs/tls.md.",
                 ) from error
             raise Unreachable(
-                f"No connection to head office ({type(error).__name__}).",
+                f"No connection to head office: {_why(error)}.",
                 hint="Selling goes on; all is kept here and sent when it answers again.",
             ) from error
         if status >= 500:
@@ -198,3 +198,11 @@ def _trusted() -> ssl.SSLContext:
     found = ssl.create_default_context()
     found.load_verify_locations(cafile=certifi.where())
     return found
+
+
+def _why(error: Exception) -> str:
+    import httpx
+
+    if isinstance(error, httpx.TimeoutException):
+        return "it did not answer in time"
+    return "nothing answers there" if isinstance(error, httpx.ConnectError) else "it broke"

@@ -12,7 +12,7 @@ from drivers.simulated.printer import SimulatedPrinter
 from loyalty.program import preset, read_program
 from offline_store import settings
 from pos_plugin.page_settings import Shortcuts
-from pos_plugin.terminal import Terminal
+from pos_plugin.papers.till_printer import TillPrinter
 from tests.page.tills import CARD, WIDE, Till, make_till
 
 pytestmark = pytest.mark.browser
@@ -109,7 +109,9 @@ def test_how_loud_it_is_comes_from_the_settings_until_this_screen_says_otherwise
 def test_before_the_printer_was_asked_the_page_does_not_call_it_silent(
     tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Terminal, "_print", lambda self: self._stop.wait())  # its thread has not come so far
+    monkeypatch.setattr(
+        TillPrinter, "print_all", lambda self, stopping: stopping.wait()
+    )  # its thread has not come so far
     with SimulatedPrinter() as printer:
         address = f"tcp://127.0.0.1:{printer.serve_tcp()}"
         for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
