@@ -73,6 +73,13 @@ def test_every_template_can_be_read():
         environment().get_template(name)
 
 
+def test_whatever_a_page_loads_is_there(signed_in):
+    one = signed_in("sue", "support")
+    loaded = re.findall(r'<link [^>]*href="([^"]+)"', one.get("/office").text)
+    assert {path.rpartition("/")[2] for path in loaded} == {"icon.svg", "office.css"}
+    assert {path: one.get(path).status_code for path in loaded} == dict.fromkeys(loaded, 200)
+
+
 def test_sales_by_day_count_every_sale_and_what_came_back(shops, signed_in):
     rows = table(signed_in("ada", "finance").get(asked("sales.csv")))
     counted = [
