@@ -15,17 +15,20 @@ settings.load_profile("on a busy machine")
 
 # In `make check`, each a minute or more of one processor; --no-loadscope-reorder hands files out in this order.
 LONGEST = (
-    "page/test_page.py",
+    "simulator/test_simulator.py",
+    "till/test_backfill_year.py",
     "drivers/test_printing_contract.py",
-    "page/test_demo.py",
-    "recovery/test_drills.py",
+    "power_loss/test_power_loss.py",
+    "crashes/test_killed_servers.py",
+    "page/test_page.py",
+    "drivers/test_keystrokes.py",
+    "page/test_office.py",
     "page/test_care.py",
     "central/test_any_order.py",
-    "hostile/test_api_shapes.py",
-    "simulator/test_rules.py",
-    "central/test_member_pages_office.py",
-    "page/test_views.py",
-    "central/test_histories.py",
+    "page/test_demo.py",
+    "crashes/test_two_servers.py",
+    "page/test_office_members.py",
+    "recovery/test_drills.py",
 )
 _TURNS = {Path(__file__).parent / name: turn for turn, name in enumerate(LONGEST)}
 
