@@ -7,6 +7,7 @@ not met is never jumped over, and what a member has left to spend does not matte
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -127,15 +128,21 @@ class Ladder:
 
     def on(self, history: History, day: str) -> TierStanding:
         """The tier on `day`, of what happened up to and on it. A paid or given tier counts where it is the higher one."""
-        counted = _Counted(history.qualifying, day)
-        level, ends = self._climbed(counted, day)
-        best = (self.earned[level].name, ends) if level >= 0 else ("", "")
+        return self.on_each(history, (day,))[0]
+
+    def on_each(self, history: History, days: Sequence[str]) -> list[TierStanding]:
+        """As `on`, for several days in their order; what happened is gone through once."""
+        counted = _Counted(history.qualifying, days[-1])
         names = {name.removesuffix("/trial") for name in history.paid}
-        bought = [(name, paid_until(history, name, day)) for name in sorted(names)]
-        for name, last in (*bought, *history.given.items()):
-            if day <= last and self.rank(name) > self.rank(best[0]):
-                best = name, last
-        return TierStanding(*best, self._in_window(counted, day))
+        found = []
+        for day, (level, ends) in zip(days, self._climbed(counted, days), strict=True):
+            best = (self.earned[level].name, ends) if level >= 0 else ("", "")
+            bought = [(name, paid_until(history, name, day)) for name in sorted(names)]
+            for name, last in (*bought, *history.given.items()):
+                if day <= last and self.rank(name) > self.rank(best[0]):
+                    best = name, last
+            found.append(TierStanding(*best, self._in_window(counted, day)))
+        return found
 
     def next_up(self, standing: TierStanding) -> tuple[Tier, int] | None:
         """The tier to be earned next, and how much is missing; None at the top."""
@@ -158,11 +165,15 @@ class Ladder:
             level -= 1
         return level
 
-    def _climbed(self, counted: _Counted, today: str) -> tuple[int, str]:
+    def _climbed(self, counted: _Counted, asked: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """The tier on each of the days that are asked for, and its last day."""
         level, ends, since = self._supported(0), FOR_EVER, ""
         is_of_a_year = self.rules.window == "calendar year"
         top = len(self._thresholds) - 1
+        waiting = deque(asked)
         for day, amount in counted.in_windows(self.rules.window_start):
+            while waiting and waiting[0] < day:
+                yield self._until(counted, level, ends, since, waiting.popleft())[:2]
             if ends < day:
                 level, ends, since = self._until(counted, level, ends, since, day)
             if level < top and amount >= self._thresholds[level + 1]:
@@ -171,8 +182,8 @@ class Ladder:
             elif is_of_a_year and level >= 0 and amount >= self.earned[level].to_keep:
                 # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
                 ends = max(ends, self._last_day(level, day))
-        level, ends, _ = self._until(counted, level, ends, since, today)
-        return level, ends
+        for today in waiting:
+            yield self._until(counted, level, ends, since, today)[:2]
 
     def _until(self, counted: _Counted, level: int, ends: str, since: str, day: str) -> tuple[int, str, str]:
         """The tier at the beginning of `day`, after all that ended before. `since` is the first day that counts to keep it."""

@@ -55,9 +55,8 @@ def migration(connection: Connection, program: Program, scope: Scope) -> list[Mo
         history = _histories.decode(text) if text else NO_HISTORY
         if joined_at >= over or (erased_at and erased_at < begun):
             continue
-        start = JOINED if joined_at >= begun else program.ladder.on(history, first).tier or BASE
-        end = LEFT if erased_at and erased_at < over else program.ladder.on(history, last).tier or BASE
-        moves[start, end] += 1
+        start, end = (found.tier or BASE for found in program.ladder.on_each(history, (first, last)))
+        moves[JOINED if joined_at >= begun else start, LEFT if erased_at and erased_at < over else end] += 1
     rank = program.ladder.rank
     order = sorted(moves, key=lambda move: [(-2 if name in (JOINED, LEFT) else rank(name), name) for name in move])
     return [Move(start, end, moves[start, end]) for start, end in order]

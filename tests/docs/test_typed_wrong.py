@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 import central_server.cli
 import pos_plugin.cli
 
-PROGRAMS = {"pos-central": (central_server.cli.app, "--dir"), "pos-plugin": (pos_plugin.cli.app, "--store")}
+# Read once: typer reads all commands again for each that it runs.
+PROGRAMS = {
+    "pos-central": (typer.main.get_command(central_server.cli.app), "--dir"),
+    "pos-plugin": (typer.main.get_command(pos_plugin.cli.app), "--store"),
+}
 MAKES_ITS_FOLDER = ("init", "demo")
 
 
@@ -23,8 +27,8 @@ def commands(group, *before):
 
 ALL = [
     pytest.param(program, words, command, id=" ".join((program, *words)))
-    for program, (app, _) in PROGRAMS.items()
-    for words, command in commands(typer.main.get_command(app))
+    for program, (whole, _) in PROGRAMS.items()
+    for words, command in commands(whole)
 ]
 
 

@@ -274,6 +274,15 @@ def test_a_tier_is_what_a_person_with_a_calendar_finds(case: tuple[Ladder, dict[
 
 
 @many(200)
+@given(ladders(), st.sets(st.integers(0, 900), min_size=1, max_size=4))
+def test_several_days_at_once_are_each_as_by_itself(case: tuple[Ladder, dict[str, int], str], ago: set[int]) -> None:
+    rules_, qualifying, today = case
+    days = sorted({(date.fromisoformat(today) - timedelta(days=count)).isoformat() for count in ago} | set(qualifying))
+    history = History(qualifying)
+    assert rules_.on_each(history, days) == [rules_.on(history, day) for day in days]
+
+
+@many(200)
 @given(ladders())
 def test_a_tier_never_jumps_over_a_threshold_that_it_did_not_meet(case: tuple[Ladder, dict[str, int], str]) -> None:
     rules_, qualifying, today = case
