@@ -33,10 +33,10 @@ from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import settings
 from offline_store.store import FILE, Store
-from pos_plugin.checkout import Checkout
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
-from pos_plugin.quotes import Connection
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
 
 ENTRIES = 2_000_000
 ROUNDS = 40

@@ -44,6 +44,7 @@ from central_server.applying import apply
 from central_server.database import keep
 from central_server.errors import OfficeError
 from central_server.figures import facts
+from central_server.founding import init_office
 from central_server.membership import name_search
 from central_server.office import Office
 from central_server.shops import closings
@@ -549,7 +550,7 @@ def fill(
     weeks = weeks_until(last)
     began = datetime(2017, 1, 1, tzinfo=UTC) + timedelta(weeks=weeks)
     shops = [shop_of(store) for store in sorted(stores or baskets_by_store())]
-    office = Office.init(folder, lambda: began, Random(2).randbytes, program_text=PROGRAM, shops=shops)
+    office = init_office(folder, lambda: began, Random(2).randbytes, program_text=PROGRAM, shops=shops)
     try:
         year = Year(office, program, last, tick)
         one = next(iter(stores)) if len(stores) == 1 else None

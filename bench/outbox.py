@@ -27,6 +27,7 @@ from bench.beside import folder
 from bench.checkout import Ours
 from bench.postgres import new_database, postgres
 from central_server import app, serving
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.tills import enrolment, inbox
 from ledger.entry import entry_hash
@@ -36,7 +37,7 @@ from loyalty.program import preset
 from offline_store import journal
 from offline_store.store import Store
 from offline_store.sync import Sync
-from pos_plugin.server_link import HttpLink
+from pos_plugin.head_office.server_link import HttpLink
 
 SHOP = "Harbour"
 MEMBERS_SHARE = 10
@@ -72,7 +73,7 @@ class Head:
         self._count = 0
         self._template = folder / "office-template"
         url = new_database(server, "office_template")
-        Office.init(self._template, now, os.urandom, url=url, shops=[SHOP], program_text=preset("points")).close()
+        init_office(self._template, now, os.urandom, url=url, shops=[SHOP], program_text=preset("points")).close()
 
     def new(self) -> Path:
         """The folder of another head office, empty."""

@@ -38,9 +38,10 @@ from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import members, receipts, settings
 from offline_store.store import Store
+from pos_plugin import till_state
 from pos_plugin.config import Config, PrinterSettings, ScannerSettings, ServerSettings
 from pos_plugin.demo.cable import Cable
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.terminal import Terminal
 
 SHOP = "store-367"
@@ -238,7 +239,7 @@ class Shop:
 
         def is_quiet() -> bool:
             """Nothing unsent, nothing held here, and nothing more to hear."""
-            state = terminal.state()
+            state = till_state.shown(terminal)
             with store.read() as db:
                 (held,) = db.execute("SELECT coalesce(sum(held), 0) FROM lot").fetchone()
             if state["network"]["unsent"] or held or not state["network"]["online"]:

@@ -5,7 +5,7 @@ The folder holds what must not be lost with the database, and must not be restor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,19 +15,17 @@ from sqlalchemy import Connection, inspect, select, text
 from central_server import schema
 from central_server.database import Database, keep, put, sqlite_url
 from central_server.errors import OfficeError
-from central_server.files import flush_names, write_private
+from central_server.files import write_private
 from central_server.tills import channels
 from central_server.tills.roster import Roster
-from ledger.entry import GENESIS
-from ledger.identifiers import RandomBytes, new_terminal
+from ledger.identifiers import RandomBytes
 from ledger.keys import SigningKey, new_sealing_key
 from loyalty.days import business_day
-from loyalty.program import Program, preset, read_program
+from loyalty.program import Program, read_program
 
 Now = Callable[[], datetime]
 
 SECRETS = ("signing", "sealing", "nonce", "phone")
-MAX_SHOP_NAME = 40
 COMING = "programs_to_come"
 
 
@@ -49,7 +47,7 @@ def utc_text(at: datetime) -> str:
 
 
 class Office:
-    """Head office, open. `open` it to serve or report, `init` makes it."""
+    """Head office, open, to serve or report. `central_server.founding` makes one."""
 
     def __init__(self, folder: Path, now: Now, random_bytes: RandomBytes) -> None:
         self.folder = folder
@@ -75,64 +73,7 @@ class Office:
         office = cls(folder, now, random_bytes)
         try:
             with office.database.reading() as connection:
-                office._check_schema(connection)
-        except BaseException:
-            office.close()
-            raise
-        return office
-
-    @classmethod
-    def init(
-        cls,
-        folder: Path,
-        now: Now,
-        random_bytes: RandomBytes,
-        *,
-        url: str = "",
-        program_text: str = "",
-        shops: Sequence[str] = (),
-    ) -> Office:
-        """A new head office in `folder`; or the one that is there, these shops added.
-
-        Raises OfficeError, and ProgramError where the programme is not right; nothing is changed then.
-        """
-        from central_server.migrations import migrate
-        from central_server.programs import publishing
-
-        program = read_program(program_text) if program_text else None
-        for shop in shops:
-            if not shop.strip() or len(shop) > MAX_SHOP_NAME or not shop.isprintable() or "/" in shop:
-                raise OfficeError(
-                    f"A shop cannot be called {shop!r}.",
-                    hint=f"1 to {MAX_SHOP_NAME} printable characters, without a slash.",
-                )
-        is_new = not (folder / "office.json").exists()
-        if is_new:
-            if url:
-                Database(url).close()
-            _make_folder(folder, OfficeFile(new_terminal(random_bytes), 1, url), random_bytes)
-        office = cls(folder, now, random_bytes)
-        if not is_new and url and url != read_office_file(folder).database:
-            office.close()
-            raise OfficeError(
-                "This head office uses another database.", hint="Leave --database out, or choose an empty folder."
-            )
-        try:
-            with office.database.writing() as connection:
-                if schema_of(connection):
-                    office._check_schema(
-                        connection
-                    )  # an upgrade makes a backup first: `central_server.upkeep.upgrading`
-                else:
-                    migrate(connection)
-                office._claim_database(connection)
-                at = utc_text(now())
-                keep(connection, schema.shop, [{"shop": shop, "created_at": at} for shop in shops])
-                if program is None and office._setting(connection, "program") is None:
-                    program = read_program(preset("points"))
-                if program is not None:
-                    publishing.check(office, connection, program)
-                    office.put_program(connection, program)
+                office.require_schema(connection)
         except BaseException:
             office.close()
             raise
@@ -164,7 +105,7 @@ class Office:
         else:
             now = program.id
         put(connection, schema.setting, [{"name": "program", "value": now}])
-        if coming or self._setting(connection, COMING):
+        if coming or self.setting(connection, COMING):
             put(connection, schema.setting, [{"name": COMING, "value": " ".join(coming)}])
         channels.announce(connection, channels.PROGRAM, [program.id])
 
@@ -207,7 +148,7 @@ class Office:
         assert program is not None, "init puts a programme in force"
         return business_day(self.now().astimezone(program.zone).replace(tzinfo=None), program.day_starts_at)
 
-    def _setting(self, connection: Connection, name: str) -> str | None:
+    def setting(self, connection: Connection, name: str) -> str | None:
         return connection.scalar(select(schema.setting.c.value).where(schema.setting.c.name == name))
 
     def _secret(self, name: str) -> bytes:
@@ -222,16 +163,8 @@ class Office:
             raise OfficeError(f"The key {path} is not whole.", hint="Put back the folder's files.")
         return secret
 
-    def _claim_database(self, connection: Connection) -> None:
-        keep(connection, schema.setting, [{"name": "server", "value": self.server}])
-        if self._setting(connection, "server") != self.server:
-            raise OfficeError(
-                "This database belongs to another head office.",
-                hint="Choose an empty database, or use that one's folder.",
-            )
-        keep(connection, schema.chain, [{"server": self.server, "head": GENESIS, "head_number": 0}])
-
-    def _check_schema(self, connection: Connection) -> None:
+    def require_schema(self, connection: Connection) -> None:
+        """Raises OfficeError where the tables are not those of this version."""
         found = schema_of(connection)
         if not found:
             raise OfficeError(
@@ -269,21 +202,6 @@ def read_office_file(folder: Path) -> OfficeFile:
             f"There is no head office in {folder}.",
             hint=f"Run: pos-central init --dir {folder} --shop NAME",
             code="OFFICE_ABSENT",
-        ) from error
-
-
-def _make_folder(folder: Path, about: OfficeFile, random_bytes: RandomBytes) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in SECRETS:
-            if not (folder / f"{name}.key").exists():
-                write_private(folder / f"{name}.key", random_bytes(32).hex().encode())
-        # Last, so that a folder with this file is whole.
-        write_office_file(folder, about)
-        flush_names(folder.absolute().parent)
-    except OSError as error:
-        raise OfficeError(
-            f"The folder {folder} cannot be written: {error.strerror}.", hint="Choose another."
         ) from error
 
 

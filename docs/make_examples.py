@@ -22,6 +22,7 @@ import msgspec
 
 from central_server.applying import apply
 from central_server.care import tickets
+from central_server.founding import init_office
 from central_server.membership import members as details
 from central_server.membership import name_search
 from central_server.office import Office
@@ -57,13 +58,13 @@ from offline_store import journal, receipts, settings
 from offline_store import tickets as known_tickets
 from offline_store.store import Store
 from offline_store.sync import Sync
-from pos_plugin import api_keys
-from pos_plugin.checkout import Checkout
 from pos_plugin.config import Config, Shop
-from pos_plugin.joining import join
+from pos_plugin.local_api import api_keys
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
-from pos_plugin.quotes import Connection
-from pos_plugin.serve import Server
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
+from pos_plugin.serving.server import Server
 from pos_plugin.terminal import Terminal
 
 DOCS = Path(__file__).parent
@@ -218,7 +219,7 @@ def wire_examples() -> dict[str, str]:
     """Name → text of every example in wire-format.md: a till sells offline, is enrolled, sends, and asks for rights."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as name:
-        office = Office.init(Path(name) / "office", clock, chance(1), shops=["corner-shop"])
+        office = init_office(Path(name) / "office", clock, chance(1), shops=["corner-shop"])
         with closing(office), Store.create(Path(name) / "till", random_bytes=chance(2026)) as store:
             store.write(lambda db: settings.use_program(db, PROGRAM, (clock() - timedelta(days=1)).isoformat()))
             checkout = Checkout(

@@ -27,12 +27,12 @@ from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import journal, members, pictures, settings
 from offline_store.store import Store
-from pos_plugin.checkout import Checkout
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipt_template import read_template
 from pos_plugin.papers.receipts import Layout
 from pos_plugin.papers.spooler import Spooler
-from pos_plugin.quotes import Connection
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
 
 PICTURES = Path(__file__).parent / "pictures"
 CARD = "2900000000018"

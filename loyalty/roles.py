@@ -3,7 +3,8 @@
     Y yes    L limited    O of the own shop    P proposes    2 allows as the second person    M masked    R reads    F own figures
 
 What "limited" means stands where it is done. Cashiers, supervisors and managers work at tills
-(`pos_plugin.operators`), the others at head office. An integrator's programs speak to a till's API with a key of their own.
+(`pos_plugin.shop_day.operators`), the others at head office. An integrator's programs speak to a till's API with a key of
+their own.
 Whoever serves opens a ticket; those who look at tickets and answer them stand in rows of their own. `stock` is new cards: how
 many are made, and to which shop they go. Whoever keeps segments also has them sent to other systems.
 """

@@ -33,14 +33,14 @@ from urllib.parse import quote as quoted
 import httpx
 import msgspec
 
-from pos_plugin.activities import Given
-from pos_plugin.claims import Claimed
 from pos_plugin.codes.identifying import Identified
-from pos_plugin.joining import Joined
 from pos_plugin.local_api.shapes import HostPrinted, MemberShown, SaleShown, State
+from pos_plugin.members.activities import Given
+from pos_plugin.members.joining import Joined
 from pos_plugin.papers.drawer import Opened
-from pos_plugin.quotes import Completed, Quote
-from pos_plugin.returns import Returned
+from pos_plugin.sales.claims import Claimed
+from pos_plugin.sales.quotes import Completed, Quote
+from pos_plugin.sales.returns import Returned
 
 T = TypeVar("T")
 

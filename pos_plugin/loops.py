@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from offline_store.errors import StoreError
 
@@ -12,6 +13,16 @@ log = logging.getLogger("pos_plugin")
 
 AGAIN_AFTER_S = 5.0
 STOPS_WITHIN_S = 40.0
+
+
+class Stepped(Protocol):
+    """A device, or a queue elsewhere, that is looked after a step at a time."""
+
+    def step(self) -> float:
+        """How many seconds until the next one."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Loops:
@@ -26,6 +37,18 @@ class Loops:
         thread = threading.Thread(target=self._guarded, args=(name, loop), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def step(self, name: str, one: Stepped) -> None:
+        """Begins a loop of its steps; it is closed at the end."""
+
+        def steps(stopping: threading.Event) -> None:
+            try:
+                while not stopping.is_set():
+                    stopping.wait(one.step())
+            finally:
+                one.close()
+
+        self.run(name, steps)
 
     def join(self) -> None:
         """Waits for all of them, `stopping` being set."""

@@ -24,7 +24,7 @@ import pluggy
 
 from loyalty.sale import Sale
 from pos_plugin.codes.identifying import Identified
-from pos_plugin.quotes import Quote
+from pos_plugin.sales.quotes import Quote
 
 NAME = "pos_plugin"
 MOST_LINES = 12

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -34,8 +34,6 @@ from offline_store.errors import StoreError
 from offline_store.members import Balance
 from offline_store.receipts import PrintJob
 from offline_store.store import Store
-from pos_plugin import till_state
-from pos_plugin.checkout import Checkout
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.codes.readers import Reader
 from pos_plugin.codes.scale_labels import beside_cards
@@ -44,18 +42,16 @@ from pos_plugin.customer.line_display import CustomerDisplay, Figures, Notice, T
 from pos_plugin.customer.window import CustomerWindow
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.events import Events
-from pos_plugin.head_office import HeadOffice
+from pos_plugin.head_office.contact import HeadOffice
 from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.lane import Lane
-from pos_plugin.loops import Loops
-from pos_plugin.operators import Operators
+from pos_plugin.loops import Loops, Stepped
 from pos_plugin.papers.till_printer import PrinterDevice, TillPrinter
 from pos_plugin.plugins import Plugins
-from pos_plugin.quotes import Completed, Quote
 from pos_plugin.recent_log import RecentLog
-
-if TYPE_CHECKING:
-    from pos_plugin.ways_in.cloudprnt.queue import CloudQueue
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Completed, Quote
+from pos_plugin.shop_day.operators import Operators
 
 log = logging.getLogger("pos_plugin")
 
@@ -107,7 +103,6 @@ class Terminal:
         self._scanning = threading.Lock()
         self._form_until: datetime | None = None
         self.readers: list[Reader] = []
-        self.cloud_queues: list[CloudQueue] = []
         self.doors: dict[str, str] = {}
         """The doors for other makers' programs, by their name in till.toml: "", or why that one is not open."""
         self.log = RecentLog()
@@ -196,16 +191,14 @@ class Terminal:
         loops.run("sync", partial(self.head_office.exchange, self.checkout.needs_rights))
         for reader in self.open_readers():
             self.readers.append(reader)
-            loops.run(f"scanner {len(self.readers)}", partial(_step, reader))
+            loops.step(f"scanner {len(self.readers)}", reader)
         if not self.plugins.is_empty:
             loops.run("plugins", self._react)
-        if any(one.url for one in self.config.cloudprnt):
-            from pos_plugin.ways_in.cloudprnt import open_queues
-
-            for queue in open_queues(self):
-                self.cloud_queues.append(queue)
-                loops.run(f"cloud queue {len(self.cloud_queues)}", partial(_step, queue))
         loops.run("checkpoints", self._checkpoint)
+
+    def keep(self, name: str, one: Stepped) -> None:
+        """Steps something of another maker's until this till closes, in a thread of its own; then closes it."""
+        self._loops.step(name, one)
 
     def _printer_told(self, change: StatusChange) -> None:
         log.info("printer: %s", change.sentence)
@@ -340,7 +333,7 @@ class Terminal:
         return Figures(program, balance, is_current)
 
     def connect(self, address: str, code: str) -> Enrolled:
-        """Enrols this till with a one-time code, and begins to send what it has. Raises as `pos_plugin.enrolling.connect`."""
+        """Enrols this till with a one-time code, and begins to send what it has. Raises as `enrolling.connect`."""
         done = self.head_office.connect(address, code)
         self.config = self.config.model_copy(update={"server": ServerSettings(url=done.url)})
         with contextlib.suppress(ConfigError):  # of the shop's name on receipts, which may be news
@@ -377,10 +370,6 @@ class Terminal:
                 moved,
             )
 
-    def state(self) -> dict[str, Any]:
-        """Everything the page shows that is not the sale itself."""
-        return till_state.shown(self)
-
     # -- loops
 
     def _show(self, stopping: threading.Event) -> None:
@@ -401,15 +390,6 @@ class Terminal:
         """The WAL is emptied between customers, so that no sale has to wait for it, or for a longer file to be flushed."""
         while not stopping.wait(CHECKPOINT_EVERY_S):
             self.store.checkpoint()
-
-
-def _step(one: Reader | CloudQueue, stopping: threading.Event) -> None:
-    """A device or queue of its own says how long to wait for its next step."""
-    try:
-        while not stopping.is_set():
-            stopping.wait(one.step())
-    finally:
-        one.close()
 
 
 def _see_beside_cards(store: Store, config: Config) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,14 +12,12 @@ from loyalty.card import LOW_STOCK
 from loyalty.program import Program
 from loyalty.words import in_language
 from offline_store import card_stock, consents, journal, receipts, settings
-from pos_plugin.quotes import Connection
-
-if TYPE_CHECKING:
-    from pos_plugin.terminal import Terminal
+from pos_plugin.sales.quotes import Connection
+from pos_plugin.terminal import Terminal
 
 
 def shown(terminal: Terminal) -> dict[str, Any]:
-    """Everything the page shows that is not the sale itterminal."""
+    """Everything the page shows that is not the sale itself."""
     with terminal.store.read() as db:
         who, shop = journal.identity(db), settings.get(db, "shop")
         program = settings.program_in_force(db, terminal.clock())

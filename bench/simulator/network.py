@@ -42,7 +42,7 @@ from offline_store.sync import SyncError, Unreachable
 T = TypeVar("T")
 
 Answer = Callable[[str, str, bytes], bytes]
-"""Raises Unreachable or Refused, as `pos_plugin.server_link` would after the answer's status."""
+"""Raises Unreachable or Refused, as `pos_plugin.head_office.server_link` would after the answer's status."""
 
 
 class Sent(NamedTuple):

@@ -22,6 +22,7 @@ from central_server import app
 from central_server.applying import apply
 from central_server.errors import CentralError, OfficeError
 from central_server.errors import Refused as Refusal
+from central_server.founding import init_office
 from central_server.membership import members
 from central_server.office import Office
 from central_server.tills import auth, enrolment, feed, forfeits, grants, inbox, roll_call
@@ -232,6 +233,6 @@ def made(folder: Path, shops: tuple[str, ...], program: str, now: Callable[[], d
     """A new head office's folder, copied from `template`, which is made first where there is none."""
     if not template.exists():
         building = template.with_name(template.name + ".new")
-        Office.init(building, now, random.Random(1).randbytes, shops=shops, program_text=program).close()
+        init_office(building, now, random.Random(1).randbytes, shops=shops, program_text=program).close()
         building.rename(template)
     shutil.copytree(template, folder)

@@ -19,11 +19,11 @@ from ledger.identifiers import receipt_reference
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale, document_name
 from offline_store import receipts
 from offline_store.errors import StoreError
-from pos_plugin.claims import claim
 from pos_plugin.errors import TillError
-from pos_plugin.joining import join
-from pos_plugin.returns import take_back
-from pos_plugin.returns import void as void_sale
+from pos_plugin.members.joining import join
+from pos_plugin.sales.claims import claim
+from pos_plugin.sales.returns import take_back
+from pos_plugin.sales.returns import void as void_sale
 
 # -- customers
 

@@ -26,7 +26,7 @@ from offline_store.errors import StoreError
 from offline_store.store import FILE, KEY, Store
 from offline_store.sync import Sync, SyncError
 from pos_plugin.config import Config, Shop
-from pos_plugin.head_office import HeadOffice
+from pos_plugin.head_office.contact import HeadOffice
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.terminal import Terminal
 

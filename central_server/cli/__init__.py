@@ -72,7 +72,7 @@ def init(
 ) -> None:
     """Makes a head office. Run again: adds shops, puts a programme in force."""
     from central_server.files import in_use
-    from central_server.office import Office
+    from central_server.founding import init_office
     from central_server.programs import surprises
 
     with refusals():
@@ -80,7 +80,7 @@ def init(
     is_new = not (folder / "office.json").exists()
     with refusals(), in_use(folder) if (folder / "office.json").exists() else nullcontext():
         try:
-            office = Office.init(folder, now, os.urandom, url=database, program_text=text, shops=shop or [])
+            office = init_office(folder, now, os.urandom, url=database, program_text=text, shops=shop or [])
             try:
                 hashed = surprises.bind_in_force(office)
             finally:

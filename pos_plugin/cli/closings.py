@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offline_store.store import Store
-    from pos_plugin.checkout import Checkout
+    from pos_plugin.sales.checkout import Checkout
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,9 +38,9 @@ def closing(
     from loyalty.days import is_day
     from offline_store.errors import StoreLocked
     from offline_store.store import Store
-    from pos_plugin import closing as closings
-    from pos_plugin.operators import By
     from pos_plugin.running import ask
+    from pos_plugin.shop_day import closing as closings
+    from pos_plugin.shop_day.operators import By
     from pos_plugin.terminal import Terminal
 
     if day and not is_day(day):
@@ -67,9 +67,9 @@ def _checkout(till: Store, folder: Path) -> Checkout:
     """A checkout that only reads, beside a till that may be running."""
     import os
 
-    from pos_plugin.checkout import Checkout
     from pos_plugin.config import read_config, read_layout
-    from pos_plugin.quotes import Connection
+    from pos_plugin.sales.checkout import Checkout
+    from pos_plugin.sales.quotes import Connection
 
     layout, _ = read_layout(folder, read_config(folder))
     return Checkout(

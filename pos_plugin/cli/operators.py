@@ -98,8 +98,8 @@ def close(operator: Named, store: StoreDir = DEFAULT_STORE) -> None:
     """Let somebody sign on no more. Where they are on, that ends at once; what is open can be completed."""
     from offline_store.errors import StoreLocked
     from offline_store.store import Store
-    from pos_plugin.operators import close_here
     from pos_plugin.running import ask
+    from pos_plugin.shop_day.operators import close_here
 
     try:
         with Store.open(store) as till:
@@ -125,8 +125,8 @@ def _put(store: Path, operator: str, name: str, role: str, card: str, made: bool
     from ledger.pins import new_pin
     from offline_store.errors import StoreLocked
     from offline_store.store import Store
-    from pos_plugin.operators import put_here
     from pos_plugin.running import ask
+    from pos_plugin.shop_day.operators import put_here
 
     chosen = new_pin(secrets.randbelow) if made else _typed()
     try:

@@ -43,7 +43,7 @@ def run(
 
     from ledger.log_lines import set_up
     from pos_plugin.running import announced
-    from pos_plugin.serve import Server, stays
+    from pos_plugin.serving.server import Server, stays
     from pos_plugin.terminal import Terminal
     from pos_plugin.ways_in.doors import open_doors
 
@@ -122,8 +122,8 @@ def sync(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
     from offline_store.store import Store
     from offline_store.sync import NotEnrolled, Sync
     from pos_plugin.config import FILE, ConfigError, read_config
+    from pos_plugin.head_office.server_link import HttpLink
     from pos_plugin.running import ask
-    from pos_plugin.server_link import HttpLink
 
     config = read_config(store)
     try:

@@ -83,8 +83,8 @@ def enroll(
     from offline_store.errors import StoreLocked
     from offline_store.store import Store
     from offline_store.sync import SyncError
-    from pos_plugin.enrolling import connect
     from pos_plugin.errors import BadRequest
+    from pos_plugin.head_office.enrolling import connect
     from pos_plugin.running import ask
 
     try:

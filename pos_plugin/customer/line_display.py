@@ -20,7 +20,7 @@ from loyalty.words import MONTHS
 from offline_store.members import Balance
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.papers.receipts import Layout, columns, first_columns, local
-from pos_plugin.quotes import Completed, Quote
+from pos_plugin.sales.quotes import Completed, Quote
 
 GREETING_S = 30.0
 QUOTE_S = 300.0

@@ -20,7 +20,7 @@ from loyalty.words import LANGUAGES, MONTHS, Amount, Counted, said, said_with, s
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.customer.line_display import Figures, Notice, Told, lasts_s
 from pos_plugin.papers.receipts import Layout, local
-from pos_plugin.quotes import Completed, Quote
+from pos_plugin.sales.quotes import Completed, Quote
 
 Moment = Literal["idle", "greeting", "sale", "thanks", "notice"]
 

@@ -33,9 +33,9 @@ from pos_plugin.demo.loaded import Loaded, read_loaded, server_of
 from pos_plugin.demo.other_till import OtherTill, lessons
 from pos_plugin.demo.people import MEMBERS, STRANGER
 from pos_plugin.errors import TillError
+from pos_plugin.head_office.server_link import HttpLink
 from pos_plugin.intercept import till_receipts
 from pos_plugin.intercept.learning import Given, learn
-from pos_plugin.server_link import HttpLink
 
 SHOP = "corner-shop"
 STAFF = (("ada", "Ada", "manager", SHOP), ("sue", "Sue", "support", ""), ("finn", "Finn", "finance", ""))
@@ -176,7 +176,7 @@ def _about(loaded: Loaded | None) -> str:
 def _make_till(till: Path, *, sells: bool = True) -> None:
     """A till that has been selling for a week without a network, so that there is something to see and to send; or, without
     sales, one that gets its programme from head office."""
-    from pos_plugin.joining import join
+    from pos_plugin.members.joining import join
     from pos_plugin.terminal import Terminal
 
     program = read_program(preset("points"), "preset points")

@@ -17,7 +17,7 @@ CLOCK_MAY_HAVE_DIFFERED_S = 600
 def head_office(till: Till) -> Iterator[Finding]:
     from offline_store import settings
     from offline_store.sync import SyncError
-    from pos_plugin.server_link import HttpLink
+    from pos_plugin.head_office.server_link import HttpLink
 
     if till.config is None or till.store is None:
         return

@@ -6,15 +6,14 @@ from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
 
-from pos_plugin import closing
-from pos_plugin.closing import Closing
 from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import TILL, answers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.operators import by, own_figures
 from pos_plugin.local_api.requests import DayOrNone, KeyInHeader, Word
-from pos_plugin.papers.slip_prints import print_slip
+from pos_plugin.shop_day import closing
+from pos_plugin.shop_day.closing import Closing
 from pos_plugin.terminal import Terminal
 
 
@@ -66,7 +65,7 @@ def add_closing(app: FastAPI, terminal: Terminal) -> None:
     )
     def print_look(asked: requests.LookAsked, request: Request) -> Response:
         slip = closing.slip_of_look(checkout, asked.day, asked.operator, own_figures(terminal, request))
-        return answer(shapes.SlipPrinted.of(print_slip(terminal, slip), slip))
+        return answer(shapes.SlipPrinted.of(terminal.printer.print_slip(slip), slip))
 
     @app.get(
         "/v1/closings",

@@ -7,8 +7,8 @@ from typing import Any
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.local_api.shapes import HostPrinted
 from pos_plugin.papers.drawer import Opened
-from pos_plugin.quotes import Completed, Explained, Offer, Quote
-from pos_plugin.returns import Returned
+from pos_plugin.sales.quotes import Completed, Explained, Offer, Quote
+from pos_plugin.sales.returns import Returned
 
 MEMBER = "72tecmq49pkz57h6"
 LINES = [

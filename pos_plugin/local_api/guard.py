@@ -19,9 +19,9 @@ from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pos_plugin.api_keys import ApiKey
 from pos_plugin.local_api import rights
 from pos_plugin.local_api.answers import internal, refusal_at
+from pos_plugin.local_api.api_keys import ApiKey
 
 LARGEST_BODY = 1024 * 1024
 DRAINED_BODY = 4 * LARGEST_BODY

@@ -14,10 +14,10 @@ from loyalty.returns import left_of
 from loyalty.sale import document_name
 from offline_store import journal, members, pictures, receipts, settings
 from pos_plugin.errors import Unknown
-from pos_plugin.explaining import benefits_of, tier_shown
 from pos_plugin.local_api import shapes
 from pos_plugin.local_api.requests import QuoteAsked
-from pos_plugin.pricing import known_of, line_shares, standing_at
+from pos_plugin.sales.explaining import benefits_of, tier_shown
+from pos_plugin.sales.pricing import known_of, line_shares, standing_at
 from pos_plugin.terminal import Terminal
 
 

@@ -7,18 +7,17 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from drivers.scanners.scan import scan_from_bytes
-from pos_plugin import activities, balances, joining, replacing
-from pos_plugin.activities import Given
 from pos_plugin.codes.identifying import Identified
-from pos_plugin.joining import ConsentSaid, Joined
 from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.operators import by, is_page, require_program
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
-from pos_plugin.papers.slip_prints import print_slip
-from pos_plugin.replacing import Replaced
+from pos_plugin.members import activities, balances, joining, replacing
+from pos_plugin.members.activities import Given
+from pos_plugin.members.joining import ConsentSaid, Joined
+from pos_plugin.members.replacing import Replaced
 from pos_plugin.terminal import FORM_S, Terminal
 
 
@@ -184,4 +183,4 @@ def add_members(app: FastAPI, terminal: Terminal) -> None:
     def print_balance(member: RefInPath) -> Response:
         """The balance and the last five movements at this till. Nothing moves, and nothing is recorded."""
         slip = balances.slip_of(terminal, member)
-        return answer(shapes.SlipPrinted.of(print_slip(terminal, slip), slip))
+        return answer(shapes.SlipPrinted.of(terminal.printer.print_slip(slip), slip))

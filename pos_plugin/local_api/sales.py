@@ -8,8 +8,6 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 
-from pos_plugin import claims, returns
-from pos_plugin.claims import Claimed
 from pos_plugin.local_api import lookups, requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import SALES, answers
@@ -18,10 +16,11 @@ from pos_plugin.local_api.endpoint import in_thread
 from pos_plugin.local_api.once import Asked, idempotency_key
 from pos_plugin.local_api.operators import by, is_page
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
-from pos_plugin.papers.slip_prints import print_slip
-from pos_plugin.quotes import Completed, Quote, quote_ended
-from pos_plugin.returns import Returned
-from pos_plugin.suspended import GoingOn, Holding, slip_of
+from pos_plugin.sales import claims, returns
+from pos_plugin.sales.claims import Claimed
+from pos_plugin.sales.quotes import Completed, Quote, quote_ended
+from pos_plugin.sales.returns import Returned
+from pos_plugin.sales.suspended import GoingOn, Holding, slip_of
 from pos_plugin.terminal import Terminal
 
 LINES_AT_DESK = 60
@@ -84,7 +83,7 @@ def add_sales(app: FastAPI, terminal: Terminal) -> None:
         printed = None
         if asked.print:
             slip = slip_of(checkout, token, held, till, sale_ref)
-            printed = shapes.SlipPrinted.of(print_slip(terminal, slip), slip)
+            printed = shapes.SlipPrinted.of(terminal.printer.print_slip(slip), slip)
         return answer(shapes.Suspended(token, held.good_until, printed))
 
     @app.post(

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from fastapi import FastAPI, Request, Response
 
 from drivers.escpos import encode
-from pos_plugin import tickets
 from pos_plugin.local_api import requests
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import MEMBERS, answers
@@ -16,8 +15,9 @@ from pos_plugin.local_api.host_papers import profile_of
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.operators import by
 from pos_plugin.local_api.requests import KeyInHeader, RefInPath
+from pos_plugin.members import tickets
+from pos_plugin.members.tickets import TicketKept
 from pos_plugin.terminal import Terminal
-from pos_plugin.tickets import TicketKept
 
 
 def add_tickets(app: FastAPI, terminal: Terminal) -> None:

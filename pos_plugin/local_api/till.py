@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from offline_store import journal
 from offline_store.sync import SyncError
+from pos_plugin import till_state
 from pos_plugin.errors import Conflict
 from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer, refusal
@@ -27,7 +28,7 @@ def add_till(app: FastAPI, terminal: Terminal, listeners: Listeners) -> None:
     )
     def state() -> Response:
         """Read it after every event."""
-        return answer(terminal.state())
+        return answer(till_state.shown(terminal))
 
     @app.get(
         "/v1/health",
@@ -54,7 +55,7 @@ def add_till(app: FastAPI, terminal: Terminal, listeners: Listeners) -> None:
                 hint="Connect it: on its page, under Devices; or pos-plugin enroll.",
             )
         terminal.head_office.soon()
-        return answer(terminal.state()["network"])
+        return answer(till_state.shown(terminal)["network"])
 
     @app.post(
         "/v1/head-office",

@@ -26,7 +26,6 @@ from loyalty.days import business_day
 from loyalty.redeem import points_needed
 from loyalty.sale import LineItem, Sale, document_name
 from offline_store import answered, journal, members, settings
-from pos_plugin import returns
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
 from pos_plugin.local_api import toast_status
 from pos_plugin.local_api.answers import answer
@@ -50,7 +49,8 @@ from pos_plugin.local_api.toast_messages import (
     in_decimals,
     minor,
 )
-from pos_plugin.quotes import Quote
+from pos_plugin.sales import returns
+from pos_plugin.sales.quotes import Quote
 from pos_plugin.terminal import Terminal
 
 TILL = "toast"

@@ -19,7 +19,6 @@ from loyalty.redeem import most_redeemable
 from loyalty.sale import LineItem, Sale
 from loyalty.standing import NO_HISTORY, Profile, Standing
 from offline_store.members import Balance
-from pos_plugin import explaining, pricing
 from pos_plugin.papers.receipts import Layout, PointsShown, sale_receipt
 from pos_plugin.papers.slips import (
     ClosingFigures,
@@ -32,6 +31,7 @@ from pos_plugin.papers.slips import (
     suspended_slip,
     ticket_slip,
 )
+from pos_plugin.sales import explaining, pricing
 
 TERMINAL = "7K3M2P"
 KNOWN = 413

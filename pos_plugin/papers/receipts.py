@@ -37,8 +37,8 @@ from loyalty.words import (
 )
 from offline_store.members import Balance
 from pos_plugin.papers.receipt_template import OF_MEMBERS, SALE, SPACING, WORDINGS, Template, fields_of
-from pos_plugin.pricing import Priced, reward_named
-from pos_plugin.quotes import TierShown
+from pos_plugin.sales.pricing import Priced, reward_named
+from pos_plugin.sales.quotes import TierShown
 
 Align = Literal["left", "center", "right"]
 

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from drivers.document import Document
+from drivers.errors import DeviceError
+from drivers.escpos import encode, profile
 from drivers.status import Level, PrinterStatus, StatusChange
 from drivers.verdict import Verdict
 from drivers.wires import Wire
 from ledger.identifiers import read_receipt_reference
-from offline_store import journal, receipts
+from offline_store import journal, pictures, receipts
 from offline_store.errors import StoreError
 from offline_store.receipts import PrintJob
 from offline_store.store import Store
@@ -161,6 +164,19 @@ class TillPrinter:
             return self.errands.ask(lambda: host_prints.printed(device, data), begins_within_s=begins_within_s)
         except TooBusy:
             return host_prints.too_busy()
+
+    def print_slip(self, slip: Document) -> Verdict:
+        """Prints a slip that belongs to no entry (an X, a balance, a sale on hold): once, now, and it is not kept.
+
+        Whoever asks sees what became of it, and asks again. Never raises because of a device.
+        """
+        try:
+            made = printer_profile(self._config.printer)
+        except DeviceError:
+            made = profile()
+        with self._store.read() as db:
+            kept = pictures.of(db, slip.pictures())
+        return self.print_for_host(encode(slip, made, pictures=kept))
 
     def look(self) -> PrinterStatus:
         """How the printer is now; as it last said where it is busy. Unknown where it does not answer."""

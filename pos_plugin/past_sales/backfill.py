@@ -24,9 +24,9 @@ from offline_store import histories, journal, members
 from offline_store.histories import Known
 from offline_store.moment import Moment, moment
 from offline_store.store import Store
-from pos_plugin import pricing
 from pos_plugin.errors import BadRequest
 from pos_plugin.past_sales.sales_file import MOST_LINES, Row, RowRefused, sale_of
+from pos_plugin.sales import pricing
 
 SALES_A_COMMIT = 500
 CHECKPOINT_EVERY = 8

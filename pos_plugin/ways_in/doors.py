@@ -1,4 +1,7 @@
-"""Which doors are open, as till.toml says. One that cannot be opened is told of and left shut: the till sells all the same."""
+"""Which doors are open, and which cloud tills are polled, as till.toml says.
+
+One that cannot be opened is told of and left shut: the till sells all the same.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from starlette.types import ASGIApp
 
 from pos_plugin.config import DoorSettings
 from pos_plugin.errors import TillError
-from pos_plugin.serve import WebServer
+from pos_plugin.serving.server import WebServer
 from pos_plugin.terminal import Terminal
+from pos_plugin.ways_in.cloudprnt import open_queues
 from pos_plugin.ways_in.door import Door
 
 log = logging.getLogger("pos_plugin")
@@ -29,7 +33,10 @@ WITH_SOCKETS = {"qz"}
 
 
 def open_doors(terminal: Terminal) -> list[WebServer]:
-    """Opens every door that has a port, each served by a thread of its own until it is stopped."""
+    """Opens every door that has a port, each served by a thread of its own until it is stopped; polls every cloud till that has
+    an address until the till closes."""
+    for queue in open_queues(terminal):
+        terminal.keep(f"cloud till {queue.host}", queue)
     opened = []
     for name, module in PROTOCOLS.items():
         settings: DoorSettings = getattr(terminal.config, name)

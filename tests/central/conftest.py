@@ -31,6 +31,7 @@ from central_server import schema
 from central_server.app import create_app
 from central_server.applying import apply
 from central_server.database import put
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.people import proposals, sessions
 from central_server.people.proposals import Proposal
@@ -402,7 +403,7 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str]
         if kind not in made:
             made[kind] = tmp_path_factory.mktemp("office") / kind
             random_bytes = random.Random(1).randbytes
-            Office.init(made[kind], Clock(), random_bytes, url=url, shops=SHOPS).close()
+            init_office(made[kind], Clock(), random_bytes, url=url, shops=SHOPS).close()
         return made[kind]
 
     return folder_of

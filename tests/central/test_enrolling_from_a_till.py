@@ -23,13 +23,13 @@ from loyalty.program import preset, read_program
 from offline_store import operators, settings
 from offline_store.operators import Operator
 from offline_store.store import Store
-from pos_plugin import enrolling
 from pos_plugin.cli import app
 from pos_plugin.config import TEMPLATE, read_config
 from pos_plugin.errors import Conflict
-from pos_plugin.joining import join
+from pos_plugin.head_office import enrolling
+from pos_plugin.members.joining import join
 from pos_plugin.running import announced
-from pos_plugin.serve import Server
+from pos_plugin.serving.server import Server
 from pos_plugin.terminal import Terminal
 from tests.central.served import served
 
@@ -240,7 +240,7 @@ def test_an_answer_that_was_lost_is_had_again_with_the_same_code(
     office: Office, counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from offline_store.sync import Unreachable
-    from pos_plugin.server_link import HttpLink
+    from pos_plugin.head_office.server_link import HttpLink
 
     code, asked = enrolment.new_code(office, "Mill"), HttpLink.enroll
 

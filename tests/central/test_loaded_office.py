@@ -8,6 +8,7 @@ import pytest
 import bench.office
 from bench.office import LOADED, load, name_of
 from central_server.errors import OfficeError
+from central_server.founding import init_office
 from central_server.membership import name_search
 from central_server.office import Office
 from central_server.shops import closings
@@ -84,7 +85,7 @@ def test_a_year_is_loaded_up_to_an_evening_that_has_come(hour):
 
 
 def test_the_demo_takes_no_head_office_that_somebody_works_with(tmp_path):
-    Office.init(tmp_path / "ours", lambda: datetime(2026, 11, 22, tzinfo=UTC), lambda size: b"1" * size).close()
+    init_office(tmp_path / "ours", lambda: datetime(2026, 11, 22, tzinfo=UTC), lambda size: b"1" * size).close()
     with pytest.raises(TillError) as refused:
         read_loaded(tmp_path / "ours")
     assert refused.value.code == "OFFICE_UNFIT"

@@ -17,11 +17,13 @@ from loyalty.program import preset, read_program
 from offline_store import journal, settings
 from offline_store.store import Store
 from offline_store.sync import Sync
-from pos_plugin import backing_up, closing, enrolling
-from pos_plugin.checkout import Checkout
+from pos_plugin import backing_up
+from pos_plugin.head_office import enrolling
+from pos_plugin.head_office.server_link import HttpLink
 from pos_plugin.papers.receipts import Layout
-from pos_plugin.quotes import Connection
-from pos_plugin.server_link import HttpLink
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
+from pos_plugin.shop_day import closing
 from tests.central.served import served
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from central_server import schema
 from central_server.errors import OfficeError
+from central_server.founding import init_office
 from central_server.office import Office
 
 LEADS_WITH = {
@@ -82,7 +83,7 @@ def test_the_migrations_make_the_tables_that_the_code_names(office):
 
 
 def test_init_again_changes_nothing_and_adds_shops(folder, clock, office):
-    again = Office.init(folder, clock, lambda size: bytes(size), shops=["Station"])
+    again = init_office(folder, clock, lambda size: bytes(size), shops=["Station"])
     with again.database.reading() as connection:
         found = connection.execute(text("SELECT shop FROM shop ORDER BY shop")).scalars().all()
     assert found == ["Harbour", "Mill", "Station"]
@@ -98,19 +99,19 @@ def test_tables_of_another_version_are_not_served(folder, clock, office, version
         Office.open(folder, clock, bytes)
     assert error.value.code == code
     with pytest.raises(OfficeError, match=f"at schema {version}"):
-        Office.init(folder, clock, bytes)  # which adds shops, and never changes tables that are there
+        init_office(folder, clock, bytes)  # which adds shops, and never changes tables that are there
 
 
 def test_a_database_of_another_head_office_is_not_taken_over(office, clock, tmp_path):
     url = office.database._engine.url.render_as_string(hide_password=False)
     with pytest.raises(OfficeError, match="another head office"):
-        Office.init(tmp_path / "other", clock, lambda size: bytes(range(size)), url=url)
+        init_office(tmp_path / "other", clock, lambda size: bytes(range(size)), url=url)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "://"])
 def test_a_database_that_cannot_be_used_is_said_before_a_folder_is_made(clock, tmp_path, url):
     with pytest.raises(OfficeError, match="database"):
-        Office.init(tmp_path / "new", clock, bytes, url=url)
+        init_office(tmp_path / "new", clock, bytes, url=url)
     assert not (tmp_path / "new").exists()
 
 

@@ -18,7 +18,7 @@ from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.store import Store
 from pos_plugin.config import Config, PrinterSettings, QzSettings
-from pos_plugin.serve import WebServer
+from pos_plugin.serving.server import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in import qz
 from pos_plugin.ways_in.door import Door

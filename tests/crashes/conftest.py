@@ -25,6 +25,7 @@ from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import create_engine, func, select, text
 
 from central_server import schema
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.reports import report
 from central_server.tills import enrolment
@@ -37,11 +38,11 @@ from offline_store import journal, settings
 from offline_store.store import Store
 from offline_store.sync import Sync, SyncError, Unreachable
 from offline_store.verify import verify
-from pos_plugin.checkout import Checkout
-from pos_plugin.joining import join
+from pos_plugin.head_office.server_link import HttpLink
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
-from pos_plugin.quotes import Connection
-from pos_plugin.server_link import HttpLink
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
 
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -256,7 +257,7 @@ def office_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def new_office(folder: Path, url: str = "") -> Path:
-    Office.init(folder, lambda: AT, os.urandom, url=url, shops=SHOPS).close()
+    init_office(folder, lambda: AT, os.urandom, url=url, shops=SHOPS).close()
     return folder
 
 

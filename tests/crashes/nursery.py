@@ -23,10 +23,10 @@ from drivers.printer import Outcome, Verdict
 from drivers.status import PrinterStatus
 from loyalty.sale import LineItem, Sale
 from offline_store.store import Store
-from pos_plugin.checkout import Checkout
 from pos_plugin.papers.receipts import Layout
 from pos_plugin.papers.spooler import Spooler
-from pos_plugin.quotes import Connection
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 REFERENCE = re.compile(rb"Receipt +\S+?-(\d+)")

@@ -13,10 +13,10 @@ from loyalty.program import preset, read_program
 from offline_store import journal, receipts, settings
 from offline_store.store import Store
 from offline_store.verify import verify
-from pos_plugin.checkout import Checkout
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
-from pos_plugin.quotes import Connection
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
 
 TILLS = 4
 KILLS = 31

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pos_plugin import Terminal
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.plugins import Hooks
 
 DOCS = Path(__file__).parents[2] / "docs"

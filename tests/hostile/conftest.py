@@ -26,6 +26,7 @@ from sqlalchemy import func, select
 from central_server import schema
 from central_server.app import create_app
 from central_server.connections import Connection
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.reports import report
 from central_server.serving import configured
@@ -199,7 +200,7 @@ def served(folder: Path) -> Iterator[Central]:
 @pytest.fixture(scope="session")
 def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile") / "office"
-    Office.init(folder, offices.Clock(), random.Random(1).randbytes, shops=offices.SHOPS).close()
+    init_office(folder, offices.Clock(), random.Random(1).randbytes, shops=offices.SHOPS).close()
     return folder
 
 
@@ -225,7 +226,7 @@ postgres = offices.postgres
 def central_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Central]:
     folder = tmp_path_factory.mktemp("central") / "office"
     url = offices.new_database(postgres, "hostile")
-    Office.init(folder, offices.Clock(), random.Random(1).randbytes, url=url, shops=offices.SHOPS).close()
+    init_office(folder, offices.Clock(), random.Random(1).randbytes, url=url, shops=offices.SHOPS).close()
     with served(folder) as one:
         yield one
 

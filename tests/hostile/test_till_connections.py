@@ -6,8 +6,8 @@ from time import monotonic
 
 import pytest
 
-from pos_plugin.connections import LARGEST_HEAD, MOST_HEADERS, Connection
-from pos_plugin.serve import WebServer
+from pos_plugin.serving.connections import LARGEST_HEAD, MOST_HEADERS, Connection
+from pos_plugin.serving.server import WebServer
 
 
 async def echo(scope, receive, send):

@@ -17,6 +17,7 @@ from central_server import schema
 from central_server.app import create_app
 from central_server.care import feedback, tickets
 from central_server.database import put
+from central_server.founding import init_office
 from central_server.membership import consents, desk, tokens
 from central_server.membership.consents import ConsentText
 from central_server.office import Office
@@ -128,7 +129,7 @@ def filled(office: Office) -> tuple[Till, str, str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("office") / "office"
-    office = Office.init(
+    office = init_office(
         folder, lambda: datetime.now(UTC), random.Random(5).randbytes, program_text=PROGRAM, shops=["Harbour", "Mill"]
     )
     till, link, ticket = filled(office)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.tills import enrolment
 from tests.central.served import served
@@ -27,7 +28,7 @@ def clock() -> datetime:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder = tmp_path_factory.mktemp("office") / "office"
-    Office.init(folder, clock, random.Random(1).randbytes, shops=["Mill"]).close()
+    init_office(folder, clock, random.Random(1).randbytes, shops=["Mill"]).close()
     with_one = Office.open(folder, clock, random.Random(2).randbytes)
     yield with_one
     with_one.close()

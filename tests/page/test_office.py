@@ -23,6 +23,7 @@ from fastapi.responses import HTMLResponse
 from playwright.sync_api import Browser, Page, expect
 
 from central_server.app import create_app
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.pages.frame import PAGES, Reached
 from central_server.people import proposals, sessions
@@ -66,7 +67,7 @@ class Served:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder: Path = tmp_path_factory.mktemp("office") / "office"
-    opened = Office.init(folder, lambda: datetime.now(UTC), os.urandom, shops=["Harbour", "Mill"])
+    opened = init_office(folder, lambda: datetime.now(UTC), os.urandom, shops=["Harbour", "Mill"])
     for login, role in PEOPLE.items():
         put_cheap(opened, login, role, "Harbour" if role == "manager" else "")
     for value in ("1500", "2000"):

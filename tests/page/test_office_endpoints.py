@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from playwright.sync_api import Page, expect
 
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.webhooks import deliveries, endpoints, secrets
 from tests.central.conftest import SHOPS, Clock
@@ -24,7 +25,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One endpoint that is switched off, one that has failed for two hours, and one with which all is well."""
     folder: Path = tmp_path_factory.mktemp("office") / "office"
     clock = Clock()
-    Office.init(folder, clock, Random(1).randbytes, shops=SHOPS).close()
+    init_office(folder, clock, Random(1).randbytes, shops=SHOPS).close()
     opened = Office.open(folder, clock, Random(2).randbytes)
     for name in ("crm", "letters", "stars"):
         endpoints.add(opened, name, f"https://{name}.example/hooks?key=4711")

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from central_server.figures import facts
+from central_server.founding import init_office
 from central_server.membership import consents
 from central_server.membership.consents import ConsentText
 from central_server.office import Office
@@ -72,7 +73,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder: Path = tmp_path_factory.mktemp("office") / "office"
     clock, chance = Clock(), Random(7)
     clock.at = datetime(2026, 9, 20, 9, tzinfo=UTC)
-    Office.init(folder, clock, Random(1).randbytes, program_text=RULES, shops=SHOPS).close()
+    init_office(folder, clock, Random(1).randbytes, program_text=RULES, shops=SHOPS).close()
     opened = Office.open(folder, clock, Random(2).randbytes)
     consents.publish(opened, ConsentText("1", {"en": "May we write to you?"}, ""))
     till = Till(opened, "AAAAAA", "Harbour", read_program(RULES))

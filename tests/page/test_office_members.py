@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Page, expect
 
+from central_server.founding import init_office
 from central_server.membership import desk, members
 from central_server.office import Office
 from central_server.people import proposals
@@ -47,7 +48,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Two shops, three tills, one of them copied, twelve members, a week of sales, a version to come, and one proposed."""
     folder: Path = tmp_path_factory.mktemp("office") / "office"
     clock, chance = Clock(), random.Random(5)
-    Office.init(folder, clock, random.Random(1).randbytes, program_text=RULES, shops=SHOPS).close()
+    init_office(folder, clock, random.Random(1).randbytes, program_text=RULES, shops=SHOPS).close()
     opened = Office.open(folder, clock, random.Random(2).randbytes)
     rules = read_program(RULES)
     tills = [Till(opened, f"{letter * 6}", shop, rules) for letter, shop in zip("ABC", (*SHOPS, "Mill"), strict=True)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from central_server.founding import init_office
 from central_server.office import Office
 from central_server.pages.frame import COOKIE
 from central_server.shops import operators
@@ -22,7 +23,7 @@ def test_a_manager_keeps_operators_without_script_on_a_phone_and_axe_finds_nothi
 ) -> None:
     import random
 
-    Office.init(tmp_path / "office", Clock(), random.Random(1).randbytes, shops=SHOPS).close()
+    init_office(tmp_path / "office", Clock(), random.Random(1).randbytes, shops=SHOPS).close()
     office = Office.open(tmp_path / "office", Clock(), random.Random(2).randbytes)
     operators.add(office, "Harbour", "sam", "Sam", "supervisor", "2580", by="root")
     operators.add(office, "Harbour", "lee", "Lee", "cashier", "2580", by="root")

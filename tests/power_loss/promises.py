@@ -31,11 +31,11 @@ from offline_store import journal, settings
 from offline_store.errors import StoreExists
 from offline_store.store import FILE, Store
 from offline_store.verify import verify
-from pos_plugin.checkout import Checkout
 from pos_plugin.errors import TillError
 from pos_plugin.papers.receipts import Layout
 from pos_plugin.papers.spooler import Spooler
-from pos_plugin.quotes import Connection
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Connection
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -57,13 +57,13 @@ from offline_store import journal, members, receipts, rights, settings
 from offline_store.moment import moment
 from offline_store.store import Store
 from offline_store.sync import Sync
-from pos_plugin.checkout import Checkout
-from pos_plugin.claims import claim
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
 from pos_plugin.papers.spooler import Spooler
-from pos_plugin.quotes import Connection
-from pos_plugin.returns import take_back, void
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.claims import claim
+from pos_plugin.sales.quotes import Connection
+from pos_plugin.sales.returns import take_back, void
 
 PROGRAM = """\
 name = "shop"

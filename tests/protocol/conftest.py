@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from central_server import schema
 from central_server.applying import apply
 from central_server.errors import CentralError
+from central_server.founding import init_office
 from central_server.membership import members, replacements
 from central_server.office import Office
 from central_server.reports import report
@@ -47,11 +48,11 @@ from offline_store import journal, rights, settings
 from offline_store import members as known_members
 from offline_store.store import Store
 from offline_store.sync import Progress, Refused, Sync, SyncError, Unreachable
-from pos_plugin.checkout import Checkout
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
-from pos_plugin.quotes import Completed, Connection, Quote
-from pos_plugin.returns import take_back, void
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Completed, Connection, Quote
+from pos_plugin.sales.returns import take_back, void
 
 PROGRAM = """\
 name = "shop"
@@ -308,7 +309,7 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
     def folder_of(program_text: str) -> Path:
         folder = tmp_path_factory.mktemp("initialised") / "office"
         randbytes, shops = random.Random(1).randbytes, ["Harbour", "Mill"]
-        Office.init(folder, lambda: START, randbytes, program_text=program_text, shops=shops).close()
+        init_office(folder, lambda: START, randbytes, program_text=program_text, shops=shops).close()
         return folder
 
     return folder_of

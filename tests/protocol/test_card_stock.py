@@ -15,7 +15,7 @@ from central_server.shops import card_stock
 from loyalty.card import LOW_STOCK, masked
 from offline_store import card_stock as till_stock
 from pos_plugin.errors import Conflict
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 
 
 def digits(seed):

@@ -16,7 +16,7 @@ from offline_store import consents as till_consents
 from offline_store import journal
 from offline_store.verify import verify
 from pos_plugin.errors import Conflict, Unknown
-from pos_plugin.joining import join, say_consent
+from pos_plugin.members.joining import join, say_consent
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
 FIRST = ConsentText("2026-11", {"en": "We may write to you.", "de": "Wir dürfen Ihnen schreiben."}, "")

@@ -8,8 +8,8 @@ import pytest
 from central_server.membership import desk
 from central_server.membership.desk import Who
 from central_server.shops import operators
-from pos_plugin.claims import claim
 from pos_plugin.errors import Conflict
+from pos_plugin.sales.claims import claim
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
 WHO = Who("one person", "sue", "sam")

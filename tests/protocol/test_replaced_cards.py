@@ -11,9 +11,9 @@ from central_server.people.staff import Staff
 from central_server.shops import card_stock
 from pos_plugin.config import Config
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.head_office import HeadOffice
-from pos_plugin.quotes import Connection
-from pos_plugin.replacing import Replaced, replace_card
+from pos_plugin.head_office.contact import HeadOffice
+from pos_plugin.members.replacing import Replaced, replace_card
+from pos_plugin.sales.quotes import Connection
 from pos_plugin.terminal import Terminal
 
 CARD, NEW, THIRD = "2900000000018", "2900000000025", "2900000000032"

@@ -11,9 +11,10 @@ from central_server.reports import report
 from central_server.shops import closings
 from ledger.identifiers import read_receipt_reference
 from offline_store import journal, settings
-from pos_plugin import claims, closing
 from pos_plugin.errors import Conflict
-from pos_plugin.suspended import Holding
+from pos_plugin.sales import claims
+from pos_plugin.sales.suspended import Holding
+from pos_plugin.shop_day import closing
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
 RULES = 'policy = "escrow"\n[claim]\nwithin_days = 7'

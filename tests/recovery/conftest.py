@@ -40,10 +40,10 @@ from offline_store import journal, members, rights, settings
 from offline_store.store import Store
 from offline_store.sync import Progress, Refused, Sync, Unreachable
 from offline_store.verify import verify
-from pos_plugin.checkout import Checkout
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
-from pos_plugin.quotes import Completed, Connection
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.quotes import Completed, Connection
 
 TESTS = Path(__file__).parents[1]
 CARD, OTHER_CARD, THIRD_CARD = "2900000000018", "2900000000025", "2900000000032"

@@ -12,7 +12,7 @@ from ledger.wire import GrantRequest
 from offline_store import journal, members
 from offline_store.sync import Refused
 from pos_plugin import doctor
-from pos_plugin.returns import void
+from pos_plugin.sales.returns import void
 
 CARD, OTHER_CARD, THIRD_CARD = "2900000000018", "2900000000025", "2900000000032"
 PERSON = {"name": "Anna Bell", "phone": "+49 170 1234567"}

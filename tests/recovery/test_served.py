@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import central_server.cli
 import pos_plugin.cli
 from loyalty.sale import Sale
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.terminal import Terminal
 
 CARD = "2900000000018"

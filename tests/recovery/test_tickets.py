@@ -9,7 +9,7 @@ from central_server.errors import OfficeError
 from central_server.membership import members
 from ledger.wire import TicketOpened, TicketTold
 from pos_plugin.errors import Conflict, Unknown
-from pos_plugin.tickets import LETTERS, open_ticket, tell
+from pos_plugin.members.tickets import LETTERS, open_ticket, tell
 
 WORDS = "My daughter Zelda paid with my card, and nothing came."
 CARD = "2900000000018"

@@ -18,8 +18,8 @@ import ledger.lots
 import ledger.settlement
 import offline_store.journal
 import offline_store.rights
-import pos_plugin.checkout
-import pos_plugin.returns
+import pos_plugin.sales.checkout
+import pos_plugin.sales.returns
 from bench.simulator.running import run_seed
 from central_server.tills import inbox
 from ledger.entry import ReleaseBody
@@ -27,7 +27,7 @@ from loyalty.returns import reversal
 from offline_store import receipts, rights
 from offline_store.errors import CommitUnknown
 from offline_store.sync import Sync
-from pos_plugin.checkout import Checkout
+from pos_plugin.sales.checkout import Checkout
 
 Patch = pytest.MonkeyPatch
 STEPS = 30
@@ -116,7 +116,7 @@ def returns_forget_each_other(patch: Patch) -> None:
         reversal(program, sold, earlier, back)  # what does not fit is refused all the same
         return reversal(program, sold, [], back)
 
-    patch.setattr(pos_plugin.returns, "reversal", alone)
+    patch.setattr(pos_plugin.sales.returns, "reversal", alone)
 
 
 def chain_not_checked(patch: Patch) -> None:
@@ -163,13 +163,13 @@ def grant_taken_twice(patch: Patch) -> None:
 
 def boast_of_a_new_balance(patch: Patch) -> None:
     """The receipt says that a balance is new, although something of this till has not been sent."""
-    shown = pos_plugin.checkout.points_shown
+    shown = pos_plugin.sales.checkout.points_shown
 
     def boasting(*arguments: Any) -> Any:
         told = shown(*arguments)
         return dataclasses.replace(told, is_current=told.is_online)
 
-    patch.setattr(pos_plugin.checkout, "points_shown", boasting)
+    patch.setattr(pos_plugin.sales.checkout, "points_shown", boasting)
 
 
 def print_again_in_silence(patch: Patch) -> None:
@@ -196,7 +196,7 @@ def award_pays_for_its_own_sale(patch: Patch) -> None:
     def overspent(held: Any, need: int) -> dict[str, int]:
         return spent(held, min(need, sum(part.points for part in held)))
 
-    patch.setattr(pos_plugin.checkout, "spent", overspent)
+    patch.setattr(pos_plugin.sales.checkout, "spent", overspent)
 
 
 def a_cut_forgets_the_release(patch: Patch) -> None:

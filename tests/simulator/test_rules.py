@@ -21,8 +21,8 @@ import offline_store.journal
 import offline_store.members
 import offline_store.rights
 import offline_store.sync
-import pos_plugin.checkout
-import pos_plugin.returns
+import pos_plugin.sales.checkout
+import pos_plugin.sales.returns
 from bench.simulator.running import clean_up, run_seed
 from central_server import schema
 from central_server.applying import apply, posting, sales
@@ -95,7 +95,7 @@ def take_counts_at_once(patch: Patch) -> None:
 
 
 def more_is_spent_than_held(patch: Patch) -> None:
-    here, spent = rights.spendable_here, pos_plugin.checkout.spent
+    here, spent = rights.spendable_here, pos_plugin.sales.checkout.spent
 
     def hopeful(*arguments: Any, **how: Any) -> Any:
         found = here(*arguments, **how)
@@ -103,7 +103,7 @@ def more_is_spent_than_held(patch: Patch) -> None:
 
     patch.setattr(rights, "spendable_here", hopeful)
     patch.setattr(
-        pos_plugin.checkout, "spent", lambda held, need: spent(held, min(need, sum(part.points for part in held)))
+        pos_plugin.sales.checkout, "spent", lambda held, need: spent(held, min(need, sum(part.points for part in held)))
     )
 
 
@@ -150,7 +150,7 @@ def position_goes_ahead(patch: Patch) -> None:
 
 
 def clock_may_go_back(patch: Patch) -> None:
-    for module in (offline_store.sync, pos_plugin.checkout):
+    for module in (offline_store.sync, pos_plugin.sales.checkout):
         moment = module.moment
         patch.setattr(
             module,
@@ -229,7 +229,7 @@ def returns_do_not_add_up(patch: Patch) -> None:
         reversal(program, sold, earlier, back)  # what does not fit is refused all the same
         return reversal(program, sold, [], back)
 
-    patch.setattr(pos_plugin.returns, "reversal", alone)
+    patch.setattr(pos_plugin.sales.returns, "reversal", alone)
 
 
 def till_is_corrected(patch: Patch) -> None:

@@ -11,7 +11,7 @@ from ledger.entry import SaleBody, read_entry
 from loyalty.sale import LineItem, Return
 from offline_store.journal import Identity
 from pos_plugin.cli import app
-from pos_plugin.returns import take_back
+from pos_plugin.sales.returns import take_back
 
 RICH = """\
 name = "shop"

@@ -17,7 +17,7 @@ from offline_store.moment import moment
 from pos_plugin.cli import app
 from pos_plugin.past_sales.backfill import backfill
 from pos_plugin.past_sales.sales_file import read_rows
-from pos_plugin.returns import Return, take_back
+from pos_plugin.sales.returns import Return, take_back
 
 SHOP = """\
 name = "shop"
@@ -168,7 +168,7 @@ def test_a_claim_after_a_return_differs_in_nothing(till):
         + '[[accrual]]\nname = "small"\n'
         + rule.replace("times = 2", "times = 3")
     )
-    from pos_plugin.claims import claim
+    from pos_plugin.sales.claims import claim
 
     member = till.member()
     sold = till.sell("1", 6000)

@@ -20,8 +20,8 @@ from offline_store.errors import CommitUnknown
 from offline_store.verify import verify
 from pos_plugin.codes.identifying import IDENTIFIED_S
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.joining import join
-from pos_plugin.open_quotes import QUOTE_LIFE_S
+from pos_plugin.members.joining import join
+from pos_plugin.sales.open_quotes import QUOTE_LIFE_S
 
 
 @pytest.fixture(autouse=True)

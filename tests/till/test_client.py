@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from pos_plugin import api_keys, client
+from pos_plugin import client, till_state
 from pos_plugin.client import Event, Till
-from pos_plugin.serve import Server
+from pos_plugin.local_api import api_keys
+from pos_plugin.serving.server import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
 CARD = "2900000000018"
@@ -106,7 +107,7 @@ def test_a_day_at_the_counter(at_till) -> None:
     assert till.claim(forgotten.reference, who.member).earned_points == 20
     assert till.activity("front", "a1", who.member, reload_minor=500).member == who.member
     till.drop(till.quote(served.sale("3")).quote_id)
-    assert till.state().till.terminal == served.terminal.state()["till"]["terminal"]
+    assert till.state().till.terminal == till_state.shown(served.terminal)["till"]["terminal"]
     assert till.print([{"kind": "text", "text": "Table 7"}]).code == "no_printer"
 
 

@@ -16,12 +16,13 @@ from ledger.identifiers import read_receipt_reference
 from ledger.wire import OperatorItem
 from loyalty.sale import Return
 from offline_store import closings, operators, receipts
-from pos_plugin import backing_up, closing
+from pos_plugin import backing_up
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict
-from pos_plugin.operators import By
-from pos_plugin.returns import take_back
 from pos_plugin.running import announced
+from pos_plugin.sales.returns import take_back
+from pos_plugin.shop_day import closing
+from pos_plugin.shop_day.operators import By
 from pos_plugin.terminal import Terminal
 
 PROGRAM_FROM_FOUR = """\

@@ -62,14 +62,14 @@ class Counter:
 
 
 def quote(due_minor: int = 1545, earn: int = 15, member: str = "m"):
-    from pos_plugin.quotes import Quote
+    from pos_plugin.sales.quotes import Quote
 
     values = {field.name: _none_of(field.type) for field in msgspec.structs.fields(Quote) if field.required}
     return Quote(**{**values, "due_minor": due_minor, "earn_points": earn, "member": member})
 
 
 def completed(earned: int = 15, member: str = "m"):
-    from pos_plugin.quotes import Completed
+    from pos_plugin.sales.quotes import Completed
 
     values = {field.name: _none_of(field.type) for field in msgspec.structs.fields(Completed) if field.required}
     return Completed(**{**values, "earned_points": earned, "member": member})

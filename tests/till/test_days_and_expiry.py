@@ -8,9 +8,9 @@ import pytest
 
 from loyalty.sale import Return
 from offline_store.verify import balances_as_of, verify
-from pos_plugin.claims import claim
 from pos_plugin.errors import Conflict
-from pos_plugin.returns import take_back, void
+from pos_plugin.sales.claims import claim
+from pos_plugin.sales.returns import take_back, void
 
 
 def as_of(till, day: str) -> dict[str, int]:

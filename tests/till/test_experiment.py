@@ -16,10 +16,10 @@ from loyalty.sale import LineItem
 from loyalty.standing import NO_HISTORY, NO_PROFILE
 from offline_store import journal
 from offline_store.moment import moment
-from pos_plugin import claims
 from pos_plugin.cli import app
-from pos_plugin.explaining import next_reward
-from pos_plugin.returns import Return, take_back
+from pos_plugin.sales import claims
+from pos_plugin.sales.explaining import next_reward
+from pos_plugin.sales.returns import Return, take_back
 
 HEAD = 'name = "cafe"\nversion = {}\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n[earn]\npoints = 10\n'
 REWARD = '[[reward]]\nname = "{0}"\ntitle = "A {0}"\npoints = {1}\nkind = "money"\nvalue_minor = 200\n'

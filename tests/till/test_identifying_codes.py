@@ -21,7 +21,7 @@ from offline_store import members as till_members
 from offline_store.errors import StoreFull
 from offline_store.sync import Nonsense
 from pos_plugin.errors import Conflict
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 
 _spec = importlib.util.spec_from_file_location("chain", Path(__file__).parents[1] / "recovery" / "conftest.py")
 chain = importlib.util.module_from_spec(_spec)

@@ -8,7 +8,7 @@ from drivers.document import decode_document
 from ledger.wire import CardBatchItem, ConsentTextItem
 from offline_store import card_stock, consents, receipts
 from offline_store.verify import verify
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipts import Layout
 
 CARD, OTHER = "2900000000018", "2900000000025"

@@ -10,9 +10,9 @@ from ledger.wire import BlockItem, CardBatchItem, MemberItem
 from loyalty.standing import Profile
 from offline_store import card_stock, codes, histories, members, settings
 from offline_store.verify import balances_as_of, verify
-from pos_plugin import activities
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.joining import join
+from pos_plugin.members import activities
+from pos_plugin.members.joining import join
 
 CARD, FRIEND = "2900000000018", "2900000000025"
 CLUB = """\

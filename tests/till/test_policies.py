@@ -8,7 +8,7 @@ from ledger.entry import OpenBody, SaleBody, Slice
 from ledger.wire import GrantItem, MemberItem, RenewItem
 from offline_store import journal, rights
 from pos_plugin.errors import Conflict
-from pos_plugin.explaining import spendable_text
+from pos_plugin.sales.explaining import spendable_text
 
 PROGRAM = """\
 name = "shop"

@@ -13,9 +13,9 @@ from loyalty.surprise import Luck, terminal_key
 from offline_store import histories, members, settings
 from offline_store.sync import Nonsense, _require_sound
 from offline_store.verify import verify
-from pos_plugin.claims import claim
 from pos_plugin.errors import BadRequest, Conflict
-from pos_plugin.returns import take_back, void
+from pos_plugin.sales.claims import claim
+from pos_plugin.sales.returns import take_back, void
 
 CLUB = """\
 name = "club"

@@ -25,9 +25,8 @@ from loyalty.standing import Standing
 from loyalty.words import LANGUAGES
 from offline_store import pictures, receipts
 from offline_store.members import Balance
-from pos_plugin.claims import claim
 from pos_plugin.config import Config, read_layout
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 from pos_plugin.papers.receipt_template import (
     BLOCKS,
     DEFAULT_BLOCKS,
@@ -42,9 +41,10 @@ from pos_plugin.papers.receipt_template import (
 )
 from pos_plugin.papers.receipts import Layout, PointsShown, return_receipt, sale_receipt, wrapped
 from pos_plugin.papers.spooler import Spooler
-from pos_plugin.pricing import priced
-from pos_plugin.quotes import TierShown
-from pos_plugin.returns import take_back
+from pos_plugin.sales.claims import claim
+from pos_plugin.sales.pricing import priced
+from pos_plugin.sales.quotes import TierShown
+from pos_plugin.sales.returns import take_back
 from pos_plugin.terminal import Terminal
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')

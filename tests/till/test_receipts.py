@@ -16,7 +16,6 @@ from loyalty.sale import LineItem, Return, Sale
 from loyalty.standing import Standing
 from offline_store import journal
 from offline_store.members import Balance
-from pos_plugin.claims import claim
 from pos_plugin.papers.receipts import (
     Layout,
     PointsShown,
@@ -27,8 +26,9 @@ from pos_plugin.papers.receipts import (
     sale_receipt,
     wrapped,
 )
-from pos_plugin.pricing import priced
-from pos_plugin.returns import take_back, void
+from pos_plugin.sales.claims import claim
+from pos_plugin.sales.pricing import priced
+from pos_plugin.sales.returns import take_back, void
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')
 TOLD = datetime(2026, 11, 19, 17, 5, tzinfo=UTC).isoformat()  # 18:05 in Berlin

@@ -13,9 +13,9 @@ from ledger.wire import GrantItem
 from loyalty.sale import LineItem, Return, ReturnedLine
 from offline_store import journal, settings
 from offline_store.verify import verify
-from pos_plugin.claims import claim
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.returns import Returned, take_back, void
+from pos_plugin.sales.claims import claim
+from pos_plugin.sales.returns import Returned, take_back, void
 
 TWO_LINES = (LineItem("1", 1000, 4000, name="Tea"), LineItem("2", 550, name="Cake"))
 

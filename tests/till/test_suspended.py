@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pos_plugin.errors import Unknown
-from pos_plugin.suspended import GOOD_FOR_S, Holding
+from pos_plugin.sales.suspended import GOOD_FOR_S, Holding
 
 KEY = "11" * 32
 

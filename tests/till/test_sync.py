@@ -40,7 +40,7 @@ from loyalty.program import read_program
 from offline_store import journal, members, settings
 from offline_store.sync import Nonsense, NotEnrolled, Refused, Sync, SyncError, Unreachable
 from offline_store.verify import verify
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
 
 SEALING_SECRET = bytes(range(32))
 

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from ledger.keys import SigningKey
 from ledger.wire import Nonce
 from offline_store.sync import Unreachable
-from pos_plugin.server_link import HttpLink
+from pos_plugin.head_office.server_link import HttpLink
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from ledger.wire import GrantItem
 from offline_store import journal
 from offline_store.store import FILE, Store
 from offline_store.verify import verify
-from pos_plugin.returns import void
+from pos_plugin.sales.returns import void
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.store import Store
 from pos_plugin.config import Config, ConfigError, DoorSettings, read_config
-from pos_plugin.serve import WebServer
+from pos_plugin.serving.server import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.door import BODY_WITHIN_S, CLIENTS, REQUESTS, REQUESTS_WITHIN_S, Door
 from pos_plugin.ways_in.doors import open_doors

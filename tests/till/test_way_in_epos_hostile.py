@@ -22,7 +22,7 @@ from drivers.escpos.raster import begins_real_time
 from drivers.status import PrinterStatus
 from drivers.verdict import PRINTED, Verdict
 from pos_plugin.config import Config, DoorSettings
-from pos_plugin.serve import WebServer
+from pos_plugin.serving.server import WebServer
 from pos_plugin.ways_in.door import Door
 from pos_plugin.ways_in.epos import elements
 from pos_plugin.ways_in.epos.app import PATH, app

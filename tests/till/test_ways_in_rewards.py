@@ -15,12 +15,12 @@ from loyalty.program import preset, read_program
 from offline_store import journal, settings
 from offline_store.store import Store
 from pos_plugin.config import CloudQueueSettings, Config, PrinterSettings
-from pos_plugin.intercept import whole_jobs
-from pos_plugin.joining import join
-from pos_plugin.serve import WebServer
+from pos_plugin.members.joining import join
+from pos_plugin.serving.server import WebServer
 from pos_plugin.terminal import Terminal
-from pos_plugin.ways_in import qz
+from pos_plugin.ways_in import qz, whole_jobs
 from pos_plugin.ways_in.door import Door
+from pos_plugin.ways_in.doors import open_doors
 from tests.waiting import until
 
 CARD = "2900000000018"
@@ -96,6 +96,7 @@ def test_a_receipt_of_a_cloud_till_ends_with_its_rewards(
 ) -> None:
     cloud.add(CloudJob(RECEIPT.encode(), token="1"))
     terminal.start()
+    assert open_doors(terminal) == []
     until(lambda: cloud.codes == ["200 OK"])
     assert ends_with_rewards(printer)
     assert sales(terminal) == [("17", 1250)]

@@ -17,11 +17,11 @@ from epson_tills import EpsonTill
 from drivers.simulated.printer import SimulatedPrinter
 from offline_store import journal
 from pos_plugin.errors import TillError
-from pos_plugin.intercept import whole_jobs
 from pos_plugin.intercept.kept_jobs import kept_jobs
 from pos_plugin.intercept.papers import Block, PrintedSale
-from pos_plugin.intercept.whole_jobs import with_rewards
-from pos_plugin.joining import join
+from pos_plugin.members.joining import join
+from pos_plugin.ways_in import whole_jobs
+from pos_plugin.ways_in.whole_jobs import with_rewards
 from tests.waiting import until
 
 CARD = "2900000000018"

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from drivers.verdict import Outcome
 from pos_plugin.config import printer_profile
-from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.ways_in.cloudprnt import papers
 from pos_plugin.ways_in.cloudprnt.far_end import FarEnd, Poll, TooLarge, Unreached
 from pos_plugin.ways_in.cloudprnt.kept import Job, Kept, KeptUnreadable
+from pos_plugin.ways_in.whole_jobs import with_rewards
 
 if TYPE_CHECKING:
     from pos_plugin.terminal import Terminal

@@ -22,7 +22,6 @@ from starlette.types import ASGIApp
 from drivers.status import PrinterStatus
 from drivers.wires import wire_from_url
 from pos_plugin.config import printer_profile
-from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.epos import elements
 from pos_plugin.ways_in.epos.answers import (
@@ -38,6 +37,7 @@ from pos_plugin.ways_in.epos.answers import (
 from pos_plugin.ways_in.epos.elements import Item, SchemaError
 from pos_plugin.ways_in.epos.encoding import encoded
 from pos_plugin.ways_in.epos.request import NAMESPACE, Request, read_request
+from pos_plugin.ways_in.whole_jobs import with_rewards
 
 PATH = "/cgi-bin/epos/service.cgi"
 DISPLAY_PATH = "/cgi-bin/eposDisp/service.cgi"

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from drivers.verdict import Outcome
-from pos_plugin.intercept.whole_jobs import with_rewards
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.qz.jobs import Refused, job_of
+from pos_plugin.ways_in.whole_jobs import with_rewards
 
 log = logging.getLogger("pos_plugin")
 

@@ -20,10 +20,10 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from pos_plugin.api import create_app
-from pos_plugin.api_keys import Keys
-from pos_plugin.connections import Connection
 from pos_plugin.errors import PortInUse
+from pos_plugin.local_api.api_keys import Keys
+from pos_plugin.serving.app import create_app
+from pos_plugin.serving.connections import Connection
 from pos_plugin.terminal import Terminal
 
 GRACE_S = 5

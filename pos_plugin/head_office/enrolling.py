@@ -23,7 +23,7 @@ from offline_store.store import Store
 from offline_store.sync import Nonsense, Sync, SyncError, Unreachable
 from pos_plugin.config import FILE, NO_NAME, ConfigError, put_in_place, read_config, write_server_url, write_shop_name
 from pos_plugin.errors import BadRequest, Conflict
-from pos_plugin.server_link import LOOPBACK, HttpLink
+from pos_plugin.head_office.server_link import LOOPBACK, HttpLink
 
 STILL_GOOD = "The same code can be typed again; this till sells on meanwhile."
 

@@ -18,7 +18,7 @@ from offline_store.errors import StoreError
 from offline_store.sync import Refused, SyncError
 from pos_plugin.codes.member_codes import blocked
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.joining import require_stock
+from pos_plugin.members.joining import require_stock
 
 if TYPE_CHECKING:
     from pos_plugin.terminal import Terminal

@@ -35,15 +35,15 @@ from offline_store.members import Balance
 from offline_store.moment import Moment, moment
 from offline_store.rights import Spendable
 from offline_store.store import Store
-from pos_plugin import explaining, pricing
 from pos_plugin.codes.identifying import Identified, Identifying
 from pos_plugin.codes.scale_labels import ScalePattern
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.foreseeing import points_foreseen
-from pos_plugin.open_quotes import QUOTE_LIFE_S, OpenQuotes
 from pos_plugin.papers.receipts import Layout, PointsShown, reward_lines, reward_parts, sale_receipt
-from pos_plugin.pricing import Priced
-from pos_plugin.quotes import (
+from pos_plugin.sales import explaining, pricing
+from pos_plugin.sales.foreseeing import points_foreseen
+from pos_plugin.sales.open_quotes import QUOTE_LIFE_S, OpenQuotes
+from pos_plugin.sales.pricing import Priced
+from pos_plugin.sales.quotes import (
     Completed,
     Connection,
     Explained,
@@ -55,7 +55,7 @@ from pos_plugin.quotes import (
     quote_ended,
     require_sane,
 )
-from pos_plugin.recorded import completed_sale, lines_of, points_shown, recorded_sale, require_own_key
+from pos_plugin.sales.recorded import completed_sale, lines_of, points_shown, recorded_sale, require_own_key
 
 log = logging.getLogger("pos_plugin")
 

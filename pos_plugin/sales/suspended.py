@@ -21,9 +21,9 @@ from drivers.document import Document
 from loyalty.words import say
 from offline_store import journal, members, settings
 from offline_store.store import Store
-from pos_plugin.checkout import Checkout
 from pos_plugin.codes.member_codes import blocked
 from pos_plugin.papers.slips import suspended_slip
+from pos_plugin.sales.checkout import Checkout
 
 GOOD_FOR_S = 4 * 3600
 MARK = "H1"

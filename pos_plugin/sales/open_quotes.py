@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from pos_plugin.quotes import OpenQuote, quote_ended
+from pos_plugin.sales.quotes import OpenQuote, quote_ended
 
 QUOTE_LIFE_S = 900
 """After so many seconds without a commit a quote ends, and what it had reserved is free again."""

@@ -22,11 +22,11 @@ from offline_store.store import Store
 from offline_store.sync import NotEnrolled, Sync, SyncError
 from offline_store.sync import Refused as SyncRefused
 from pos_plugin.errors import BadRequest, Conflict
-from pos_plugin.quotes import Connection
-from pos_plugin.server_link import HttpLink
+from pos_plugin.head_office.server_link import HttpLink
+from pos_plugin.sales.quotes import Connection
 
 if TYPE_CHECKING:
-    from pos_plugin.enrolling import Connected
+    from pos_plugin.head_office.enrolling import Connected
 
 log = logging.getLogger("pos_plugin")
 
@@ -78,8 +78,8 @@ class HeadOffice:
         return Connection(is_online, is_online and fed_s < CURRENT_FOR_S, sync.last_contact)
 
     def connect(self, address: str, code: str) -> Connected:
-        """Enrols this till with a one-time code; from here on it sends and receives. Raises as `pos_plugin.enrolling.connect`."""
-        from pos_plugin.enrolling import connect
+        """Enrols this till with a one-time code; from here on it sends and receives. Raises as `enrolling.connect`."""
+        from pos_plugin.head_office.enrolling import connect
 
         with self._connecting:
             done = connect(self._store, address, code, clock=self._clock, random_bytes=self._random_bytes)

@@ -16,7 +16,7 @@ from offline_store.members import Balance
 from offline_store.moment import Moment
 from offline_store.rights import Spendable
 from pos_plugin.papers.receipts import PointsShown
-from pos_plugin.quotes import Connection
+from pos_plugin.sales.quotes import Connection
 
 
 def points_foreseen(

@@ -16,9 +16,9 @@ from ledger.keys import seal
 from ledger.wire import TicketOpened, TicketTold
 from loyalty.words import say, text
 from offline_store import members, settings, tickets
-from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.papers.slips import ticket_slip
+from pos_plugin.sales.checkout import Checkout
 
 TOPICS = {
     "points": text("Points are missing"),

@@ -15,10 +15,10 @@ from offline_store import journal, members, receipts, rights, settings
 from offline_store.errors import CommitUnknown
 from offline_store.moment import Moment
 from offline_store.store import Store
-from pos_plugin import pricing
 from pos_plugin.errors import Conflict
 from pos_plugin.papers.receipts import PointsShown
-from pos_plugin.quotes import Completed, Connection
+from pos_plugin.sales import pricing
+from pos_plugin.sales.quotes import Completed, Connection
 
 
 def written(store: Store, work: Callable[[sqlite3.Connection], Entry], document: str) -> Entry:

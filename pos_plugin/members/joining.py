@@ -25,11 +25,11 @@ from loyalty.sale import document_name
 from loyalty.standing import NO_HISTORY, Profile
 from offline_store import card_stock, consents, histories, members, receipts, settings
 from offline_store.moment import Moment
-from pos_plugin.activities import give
-from pos_plugin.checkout import Checkout
 from pos_plugin.codes.member_codes import blocked
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.members.activities import give
 from pos_plugin.papers.slips import enrolment_slip
+from pos_plugin.sales.checkout import Checkout
 
 
 class Joined(msgspec.Struct, frozen=True):

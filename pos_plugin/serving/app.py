@@ -14,8 +14,8 @@ from importlib.resources import files
 
 from fastapi import FastAPI, Request, Response
 
-from pos_plugin.api_keys import ApiKey
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
+from pos_plugin.local_api.api_keys import ApiKey
 from pos_plugin.local_api.closing import add_closing
 from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
@@ -30,8 +30,8 @@ from pos_plugin.local_api.stream import Listeners
 from pos_plugin.local_api.tickets import add_tickets
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
-from pos_plugin.metrics import add_metrics
 from pos_plugin.page_settings import PageSettings
+from pos_plugin.serving.metrics import add_metrics
 from pos_plugin.terminal import Terminal
 
 PAGE_TYPES = {

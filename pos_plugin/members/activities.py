@@ -15,11 +15,11 @@ from loyalty.sale import document_name
 from loyalty.standing import NO_EFFECTS, Standing
 from offline_store import histories, journal, members
 from offline_store.moment import Moment
-from pos_plugin import pricing
-from pos_plugin.checkout import Checkout
 from pos_plugin.errors import BadRequest, Conflict, Unknown
-from pos_plugin.recorded import written
-from pos_plugin.returns import MAX_DOCUMENT
+from pos_plugin.sales import pricing
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.recorded import written
+from pos_plugin.sales.returns import MAX_DOCUMENT
 
 
 class Given(msgspec.Struct, frozen=True):

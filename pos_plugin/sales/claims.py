@@ -15,12 +15,12 @@ from loyalty.returns import left_at_least, left_of
 from loyalty.sale import document_name
 from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
-from pos_plugin import pricing
-from pos_plugin.checkout import Checkout
 from pos_plugin.errors import Conflict, Unknown
-from pos_plugin.operators import By
 from pos_plugin.papers.receipts import claim_receipt
-from pos_plugin.recorded import points_shown, written
+from pos_plugin.sales import pricing
+from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.recorded import points_shown, written
+from pos_plugin.shop_day.operators import By
 
 
 class Claimed(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Head office as a till sees it: joining it, the wire to it, and what is sent and asked there."""
