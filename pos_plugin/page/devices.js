@@ -31,7 +31,7 @@ export function start() {
   watch(changed);
   for (const chip of ["#network", "#printer"]) $(chip).addEventListener("click", () => show("devices"));
   $("#drawer").addEventListener("click", openDrawer);
-  $("#drawer").addEventListener("pointerdown", keepsFocus.onpointerdown);
+  for (const kind of ["pointerdown", "pointermove"]) $("#drawer").addEventListener(kind, keepsFocus[`on${kind}`]);
 }
 
 export async function openDrawer() {
