@@ -29,7 +29,7 @@ def press(page: Page, selector: str) -> None:
 def held_back(page: Page, path: str) -> Callable[[], None]:
     """From now on the till hears nothing at `path`; what comes back lets it hear."""
     held: list[Route] = []
-    page.route(path, lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks what it is given
+    page.route(path, lambda route: held.append(route), times=1)
 
     def let_go() -> None:
         for route in held:
