@@ -75,6 +75,8 @@ export function useZone(name) {
   shopZone = name;
 }
 
+export const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB", { timeZone: shopZone });
+
 // When head office said so, in the shop's time; a till that was never told says that. Without a connection the figure
 // stands on what this till has recorded since as well.
 export function asOf(iso, isOnline) {
