@@ -157,6 +157,26 @@ def tally_of(operator: str, entries: Iterable[Entry]) -> Tally:
     return _sum(part for name, _, part in parts if name == operator)
 
 
+class Span(NamedTuple):
+    """Who was in a shift, as far as its entries say, and the shop's time of the first and the last of them."""
+
+    operators: tuple[str, ...]
+    first: str
+    last: str
+
+
+def spans(entries: Iterable[Entry]) -> dict[str, Span]:
+    """Each shift of these entries, which one closing covers. What names no shift is in none."""
+    times: dict[str, list[str]] = defaultdict(list)
+    people: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        operator, shift = operator_and_shift(entry)
+        if shift:
+            times[shift].append(entry.envelope.occurred_at)
+            people[shift].add(operator)
+    return {shift: Span(tuple(sorted(people[shift])), min(at), max(at)) for shift, at in times.items()}
+
+
 def _part(entry: Entry, voided: set[str]) -> Tally:
     match entry.body:
         case SaleBody() as body:

@@ -5,6 +5,7 @@ What was made here counts until head office tells of its first operator: from th
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -165,3 +166,8 @@ def shift_of(db: sqlite3.Connection, operator: str, day: str, began_at: str, *, 
             "INSERT INTO shift (day, number, operator, began_at) VALUES (?, ?, ?, ?)", (day, number, operator, began_at)
         )
     return f"{day}-{number}"
+
+
+def is_of_till(shift: str) -> bool:
+    """Whether it is named as `shift_of` names one, and by no host."""
+    return re.fullmatch(r"\d{4}-\d\d-\d\d-\d+", shift) is not None

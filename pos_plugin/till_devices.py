@@ -207,7 +207,9 @@ def _other_tills(terminal: Terminal) -> Iterator[DeviceShown]:
     from pos_plugin.doctor.interception import interception
 
     till = Till(terminal.store.folder, terminal.clock, config=terminal.config, is_running=True)
-    yield from (_found("relay", "The shop's own till", one) for one in interception(till))
+    for one in interception(till):
+        name = "The shop's own till" if one.what == "Interception" else "Receipts of the shop's own till"
+        yield _found("relay", name, one)
     for name, trouble in terminal.doors.items():
         where = f"[{name}] in till.toml"
         if trouble:

@@ -72,7 +72,7 @@ def _sales(said: dict[str, Any], till: Till) -> Iterator[Finding]:
         yield Finding("Receipts seen", not said["papers"], "the shop's receipts have not been taught", do)
     else:
         yield Finding(
-            "Receipts seen", True, f"{said['sales']:,} sales, returns and voids; {said['recorded']:,} recorded"
+            "Receipts seen", True, f"{said['sales']:,} sales, returns and voids seen; {said['recorded']:,} recorded"
         )
     if said["lost"]:
         do = "Make room on the disk; then enter those sales by hand."

@@ -69,7 +69,7 @@ function drawNow(now) {
         total.restored ? row("Points given back", moved(total.restored)) : null)),
     now.only ? h("p", { class: "dim" }, "A supervisor or manager sees everybody's, and ends the day.") : null,
     now.only ? null : parts("By cashier", now.operators, names),
-    parts("By shift", now.shifts, Object.fromEntries(Object.keys(now.shifts).map((shift) => [shift, shiftName(shift)]))),
+    parts("By shift", now.shifts, Object.fromEntries(Object.keys(now.shifts).map((shift) => [shift, now.shift_names[shift] ?? shift]))),
     warnings(now).map((words) => h("p", { class: "refused" }, words)),
     h("div", { class: "buttons" },
       now.is_empty ? null : h("button", { type: "button", class: "secondary", "data-key": "closing-print", onclick: printLook }, "Print this look"),
@@ -86,12 +86,6 @@ function leadOf(now) {
 function nameOf(operator, names) {
   const shown = names[operator] ?? operator;
   return Object.values(names).filter((one) => one === shown).length > 1 ? `${shown} (${operator})` : shown || "nobody named";
-}
-
-// As the sign-on says it; a host's own shift is called as the host calls it.
-function shiftName(shift) {
-  const [, of, number] = /^(\d{4}-\d\d-\d\d)-(\d+)$/.exec(shift) ?? [];
-  return number ? `${day(of)}, shift ${number}` : shift;
 }
 
 function parts(title, tallies, known) {

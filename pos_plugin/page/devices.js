@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { openConnect } from "./connect.js";
-import { $, fill, h, keepsFocus } from "./dom.js";
+import { $, clock, fill, h, keepsFocus } from "./dom.js";
 import { kbd } from "./keys.js";
 import { state, watch } from "./live.js";
 import { say, warn } from "./say.js";
@@ -31,7 +31,7 @@ export function start() {
   watch(changed);
   for (const chip of ["#network", "#printer"]) $(chip).addEventListener("click", () => show("devices"));
   $("#drawer").addEventListener("click", openDrawer);
-  $("#drawer").addEventListener("pointerdown", keepsFocus.onpointerdown);
+  for (const kind of ["pointerdown", "pointermove"]) $("#drawer").addEventListener(kind, keepsFocus[`on${kind}`]);
 }
 
 export async function openDrawer() {
@@ -176,5 +176,5 @@ function pairing() {
 
 function log() {
   if (!known.log.length) return h("p", { class: "dim" }, "Nothing was logged since the till started.");
-  return h("ol", { class: "log" }, known.log.map((line) => h("li", {}, h("span", { class: "dim" }, new Date(line.at).toLocaleTimeString("en-GB")), h("span", {}, `${line.level === "info" ? "" : `${line.level}: `}${line.text}`))));
+  return h("ol", { class: "log" }, known.log.map((line) => h("li", {}, h("span", { class: "dim" }, clock(line.at)), h("span", {}, `${line.level === "info" ? "" : `${line.level}: `}${line.text}`))));
 }

@@ -21,8 +21,40 @@ export function fill(parent, ...children) {
   if (key) parent.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
-// A tap does not move the focus: Enter after it still completes the sale, and taps no second time.
-export const keepsFocus = { onpointerdown: (event) => event.preventDefault() };
+// What is under a finger stays there until it is lifted: a button that is replaced meanwhile would never be clicked.
+let held = null;
+const waiting = new Map();
+
+export function fillAfterTap(parent, ...children) {
+  if (parent.contains(held)) waiting.set(parent, children);
+  else fill(parent, ...children);
+}
+
+document.addEventListener("pointerdown", (event) => { held = event.target; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => setTimeout(() => { // the click comes first
+    held = null;
+    for (const [parent, children] of waiting) fill(parent, ...children);
+    waiting.clear();
+  }), true);
+}
+
+// A tap does not move the focus: Enter after it still completes the sale, and taps no second time. It is for what the finger came
+// down on, also where a band comes at the top meanwhile and moves the page; whoever slides off takes it back.
+const SLID_PX = 30;
+let down = null;
+
+export const keepsFocus = {
+  onpointerdown: (event) => {
+    event.preventDefault();
+    event.currentTarget.setPointerCapture(event.pointerId);
+    down = event;
+  },
+  onpointermove: (event) => {
+    const { currentTarget: button, pointerId, clientX, clientY } = event;
+    if (button.hasPointerCapture(pointerId) && Math.hypot(clientX - down.clientX, clientY - down.clientY) > SLID_PX) button.releasePointerCapture(pointerId);
+  },
+};
 
 let currency = "EUR";
 export const useCurrency = (code) => { currency = code; };
@@ -42,6 +74,8 @@ let shopZone;
 export function useZone(name) {
   shopZone = name;
 }
+
+export const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB", { timeZone: shopZone });
 
 // When head office said so, in the shop's time; a till that was never told says that. Without a connection the figure
 // stands on what this till has recorded since as well.

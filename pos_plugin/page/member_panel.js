@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { asked } from "./asked.js";
-import { $, asOf, day, fill, h, keepsFocus, money, points, signed } from "./dom.js";
+import { $, asOf, day, fill, fillAfterTap, h, keepsFocus, money, points, signed } from "./dom.js";
 import { openJoin } from "./join.js";
 import { kbd } from "./keys.js";
 import { state } from "./live.js";
@@ -172,8 +172,8 @@ function update() {
   $("#use-all-text").textContent = most && sale.wanted === most ? "Use none" : most ? `Use all ${most}` : "Use all";
   $("#redeem-text").textContent = redeemText(quote, most, used);
   $("#redeem-text").classList.toggle("refused", Boolean(quote?.rejected.length));
-  fill($("#standing"), standing(quote));
-  fill($("#rewards"), (quote?.offers ?? []).filter((one) => one.reward).map(rewardButton));
+  fillAfterTap($("#standing"), standing(quote));
+  fillAfterTap($("#rewards"), (quote?.offers ?? []).filter((one) => one.reward).map(rewardButton));
   $("#sum-line").textContent = quote ? `${balance} ${signed(earned)} ${used ? `${signed(-used)} ` : ""}= ${points(balance + earned - used)}` : "";
 }
 

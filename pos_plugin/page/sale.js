@@ -90,10 +90,19 @@ export function choose(reward) {
   touch();
 }
 
-export function train(on) {
+// Training begins or ends, and with it the sale. `isKept`: the cashier has just asked for it on an empty sale, so what was tapped
+// since is for the new one.
+export function train(on, isKept) {
+  const { lines } = sale;
   renew();
   sale.training = on;
-  changed();
+  if (isKept && lines.length) goOnWith(lines);
+  else changed();
+}
+
+function goOnWith(lines) {
+  sale.lines = lines.map((line) => ({ ...line, line_id: String(sale.nextLine++) }));
+  touch();
 }
 
 // Something changed: the shown quote is old, and a new one is asked for once the hand rests.
@@ -146,15 +155,18 @@ function body() {
   };
 }
 
-// Records the sale once, however often it is pressed; answers what was recorded, or null where there was nothing to do.
+// Records the sale once, however often it is pressed; answers what was recorded, or null where there was nothing to do. What is
+// tapped while it is being recorded is not in it: the next sale begins with that.
 export async function complete() {
   if (sale.isCompleting || !sale.lines.length) return null;
   sale.isCompleting = true;
   sale.stuck = null;
   changed();
   try {
-    const done = await commit();
+    const { done, counts } = await commit();
+    const rest = sale.lines.map((line) => ({ ...line, count: line.count - (counts.get(line.line_id) ?? 0) })).filter((line) => line.count > 0);
     forget();
+    if (rest.length) goOnWith(rest);
     return done;
   } catch (refusal) {
     sale.stuck = refusal.mayPass === true ? refusal : null;
@@ -178,7 +190,9 @@ async function commit() {
       if (wasQuotedAgain && shown !== undefined && sale.quote.due_minor !== shown) {
         throw new Refusal({ status: 409, message: "What is to pay has changed.", hint: "Look at the total and complete again." });
       }
-      return await post(`/v1/quotes/${at(sale.quote.quote_id)}/commit`, undefined, { "Idempotency-Key": sale.key });
+      const counts = new Map(sale.lines.map((line) => [line.line_id, line.count]));
+      const done = await post(`/v1/quotes/${at(sale.quote.quote_id)}/commit`, undefined, { "Idempotency-Key": sale.key });
+      return { done, counts };
     } catch (refusal) {
       if (refusal.code === "QUOTE_UNKNOWN" && !wasQuotedAgain) {
         wasQuotedAgain = true; // the quote has run out, or the till was started anew; nothing was recorded under this key

@@ -1,7 +1,7 @@
 // The sale on screen: items to tap, lines, sums, and the one button.
 
 import { get } from "./api.js";
-import { $, fill, h, keepsFocus, money } from "./dom.js";
+import { $, fill, fillAfterTap, h, keepsFocus, money } from "./dom.js";
 import { drawMember } from "./member_panel.js";
 import { showReceipt } from "./receipt.js";
 import { hush, question, say, warn } from "./say.js";
@@ -59,7 +59,7 @@ export function scannedItem(result) {
 }
 
 function draw() {
-  fill($("#lines"), sale.lines.map(drawLine));
+  fillAfterTap($("#lines"), sale.lines.map(drawLine));
   $("#no-lines").hidden = sale.lines.length > 0;
   $("#clear").disabled = (!sale.lines.length && !sale.member) || sale.isCompleting;
   drawMember($("#member"));

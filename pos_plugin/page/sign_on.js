@@ -13,6 +13,7 @@ const ARROWS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 let known = { kept: false, known: [], on: null, training: false, word: "" };
 let saidWord = "";
 let isBusy = false;
+let trainsWith = ""; // the empty sale on which the cashier here has asked for training, or for its end
 
 export function start() {
   sale.operator = localStorage.getItem("operator") || "1";
@@ -28,7 +29,7 @@ function told(state) {
   if (!state) return;
   known = state.operators;
   if (known.on) beOperator(known.on.operator);
-  if (sale.training !== known.training) model.train(known.training);
+  if (sale.training !== known.training) model.train(known.training, sale.ref === trainsWith);
   draw();
   if (known.word !== saidWord) {
     saidWord = known.word;
@@ -88,8 +89,8 @@ async function named() {
   const yes = await answer;
   if (!yes || !field.value.trim()) return;
   try {
+    model.renew(); // before the till is asked: a tap meanwhile is for the next sale
     await post("/v1/sign-off", { operator: sale.operator });
-    model.renew();
     sale.operator = field.value.trim();
     localStorage.setItem("operator", sale.operator);
     draw();
@@ -105,8 +106,8 @@ function signOnScreen({ mayGoBack = false, chosen = "", newShift = false } = {})
     ...pinForm("sign-on", people, chosen, "Sign on", async (operator, pin) => {
       const done = await post("/v1/sign-on", { operator, pin, new_shift: newShift });
       if (newShift) model.renew();
+      await live.refresh(); // first: who is on ends the sale on screen, and a tap after the screen has gone is for the next
       closeScreen();
-      await live.refresh();
       say(`${done.on.name} is signed on, ${shift(done.on)}.`, "done");
     }, mayGoBack ? closeScreen : null));
   dialog.dataset.must = mayGoBack ? "no" : "yes";
@@ -202,8 +203,10 @@ function askForWord(refusal, send) {
 async function train() {
   const on = !sale.training;
   if (sale.lines.length && !(await question(on ? "Begin training?" : "End training?", "The sale on screen is cleared.", on ? "Begin training" : "End training"))) return;
+  trainsWith = sale.lines.length ? "" : sale.ref;
   try {
     await withWord((word) => post("/v1/training", { on, ...word }));
     await live.refresh();
   } catch (refusal) { warn(refusal); }
+  trainsWith = "";
 }

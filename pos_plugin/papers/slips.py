@@ -35,8 +35,9 @@ class ClosingFigures:
     """What a closing says of a trading day, as `ledger.closing` has counted it.
 
     `unsent` entries are on this till alone until head office has them: figures of head office may lack them. `names` are those of
-    the operators where they are known; with `only`, the figures are this operator's alone. `restored_on`: the day on which this
-    till was put back to an earlier state, where no closing has said so yet.
+    the operators where they are known, `shift_names` say who was in a shift and from when to when; with `only`, the figures are
+    this operator's alone. `restored_on`: the day on which this till was put back to an earlier state, where no closing has said
+    so yet.
     """
 
     total: Tally
@@ -47,6 +48,7 @@ class ClosingFigures:
     missing: Sequence[Gap] = ()
     unsent: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
+    shift_names: Mapping[str, str] = field(default_factory=dict)
     only: str = ""
     restored_on: str = ""
 
@@ -161,9 +163,10 @@ def closing_slip(
     blocks += _money_taken(layout, figures.total, currency)
     blocks += layout.fixed["rule"]
     blocks += _points_moved(layout, figures.total)
-    by_name = {figures.name(operator): one for operator, one in figures.operators.items()}
-    blocks += _parts(layout, say("BY CASHIER"), {} if figures.only else by_name)
-    blocks += _parts(layout, say("BY SHIFT"), figures.shifts)
+    by_name = [(figures.name(operator), one) for operator, one in figures.operators.items()]
+    blocks += _parts(layout, say("BY CASHIER"), [] if figures.only else by_name)
+    by_shift = [(figures.shift_names.get(shift, shift), one) for shift, one in figures.shifts.items()]
+    blocks += _parts(layout, say("BY SHIFT"), by_shift)
     if figures.late or figures.ahead or figures.missing or figures.unsent:
         blocks += layout.fixed["rule"]
     if figures.late:
@@ -222,15 +225,15 @@ def _points_moved(layout: Layout, total: Tally) -> list[Block]:
     return blocks
 
 
-def _parts(layout: Layout, title: str, tallies: Mapping[str, Tally]) -> list[Block]:
+def _parts(layout: Layout, title: str, tallies: Sequence[tuple[str, Tally]]) -> list[Block]:
     """A cashier or a shift in two lines: what was sold, and how many of the sales had a member."""
     if not tallies:
         return []
     say = layout.say
     blocks: list[Block] = [*layout.fixed["rule"], *layout.wrapped(title, bold=True)]
-    for name, one in tallies.items():
+    for name, one in tallies:
         sold = f"{one.sales}  {layout.money(one.sales_minor - one.returns_minor)}"
-        blocks.append(Text(layout.columns(name or say("nobody named"), sold)))
+        blocks += layout.spread(name or say("nobody named"), sold, indent="")
         share = _share(str(one.member_sales), one.member_sales, one.sales, layout)
         blocks.append(Text(layout.columns(f"  {say('with a member')}", share)))
     return blocks

@@ -7,14 +7,14 @@ office compares what the till closed with its own figures once it has everything
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from drivers.document import Document, decode_document, encode_document
-from ledger.closing import COUNTED, OTHERS, share_tenths, tally_of
+from ledger.closing import COUNTED, OTHERS, Span, share_tenths, spans, tally_of
 from ledger.entry import ClosingBody, Draft, Entry, Gap, Tally, read_entry
 from ledger.identifiers import receipt_reference
 from offline_store import closings, journal, operators, receipts
@@ -56,7 +56,8 @@ class Closing(msgspec.Struct, frozen=True):
     are its sales of other days, or that came after a closing of theirs; `ahead` those that are left for a later closing;
     `missing` the receipt numbers that no sale has; `unsent` so many entries head office did not have. `names` are the operators'
     as people know them. `is_empty`: nothing has happened. `is_closed`: nothing since its day was closed, so that a Z is
-    refused. `only`: the figures are this operator's alone. `restored_on`: see `ClosingBody`.
+    refused. `shift_names` say who was in a shift, and from when to when they did what it counts: of an X; a Z has it on its
+    paper. `only`: the figures are this operator's alone. `restored_on`: see `ClosingBody`.
     """
 
     kind: str
@@ -77,6 +78,7 @@ class Closing(msgspec.Struct, frozen=True):
     missing: list[Gap]
     unsent: int
     names: dict[str, str]
+    shift_names: dict[str, str]
     is_empty: bool
     is_closed: bool
     only: str
@@ -119,6 +121,7 @@ def _part(whole: Closing, only: str, entries: Callable[[], Iterable[Entry]]) -> 
         total=mine,
         operators={only: mine},
         shifts={},
+        shift_names={},
         late={},
         ahead={},
         missing=[],
@@ -161,7 +164,7 @@ def close(
         found = _closing("Z", db, at, body, covers.day, covers=covers, entry=new)
         slip = _slip(checkout, at, found)
         receipts.keep(db, new.number, encode_document(slip), to_print=to_print)
-        return msgspec.structs.replace(found, text=slip.text())
+        return msgspec.structs.replace(found, text=slip.text(), shift_names={})  # as it is read later
 
     return (write or checkout.store.write)(work)
 
@@ -253,6 +256,7 @@ def _closing(
 ) -> Closing:
     """`covers` where it is of now; of an earlier one is known what its entry says."""
     people = {one.operator: one.name for one in operators.every(db)}
+    span = spans(covers.entries) if covers else {}
     named = {name: people[name] for name in {*body.operators, body.operator, body.approved_by} if name in people}
     return Closing(
         kind=kind,
@@ -273,12 +277,24 @@ def _closing(
         missing=list(body.missing),
         unsent=body.unsent,
         names=dict(sorted(named.items())),
+        shift_names={shift: _shift_name(shift, span[shift], people) for shift in body.shifts if shift in span},
         is_empty=body.total == Tally(),
         is_closed=covers.is_closed if covers else False,
         only="",
         restored_on=body.restored_on,
         text="",
     )
+
+
+def _shift_name(shift: str, span: Span, people: Mapping[str, str]) -> str:
+    """A host's own shift bears the host's name of it as well; the number of one that began at this till says nothing more.
+
+    >>> _shift_name("2026-11-21-2", Span(("kim",), "2026-11-21T09:02:11", "2026-11-21T13:44:50"), {"kim": "Kim"})
+    'Kim 09:02–13:44'
+    """
+    who = [people.get(one, one) for one in span.operators if one]
+    said = ", ".join(who if operators.is_of_till(shift) else [shift, *who])
+    return f"{said} {span.first[11:16]}–{span.last[11:16]}"
 
 
 def _tally(one: Counted) -> Tally:
@@ -303,6 +319,7 @@ def _slip(checkout: Checkout, at: Moment, one: Closing) -> Document:
             missing=one.missing,
             unsent=one.unsent,
             names=one.names,
+            shift_names=one.shift_names,
             only=one.only,
             restored_on=one.restored_on,
         ),

@@ -251,7 +251,7 @@ def test_a_supervisors_figures_go_with_them_and_a_cashier_sees_their_own(
     till.page.keyboard.press("Shift+F9")
     till.see("#closing-now", "By cashier")
     till.see("#closing-now", "Kim")
-    expect(till.page.locator("#closing-now table").last).to_contain_text(re.compile(r"\d \w+ \d{4}, shift \d"))
+    expect(till.page.locator("#closing-now table").last).to_contain_text(re.compile(r"\w+ \d\d:\d\d–\d\d:\d\d"))
     till.page.keyboard.press("Shift+F2")
     till.page.get_by_role("button", name="Another cashier").click()
     till.sign_on("Kim", PINS["kim"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +58,17 @@ def test_fact_1_two_cashiers_with_three_sales_each_come_out_three_and_three(till
     assert {name: one.sales_minor for name, one in found.operators.items()} == {"kim": 1200, "lee": 900}
     assert {name: one.sales for name, one in found.shifts.items()} == {"1": 3, "2": 3}
     assert "kim                     3  12.00" in found.text
+
+
+def test_a_shift_bears_who_was_in_it_and_from_when_to_when_and_a_hosts_own_its_name(till: Any) -> None:
+    till.store.write(lambda db: operators.put(db, operators.Operator("k", "Kim", "cashier", "")))
+    for ref, shift in (("1", "2026-06-01-1"), ("2", "2026-06-01-1"), ("3", "early")):
+        sold(till, ref, operator="k", shift=shift)
+        till.now += timedelta(minutes=7)
+    names = ["Kim 18:05–18:12", "early, Kim 18:19–18:19"]  # the shop's time
+    assert list(closing.look(till.checkout).shift_names.values()) == names
+    paper = closing.close(till.checkout).text
+    assert [line.split("  ")[0] for line in paper.splitlines() if "–" in line] == names
 
 
 def test_fact_2_a_closing_says_what_was_issued_redeemed_and_reversed_and_what_is_unsent(till: Any) -> None:

@@ -1,0 +1,116 @@
+"""A cashier's tap is never lost: whatever is drawn, recorded or asked while the finger is down, in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from playwright.sync_api import Browser, Page, Route, expect
+
+from ledger.wire import OperatorItem
+from offline_store import operators
+from tests.page.tills import WIDE, Till, make_till
+
+pytestmark = pytest.mark.browser
+
+MORE_MILK = "button[aria-label^='One more Whole milk']"
+
+
+def press(page: Page, selector: str) -> None:
+    """The finger comes down near the upper edge of it, and stays."""
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
+    page.mouse.down()
+
+
+def held_back(page: Page, path: str) -> Callable[[], None]:
+    """From now on the till hears nothing at `path`; what comes back lets it hear."""
+    held: list[Route] = []
+    page.route(path, lambda route: held.append(route), times=1)
+
+    def let_go() -> None:
+        for route in held:
+            route.continue_()
+
+    return let_go
+
+
+def test_a_tap_on_a_line_counts_though_the_price_comes_while_the_finger_is_down(till: Till) -> None:
+    till.tap("Whole milk")
+    with till.page.expect_response("**/v1/quotes"):
+        press(till.page, MORE_MILK)
+    expect(till.page.locator(".sums dl.old")).to_have_count(0)  # it was drawn
+    till.page.mouse.up()
+    expect(till.page.locator("#lines output")).to_have_text("2")
+    till.see("#due", "€2.78")
+
+
+@pytest.mark.parametrize("pressed", [".tile:has-text('Olive oil')", MORE_MILK], ids=["an item", "a line"])
+def test_a_tap_is_for_what_it_began_on_though_a_band_moves_the_page(till: Till, pressed: str) -> None:
+    till.tap("Whole milk")
+    till.see("#due", "€1.39")
+    press(till.page, pressed)
+    till.page.evaluate("document.querySelector('#training-banner').hidden = false")
+    till.page.mouse.up()
+    expect(till.page.locator("#due")).to_have_text("€10.38" if "Olive" in pressed else "€2.78")
+
+
+def test_whoever_slides_off_an_item_takes_the_tap_back(till: Till) -> None:
+    press(till.page, ".tile:has-text('Olive oil')")
+    till.page.mouse.move(900, 400, steps=3)
+    till.page.mouse.up()
+    till.tap("Whole milk")
+    expect(till.page.locator("#due")).to_have_text("€1.39")
+
+
+def test_an_item_tapped_while_a_sale_is_recorded_begins_the_next_sale(till: Till) -> None:
+    till.tap("Whole milk")
+    till.see("#due", "€1.39")
+    go_on = held_back(till.page, "**/commit")
+    till.page.keyboard.press("F9")
+    till.see("#complete-text", "Recording")
+    till.tap("Whole milk", "Olive oil")
+    go_on()
+    till.see("#receipt-title", "Sale completed")
+    till.see("#receipt", "€1.39")
+    till.page.keyboard.press("Escape")
+    expect(till.page.locator("#due")).to_have_text("€10.38")
+    till.complete()
+
+
+def test_an_item_tapped_while_training_begins_is_in_the_training_sale(till: Till) -> None:
+    go_on = held_back(till.page, "**/v1/training")
+    till.page.get_by_role("switch", name="Training").click()
+    till.tap("Whole milk")
+    go_on()
+    till.see("#training-banner", "Nothing is recorded")
+    expect(till.page.locator("#due")).to_have_text("€1.39")
+    till.page.keyboard.press("F9")
+    till.see("#receipt-title", "Training sale")
+
+
+@pytest.fixture
+def kept(tmp_path: Path, browser: Browser) -> Iterator[Till]:
+    """A till whose shop keeps operators; nobody is on."""
+    cheap = Argon2id(salt=b"kim".ljust(16), length=32, iterations=1, lanes=1, memory_cost=8)
+    kim = OperatorItem("kim", "Kim", "cashier", cheap.derive_phc_encoded(b"2580"))
+    for till in make_till(tmp_path / "till", browser, WIDE):
+        till.terminal.store.write(lambda db: operators.apply_items(db, [kim]))
+        till.open()
+        yield till
+
+
+def test_an_item_tapped_the_moment_the_sign_on_screen_goes_is_in_the_sale(kept: Till) -> None:
+    kept.page.evaluate(
+        """() => document.querySelector('#sign-on').addEventListener('close', () =>
+            [...document.querySelectorAll('.tile')].find(one => one.textContent.includes('milk')).click())"""
+    )
+    kept.page.locator("#sign-on-pin").focus()
+    kept.page.keyboard.type("2580", delay=60)  # as a hand types, and no scanner
+    kept.page.keyboard.press("Enter")
+    kept.see("#cashier", "Kim")
+    expect(kept.page.locator("#due")).to_have_text("€1.39")
+    kept.complete()
