@@ -36,6 +36,7 @@ export async function look(text) {
     if (!reference.sale_ref) throw new Error("This receipt is of no sale.");
     found = await get(`/v1/sales/${at(reference.till, reference.sale_ref)}`);
     [way, taken, returnRef] = ["all", {}, `R${Date.now().toString(36).toUpperCase()}`];
+    hush(); // what was said of a number before
     draw();
   } catch (trouble) {
     found = null;
