@@ -18,7 +18,7 @@ from loyalty.toml_lines import Path
 from loyalty.toml_sentences import near
 from loyalty.toml_table import Problem as Doubt
 from loyalty.toml_table import Sound, placed
-from loyalty.words import in_language, money
+from loyalty.words import in_language, priced
 
 SAMPLE_YEAR = [(date(2027, 6, 1) + timedelta(days=day)).isoformat() for day in range(366)]
 """Days on which points are earned, a leap day among them."""
@@ -153,7 +153,8 @@ def _out_of_reach(program: Program, by: str, much: int, months: int) -> str:
     years = Fraction(max(months, 12), 12)
     most_minor = int(MOST_A_YEAR * _amount_that_earns(program) * years)
     if by == "spend":
-        told = f"it takes {money(much)}, and more than {money(most_minor)} is more than anybody spends in the time"
+        asked, most_spent = _sum(program, much), _sum(program, most_minor)
+        told = f"it takes {asked}, and more than {most_spent} is more than anybody spends in the time"
         return told if much > most_minor else ""
     times = {"day": 31 * months, "week": 5 * months, "month": months + 1, "year": months // 12 + 1, "ever": 1}
     limits = [limit.points * times[limit.per] for limit in program.earn.limits if limit.points and limit.per in times]
@@ -162,9 +163,13 @@ def _out_of_reach(program: Program, by: str, much: int, months: int) -> str:
         return f"the limits of [earn] let a member have {most} points in the time, and it takes {much}"
     rate = _rate(program) * max([Fraction(tier.times, 1000) for tier in program.tier], default=Fraction(1))
     if rate and much > rate * most_minor:
-        spent = money(int(much / rate))
+        spent = _sum(program, int(much / rate))
         return f"it takes {much} points, and {spent} to earn them, which is more than anybody spends in the time"
     return ""
+
+
+def _sum(program: Program, minor: int) -> str:
+    return priced(minor, program.currency)
 
 
 def _amount_that_earns(program: Program) -> int:
@@ -180,7 +185,10 @@ def _minimums(program: Program) -> Iterator[Doubt]:
         found.append((("referral",), program.referral.minimum_minor, "referral"))
     for path, minor, called in found:
         if minor > most:
-            yield (*path, "minimum_minor"), f"{called} hardly ever applies: it asks for a sale of {money(minor)}"
+            yield (
+                (*path, "minimum_minor"),
+                f"{called} hardly ever applies: it asks for a sale of {_sum(program, minor)}",
+            )
 
 
 def _rules(program: Program) -> Iterator[Doubt]:
@@ -256,7 +264,7 @@ def _giving_back(program: Program) -> Iterator[Doubt]:
     """Points that are worth more than what was spent for them."""
     redeem, rate = program.redeem, _rate(program)
     if redeem.points and rate and (back := rate * redeem.worth_minor / redeem.points) > 1:
-        spent, worth = money(10_000), money(int(10_000 * back))
+        spent, worth = _sum(program, 10_000), _sum(program, int(10_000 * back))
         yield ("redeem",), f"this gives back {int(100 * back)} %: whoever spends {spent} has points worth {worth}"
     for number, reward in enumerate(program.reward):
         path, called = ("reward", number), f'reward "{reward.name}"'
@@ -266,18 +274,18 @@ def _giving_back(program: Program) -> Iterator[Doubt]:
             goods = "" if reward.kind in WITH_VALUE else "goods of up to "
             yield (
                 (*path, "points"),
-                f"{called} gives {goods}{money(gives_minor)} for points that take {money(spent_minor)} to earn",
+                f"{called} gives {goods}{_sum(program, gives_minor)} for points that take {_sum(program, spent_minor)} to earn",
             )
         elif reward.kind in WITH_VALUE and redeem.points:
             as_money = reward.points * redeem.worth_minor // redeem.points
             if reward.value_minor < as_money:
                 yield (
                     (*path, "points"),
-                    f"{called} gives less than the same points as money, which are worth {money(as_money)}",
+                    f"{called} gives less than the same points as money, which are worth {_sum(program, as_money)}",
                 )
         if not reward.points and not reward.birthday and all(limit.per == "sale" for limit in reward.limits):
             yield (*path, "points"), f"{called} costs nothing and can be had with every sale: name limits or a birthday"
-        yield from _without_a_bound(reward, path, called)
+        yield from _without_a_bound(program, reward, path, called)
         for place, limit in enumerate(reward.limits):
             if limit.points and limit.points < reward.points:
                 yield (
@@ -298,12 +306,12 @@ def _most_it_gives(reward: Reward) -> int:
     return max(0, reward.most_minor - reward.value_minor) if reward.kind in ("product", "fixed price") else 0
 
 
-def _without_a_bound(reward: Reward, path: Path, called: str) -> Iterator[Doubt]:
+def _without_a_bound(program: Program, reward: Reward, path: Path, called: str) -> Iterator[Doubt]:
     goods = reward.goods
     if reward.most_minor or goods.products or goods.categories or goods.tags:
         return
     if reward.kind in ("product", "fixed price"):
-        price = "whatever it costs" if reward.kind == "product" else f"for {money(reward.value_minor)}"
+        price = "whatever it costs" if reward.kind == "product" else f"for {_sum(program, reward.value_minor)}"
         yield (*path, "most_minor"), f"{called} gives one piece of anything, {price}: name goods or most_minor"
     if reward.kind == "percent" and reward.percent == 100_000:
         yield (*path, "percent"), f"{called} gives the whole sale for nothing: name goods or most_minor"
@@ -349,18 +357,22 @@ def _multiplying(program: Program) -> Iterator[Doubt]:
         least = max(rule.minimum_minor, program.earn.minimum_minor if rule.on in OF_A_SALE else 0)
         given_minor = rule.points * worth // 1000
         if rule.on == "sale" and rule.points and rule.per == "sale" and given_minor > max(least, 100):
-            what = f"of {money(least)}" if least else "of any amount"
+            what = f"of {_sum(program, least)}" if least else "of any amount"
             yield (
                 path,
-                f"{called} gives points worth {money(given_minor)} for a sale {what}, as often as one likes: give it a "
+                f"{called} gives points worth {_sum(program, given_minor)} for a sale {what}, as often as one likes: give it a "
                 "minimum_minor or limits",
             )
         if rule.on in (*OF_A_SALE, "reload") and rule.per == "amount" and given_minor > rule.per_minor:
-            yield path, f"{called} gives points worth {money(given_minor)} for each {money(rule.per_minor)}"
+            yield (
+                path,
+                f"{called} gives points worth {_sum(program, given_minor)} for each {_sum(program, rule.per_minor)}",
+            )
+        loaded = _sum(program, least) if least else "anything"
         if rule.on == "reload" and rule.per != "amount" and given_minor > least:
             yield (
                 path,
-                f"{called} gives points worth {money(given_minor)} for loading {money(least) if least else 'anything'}",
+                f"{called} gives points worth {_sum(program, given_minor)} for loading {loaded}",
             )
     referral = program.referral
     if referral and not (referral.friend_points or referral.referrer_points):
@@ -368,7 +380,10 @@ def _multiplying(program: Program) -> Iterator[Doubt]:
     if referral and referral.on == "every purchase" and worth:
         given_minor = (referral.friend_points + referral.referrer_points) * worth // 1000
         if given_minor > max(100, referral.minimum_minor):
-            yield ("referral", "on"), f"every purchase of a friend gives points worth {money(given_minor)}, without end"
+            yield (
+                ("referral", "on"),
+                f"every purchase of a friend gives points worth {_sum(program, given_minor)}, without end",
+            )
 
 
 def _together(rule: Accrual, rules: Sequence[Accrual]) -> list[Accrual]:

@@ -19,7 +19,7 @@ from loyalty.redeem import worth_minor
 from loyalty.reward import off
 from loyalty.sale import LineItem, Return, ReturnedLine, Sale
 from loyalty.standing import NO_EFFECTS, Effects, Standing, negative, total
-from loyalty.words import money
+from loyalty.words import priced
 
 
 class ReturnRefused(Exception):
@@ -233,7 +233,9 @@ class _CameBack:
             _keep_less(kept_milli, line)
         left_minor = self.left().sale.total_minor
         if back.amount_minor is not None and back.amount_minor > left_minor:
-            raise ReturnRefused("MORE_THAN_SOLD", f"Only {money(left_minor)} of this sale is left to return.")
+            raise ReturnRefused(
+                "MORE_THAN_SOLD", f"Only {priced(left_minor, self._sale.currency)} of this sale is left to return."
+            )
 
     def add(self, back: Return) -> None:
         if back.lines:

@@ -111,8 +111,13 @@ class Reason(msgspec.Struct, frozen=True):
     def text(self) -> str:
         return self.in_language("en")
 
-    def in_language(self, language: str) -> str:
-        return say(self.template, language, **self.values)
+    def in_language(self, language: str, currency: str = "", *, on_paper: bool = False) -> str:
+        """`currency` is the programme's: a reason keeps sums alone."""
+        values: dict[str, Said] = {
+            name: Amount(value.minor, currency, on_paper) if currency and isinstance(value, Money) else value
+            for name, value in self.values.items()
+        }
+        return say(self.template, language, **values)
 
 
 def say(template: str, language: str = "en", **values: Said) -> str:

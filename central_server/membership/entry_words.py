@@ -140,11 +140,13 @@ def _sale(entry: Entry, body: SaleBody, around: Around) -> Told:
     sale = body.sale
     what = [f"{'A former sale' if body.is_past else 'A sale'} of {money(sale.total_minor)} {sale.currency}"]
     if body.off:
-        what.append(f"{money(sum(body.off.values()))} off by members' prices")
+        what.append(f"{money(sum(body.off.values()))} {sale.currency} off by members' prices")
     if body.redeemed:
         used = _points(body.redeemed, words)
         reward = reward_named(program, body.reward) if program and body.reward else None
-        got = in_language(reward.title) if reward else body.reward or f"{money(body.redeemed_minor)} off"
+        got = (
+            in_language(reward.title) if reward else body.reward or f"{money(body.redeemed_minor)} {sale.currency} off"
+        )
         what.append(f"{used} used: {got}")
     if body.floor:
         what.append(f"{_points(body.floor, words)} of them were not at the till, but allowed to it while offline")
@@ -174,7 +176,7 @@ def _computed(program: Program, entry: Entry, body: SaleBody) -> Award:
 
 
 def _explained(computed: Award, awarded: int, program: Program) -> list[str]:
-    lines = [_line(reason) for reason in computed.reasons]
+    lines = [_line(reason, program.currency) for reason in computed.reasons]
     if computed.points != awarded:
         said, found = _points(awarded, program), _points(computed.points, program)
         lines.append(f"The till wrote {said}; by its own lines and rules it is {found}. The audit lists it.")
@@ -183,8 +185,9 @@ def _explained(computed: Award, awarded: int, program: Program) -> list[str]:
     return lines
 
 
-def _line(reason: Reason) -> str:
-    return f"{reason.points:+,}: {reason.text}" if reason.points else reason.text
+def _line(reason: Reason, currency: str) -> str:
+    told = reason.in_language("en", currency, on_paper=True)  # by the code, as the sale's own sum
+    return f"{reason.points:+,}: {told}" if reason.points else told
 
 
 def _days(body: SaleBody | ClaimBody | GiveBody, program: Program) -> list[str]:
@@ -205,7 +208,7 @@ def _return(body: ReturnBody, around: Around) -> Told:
     if body.back.is_void:
         what = [f"Voided: {of}"]
     else:
-        what = [f"Goods worth {money(body.returned_minor)} came back from {of}"]
+        what = [f"Goods worth {money(body.returned_minor)} {around.unit.currency} came back from {of}"]
     if body.taken:
         what.append(f"{_points(body.taken, around.unit)} that it had earned taken back")
     if body.restored:
@@ -225,7 +228,7 @@ def _claim(body: ClaimBody, around: Around) -> Told:
         computed = award_of_left(program, sold.body.sale, 0, body.standing, sold.body.sale)
         # Of a sale of which some had come back by then, only the rest was awarded: its reasons would be others.
         parts = computed.reasons if computed.points == body.awarded else ()
-        why += [_line(reason) for reason in parts]
+        why += [_line(reason, program.currency) for reason in parts]
     told = f"{what} were claimed with the receipt."
     return Told(told, why + _days(body, program), body.operator, program=body.program, parts=parts)
 

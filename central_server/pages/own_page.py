@@ -197,7 +197,7 @@ def _line(office: Office, program: Program | None, line: Line, language: str) ->
     day = date_words(line.day, language)
     if program is None:
         return day, say(own_words.KINDS[line.kind], language), where, line.change, []
-    parts = [f"{one.points:+d}: {one.in_language(language)}" for one in line.told.parts if one.points]
+    parts = [f"{one.points:+d}: {one.in_language(language, program.currency)}" for one in line.told.parts if one.points]
     return day, _what(program, line, language), where, line.change, parts if len(parts) > 1 else []
 
 

@@ -447,7 +447,8 @@ def points_block(program: Program, shown: PointsShown, layout: Layout, reasons: 
             block
             for reason in reasons
             for block in layout.spread(
-                reason.in_language(layout.language), f"{reason.points:+d}" if reason.points else ""
+                reason.in_language(layout.language, program.currency, on_paper=True),
+                f"{reason.points:+d}" if reason.points else "",
             )
         ]
     if shown.used:

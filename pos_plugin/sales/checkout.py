@@ -279,7 +279,7 @@ class Checkout:
             redeemed_minor=result.redeemed_minor,
             due_minor=result.due_minor,
             earn_points=earned.points,
-            earn=[Explained(one.points, one.in_language(self.language)) for one in earned.reasons],
+            earn=[Explained(one.points, one.in_language(self.language, sale.currency)) for one in earned.reasons],
             offers=self._offers(asked, card, balance, spendable, is_online=online),
             rejected=rejected,
             balance=balance.points,

@@ -155,7 +155,7 @@ def test_the_story_explains_every_entry_and_adds_up_to_the_balance(office, one, 
             "return",
             100,
             80,
-            "Goods worth 20.00 came back from the sale AAAAAA-3-N, 20 points that it had earned taken back.",
+            "Goods worth 20.00 EUR came back from the sale AAAAAA-3-N, 20 points that it had earned taken back.",
         ),
         ("claim", 80, 110, "The points of the sale AAAAAA-6-Z were claimed with the receipt."),
         ("sale", 110, 110, "A sale of 0.50 EUR."),
@@ -176,7 +176,7 @@ def test_the_story_explains_every_entry_and_adds_up_to_the_balance(office, one, 
 
 def test_an_award_is_explained_by_its_own_reasons(office, one):
     bought = next(line for line in story(office, "ada") if line.kind == "sale")
-    assert bought.told.why == ["+100: 1 point per 1.00 on 100.00", "Can be used through 2027-03-01."]
+    assert bought.told.why == ["+100: 1 point per 1.00 EUR on 100.00 EUR", "Can be used through 2027-03-01."]
     assert (bought.reference, bought.shop, bought.at) == (
         receipt_reference("AAAAAA", 3),
         "Harbour",
@@ -187,7 +187,7 @@ def test_an_award_is_explained_by_its_own_reasons(office, one):
 def test_a_sale_that_earned_nothing_says_so(office, one):
     one.sale("6", 60, "ada")
     one.send()
-    assert story(office, "ada")[-1].told.why == ["1 point per 1.00 on 0.60", "So it earned nothing."]
+    assert story(office, "ada")[-1].told.why == ["1 point per 1.00 EUR on 0.60 EUR", "So it earned nothing."]
 
 
 def test_an_award_that_its_own_rules_do_not_give_is_said(office, one):

@@ -311,7 +311,7 @@ def test_a_purchase_says_its_parts_where_there_are_several(office, till, link, a
     one.send()
     page = ask(link, language="de").text
     assert '<span class="points">+60</span>' in page
-    assert '<span class="where">+30: 1 Punkt je 1,00 auf 30,00</span>' in page
+    assert '<span class="where">+30: 1 Punkt je 1,00\N{NO-BREAK SPACE}€ auf 30,00\N{NO-BREAK SPACE}€</span>' in page
     assert '<span class="where">+30: Doppelte Punkte' in page
 
 

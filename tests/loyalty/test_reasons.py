@@ -6,7 +6,7 @@ import pytest
 
 from loyalty.program import Unit, preset_names
 from loyalty.sale import Return, Sale, document_name
-from loyalty.words import Reason, counted, in_language, said, say
+from loyalty.words import Money, Reason, counted, in_language, said, say
 
 TITLE = {"de": "Doppelt", "tr": "İki kat"}
 
@@ -51,3 +51,10 @@ def test_the_presets_are_named_without_their_ending() -> None:
     assert "points" in preset_names()
     assert not [name for name in preset_names() if "." in name]
     assert preset_names() == sorted(preset_names())
+
+
+def test_a_sum_in_a_reason_bears_the_currency_where_it_is_known_as_on_screens_or_as_on_paper() -> None:
+    reason = Reason(0, "Sales under {amount} earn nothing", {"amount": Money(2000)})
+    assert reason.in_language("de", "EUR") == "Einkäufe unter 20,00\N{NO-BREAK SPACE}€ sammeln nichts"
+    assert reason.in_language("en", "EUR", on_paper=True) == "Sales under 20.00 EUR earn nothing"
+    assert reason.in_language("en") == "Sales under 20.00 earn nothing"

@@ -47,7 +47,7 @@ def test_a_quote_says_what_a_sale_earns_and_records_nothing(served) -> None:
     before = served.head()
     quote = served.quote(member=served.member())
     assert (quote["earn_points"], quote["due_minor"], quote["online"]) == (12, 1250, False)
-    assert quote["earn"] == [{"points": 12, "text": "1 point per 1.00 on 12.50"}]
+    assert quote["earn"] == [{"points": 12, "text": "1 point per €1.00 on €12.50"}]
     assert served.head() == before
 
 

@@ -77,7 +77,7 @@ def test_no_preset_is_doubted(name: str) -> None:
             'points = 0\nlimits = [{ uses = 1, per = "sale" }]',
             'line 24: reward "five" costs nothing and can be had with every sale',
         ),
-        ("points = 400", "points = 4", 'line 24: reward "five" gives 5.00 for points that take 4.00 to earn'),
+        ("points = 400", "points = 4", 'line 24: reward "five" gives €5.00 for points that take €4.00 to earn'),
         ("points = 400", "points = 501", 'line 24: reward "five" gives less than the same points as money'),
         ('kind = "money"\nvalue_minor = 500', 'kind = "product"', 'reward "five" gives one piece of anything'),
         (
@@ -88,10 +88,14 @@ def test_no_preset_is_doubted(name: str) -> None:
         (
             'kind = "money"\nvalue_minor = 500',
             'kind = "product"\nmost_minor = 40001',
-            'line 24: reward "five" gives goods of up to 400.01 for points that take 400.00 to earn',
+            'line 24: reward "five" gives goods of up to €400.01 for points that take €400.00 to earn',
         ),
         # what nobody comes to
-        ("from = 500", "from = 150001", 'line 14: nobody can reach tier "gold": it takes 150001 points, and 100000.66'),
+        (
+            "from = 500",
+            "from = 150001",
+            'line 14: nobody can reach tier "gold": it takes 150001 points, and €100000.66',
+        ),
         ("points = 400", "points = 200000", 'nobody can have reward "five" before points end: it takes 200000 points'),
         (
             "[tiers]",
@@ -116,7 +120,7 @@ def test_a_doubt_is_named_with_its_line(was: str, becomes: str, doubt: str) -> N
 @pytest.mark.parametrize(
     ("more", "doubt"),
     [
-        ("[redeem]\npoints = 1\nworth_minor = 101\n", "line 27: this gives back 101 %: whoever spends 100.00 has points worth"),
+        ("[redeem]\npoints = 1\nworth_minor = 101\n", "line 27: this gives back 101 %: whoever spends €100.00 has points worth"),
         ("[redeem]\nfrom_points = 250\nstep = 100\n", "line 28: from 250 points in steps of 100: the first that can be"),
         ("[redeem]\nfrom_points = 600\n[offline]\nshare_percent = 20\n", "500 points stand at a till, but at least 600"),
         ("[earn]\nvest_days = 40\n[expire]\nmonths = 1\n", "line 29: points end before they can be spent: those of 06-01"),
@@ -128,8 +132,8 @@ def test_a_doubt_is_named_with_its_line(was: str, becomes: str, doubt: str) -> N
         (rule(on='"join"', minimum_minor="100"), "can never apply: its occasion (join) has no amount"),
         (rule(on='"join"', tiers='["gold"]'), "can never apply: at a join nobody has such a tier yet"),
         (rule(on='"reload"', minimum_minor="1000", per='"unit"'), "its occasion (reload) has no goods"),
-        (rule(on='"reload"', points="200"), 'gives points worth 2.50 for loading anything'),
-        (rule(points="400"), "gives points worth 5.00 for a sale of any amount, as often as one likes"),
+        (rule(on='"reload"', points="200"), 'gives points worth €2.50 for loading anything'),
+        (rule(points="400"), "gives points worth €5.00 for a sale of any amount, as often as one likes"),
         (rule(points="400", limits='[{ uses = 1, per = "day" }]'), ""),
         (rule(limits='[{ uses = 1 }]'), "uses for each sale limit nothing"),
         (rule(goods='{ products = ["a"], except = { products = ["a"] } }'), 'names "a" and takes it out again under except'),
@@ -137,11 +141,11 @@ def test_a_doubt_is_named_with_its_line(was: str, becomes: str, doubt: str) -> N
         (rule("a", points="0", times="9") + rule("b", points="0", times="2"), 'line 16: on one sale "tea", "a", "b"'),
         (rule("a", points="0", times="9", exclusive="true"), ""),  # used alone
         ("[referral]\n", "a referral gives nothing"),
-        ('[referral]\nfriend_points = 100\non = "every purchase"\n', "every purchase of a friend gives points worth 1.25"),
+        ('[referral]\nfriend_points = 100\non = "every purchase"\n', "every purchase of a friend gives points worth €1.25"),
         ('[surprise]\ntitle = "x"\npoints = 5\nmean = 10\nat_least_every = 11\n', "% of the wins come after exactly 11 sales"),
         ('[surprise]\ntitle = "x"\npoints = 5\nmean = 10\nat_least_every = 30\n', ""),
         # a minimum that no sale reaches: 10,000 times the amount that earns
-        (rule(minimum_minor="1000001"), 'line 31: accrual "more" hardly ever applies: it asks for a sale of 10000.01'),
+        (rule(minimum_minor="1000001"), 'line 31: accrual "more" hardly ever applies: it asks for a sale of €10000.01'),
         (rule(minimum_minor="1000000"), ""),
         ("[earn]\nminimum_minor = 1000001\n", "line 28: earn hardly ever applies"),
         ("[earn]\nper_minor = 1000\nminimum_minor = 1000001\n", ""),
@@ -184,7 +188,7 @@ def test_rewards_of_a_programme_whose_rule_is_the_rate_are_weighed_too() -> None
     stamps = SOUND + "[earn]\npoints = 0\n[redeem]\npoints = 0\n" + rule(per='"amount"', per_minor="2000", points="1")
     assert doubts(read_program(stamps)) == []
     (found,) = doubts(read_program(stamps.replace("value_minor = 500", "value_minor = 800001")))
-    assert 'reward "five" gives 8000.01 for points that take 8000.00 to earn' in found
+    assert 'reward "five" gives €8000.01 for points that take €8000.00 to earn' in found
 
 
 PARTLY = """\
@@ -220,7 +224,7 @@ def test_what_can_be_read_is_doubted_although_the_rest_cannot() -> None:
     """Nothing is doubted for the lack of what could not be read: that gold is no tier, that student is used by nobody."""
     part = readable_part(PARTLY)
     assert doubts(part.program, TODAY, part.sound) == [
-        'line 14: reward "dear" gives 5.00 for points that take 4.00 to earn',
+        'line 14: reward "dear" gives €5.00 for points that take €4.00 to earn',
         'line 17: reward "dear": [segments] has no "studnt"; did you mean student?',
         "line 23: points live for 31 days at most: every receipt warns of them",
     ]
