@@ -24,21 +24,19 @@ function form(place) {
       h("label", { class: "field" }, h("span", {}, "1. Receipt reference"), h("input", { id: "claim-reference", type: "text", autocomplete: "off", maxlength: "40", placeholder: "At the end of the receipt, like 7K3M2P-17-6" })),
       h("div", { class: "field" }, h("span", {}, "2. The member"), h("p", { id: "claim-member", class: "chosen", role: "status" }), lookUpForm("claim-lookup", scanned, { isCustomer: false })),
       h("div", { class: "buttons" }, h("button", { type: "button", class: "primary", id: "claim-go", onclick: claim }, "Add the points"))));
-  draw();
 }
 
 function shown() {
+  who = null; // the next customer is somebody else
+  draw();
   if (state) $("#claim-lead").textContent = `Adds the points of an earlier sale, once, within ${state.program.claim_days} days.`;
   $("#claim-reference").focus();
 }
 
 function scanned(found) {
-  if (found.kind !== "member") {
-    warn(found.message || "This is no member card.");
-    return;
-  }
-  who = found;
+  who = found.kind === "member" ? found : null; // whoever was there before is not whose card this is
   draw();
+  if (!who) warn(found.message || "This is no member card.");
 }
 
 function draw() {

@@ -35,9 +35,9 @@ function shown() {
 }
 
 function scanned(found) {
-  if (found.kind !== "member") return warn(found.message || "This is no member card.");
-  who = found;
-  return draw();
+  who = found.kind === "member" ? found : null; // whoever was there before is not whose card this is
+  draw();
+  if (!who) warn(found.message || "This is no member card.");
 }
 
 function draw() {
