@@ -47,6 +47,8 @@ def replace_card(
         if not whom:
             raise Unknown("ACCOUNT_INVALID", "This member is not known here.")
         theirs = members.cards_of(db, whom)
+        if new in theirs and old in (new, masked(new)):
+            raise Conflict("CARD_TAKEN", "This is the old card. Nothing was changed.", hint="Take another one.")
         if new in theirs and not any(old in ("", card, masked(card)) for card in theirs if card != new):
             return Replaced(whom, masked(new), "replaced")  # asked again
         lost = _card_of(theirs, old)

@@ -36,8 +36,7 @@ function openReplace(one) {
 
 async function replace(event, one) {
   event.preventDefault();
-  const asked = { new: $("#replace-new").value.replace(/\s/g, ""), reason: $("#replace-reason").value.trim(), operator: sale.operator };
-  if ($("#replace-old")) asked.old = $("#replace-old").value;
+  const asked = { new: $("#replace-new").value.replace(/\s/g, ""), reason: $("#replace-reason").value.trim(), operator: sale.operator, old: $("#replace-old")?.value ?? one.cards[0] ?? "" };
   $("#replace-go").disabled = true;
   try {
     const done = await post(`/v1/members/${at(one.member)}/replace-card`, asked);

@@ -27,3 +27,14 @@ def test_the_claim_of_the_next_customer_begins_without_the_one_before(till: Till
     till.page.keyboard.press("F2")
     till.page.keyboard.press("F7")
     expect(till.page.locator("#claim-member")).to_have_text("Scan the card.")
+
+
+def test_a_card_is_not_replaced_by_itself(till: Till) -> None:
+    till.page.keyboard.press("F6")
+    till.terminal.scanned(CARD)
+    till.page.click("#desk-replace")
+    till.page.fill("#replace-new", CARD)
+    till.page.fill("#replace-reason", "lost")
+    till.page.keyboard.press("Enter")
+    till.see("#warned", "This is the old card. Nothing was changed.")
+    expect(till.page.locator("#replace")).to_be_visible()
