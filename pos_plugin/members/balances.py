@@ -22,6 +22,9 @@ def slip_of(terminal: Terminal, member: str) -> Document:
     as_of = ""
     if balance.as_of and not terminal.head_office.connection().is_current:
         as_of = datetime.fromisoformat(balance.as_of).astimezone(at.program.zone).isoformat()
+    usable = known.spendable_here
+    if terminal.head_office.connection().is_online:
+        usable = max(usable, balance.points - balance.vesting)  # what is not held here is fetched once it is asked for
     return balance_slip(
         at.program,
         checkout.layout,
@@ -29,7 +32,7 @@ def slip_of(terminal: Terminal, member: str) -> Document:
         card=checkout.card_read(member) or next(iter(known.cards), ""),
         points=balance.points,
         as_of=as_of,
-        usable_here=known.spendable_here,
+        usable_here=usable,
         expiring=(balance.expiring, day_before(balance.next_expiry)) if balance.expiring else (0, ""),
         moves=[(move["day"], move["kind"], move["points"]) for move in known.movements],
     )

@@ -69,7 +69,7 @@ function drawNow(now) {
         total.restored ? row("Points given back", moved(total.restored)) : null)),
     now.only ? h("p", { class: "dim" }, "A supervisor or manager sees everybody's, and ends the day.") : null,
     now.only ? null : parts("By cashier", now.operators, names),
-    parts("By shift", now.shifts, Object.fromEntries(Object.keys(now.shifts).map((shift) => [shift, now.shift_names[shift] ?? shift]))),
+    parts("By shift", now.shifts, Object.fromEntries(Object.keys(now.shifts).map((shift) => [shift, now.shift_names[shift] ?? (shift || "Without a shift")]))),
     warnings(now).map((words) => h("p", { class: "refused" }, words)),
     h("div", { class: "buttons" },
       now.is_empty ? null : h("button", { type: "button", class: "secondary", "data-key": "closing-print", onclick: printLook }, "Print this look"),
@@ -83,16 +83,17 @@ function leadOf(now) {
 }
 
 // As people know them: two of one name have what they sign on with beside it.
-function nameOf(operator, names) {
+function nameOf(operator, names, all) {
   const shown = names[operator] ?? operator;
-  return Object.values(names).filter((one) => one === shown).length > 1 ? `${shown} (${operator})` : shown || "nobody named";
+  const isShared = shown !== operator && [...new Set([...all, ...Object.keys(names)])].some((one) => one !== operator && (names[one] ?? one) === shown);
+  return isShared ? `${shown} (${operator})` : shown || "nobody named";
 }
 
 function parts(title, tallies, known) {
   const names = Object.entries(tallies);
   if (!names.length) return null;
   const cells = ([name, one]) => h("tr", {},
-    h("th", { scope: "row" }, nameOf(name, known)), h("td", {}, one.sales),
+    h("th", { scope: "row" }, nameOf(name, known, Object.keys(tallies))), h("td", {}, one.sales),
     h("td", {}, money(one.sales_minor - one.returns_minor)), h("td", {}, percent(one.share_tenths)));
   return h("table", { class: "tally" },
     h("caption", {}, title),

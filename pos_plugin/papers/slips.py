@@ -55,7 +55,8 @@ class ClosingFigures:
     def name(self, operator: str) -> str:
         """As people know them: two of one name have their own beside it."""
         shown = self.names.get(operator, operator)
-        return f"{shown} ({operator})" if list(self.names.values()).count(shown) > 1 else shown
+        others = {self.names.get(one, one) for one in {*self.operators, *self.names} - {operator}}
+        return f"{shown} ({operator})" if shown in others and shown != operator else shown
 
 
 def enrolment_slip(
@@ -165,7 +166,9 @@ def closing_slip(
     blocks += _points_moved(layout, figures.total)
     by_name = [(figures.name(operator), one) for operator, one in figures.operators.items()]
     blocks += _parts(layout, say("BY CASHIER"), [] if figures.only else by_name)
-    by_shift = [(figures.shift_names.get(shift, shift), one) for shift, one in figures.shifts.items()]
+    by_shift = [
+        (figures.shift_names.get(shift, shift or say("without a shift")), one) for shift, one in figures.shifts.items()
+    ]
     blocks += _parts(layout, say("BY SHIFT"), by_shift)
     if figures.late or figures.ahead or figures.missing or figures.unsent:
         blocks += layout.fixed["rule"]

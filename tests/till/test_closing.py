@@ -455,6 +455,22 @@ def test_cashiers_are_called_by_their_names_and_two_of_one_name_apart(staffed: A
     assert "Kim (kim2)  " in said.text
 
 
+def test_a_host_that_named_a_cashier_as_an_operator_is_called_is_told_apart_from_that_operator(staffed: Any) -> None:
+    staffed.sell("18", operator="kim")
+    staffed.sell("19", operator="Kim")
+    said = closing.look(staffed.terminal.checkout).text
+    assert "\nKim (kim)  " in said
+    assert "\nKim  " in said
+
+
+def test_sales_of_no_shift_are_said_to_be_without_one(till: Any) -> None:
+    sold(till, "1", operator="kim", shift="early")
+    sold(till, "2", operator="kim")
+    said = closing.look(till.checkout).text
+    assert "without a shift" in said
+    assert "nobody named" not in said
+
+
 def test_a_z_asked_for_again_after_its_operator_has_signed_off_is_the_same_z(staffed: Any) -> None:
     sign_on(staffed, "sam")
     done = staffed.page.post("/v1/closing", json={}, headers={"Idempotency-Key": "z"})
