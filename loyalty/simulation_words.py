@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from loyalty.simulation import NEAR_PERCENT, Behaviour, Month, Outcome
-from loyalty.words import money
+from loyalty.words import priced
 
 
 def share(part: int, whole: int) -> str:
@@ -17,12 +17,16 @@ def share(part: int, whole: int) -> str:
     return f"{part * 100 / whole:.2f} %" if whole else "-"
 
 
-def assumed(behaviour: Behaviour) -> list[str]:
+def people(members: int) -> str:
+    return "1 member" if members == 1 else f"{members:,} members"
+
+
+def assumed(behaviour: Behaviour, currency: str) -> list[str]:
     """The assumptions, each as a sentence: no number of a simulation is worth more than they are."""
     told = [
         "The sales stay as they were: nobody is taken to buy more, or to come more often, for the programme.",
         f"At {behaviour.redeem_percent} of 100 sales at which members can have something worth at least "
-        f"{money(behaviour.redeem_from_minor)}, they take what is worth most (seed {behaviour.seed}).",
+        f"{priced(behaviour.redeem_from_minor, currency)}, they take what is worth most (seed {behaviour.seed}).",
         "Goods given for points cost what they are sold for; coupons and gift cards count in full when they are given. "
         "Delivery, early access and gifts count as nothing: the programme does not say what they cost.",
         "Birthdays are drawn. Returns, reloads and activities are not in the file, so what they would do is not here.",
@@ -41,18 +45,19 @@ def lines(outcome: Outcome) -> list[tuple[str, str]]:
     def amount(minor: int) -> str:
         return f"{minor / 100:,.2f} {currency}"
 
+    of_value = share(whole.member_sales_minor, whole.sales_minor)
     found = [
-        ("Sales", f"{whole.sales:,}, {amount(whole.sales_minor)}"),
+        ("Sales", f"{whole.sales:,}, worth {amount(whole.sales_minor)}"),
         (
-            "Of members",
-            f"{whole.member_sales:,} by {whole.members:,} members, {share(whole.member_sales_minor, whole.sales_minor)}",
+            "Sales with a member",
+            f"{whole.member_sales:,} by {people(whole.members)}, {of_value} of the value",
         ),
         ("Points issued", f"{whole.issued:,}"),
-        ("Redeemed", f"{whole.redeemed:,}, {share(whole.redeemed, whole.issued)}"),
-        ("Expired", f"{whole.expired:,}, {share(whole.expired, whole.issued)}"),
-        ("Still there at the end", f"{whole.outstanding:,}, of which {whole.pending:,} cannot be spent yet"),
-        ("Liability at the end", f"{amount(whole.liability_minor)}, a point being {outcome.point_from}"),
-        ("Given for points", amount(whole.redeemed_minor)),
+        ("Points redeemed", f"{whole.redeemed:,}, {share(whole.redeemed, whole.issued)} of those issued"),
+        ("Points expired", f"{whole.expired:,}, {share(whole.expired, whole.issued)} of those issued"),
+        ("Points open at the end", f"{whole.outstanding:,}, of which {whole.pending:,} cannot be spent yet"),
+        ("Liability at the end", f"{amount(whole.liability_minor)}; a point counts as {outcome.point_from}"),
+        ("Value given for points", amount(whole.redeemed_minor)),
     ]
     found += [("Members' prices", amount(whole.prices_minor))] if whole.prices_minor else []
     found += (
@@ -63,8 +68,8 @@ def lines(outcome: Outcome) -> list[tuple[str, str]]:
     found += [("Fees of memberships", amount(whole.fees_minor))] if whole.fees_minor else []
     found += [
         ("Cost", amount(whole.cost_minor)),
-        ("Cost of all sales", share(whole.cost_minor, whole.sales_minor)),
-        ("Cost of members' sales", share(whole.cost_minor, whole.member_sales_minor)),
+        ("Cost, of the value of all sales", share(whole.cost_minor, whole.sales_minor)),
+        ("Cost, of members' sales alone", share(whole.cost_minor, whole.member_sales_minor)),
     ]
     if outcome.surprises:
         found.append(("Surprises won", f"{outcome.surprises:,}"))
@@ -73,11 +78,10 @@ def lines(outcome: Outcome) -> list[tuple[str, str]]:
         found.append(("Members by tier", ", ".join(there)))
         near = (f"{outcome.tiers[name]} {count:,}" for name, count in outcome.near.items())
         found.append((f"Lacking at most {NEAR_PERCENT} %", ", ".join(near) or "nobody"))
-    had = (f"{name or 'points as money'} {count:,}" for name, count in outcome.rewards.items())
-    found.append(("Redeemed how often", ", ".join(had) or "never"))
-    found.append(
-        ("Points by", ", ".join(f"{name} {points:,}" for name, points in outcome.sources.items()) or "nothing")
-    )
+    had = (f"{name or 'points as money'}: {count:,}" for name, count in outcome.rewards.items())
+    found.append(("How often what was redeemed", ", ".join(had) or "never"))
+    gave = (f"{name}: {points:,}" for name, points in outcome.sources.items())
+    found.append(("Points issued by", ", ".join(gave) or "nothing"))
     if outcome.never:
         found.append(("Never applied", ", ".join(outcome.never)))
     return found

@@ -30,7 +30,10 @@ def program(visit: Visit) -> Response:
     versions = publishing.versions(visit.office)
     waiting = [one for one in proposals.waiting(visit.office) if one.kind == "publish"]
     said = [(one, proposals.sentence(visit.office, one)) for one in waiting]
-    return visit.show("program.html", now=now, versions=versions[::-1], waiting=said, may=bool(visit.leave("publish")))
+    since = next((one.effective or one.published_at for one in versions if one.program == now.id), "")
+    return visit.show(
+        "program.html", now=now, since=since, versions=versions[::-1], waiting=said, may=bool(visit.leave("publish"))
+    )
 
 
 @page("GET", "/program/versions/{program}", *SEE)
@@ -142,7 +145,7 @@ def try_it(visit: Visit) -> Response:
     outcomes = what_if.compare([tried, now], sold, behaviour)
     one, other = (dict(lines(outcome)) for outcome in outcomes)
     rows = [(name, one.get(name, "none"), other.get(name, "none")) for name in dict.fromkeys([*one, *other])]
-    return _checked(visit, text, rows, sold=sold, now=now, assumed=assumed(behaviour))
+    return _checked(visit, text, rows, sold=sold, now=now, assumed=assumed(behaviour, tried.currency))
 
 
 # -- proposing -----------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def page(outcomes: Sequence[Outcome], behaviour: Behaviour) -> str:
         + _table(HEADINGS, [cells(month) for month in outcome.months], "months")
         for outcome in outcomes
     )
-    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in assumed(behaviour))
+    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in assumed(behaviour, outcomes[0].currency))
     title = escape(" beside ".join(outcome.program for outcome in outcomes))
     return PAGE.format(title=title, sums=sums, drawn=drawn, months=months, assumed=said)
 

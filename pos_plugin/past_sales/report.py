@@ -40,4 +40,4 @@ def summary(outcomes: Sequence[Outcome], behaviour: Behaviour) -> Iterator[Table
         for month in outcome.months:
             months.add_row(*cells(month))
         yield months
-    yield "\n".join(f"- {sentence}" for sentence in assumed(behaviour))
+    yield "\n".join(f"- {sentence}" for sentence in assumed(behaviour, outcomes[0].currency))

@@ -56,7 +56,7 @@ def test_a_text_area_and_a_file_give_the_programme_of_the_file(office, marketing
     name = read_program(DOUBLE).id
     for answer in (typed, sent):
         assert answer.status_code == 200
-        assert f"A sound programme {name}" in text(answer)
+        assert f"A sound programme points, version 2 ({name})" in text(answer)
     kept = html.unescape(sent.text.partition("<textarea")[2].partition(">\n")[2].partition("</textarea>")[0])
     assert kept == DOUBLE, "what was checked is what is proposed"
 
@@ -130,7 +130,7 @@ def test_the_numbers_are_those_of_the_simulation(office, sold):
     (outcome,) = what_if.compare([read_program(DOUBLE)], found, Behaviour(redeem_percent=0))
     told = dict(lines(outcome))
     assert told["Points issued"] == "720"
-    assert told["Of members"] == "4 by 1 members, 98.63 %"
+    assert told["Sales with a member"] == "4 by 1 member, 98.63 % of the value"
 
 
 def test_only_the_last_sales_are_read_and_all_of_each_day(office, till, clock):
@@ -258,3 +258,10 @@ def test_a_key_that_is_set_and_taken_away_changes_nothing_else(name):
     assert program_text.with_key(after, "effective", "") == before
     raised = program_text.with_key(before, "version", "99")
     assert tomllib.loads(raised) == {**tomllib.loads(before), "version": 99}
+
+
+def test_what_is_in_force_is_named_as_people_name_it_and_since_when(office, sold, marketing):
+    assert "In force: points, version 1 , from 2026-03-02 10:00" in text(marketing.get("/program"))
+    tried = text(marketing.post("/program/what-if", text=DOUBLE))
+    assert "in force: points, version 1" in tried
+    assert "at least €1.00" in tried
