@@ -154,11 +154,19 @@ def try_it(visit: Visit) -> Response:
 @page("POST", "/program/propose", "publish")
 def propose(visit: Visit) -> Response:
     text, effective = _text(visit), visit.form.get("effective", "").strip()
-    program_of(text)
+    read = program_of(text)
     if effective:
         if not is_local_time(effective):
             raise OfficeError(
                 "That is no day and time.", hint="Choose when it takes effect, or leave it empty.", code="DAY_UNFIT"
+            )
+        now = visit.office.now().astimezone(read.zone).replace(tzinfo=None).isoformat(timespec="minutes")
+        if effective[:16] <= now:
+            over, now = effective.replace("T", " "), now.replace("T", " ")
+            raise OfficeError(
+                f"{over} is over: it is {now} by the shops' clocks. Nothing was proposed.",
+                hint="Choose a time to come, or leave it empty: then it takes effect once it is allowed.",
+                code="DAY_UNFIT",
             )
         text = with_key(text, "effective", f'"{effective}"')
     what = proposals.KINDS["publish"].sentence(visit.office, {"text": text})

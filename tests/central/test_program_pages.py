@@ -265,3 +265,11 @@ def test_what_is_in_force_is_named_as_people_name_it_and_since_when(office, sold
     tried = text(marketing.post("/program/what-if", text=DOUBLE))
     assert "in force: points, version 1" in tried
     assert "at least €1.00" in tried
+
+
+@pytest.mark.parametrize("when", ["2020-01-01T00:00", "2026-03-02T10:00"])  # now is 10:00 in Berlin
+def test_a_version_is_not_proposed_from_a_time_that_is_over(office, marketing, when):
+    answer = marketing.post("/program/propose", text=DOUBLE, reason="x", effective=when)
+    assert answer.status_code == 422
+    assert "is over: it is 2026-03-02 10:00 by the shops' clocks. Nothing was proposed." in text(answer)
+    assert "Proposed" not in text(marketing.get("/program"))
