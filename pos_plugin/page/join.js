@@ -58,9 +58,9 @@ export function openJoin(card, attach) {
   const charities = state?.program.charities ?? [];
   text = state?.consent?.version ?? "";
   fill(dialog,
-    h("form", { onsubmit: submit },
+    h("form", { class: "joining", onsubmit: submit },
       h("h2", { id: "join-title" }, "Join a member"),
-      field("join-card", "Card", { inputmode: "numeric", value: card, placeholder: "Scan a card, or leave empty for a new number" }),
+      field("join-card", "Card", { inputmode: "numeric", value: card, placeholder: "Scan, or leave empty for a new one" }),
       field("join-name", "Name (voluntary)", { disabled: !canName }),
       field("join-phone", "Phone (voluntary)", { inputmode: "tel", disabled: !canName }),
       h("fieldset", { class: "birthday" }, h("legend", {}, "Birthday (voluntary)"),
