@@ -14,7 +14,9 @@ from tests.page.tills import make_till
 
 pytestmark = pytest.mark.browser
 
-TEXT = "We may write to you about offers of this shop, by letter and by e-mail. You can take this back at any time, here."
+TEXT = (
+    "We may write to you about offers of this shop, by letter and by e-mail. You can take this back at any time, here."
+)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (1366, 768)])
