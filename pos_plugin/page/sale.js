@@ -14,6 +14,7 @@ let changed = () => {};
 let isDirty = sale.lines.length > 0;
 let running = null;
 let timer = 0;
+const tapped = []; // while a sale is being recorded: for the next one
 
 export function whenChanged(handler) { changed = handler; }
 
@@ -49,6 +50,10 @@ export const total = () => sale.lines.reduce((sum, line) => sum + line.unit_mino
 export const isSettled = () => !isDirty && !running;
 
 export function add(item) {
+  if (sale.isCompleting) {
+    tapped.push(item);
+    return;
+  }
   const known = sale.lines.find((line) => line.sku === item.sku && line.unit_minor === item.price_minor);
   if (known) known.count += 1;
   else sale.lines.push({ line_id: String(sale.nextLine++), sku: item.sku, name: item.name, category: item.category, unit_minor: item.price_minor, tax_percent: item.tax_percent, count: 1 });
@@ -57,6 +62,10 @@ export function add(item) {
 
 export function count(lineId, by) {
   const line = sale.lines.find((one) => one.line_id === lineId);
+  if (sale.isCompleting) {
+    if (by > 0) tapped.push({ ...line, price_minor: line.unit_minor });
+    return;
+  }
   line.count = Math.min(999, line.count + by);
   if (line.count <= 0) sale.lines = sale.lines.filter((one) => one !== line);
   touch();
@@ -163,10 +172,8 @@ export async function complete() {
   sale.stuck = null;
   changed();
   try {
-    const { done, counts } = await commit();
-    const rest = sale.lines.map((line) => ({ ...line, count: line.count - (counts.get(line.line_id) ?? 0) })).filter((line) => line.count > 0);
+    const done = await commit();
     forget();
-    if (rest.length) goOnWith(rest);
     return done;
   } catch (refusal) {
     sale.stuck = refusal.mayPass === true ? refusal : null;
@@ -174,6 +181,7 @@ export async function complete() {
     throw refusal;
   } finally {
     sale.isCompleting = false;
+    tapped.splice(0).forEach(add);
     changed();
     if (isDirty) settle();
   }
@@ -190,9 +198,7 @@ async function commit() {
       if (wasQuotedAgain && shown !== undefined && sale.quote.due_minor !== shown) {
         throw new Refusal({ status: 409, message: "What is to pay has changed.", hint: "Look at the total and complete again." });
       }
-      const counts = new Map(sale.lines.map((line) => [line.line_id, line.count]));
-      const done = await post(`/v1/quotes/${at(sale.quote.quote_id)}/commit`, undefined, { "Idempotency-Key": sale.key });
-      return { done, counts };
+      return await post(`/v1/quotes/${at(sale.quote.quote_id)}/commit`, undefined, { "Idempotency-Key": sale.key });
     } catch (refusal) {
       if (refusal.code === "QUOTE_UNKNOWN" && !wasQuotedAgain) {
         wasQuotedAgain = true; // the quote has run out, or the till was started anew; nothing was recorded under this key
