@@ -25,6 +25,7 @@ from central_server.people.member_proposals import to_reinstate
 from central_server.people.proposals import proposes
 from central_server.reports import report
 from central_server.reports.report import Found
+from central_server.shops import operator_names
 from ledger.identifiers import read_receipt_reference
 from ledger.keys import card_hash
 from loyalty.days import days_after, is_day
@@ -45,6 +46,7 @@ def member(visit: Visit) -> Response:
         number = int(query["page"]) if re.fullmatch("[0-9]{1,6}", query.get("page", "")) else 1
         moves = query.get("only") != "balance"
         story = member_story.story(office, connection, who, number, moves=moves) if reads else None
+        names = operator_names.of_shops(connection, {line.shop for line in story.lines}) if story else {}
         agreed = consents.of(connection, who)
         program = office.program(connection)
         assert program is not None, "init puts a programme in force"
@@ -59,6 +61,7 @@ def member(visit: Visit) -> Response:
         is_person=bool(visit.leave("personal_data")),
         cards=cards,
         story=story,
+        names=names,
         moves=moves,
         consents=agreed,
         has=has,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from central_server.applying.books import Books
 from central_server.database import AT_ONCE, among, keep
 from central_server.office import Office
 from central_server.schema.shops import closing
+from central_server.shops import operator_names
 from ledger.closing import covered, differences
 from ledger.entry import (
     ClosingBody,
@@ -126,7 +127,7 @@ def compared(office: Office, shop: str = "", day: str = "") -> list[Compared]:
     counted = Counter[str]()
     with office.database.reading() as connection:
         rows = connection.execute(_wanted(connection, office, shop, day)).all()
-        names = _names(connection, {row.shop for row in rows})
+        names = operator_names.of_shops(connection, {row.shop for row in rows})
         return [
             _equal(row, names[row.shop])
             if row.compared == "equal"
@@ -277,16 +278,6 @@ def _told(
         redeemed=redeemed,
         unlike=list(unlike),
     )
-
-
-def _names(connection: Connection, shops: Collection[str]) -> dict[str, dict[str, str]]:
-    """The operators of these shops as people know them, of those whom head office knows."""
-    table, found = schema.shops.operator.c, defaultdict[str, dict[str, str]](dict)
-    for some in _parts(sorted(shops)):
-        wanted = select(table.shop, table.operator, table.name).where(table.name != "")
-        for row in connection.execute(wanted.where(among(connection, table.shop, some))):
-            found[row.shop][row.operator] = row.name
-    return found
 
 
 def _branch(connection: Connection, terminal: str, first: int, entry: Entry) -> tuple[list[Entry], int]:

@@ -14,6 +14,7 @@ from central_server.errors import OfficeError
 from central_server.membership import cards, desk, members
 from central_server.membership import story as member_story
 from central_server.people import proposals
+from central_server.shops import operators
 from ledger.entry import ConsentBody, SaleBody
 from ledger.identifiers import receipt_reference
 from ledger.keys import card_hash, seal
@@ -172,6 +173,18 @@ def test_the_story_explains_every_entry_and_adds_up_to_the_balance(office, one, 
     assert summary(office, "ada").balance == 120
     by_hand = story(office, "ada")[-2].told
     assert (by_hand.reason, by_hand.by, by_hand.approved_by) == ("a jar was broken", "Ada", "Ben")
+
+
+def test_a_sale_says_who_rang_it_by_the_name_that_head_office_keeps_for_that_shop(office, one, visitor):
+    operators.add(office, "Harbour", "1", "Kim Ward", "cashier", "2580", by="root")
+    operators.add(office, "Mill", "7", "Sam of the Mill", "cashier", "2580", by="root")
+    for ref, operator in (("8", "1"), ("9", "7")):
+        sale = msgspec.structs.replace(one.journal[-1].body.sale, sale_ref=ref, operator=operator)
+        one.write(SaleBody(sale, one.program.id, one.standing), sale.document, "ada", {})
+    one.send()
+    page = text(visitor("support").get("/members/ada"))
+    assert "Harbour, Kim Ward (1)" in page
+    assert "Harbour, 7" in page, "whoever is of another shop is somebody else"
 
 
 def test_an_award_is_explained_by_its_own_reasons(office, one):
