@@ -27,7 +27,7 @@ from loyalty.returns import reversal
 from offline_store import receipts, rights
 from offline_store.errors import CommitUnknown
 from offline_store.sync import Sync
-from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.committing import Committing
 
 Patch = pytest.MonkeyPatch
 STEPS = 30
@@ -84,23 +84,23 @@ def position_before_page(patch: Patch) -> None:
 
 def retry_under_a_new_name(patch: Patch) -> None:
     """A commit whose outcome is not known is done once more, as another sale."""
-    commit = Checkout._commit
+    commit = Committing._commit
 
-    original = Checkout.commit
+    original = Committing.commit
 
     def unsure(self: Any, quote_id: str, key: str = "") -> Any:
-        one = self.open_quotes.get(quote_id)
+        one = self._till.open_quotes.get(quote_id)
         if one is None:
             return original(self, quote_id, key)
         try:
-            done = self.store.write(lambda db: commit(self, db, one, key, (), self.layout))
+            done = self._till.store.write(lambda db: commit(self, db, one, key, (), self._till.layout))
         except CommitUnknown:
             one.sale = msgspec.structs.replace(one.sale, sale_ref=f"{one.sale.sale_ref}-2")
-            done = self.store.write(lambda db: commit(self, db, one, "", (), self.layout))
-        self.open_quotes.recorded(quote_id, done.number)
+            done = self._till.store.write(lambda db: commit(self, db, one, "", (), self._till.layout))
+        self._till.open_quotes.recorded(quote_id, done.number)
         return done
 
-    patch.setattr(Checkout, "commit", unsure)
+    patch.setattr(Committing, "commit", unsure)
 
 
 def later_day_first(patch: Patch) -> None:
