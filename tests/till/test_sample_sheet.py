@@ -75,7 +75,7 @@ def test_a_printer_of_several_tills_says_what_it_is_and_is_let_go(alone: Path, p
 
 def test_the_drawer_opens_only_where_it_is_asked_to(alone: Path, printer: SimulatedPrinter) -> None:
     typed("--store", str(alone), "--drawer")
-    assert printer.drawer_kicks == 1
+    assert printer.wait_until(lambda: printer.drawer_kicks == 1)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_running_till_prints_it_on_its_own_printer(serve, printer: SimulatedPr
     assert code == 0, words
     assert "EPSON TM-T88V" in words
     assert printer.printed_total == 1
-    assert printer.drawer_kicks == 1
+    assert printer.wait_until(lambda: printer.drawer_kicks == 1)
 
 
 def test_it_needs_a_till_and_a_printer(served, tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_odoo_prints_a_receipt_and_opens_the_drawer(shared: EpsonTill) -> None:
     (picture,) = (item for item in shared.far.receipts[-1].printed if isinstance(item, Picture))
     assert (picture.dots.width, picture.dots.height) == (512, 20)
     assert response(shared.http.post(f"{PATH}?devid=local_printer", content=envelope % "<pulse/>").text).success
-    assert shared.far.drawer_kicks == kicks + 1
+    assert shared.far.wait_until(lambda: shared.far.drawer_kicks == kicks + 1)
 
 
 def test_epsons_javascript_connects_and_asks_for_the_state(shared: EpsonTill) -> None:
@@ -385,7 +385,7 @@ def test_the_drawer_opens_without_paper(alone: EpsonTill) -> None:
     alone.far.paper_out()
     assert alone.send("").says(0x80000)
     assert alone.send('<pulse drawer="drawer_1" time="pulse_200"/>').success
-    assert alone.far.drawer_kicks == 1
+    assert alone.far.wait_until(lambda: alone.far.drawer_kicks == 1)
 
 
 def test_another_device_is_not_found(shared: EpsonTill) -> None:
