@@ -18,7 +18,7 @@ import ledger.lots
 import ledger.settlement
 import offline_store.journal
 import offline_store.rights
-import pos_plugin.sales.checkout
+import pos_plugin.sales.committing
 import pos_plugin.sales.returns
 from bench.simulator.running import run_seed
 from central_server.tills import inbox
@@ -163,13 +163,13 @@ def grant_taken_twice(patch: Patch) -> None:
 
 def boast_of_a_new_balance(patch: Patch) -> None:
     """The receipt says that a balance is new, although something of this till has not been sent."""
-    shown = pos_plugin.sales.checkout.points_shown
+    shown = pos_plugin.sales.committing.points_shown
 
     def boasting(*arguments: Any) -> Any:
         told = shown(*arguments)
         return dataclasses.replace(told, is_current=told.is_online)
 
-    patch.setattr(pos_plugin.sales.checkout, "points_shown", boasting)
+    patch.setattr(pos_plugin.sales.committing, "points_shown", boasting)
 
 
 def print_again_in_silence(patch: Patch) -> None:
@@ -196,7 +196,7 @@ def award_pays_for_its_own_sale(patch: Patch) -> None:
     def overspent(held: Any, need: int) -> dict[str, int]:
         return spent(held, min(need, sum(part.points for part in held)))
 
-    patch.setattr(pos_plugin.sales.checkout, "spent", overspent)
+    patch.setattr(pos_plugin.sales.committing, "spent", overspent)
 
 
 def a_cut_forgets_the_release(patch: Patch) -> None:

@@ -21,7 +21,8 @@ import offline_store.journal
 import offline_store.members
 import offline_store.rights
 import offline_store.sync
-import pos_plugin.sales.checkout
+import pos_plugin.sales.committing
+import pos_plugin.sales.point_of_sale
 import pos_plugin.sales.returns
 from bench.simulator.running import clean_up, run_seed
 from central_server import schema
@@ -95,7 +96,7 @@ def take_counts_at_once(patch: Patch) -> None:
 
 
 def more_is_spent_than_held(patch: Patch) -> None:
-    here, spent = rights.spendable_here, pos_plugin.sales.checkout.spent
+    here, spent = rights.spendable_here, pos_plugin.sales.committing.spent
 
     def hopeful(*arguments: Any, **how: Any) -> Any:
         found = here(*arguments, **how)
@@ -103,7 +104,9 @@ def more_is_spent_than_held(patch: Patch) -> None:
 
     patch.setattr(rights, "spendable_here", hopeful)
     patch.setattr(
-        pos_plugin.sales.checkout, "spent", lambda held, need: spent(held, min(need, sum(part.points for part in held)))
+        pos_plugin.sales.committing,
+        "spent",
+        lambda held, need: spent(held, min(need, sum(part.points for part in held))),
     )
 
 
@@ -150,7 +153,7 @@ def position_goes_ahead(patch: Patch) -> None:
 
 
 def clock_may_go_back(patch: Patch) -> None:
-    for module in (offline_store.sync, pos_plugin.sales.checkout):
+    for module in (offline_store.sync, pos_plugin.sales.point_of_sale):
         moment = module.moment
         patch.setattr(
             module,
