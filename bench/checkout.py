@@ -34,7 +34,7 @@ from loyalty.sale import LineItem, Sale
 from offline_store import settings
 from offline_store.store import FILE, Store
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection
 

@@ -148,9 +148,10 @@ def _require_each_once(folder: Path) -> None:
 
 
 def _serve(folder: Path) -> None:
+    from pos_plugin import api_keys
     from pos_plugin.config import Config
-    from pos_plugin.local_api import api_keys
-    from pos_plugin.serving.server import Server, stays
+    from pos_plugin.local_api.server import Server
+    from pos_plugin.serving.server import stays
     from pos_plugin.terminal import Terminal
 
     keys = [api_keys.create(folder, f"bench {number}") for number in range(CLIENTS)]

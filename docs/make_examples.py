@@ -58,13 +58,13 @@ from offline_store import journal, receipts, settings
 from offline_store import tickets as known_tickets
 from offline_store.store import Store
 from offline_store.sync import Sync
+from pos_plugin import api_keys
 from pos_plugin.config import Config, Shop
-from pos_plugin.local_api import api_keys
+from pos_plugin.local_api.server import Server
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection
-from pos_plugin.serving.server import Server
 from pos_plugin.terminal import Terminal
 
 DOCS = Path(__file__).parent

@@ -21,8 +21,8 @@ from loyalty.sale import Sale
 from offline_store import settings
 from offline_store.store import Store
 from pos_plugin.config import Config
+from pos_plugin.local_api.server import Server
 from pos_plugin.members.joining import join
-from pos_plugin.serving.server import Server
 from pos_plugin.terminal import Terminal
 
 PICTURES = Path(__file__).parent / "pictures"

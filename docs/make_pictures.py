@@ -28,8 +28,8 @@ from loyalty.sale import LineItem, Sale
 from offline_store import journal, members, pictures, settings
 from offline_store.store import Store
 from pos_plugin.members.joining import join
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.receipt_template import read_template
-from pos_plugin.papers.receipts import Layout
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection

@@ -19,8 +19,6 @@ from loyalty.toml_table import Problem, Table, TomlError, checked, read_toml
 from loyalty.words import Language
 from pos_plugin.codes.scale_labels import ScalePattern, told_apart
 from pos_plugin.page_settings import PageSettings
-from pos_plugin.papers.receipt_template import Logo, read_template
-from pos_plugin.papers.receipts import Layout
 from pos_plugin.toml_file import text_of
 
 if TYPE_CHECKING:
@@ -337,22 +335,6 @@ def printer_profile(set_up: PrinterSettings) -> Profile:
     if not set_up.answers:
         better["answers"] = False
     return msgspec.structs.replace(known, **better)
-
-
-def read_layout(folder: Path, config: Config) -> tuple[Layout, Logo | None]:
-    """How this till's receipts look, and the picture that they name. Raises TemplateError."""
-    template, logo = read_template(folder, config.printer.width_columns)
-    shop = config.shop
-    layout = Layout(
-        config.printer.width_columns,
-        tuple(shop.header),
-        tuple(shop.footer),
-        template.language or shop.language,
-        template,
-        logo.digest if logo else "",
-        shop.language,
-    )
-    return layout, logo
 
 
 def write_server_url(folder: Path, url: str) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from offline_store.errors import StoreLocked
+from pos_plugin import api_keys
 from pos_plugin.errors import TillError
-from pos_plugin.local_api import api_keys
 
 FILE = "running.json"
 KEY_NAME = "pos-plugin commands"

@@ -37,19 +37,20 @@ from offline_store.store import Store
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.codes.readers import Reader
 from pos_plugin.codes.scale_labels import beside_cards
-from pos_plugin.config import Config, ConfigError, ServerSettings, read_config, read_layout
+from pos_plugin.config import Config, ConfigError, ServerSettings, read_config
 from pos_plugin.customer.line_display import CustomerDisplay, Figures, Notice, Told
 from pos_plugin.customer.window import CustomerWindow
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.events import Events
 from pos_plugin.head_office.contact import HeadOffice
-from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.lane import Lane
 from pos_plugin.loops import Loops, Stepped
+from pos_plugin.papers.layout import read_layout
 from pos_plugin.papers.till_printer import PrinterDevice, TillPrinter
 from pos_plugin.plugins import Plugins
 from pos_plugin.recent_log import RecentLog
 from pos_plugin.sales.checkout import Checkout
+from pos_plugin.sales.printed_sales import PrintedSales
 from pos_plugin.sales.quotes import Completed, Quote
 from pos_plugin.shop_day.operators import Operators
 

@@ -23,6 +23,10 @@ PLANTED = {
     "Drivers know bytes and wires, and no sale": ("drivers/scanners/scan.py", "import loyalty.sale"),
     "Nothing below the till knows a device": ("offline_store/receipts.py", "import drivers.document"),
     "Till and head office meet on the wire only": ("pos_plugin/papers/receipts.py", "import central_server.schema"),
+    "No circles among the rooms of a till, nor below it": (
+        "pos_plugin/papers/layout.py",
+        "import pos_plugin.sales.pricing",
+    ),
     "Head office does not read a till's file": ("central_server/schema/ledger.py", "import offline_store.settings"),
 }
 

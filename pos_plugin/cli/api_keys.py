@@ -10,7 +10,7 @@ import typer
 from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
 
 if TYPE_CHECKING:
-    from pos_plugin.local_api.api_keys import ApiKey
+    from pos_plugin.api_keys import ApiKey
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,8 +39,8 @@ def api_key(
 
     "api-key list" shows whose keys there are, "api-key remove NAME" takes one out at once.
     """
+    from pos_plugin import api_keys
     from pos_plugin.errors import Unknown
-    from pos_plugin.local_api import api_keys
 
     if (name == "remove") != bool(which) or (name in api_keys.WORDS and (may or expires)):
         raise typer.BadParameter("say api-key NAME, api-key list, or api-key remove NAME", param_hint="NAME")
@@ -79,6 +79,6 @@ def _list(keys: list[ApiKey], as_json: bool) -> None:
 
 
 def _rights(one: ApiKey) -> list[str]:
-    from pos_plugin.local_api.api_keys import RIGHTS
+    from pos_plugin.api_keys import RIGHTS
 
     return [right for right in RIGHTS if right in one.may]

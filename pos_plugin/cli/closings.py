@@ -39,8 +39,8 @@ def closing(
     from offline_store.errors import StoreLocked
     from offline_store.store import Store
     from pos_plugin.running import ask
+    from pos_plugin.sales.authority import By
     from pos_plugin.shop_day import closing as closings
-    from pos_plugin.shop_day.operators import By
     from pos_plugin.terminal import Terminal
 
     if day and not is_day(day):
@@ -67,7 +67,8 @@ def _checkout(till: Store, folder: Path) -> Checkout:
     """A checkout that only reads, beside a till that may be running."""
     import os
 
-    from pos_plugin.config import read_config, read_layout
+    from pos_plugin.config import read_config
+    from pos_plugin.papers.layout import read_layout
     from pos_plugin.sales.checkout import Checkout
     from pos_plugin.sales.quotes import Connection
 

@@ -71,9 +71,10 @@ def preview(
     from loyalty.words import LANGUAGES
     from offline_store import settings
     from offline_store.store import Store
-    from pos_plugin.config import printer_profile, read_config, read_layout
+    from pos_plugin.config import printer_profile, read_config
     from pos_plugin.papers import renderings
-    from pos_plugin.papers.receipt_sample import SLIPS, sample_receipt, sample_slip
+    from pos_plugin.papers.layout import read_layout
+    from pos_plugin.sales.receipt_sample import SLIPS, sample_receipt, sample_slip
 
     if slip and slip not in SLIPS:
         raise typer.BadParameter(f"There is no slip {slip}. Slips: {', '.join(SLIPS)}.", param_hint="--slip")

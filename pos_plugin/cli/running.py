@@ -42,8 +42,9 @@ def run(
     import logging
 
     from ledger.log_lines import set_up
+    from pos_plugin.local_api.server import Server
     from pos_plugin.running import announced
-    from pos_plugin.serving.server import Server, stays
+    from pos_plugin.serving.server import stays
     from pos_plugin.terminal import Terminal
     from pos_plugin.ways_in.doors import open_doors
 

@@ -19,7 +19,8 @@ from loyalty.program import Program
 from loyalty.words import MONTHS
 from offline_store.members import Balance
 from pos_plugin.codes.identifying import Identified
-from pos_plugin.papers.receipts import Layout, columns, first_columns, local
+from pos_plugin.papers.layout import Layout, columns, first_columns
+from pos_plugin.papers.receipts import local
 from pos_plugin.sales.quotes import Completed, Quote
 
 GREETING_S = 30.0

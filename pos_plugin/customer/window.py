@@ -19,7 +19,8 @@ from loyalty.sale import Sale
 from loyalty.words import LANGUAGES, MONTHS, Amount, Counted, said, said_with, say
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.customer.line_display import Figures, Notice, Told, lasts_s
-from pos_plugin.papers.receipts import Layout, local
+from pos_plugin.papers.layout import Layout
+from pos_plugin.papers.receipts import local
 from pos_plugin.sales.quotes import Completed, Quote
 
 Moment = Literal["idle", "greeting", "sale", "thanks", "notice"]

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from offline_store.errors import StoreError
 from pos_plugin.errors import TillError
 from pos_plugin.local_api import requests, toast_status
+from pos_plugin.serving.bugs import log_bug
 
 MOST_PROBLEMS = 20
 LONGEST_NAME = 100
@@ -60,11 +61,8 @@ def refusal_at(path: str, status: int, code: str, message: str, hint: str = "") 
 
 
 def internal(error: Exception, path: str = "") -> Response:
-    """A bug, in words. The log names its kind and place, and none of the data, which may be a person's."""
-    place, trace = "", error.__traceback__
-    while trace is not None:
-        place, trace = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}", trace.tb_next
-    log.error("a request failed: %s at %s", type(error).__name__, place)
+    """A bug, in words."""
+    log_bug(error)
     return refusal_at(
         path,
         500,

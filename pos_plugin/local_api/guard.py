@@ -19,9 +19,10 @@ from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pos_plugin.api_keys import ApiKey
 from pos_plugin.local_api import rights
 from pos_plugin.local_api.answers import internal, refusal_at
-from pos_plugin.local_api.api_keys import ApiKey
+from pos_plugin.serving.bodies import replayed
 
 LARGEST_BODY = 1024 * 1024
 DRAINED_BODY = 4 * LARGEST_BODY
@@ -286,20 +287,6 @@ async def _body(receive: Receive, announced: int) -> bytes | None:
         more = message.get("more_body", False)
         if not more or max(length, announced) > DRAINED_BODY:
             return bytes(body) if max(length, announced) <= LARGEST_BODY else None
-
-
-def replayed(body: bytes, receive: Receive) -> Receive:
-    """A body that was read already, for whoever reads it next."""
-    is_given = False
-
-    async def once() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return once
 
 
 def _with_headers(path: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

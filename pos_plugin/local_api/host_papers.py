@@ -19,7 +19,7 @@ from pos_plugin.errors import BadRequest, Conflict
 from pos_plugin.local_api import requests
 from pos_plugin.local_api.once import Asked
 from pos_plugin.local_api.shapes import HostPrinted
-from pos_plugin.papers.receipts import columns, wrapped
+from pos_plugin.papers.layout import columns, wrapped
 from pos_plugin.terminal import Terminal
 
 MOST_WAITING = 4

@@ -14,7 +14,7 @@ from pos_plugin.local_api import requests, shapes
 from pos_plugin.local_api.answers import answer
 from pos_plugin.local_api.description import OPERATORS, answers
 from pos_plugin.local_api.requests import RefInPath
-from pos_plugin.shop_day.operators import By, Override
+from pos_plugin.sales.authority import By, Override
 from pos_plugin.terminal import Terminal
 
 

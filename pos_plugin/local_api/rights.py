@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from pos_plugin.local_api.api_keys import RIGHTS
+from pos_plugin.api_keys import RIGHTS
 
 ANY = frozenset(RIGHTS)
 _NO_ONE_RIGHT = frozenset[str]()

@@ -12,10 +12,10 @@ from ledger.wire import NamedMember
 from loyalty.sale import LineItem, Sale
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.codes.readers import ReaderState
-from pos_plugin.intercept.printed_sales import Note
-from pos_plugin.sales.quotes import TierShown
+from pos_plugin.papers.receipts import TierShown
+from pos_plugin.sales.authority import SignedOn
+from pos_plugin.sales.printed_sales import Note
 from pos_plugin.shop_day.closing import Closing
-from pos_plugin.shop_day.operators import SignedOn
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Literal
 
-from drivers.document import Barcode, Block, Cut, Document, Feed, Picture, Qr, Text, cells, display_columns
+import msgspec
+
+from drivers.document import Barcode, Block, Cut, Document, Feed, Qr, Text
 from loyalty.card import masked
 from loyalty.days import day_before
+from loyalty.priced import Priced, reward_named
 from loyalty.program import Program
 from loyalty.redeem import worth_minor
 from loyalty.reward import Reward
@@ -26,90 +28,33 @@ from loyalty.words import (
     Amount,
     Money,
     Reason,
-    Said,
-    Words,
     date_words,
     in_language,
-    money,
     said,
-    said_with,
-    say,
 )
 from offline_store.members import Balance
-from pos_plugin.papers.receipt_template import OF_MEMBERS, SALE, SPACING, WORDINGS, Template, fields_of
-from pos_plugin.sales.pricing import Priced, reward_named
-from pos_plugin.sales.quotes import TierShown
+from pos_plugin.papers.layout import Layout
+from pos_plugin.papers.receipt_template import OF_MEMBERS, SALE, SPACING, Template, fields_of
 
 Align = Literal["left", "center", "right"]
 
-DEFAULT = Template()
 CLAIM_MODULE_DOTS = 6
 """Of the claim code: customers read it with their own phones."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a shop's receipts look: columns of the paper, lines above the sale and below everything, their language.
+class TierShown(msgspec.Struct, frozen=True):
+    """A member's tier, "" below the first, with its last day, "" where it has none; and what is missing to the next.
 
-    The rest is the template. `logo` is the digest of the picture; `cashier_language` that of what is read out, where it differs.
-    `is_block`: only what is about points, for the end of a receipt that another till prints.
+    `missing` counts what the programme's tiers do: minor units, points or visits; `text` says it.
     """
 
-    width_columns: int = 42
-    header: tuple[str, ...] = ()
-    footer: tuple[str, ...] = ()
-    language: str = "en"
-    template: Template = DEFAULT
-    logo: str = ""
-    cashier_language: str = ""
-    is_block: bool = False
-
-    def say(self, template: str, **values: Said) -> str:
-        return say(template, self.language, **values)
-
-    def word(self, name: str, **values: Said) -> str:
-        """A wording that the shop may replace, in its words or the product's."""
-        own: Words | None = getattr(self.template.words, name)
-        if own is None:
-            return say(WORDINGS[name], self.language, **values)
-        return said_with(in_language(own, self.language), self.language, shop=self.shop, **values)
-
-    @property
-    def shop(self) -> str:
-        return self.header[0] if self.header else ""
-
-    def money(self, minor: int) -> str:
-        return money(minor, self.language)
-
-    def columns(self, left: str, right: str) -> str:
-        return columns(left, right, self.width_columns)
-
-    def fits(self, left: str, right: str) -> bool:
-        """Whether one line has room for both."""
-        return display_columns(left) + 1 + display_columns(right) <= self.width_columns
-
-    def wrapped(self, sentence: str, align: Align = "left", *, bold: bool = False) -> list[Block]:
-        return [Text(line, bold=bold, align=align) for line in wrapped(sentence, self.width_columns)]
-
-    def spread(self, words: str, figure: str, indent: str = "  ") -> list[Block]:
-        """Words of any length, over several lines where they need it, and a figure at the end of the last."""
-        *first, last = wrapped(words, self.width_columns - display_columns(figure) - 1 - len(indent))
-        return [*(Text(f"{indent}{line}") for line in first), Text(self.columns(f"{indent}{last}", figure))]
-
-    @cached_property
-    def fixed(self) -> dict[str, list[Block]]:
-        """The blocks that are the same on every receipt."""
-        return {
-            "header": [
-                block
-                for index, line in enumerate(self.header)
-                for block in self.wrapped(line, "center", bold=index == 0)
-            ],
-            "footer": [block for line in self.footer for block in self.wrapped(line, "center")],
-            "logo": [Picture(self.logo)] if self.logo else [],
-            "rule": [Text("-" * self.width_columns)],
-            "blank": [Feed()],
-        }
+    tier: str
+    title: str
+    ends: str = ""
+    next: str = ""
+    next_title: str = ""
+    missing: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -493,48 +438,6 @@ def quantity(milli: int, language: str) -> str:
 
 def local(program: Program, utc: str) -> datetime:
     return datetime.fromisoformat(utc).astimezone(program.zone)
-
-
-def columns(left: str, right: str, width: int) -> str:
-    """`left` and `right` at the two edges; where both do not fit, the left side is cut."""
-    if right and left.isascii() and right.isascii():  # most lines of most shops
-        room = width - len(right)
-        if len(left) >= room:
-            left = left[: max(0, room - 1)]
-        return left + " " * (room - len(left)) + right
-    left = first_columns(left, width - display_columns(right) - (1 if right else 0))
-    return f"{left}{' ' * (width - display_columns(left) - display_columns(right))}{right}" if right else left
-
-
-def first_columns(text: str, room: int) -> str:
-    """As much of the text as has room; half a wide character is none, and a letter keeps its marks."""
-    if display_columns(text) <= room:
-        return text
-    kept = ""
-    for cell, columns in cells(text):
-        room -= columns
-        if room < 0:
-            break
-        kept += cell
-    return kept
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Lines of whole words; a word that is longer than a line goes on in the next."""
-    if len(text) <= width and text.isascii() and text.isprintable() and "  " not in text:
-        return [text.strip()]
-    lines = [""]
-    for word in text.split():
-        rest = word
-        if lines[-1] and display_columns(lines[-1]) + 1 + display_columns(rest) > width:
-            lines.append("")
-        while display_columns(rest) > width:
-            head = first_columns(rest, width) or rest[:1]  # the first is wider than the paper
-            lines[-1] = head
-            lines.append("")
-            rest = rest[len(head) :]
-        lines[-1] = f"{lines[-1]} {rest}" if lines[-1] else rest
-    return lines
 
 
 def _laid_out(

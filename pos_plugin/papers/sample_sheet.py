@@ -247,6 +247,6 @@ def in_words(sampled: Sampled) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    from pos_plugin.papers.receipts import wrapped
+    from pos_plugin.papers.layout import wrapped
 
     return wrapped(text, width)

@@ -14,7 +14,8 @@ from ledger.entry import Gap, Tally
 from loyalty.card import ean13_check_digit, masked
 from loyalty.program import Program
 from loyalty.words import Amount, date_words, text
-from pos_plugin.papers.receipts import Layout, laid_out_slip
+from pos_plugin.papers.layout import Layout
+from pos_plugin.papers.receipts import laid_out_slip
 
 MOST_DAYS = 14
 """So many days have a line of their own; the sales of those before are counted together."""

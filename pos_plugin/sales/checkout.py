@@ -15,7 +15,7 @@ from loyalty.sale import Sale
 from offline_store.store import Store
 from pos_plugin.codes.identifying import Identified, Identifying
 from pos_plugin.codes.scale_labels import ScalePattern
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.committing import Committing
 from pos_plugin.sales.point_of_sale import PointOfSale
 from pos_plugin.sales.quotes import Completed, Connection, OpenQuote, Quote

@@ -18,9 +18,9 @@ from offline_store import journal, members, receipts, settings
 from pos_plugin.errors import Conflict, Unknown
 from pos_plugin.papers.receipts import claim_receipt
 from pos_plugin.sales import pricing
+from pos_plugin.sales.authority import By
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.recorded import points_shown, written
-from pos_plugin.shop_day.operators import By
 
 
 class Claimed(msgspec.Struct, frozen=True):

@@ -18,7 +18,8 @@ from loyalty.sale import Sale
 from offline_store import histories, journal, receipts, rights
 from offline_store.errors import CommitUnknown
 from pos_plugin.errors import Conflict
-from pos_plugin.papers.receipts import Layout, reward_lines, sale_receipt
+from pos_plugin.papers.layout import Layout
+from pos_plugin.papers.receipts import reward_lines, sale_receipt
 from pos_plugin.sales import pricing
 from pos_plugin.sales.point_of_sale import PointOfSale
 from pos_plugin.sales.quotes import Completed, OpenQuote, Quote, differs, quote_ended

@@ -11,7 +11,8 @@ from loyalty.standing import Standing
 from loyalty.tiers import TierStanding
 from loyalty.words import Amount, Counted, Said, Words, in_language, said, say, text
 from offline_store.members import Balance
-from pos_plugin.sales.quotes import Offer, TierShown
+from pos_plugin.papers.receipts import TierShown
+from pos_plugin.sales.quotes import Offer
 
 MOST_IN_REACH = 3
 NOT_FOR_THEM = frozenset({"tiers", "segments", "stores", "starts", "ends", "limits", "stock", "birthday", "variant"})

@@ -18,7 +18,8 @@ from offline_store.moment import Moment, moment
 from offline_store.store import Store
 from pos_plugin.codes.identifying import Identified, Identifying
 from pos_plugin.errors import Conflict
-from pos_plugin.papers.receipts import Layout, PointsShown, reward_parts
+from pos_plugin.papers.layout import Layout
+from pos_plugin.papers.receipts import PointsShown, reward_parts
 from pos_plugin.sales import explaining
 from pos_plugin.sales.open_quotes import OpenQuotes
 from pos_plugin.sales.pricing import Priced

@@ -11,6 +11,7 @@ from loyalty.program import Program
 from loyalty.sale import Sale
 from loyalty.standing import Standing
 from pos_plugin.errors import BadRequest, Conflict, Unknown
+from pos_plugin.papers.receipts import TierShown
 
 MAX_SALE_BYTES = 128 * 1024
 """Half of what an entry may have: the other half is for the lots that pay."""
@@ -47,21 +48,6 @@ class Explained(msgspec.Struct, frozen=True):
 
     points: int
     text: str
-
-
-class TierShown(msgspec.Struct, frozen=True):
-    """A member's tier, "" below the first, with its last day, "" where it has none; and what is missing to the next.
-
-    `missing` counts what the programme's tiers do: minor units, points or visits; `text` says it.
-    """
-
-    tier: str
-    title: str
-    ends: str = ""
-    next: str = ""
-    next_title: str = ""
-    missing: int = 0
-    text: str = ""
 
 
 class Rejected(msgspec.Struct, frozen=True):

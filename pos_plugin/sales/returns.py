@@ -15,12 +15,13 @@ from loyalty.sale import Return, document_name
 from loyalty.standing import NO_EFFECTS
 from offline_store import journal, members, receipts, settings
 from pos_plugin.errors import BadRequest, Conflict, TillError, Unknown
-from pos_plugin.papers.receipts import Layout, return_receipt
+from pos_plugin.papers.layout import Layout
+from pos_plugin.papers.receipts import return_receipt
+from pos_plugin.sales.authority import By
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.explaining import tier_shown
 from pos_plugin.sales.pricing import known_of, standing_at
 from pos_plugin.sales.recorded import points_shown, written
-from pos_plugin.shop_day.operators import By
 
 MAX_DOCUMENT = 200
 """The most characters of a document that head office stores."""

@@ -21,10 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from pos_plugin.errors import PortInUse
-from pos_plugin.local_api.api_keys import Keys
-from pos_plugin.serving.app import create_app
 from pos_plugin.serving.connections import Connection
-from pos_plugin.terminal import Terminal
 
 GRACE_S = 5
 """So long a request that is under way may take once the till is told to stop."""
@@ -36,11 +33,6 @@ PING_S = 20.0
 STARTS_WITHIN_S = 10.0
 THREADS = 40
 """So many requests are worked on together."""
-
-
-def serve(terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
-    """Serves in the calling thread until SIGINT or SIGTERM; the terminal is left open. Raises PortInUse before starting."""
-    Server(terminal, port, host).run()
 
 
 def stays() -> None:
@@ -129,16 +121,6 @@ class WebServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-class Server(WebServer):
-    """The local API of one terminal, and its page; for this machine only."""
-
-    def __init__(self, terminal: Terminal, port: int, host: str = "127.0.0.1") -> None:
-        if host not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError(f"{host} is not this machine; the till's page is for this machine only")
-        app = create_app(terminal, keys=Keys(terminal.store.folder, terminal.clock).find)
-        super().__init__(app, port, host, let_go=app.state.listeners.stopping.set)
 
 
 class _Uvicorn(uvicorn.Server):

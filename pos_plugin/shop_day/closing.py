@@ -21,8 +21,8 @@ from offline_store import closings, journal, operators, receipts
 from offline_store.moment import Moment
 from pos_plugin.errors import Conflict
 from pos_plugin.papers.slips import ClosingFigures, closing_slip
+from pos_plugin.sales.authority import By
 from pos_plugin.sales.checkout import Checkout
-from pos_plugin.shop_day.operators import By
 
 ALL = -1
 """Of SQLite's LIMIT."""

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pos_plugin.config import DoorSettings
-from pos_plugin.local_api.answers import internal
-from pos_plugin.local_api.guard import replayed
+from pos_plugin.serving.bodies import replayed
+from pos_plugin.serving.bugs import log_bug
 
 LARGEST_BODY = 8 * 1024 * 1024
 """A receipt as a picture, in base64."""
@@ -96,7 +96,7 @@ class Door:
         try:
             await self._app(scope, replayed(body, receive), send_with_cors)
         except Exception as error:
-            internal(error)  # told in the log, without what was sent
+            log_bug(error)
             if not started:
                 await _answer(send, 500, b"The till could not do this because of an error in itself.", _cors(origin))
 

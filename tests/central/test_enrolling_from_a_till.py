@@ -27,9 +27,9 @@ from pos_plugin.cli import app
 from pos_plugin.config import TEMPLATE, read_config
 from pos_plugin.errors import Conflict
 from pos_plugin.head_office import enrolling
+from pos_plugin.local_api.server import Server
 from pos_plugin.members.joining import join
 from pos_plugin.running import announced
-from pos_plugin.serving.server import Server
 from pos_plugin.terminal import Terminal
 from tests.central.served import served
 

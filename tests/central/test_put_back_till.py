@@ -20,7 +20,7 @@ from offline_store.sync import Sync
 from pos_plugin import backing_up
 from pos_plugin.head_office import enrolling
 from pos_plugin.head_office.server_link import HttpLink
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection
 from pos_plugin.shop_day import closing

@@ -40,7 +40,7 @@ from offline_store.sync import Sync, SyncError, Unreachable
 from offline_store.verify import verify
 from pos_plugin.head_office.server_link import HttpLink
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection
 

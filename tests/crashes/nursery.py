@@ -23,7 +23,7 @@ from drivers.printer import Outcome, Verdict
 from drivers.status import PrinterStatus
 from loyalty.sale import LineItem, Sale
 from offline_store.store import Store
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection

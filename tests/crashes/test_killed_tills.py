@@ -14,7 +14,7 @@ from offline_store import journal, receipts, settings
 from offline_store.store import Store
 from offline_store.verify import verify
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection
 

@@ -54,7 +54,7 @@ def test_the_entries_in_the_wire_format_have_the_hashes_that_stand_below_them():
 
 
 def test_every_endpoint_of_the_till_has_its_title_and_every_title_its_endpoint(tmp_path):
-    from pos_plugin.serving.app import create_app
+    from pos_plugin.local_api.app import create_app
 
     made = script("make_examples")
     with made.till(tmp_path / "till") as terminal:

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from pos_plugin import api_keys
 from pos_plugin.cli import app
-from pos_plugin.local_api import api_keys
-from pos_plugin.serving.server import Server
+from pos_plugin.local_api.server import Server
 from pos_plugin.terminal import Terminal
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pos_plugin.papers.receipt_sample import SLIPS
 from pos_plugin.papers.receipt_template import BLOCKS, DEFAULT_BLOCKS, FIELDS, POINTS_LINES, WORDINGS, Note, Template
+from pos_plugin.sales.receipt_sample import SLIPS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receipt-template.md").read_text(encoding="utf-8")
 

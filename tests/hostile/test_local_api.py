@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from ledger.wire import Refusal
-from pos_plugin.local_api import api_keys, rights
-from pos_plugin.local_api.api_keys import ApiKey
+from pos_plugin import api_keys
+from pos_plugin.api_keys import ApiKey
+from pos_plugin.local_api import rights
 from pos_plugin.local_api.guard import DRAINED_BODY, Guard
 from pos_plugin.papers.drawer import no_printer
 

@@ -17,7 +17,7 @@ from loyalty.program import preset, read_program
 from offline_store import journal, operators, settings
 from offline_store.store import Store
 from pos_plugin.config import Config
-from pos_plugin.serving.server import Server
+from pos_plugin.local_api.server import Server
 from pos_plugin.terminal import Terminal
 
 pytestmark = pytest.mark.browser

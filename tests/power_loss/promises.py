@@ -32,7 +32,7 @@ from offline_store.errors import StoreExists
 from offline_store.store import FILE, Store
 from offline_store.verify import verify
 from pos_plugin.errors import TillError
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Connection

@@ -58,7 +58,7 @@ from offline_store.moment import moment
 from offline_store.store import Store
 from offline_store.sync import Sync
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.claims import claim

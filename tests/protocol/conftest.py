@@ -49,7 +49,7 @@ from offline_store import members as known_members
 from offline_store.store import Store
 from offline_store.sync import Progress, Refused, Sync, SyncError, Unreachable
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Completed, Connection, Quote
 from pos_plugin.sales.returns import take_back, void

@@ -24,13 +24,13 @@ from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
 from offline_store import journal, members, rights, settings
 from offline_store.store import Store
+from pos_plugin import api_keys
 from pos_plugin.config import Config
-from pos_plugin.local_api import api_keys
+from pos_plugin.local_api.server import Server
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.checkout import Checkout
 from pos_plugin.sales.quotes import Completed, Connection, Quote
-from pos_plugin.serving.server import Server
 from pos_plugin.terminal import Terminal
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several tests share

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loyalty.program import read_program
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.slips import balance_slip
 
 PROGRAM = read_program('name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n')

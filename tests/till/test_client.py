@@ -15,10 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from pos_plugin import client, till_state
+from pos_plugin import api_keys, client, till_state
 from pos_plugin.client import Event, Till
-from pos_plugin.local_api import api_keys
-from pos_plugin.serving.server import Server
+from pos_plugin.local_api.server import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
 CARD = "2900000000018"

@@ -20,9 +20,9 @@ from pos_plugin import backing_up
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict
 from pos_plugin.running import announced
+from pos_plugin.sales.authority import By
 from pos_plugin.sales.returns import take_back
 from pos_plugin.shop_day import closing
-from pos_plugin.shop_day.operators import By
 from pos_plugin.terminal import Terminal
 
 PROGRAM_FROM_FOUR = """\

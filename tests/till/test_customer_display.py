@@ -14,7 +14,7 @@ from loyalty.words import LANGUAGES
 from offline_store.members import Balance
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.customer.line_display import GREETING_S, REFRESH_S, THANKS_S, CustomerDisplay, Figures
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 
 BASE = 'name = "shop"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n'
 PROGRAM = read_program(BASE)

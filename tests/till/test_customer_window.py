@@ -14,7 +14,7 @@ from offline_store.members import Balance
 from pos_plugin.codes.identifying import Identified
 from pos_plugin.customer.line_display import GREETING_S, QUOTE_S, THANKS_S, Figures, Notice
 from pos_plugin.customer.window import CustomerShown, CustomerWindow
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales.quotes import Completed, Offer, Quote
 
 REWARDS = """

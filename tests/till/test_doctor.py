@@ -26,7 +26,7 @@ from offline_store.store import KEY, Store
 from pos_plugin import doctor, running
 from pos_plugin.config import Config, ScannerSettings
 from pos_plugin.doctor import Finding, examine
-from pos_plugin.serving.server import Server
+from pos_plugin.local_api.server import Server
 from pos_plugin.terminal import Terminal
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

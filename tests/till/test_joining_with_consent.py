@@ -9,7 +9,7 @@ from ledger.wire import CardBatchItem, ConsentTextItem
 from offline_store import card_stock, consents, receipts
 from offline_store.verify import verify
 from pos_plugin.members.joining import join
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 
 CARD, OTHER = "2900000000018", "2900000000025"
 TEXT = ConsentTextItem("letters 3", {"en": "We may write to you about offers.", "de": "Wir dürfen Ihnen schreiben."})

@@ -22,8 +22,8 @@ from drivers.wires import TcpWire, WriteStalled
 from offline_store import pictures, receipts, settings
 from pos_plugin.config import Config
 from pos_plugin.papers.kept_logo import WRITES_A_DAY, KeptLogo
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.receipt_template import Logo
-from pos_plugin.papers.receipts import Layout
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.terminal import Terminal
 

@@ -13,10 +13,11 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from pos_plugin import api_keys
+from pos_plugin.api_keys import Keys
 from pos_plugin.cli import app
 from pos_plugin.errors import BadRequest, Conflict
-from pos_plugin.local_api import api_keys, rights
-from pos_plugin.local_api.api_keys import Keys
+from pos_plugin.local_api import rights
 
 CARD = "2900000000018"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 from drivers.document import Document, Text, decode_document
 from drivers.simulated.printer import SimulatedPrinter
 from offline_store import receipts
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.receipt_template import Template
-from pos_plugin.papers.receipts import Layout
 
 CARD = "2900000000018"
 OF_REWARDS = """

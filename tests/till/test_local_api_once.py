@@ -16,10 +16,10 @@ from ledger.keys import new_sealing_key
 from offline_store import answered, settings
 from offline_store.answered import KEPT_DAYS
 from offline_store.store import Store
+from pos_plugin import api_keys
 from pos_plugin.config import Config
-from pos_plugin.local_api import api_keys
+from pos_plugin.local_api.server import Server
 from pos_plugin.sales.quotes import Completed
-from pos_plugin.serving.server import Server
 from pos_plugin.terminal import Terminal
 
 CARD = "2900000000018"

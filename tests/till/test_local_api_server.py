@@ -20,9 +20,9 @@ from loyalty.program import preset, read_program
 from offline_store import settings
 from offline_store.errors import StoreFull
 from offline_store.store import Store
+from pos_plugin import api_keys
 from pos_plugin.errors import PortInUse
-from pos_plugin.local_api import api_keys
-from pos_plugin.serving.server import Server
+from pos_plugin.local_api.server import Server
 
 CARD = "2900000000018"
 OTHER_CARD = "2900000000025"
@@ -115,7 +115,7 @@ import sys
 from pathlib import Path
 from offline_store.store import Store
 from pos_plugin.config import Config
-from pos_plugin.serving.server import Server
+from pos_plugin.local_api.server import Server
 from pos_plugin.terminal import Terminal
 
 with Terminal(Store.open(Path(sys.argv[1])), Config()) as terminal:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pos_plugin.local_api import api_keys
+from pos_plugin import api_keys
 from pos_plugin.local_api.toast import printed_text
 from pos_plugin.local_api.toast_status import STATUSES
 

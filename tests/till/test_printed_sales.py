@@ -13,10 +13,10 @@ from ledger.entry import ReturnBody
 from loyalty.sale import document_name
 from offline_store import journal, receipts
 from pos_plugin.intercept.papers import Block, PrintedSale, Recognised, SoldLine
-from pos_plugin.intercept.printed_sales import PrintedSales
 from pos_plugin.lane import Lane
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.receipt_template import Template
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.sales.printed_sales import PrintedSales
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
 

@@ -14,8 +14,8 @@ from loyalty.words import LANGUAGES
 from offline_store.errors import StoreAbsent
 from pos_plugin.cli import app
 from pos_plugin.doctor import examine
-from pos_plugin.papers.receipt_sample import SLIPS
 from pos_plugin.papers.renderings import POLICY
+from pos_plugin.sales.receipt_sample import SLIPS
 from pos_plugin.terminal import Terminal
 
 

@@ -25,8 +25,9 @@ from loyalty.standing import Standing
 from loyalty.words import LANGUAGES
 from offline_store import pictures, receipts
 from offline_store.members import Balance
-from pos_plugin.config import Config, read_layout
+from pos_plugin.config import Config
 from pos_plugin.members.joining import join
+from pos_plugin.papers.layout import Layout, read_layout, wrapped
 from pos_plugin.papers.receipt_template import (
     BLOCKS,
     DEFAULT_BLOCKS,
@@ -39,11 +40,10 @@ from pos_plugin.papers.receipt_template import (
     read_logo,
     read_template,
 )
-from pos_plugin.papers.receipts import Layout, PointsShown, return_receipt, sale_receipt, wrapped
+from pos_plugin.papers.receipts import PointsShown, TierShown, return_receipt, sale_receipt
 from pos_plugin.papers.spooler import Spooler
 from pos_plugin.sales.claims import claim
 from pos_plugin.sales.pricing import priced
-from pos_plugin.sales.quotes import TierShown
 from pos_plugin.sales.returns import take_back
 from pos_plugin.terminal import Terminal
 

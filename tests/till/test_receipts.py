@@ -16,16 +16,8 @@ from loyalty.sale import LineItem, Return, Sale
 from loyalty.standing import Standing
 from offline_store import journal
 from offline_store.members import Balance
-from pos_plugin.papers.receipts import (
-    Layout,
-    PointsShown,
-    columns,
-    expiry_lines,
-    laid_out_slip,
-    points_block,
-    sale_receipt,
-    wrapped,
-)
+from pos_plugin.papers.layout import Layout, columns, wrapped
+from pos_plugin.papers.receipts import PointsShown, expiry_lines, laid_out_slip, points_block, sale_receipt
 from pos_plugin.sales.claims import claim
 from pos_plugin.sales.pricing import priced
 from pos_plugin.sales.returns import take_back, void

@@ -13,11 +13,10 @@ from loyalty.sale import Sale
 from offline_store import receipts, settings
 from offline_store.errors import StoreLocked
 from offline_store.store import Store
-from pos_plugin import running
+from pos_plugin import api_keys, running
 from pos_plugin.config import Config
 from pos_plugin.errors import TillError
-from pos_plugin.local_api import api_keys
-from pos_plugin.serving.server import Server
+from pos_plugin.local_api.server import Server
 from pos_plugin.terminal import Terminal
 
 LOCKED = StoreLocked("The till is open in another program already.")

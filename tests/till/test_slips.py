@@ -10,8 +10,7 @@ from drivers.document import Barcode, Cut, Text, display_columns
 from ledger.entry import Gap, Tally
 from loyalty.program import read_program
 from loyalty.words import LANGUAGES
-from pos_plugin.papers.receipt_sample import SLIPS, sample_slip
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.papers.slips import (
     ClosingFigures,
     DeviceFound,
@@ -21,6 +20,7 @@ from pos_plugin.papers.slips import (
     gift_card_slip,
     ticket_slip,
 )
+from pos_plugin.sales.receipt_sample import SLIPS, sample_slip
 
 PROGRAM = read_program(
     'name = "p"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n[redeem]\npoints = 100\nworth_minor = 250\n'

@@ -8,7 +8,7 @@ import pytest
 from ledger import log_lines
 from ledger.keys import new_sealing_key
 from offline_store import settings
-from pos_plugin.local_api import api_keys
+from pos_plugin import api_keys
 
 CARD = "2900000000018"
 NEW_CARD = "2900000000094"

@@ -14,14 +14,15 @@ from importlib.resources import files
 
 from fastapi import FastAPI, Request, Response
 
+from pos_plugin.api_keys import ApiKey
 from pos_plugin.local_api.answers import add_error_answers, answer, refusal
-from pos_plugin.local_api.api_keys import ApiKey
 from pos_plugin.local_api.closing import add_closing
 from pos_plugin.local_api.description import add_description
 from pos_plugin.local_api.devices import add_devices
 from pos_plugin.local_api.endpoint import Application
 from pos_plugin.local_api.guard import Guard, new_session, session_cookie
 from pos_plugin.local_api.members import add_members
+from pos_plugin.local_api.metrics import add_metrics
 from pos_plugin.local_api.operators import add_operators
 from pos_plugin.local_api.printed_sales import add_printed_sales
 from pos_plugin.local_api.receipts import add_receipts
@@ -31,7 +32,6 @@ from pos_plugin.local_api.tickets import add_tickets
 from pos_plugin.local_api.till import add_till
 from pos_plugin.local_api.toast import add_toast
 from pos_plugin.page_settings import PageSettings
-from pos_plugin.serving.metrics import add_metrics
 from pos_plugin.terminal import Terminal
 
 PAGE_TYPES = {

@@ -28,12 +28,12 @@ from offline_store import journal, receipts, settings
 from pos_plugin.errors import BadRequest, Conflict, TillError
 from pos_plugin.intercept.papers import Block, PrintedSale, Recognised
 from pos_plugin.lane import AtTill, Lane
-from pos_plugin.papers.receipts import Layout
+from pos_plugin.papers.layout import Layout
 from pos_plugin.sales import returns
 
 if TYPE_CHECKING:
+    from pos_plugin.sales.authority import SignedOn
     from pos_plugin.sales.checkout import Checkout
-    from pos_plugin.shop_day.operators import SignedOn
 
 log = logging.getLogger("pos_plugin")
 

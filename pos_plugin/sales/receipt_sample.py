@@ -19,7 +19,8 @@ from loyalty.redeem import most_redeemable
 from loyalty.sale import LineItem, Sale
 from loyalty.standing import NO_HISTORY, Profile, Standing
 from offline_store.members import Balance
-from pos_plugin.papers.receipts import Layout, PointsShown, sale_receipt
+from pos_plugin.papers.layout import Layout
+from pos_plugin.papers.receipts import PointsShown, sale_receipt
 from pos_plugin.papers.slips import (
     ClosingFigures,
     DeviceFound,
