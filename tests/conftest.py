@@ -5,13 +5,18 @@ One long file that begins last keeps all other workers waiting.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("on a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("on a busy machine")
+
+# A tree of commands is built once: to build it for each command that is typed takes longer than most commands.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 # In `make check`, each a minute or more of one processor; --no-loadscope-reorder hands files out in this order.
 LONGEST = (
