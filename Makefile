@@ -10,7 +10,7 @@ WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)'
 # Python keeps what it has compiled, whatever the machine says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup run words test test-kernel check replay office sim mutants bench deb lint read clean
+.PHONY: setup run words test test-kernel check long replay office sim mutants bench deb lint read clean
 
 setup: $(READY)
 
@@ -36,7 +36,7 @@ words: setup
 # What every change must pass, on a bare machine: under five minutes.
 test: setup
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint read
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not postgres and (not browser or main_path)"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not long and not postgres and (not browser or main_path)"
 
 # The drivers against the devices of a real kernel, in a virtual machine (docs/testing-in-a-real-kernel.md): under four minutes.
 # One case: make test-kernel CASES="-k unplug"
@@ -46,8 +46,12 @@ test-kernel: setup
 # All that `make test` leaves out, lint too: the real PostgreSQL, a real Chromium, a real year, a real kernel.
 check: setup
 	$(BIN)/mypy --platform win32 $(foreach room,loyalty ledger drivers offline_store pos_plugin central_server,-p $(room))
-	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "slow or postgres or browser"
+	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "(slow or postgres or browser) and not long"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay
+
+# The whole of what `make check` shows a part of: every cut of the power in every way, a year of real baskets, ten million keys.
+long: setup
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m long
 
 # The Debian package of both commands, in dist; as root on a Debian it is tried as well, in a copy of the machine that is thrown away.
 deb:

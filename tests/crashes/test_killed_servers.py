@@ -7,13 +7,13 @@ import random
 import pytest
 
 TILLS = 4
-KILLS = {"sqlite": 40, "postgres": 42}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("kills", [10, pytest.param(40, marks=pytest.mark.long)])
 def test_a_killed_head_office_has_every_entry_it_acknowledged_and_applies_it_once(
-    office_folder, new_nursery, new_chain, tell, capsys, request
+    office_folder, new_nursery, new_chain, tell, capsys, request, kills
 ):
     database = "postgres" if "postgres" in request.node.name else "sqlite"
     draws = random.Random(f"killed head office, {database}")
@@ -27,23 +27,22 @@ def test_a_killed_head_office_has_every_entry_it_acknowledged_and_applies_it_onc
 
     serve()
     chain.open(TILLS, [port])
-    kills = 0
-    for _ in range(KILLS[database]):
+    for kill in range(1, kills + 1):
         chain.forget_acknowledgements()
         exchange.is_open.set()
         chain.wait_for_acknowledgements(draws.randint(1, 7))
         nursery.kill()
         exchange.is_open.clear()
-        kills += 1
         acknowledged = dict(exchange.heads)
         serve()
-        assert chain.lost(acknowledged) == 0, f"after kill {kills}"
+        assert chain.lost(acknowledged) == 0, f"after kill {kill}"
     chain.stop()
     nursery.kill()
     sound = chain.require_sound()
     assert (sound.lost, sound.doubled) == (0, 0)
     assert exchange.trouble, "tills were cut off in the middle of a request"
-    assert exchange.sent_again, "and some of what they sent again was there already"
+    if kills > 10:  # of few kills, none may come between an entry and its answer
+        assert exchange.sent_again, "and some of what they sent again was there already"
     with capsys.disabled():
         print(
             f"\nkilled head office on {database}: {kills} kills, {sound.entries} entries acknowledged, {sound.lost} lost, "

@@ -12,7 +12,7 @@ from ledger.keys import batch_message
 from ledger.wire import Batch, GrantRequest, pack
 from offline_store import journal, settings
 
-LOADS = {"read committed": (6, 100, 20), "repeatable read": (4, 30, 8)}
+LOADS = {"read committed": (4, 40, 10), "repeatable read": (4, 15, 5)}
 """Isolation → tills, uploads, and requests that go to both servers at once."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(180)]

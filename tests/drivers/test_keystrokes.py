@@ -444,7 +444,7 @@ def test_when_somebody_looks_never_matters(
 
 
 @pytest.mark.parametrize(
-    "count", [100_000, pytest.param(10_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+    "count", [100_000, pytest.param(10_000_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
 )
 def test_random_keys_cost_no_memory_make_no_member_and_write_nothing_that_was_not_pressed(count: int) -> None:
     source = random.Random(count)
@@ -477,7 +477,7 @@ def test_random_keys_cost_no_memory_make_no_member_and_write_nothing_that_was_no
         assert kept <= 64
 
 
-@pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("count", [1_500, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
 @pytest.mark.parametrize("suffix", ["enter", "tab", "none"])
 def test_whatever_goes_wrong_on_the_way_only_codes_that_were_read_are_delivered(suffix: Suffix, count: int) -> None:
     """Every code is another, and the tail of any is a code that no reader read."""

@@ -68,19 +68,19 @@ def test_a_fault_a_moment_after_the_last_receipt_never_makes_the_verdict_wrong(c
 
 HEAD, TAIL = range(12), range(size_of_job() - 30, size_of_job() + 1)
 """The bytes around a receipt, where the printer is set up and asked what became of it."""
-STRIDE = 6
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stride", [18, pytest.param(6, marks=pytest.mark.long)])
 @pytest.mark.parametrize("echoes", [True, False])
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_at_every_byte_of_a_receipt(name: str, echoes: bool) -> None:
-    """Each fault at each byte around the receipt; within it, each byte has its turn with one sixth of the faults."""
+def test_a_fault_at_every_byte_of_a_receipt(name: str, echoes: bool, stride: int) -> None:
+    """Each fault at each byte around the receipt; within it, each byte has its turn with some of the faults."""
     counter = Counter("attached", echoes=echoes)
     counter.print(WARM_UP)
-    turn = (2 * list(FAULTS).index(name) + echoes) % STRIDE
+    turn = (2 * list(FAULTS).index(name) + echoes) % stride
     for at in range(size_of_job() + 1):
-        if at not in HEAD and at not in TAIL and at % STRIDE != turn:
+        if at not in HEAD and at not in TAIL and at % stride != turn:
             continue
         counter.wire.at, counter.wire.act = at, lambda: FAULTS[name](counter)
         keep_the_contract(counter)
@@ -90,7 +90,11 @@ def test_a_fault_at_every_byte_of_a_receipt(name: str, echoes: bool) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("counter", "seed"),
-    [(row, seed) for row in ROWS for seed in range(12 if row[0] in QUICK else 2)],
+    [
+        pytest.param(row, seed, marks=[pytest.mark.long] if seed > 1 else [])
+        for row in ROWS
+        for seed in range(12 if row[0] in QUICK else 2)
+    ],
     indirect=["counter"],
     ids=lambda value: str(value) if isinstance(value, int) else called(value),
 )

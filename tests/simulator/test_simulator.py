@@ -18,7 +18,7 @@ from bench.simulator.running import clean_up, run_seed, run_seeds
 from bench.simulator.slips import figures
 from bench.simulator.steps import ACTIONS, LIFE
 
-SEEDS = 100
+SEEDS = 30
 STEPS = 8
 
 
@@ -28,7 +28,7 @@ def _tidy() -> Iterator[None]:
     clean_up()
 
 
-def test_a_hundred_seeds_pass() -> None:
+def test_thirty_seeds_pass() -> None:
     processes = min(2, os.cpu_count() or 1)
     broken = [
         f"seed {outcome.seed} ({outcome.hazards}): {outcome.violation}"
@@ -44,9 +44,9 @@ def test_a_lot_with_days_of_grace_is_no_problem_of_the_till() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_two_hundred_longer_seeds_pass() -> None:
+def test_sixty_longer_seeds_pass() -> None:
     processes = min(2, os.cpu_count() or 1)
-    outcomes = list(run_seeds(range(900, 1100), processes=processes))
+    outcomes = list(run_seeds(range(900, 960), processes=processes))
     assert [(one.seed, one.violation) for one in outcomes if one.violation] == []
     met = {kind.removeprefix("server: ") for one in outcomes for kind in one.faults}
     assert {

@@ -27,7 +27,7 @@ SOME, ALL = 3000, 155_848
 END_OF_YEAR = "2017-12-31"
 
 
-@pytest.fixture(scope="module", params=[SOME, pytest.param(ALL, marks=[pytest.mark.slow, pytest.mark.timeout(400)])])
+@pytest.fixture(scope="module", params=[SOME, pytest.param(ALL, marks=[pytest.mark.long, pytest.mark.timeout(400)])])
 def count(request: pytest.FixtureRequest) -> int:
     return request.param
 
