@@ -108,7 +108,9 @@ def enough(office, till, clock, *, better=0, members=100, name="try"):
 def by_hand(office, first="2026-03-05", last="2026-03-25", merged=()):
     """Every figure of both variants from the bytes of the entries, in plain Python."""
     with office.database.reading() as connection:
-        entries = [read_entry(data) for data in connection.scalars(select(schema.inbox.c.data))]
+        inbox = schema.inbox.c
+        in_order = select(inbox.data).order_by(inbox.terminal, inbox.number)
+        entries = [read_entry(data) for data in connection.scalars(in_order)]
     who = dict(merged)
     sold, agree, paid = defaultdict(list), {}, defaultdict(list)
     for entry in entries:
