@@ -10,7 +10,7 @@ WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)'
 # Python keeps what it has compiled, whatever the machine says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup run words test test-kernel check long replay office sim mutants bench deb lint read clean
+.PHONY: setup run words test test-kernel check windows long replay office sim mutants bench deb lint read clean
 
 setup: $(READY)
 
@@ -45,9 +45,12 @@ test-kernel: setup
 
 # All that `make test` leaves out, lint too: the real PostgreSQL, a real Chromium, a real year, a real kernel.
 check: setup
+	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "(slow or postgres or browser) and not long"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay windows
+
+# What is of Windows alone, as far as types tell.
+windows: setup
 	$(BIN)/mypy --platform win32 $(foreach room,loyalty ledger drivers offline_store pos_plugin central_server,-p $(room))
-	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "(slow or postgres or browser) and not long"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay
 
 # The whole of what `make check` shows a part of: every cut of the power in every way, a year of real baskets, ten million keys.
 long: setup

@@ -126,8 +126,9 @@ def totals(office):
 each_seed = pytest.mark.parametrize(
     ("folder", "seed"),
     [
-        *(pytest.param("sqlite", seed, marks=[pytest.mark.slow] if seed > 2 else []) for seed in range(5)),
-        *(pytest.param("postgres", seed, marks=pytest.mark.postgres) for seed in range(5, 8)),
+        *(pytest.param("sqlite", seed, marks=[pytest.mark.long] if seed > 1 else []) for seed in range(5)),
+        pytest.param("postgres", 5, marks=pytest.mark.postgres),
+        *(pytest.param("postgres", seed, marks=[pytest.mark.postgres, pytest.mark.long]) for seed in (6, 7)),
     ],
     indirect=["folder"],
 )
