@@ -154,7 +154,7 @@ def test_parser_print_head_and_status_reader_stand_two_hundred_thousand_bytes(se
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", range(1000, 1010))
+@pytest.mark.parametrize("seed", [1000, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1001, 1010))])
 def test_parser_print_head_and_status_reader_stand_ten_million_bytes(seed: int) -> None:
     fuzz(seed, SLOW_BYTES // 10, watches_memory=seed == 1000)
 

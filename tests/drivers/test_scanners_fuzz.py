@@ -32,9 +32,9 @@ FRAMINGS: dict[str, tuple[bytes, bytes | tuple[bytes, ...]]] = {
 }
 
 # A pull request bears the first; the second takes some minutes.
-AMOUNTS = [200_000, pytest.param(10_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
+AMOUNTS = [200_000, pytest.param(10_000_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
 # Twelve million bytes in all framings together.
-AMOUNTS_OF_EACH = [200_000, pytest.param(2_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+AMOUNTS_OF_EACH = [200_000, pytest.param(2_000_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
 
 
 def is_member(label: str, symbology: str = "") -> bool:
@@ -227,7 +227,7 @@ class ScriptedLine:
 
 
 @pytest.mark.parametrize(
-    "total", [50_000, pytest.param(10_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    "total", [50_000, pytest.param(10_000_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
 )
 def test_packets_that_say_anything_never_break_the_ssi_driver(total: int) -> None:
     """Right check sums around any opcode, status and data, noise in between, and every pause."""
