@@ -31,7 +31,7 @@ FRAMINGS: dict[str, tuple[bytes, bytes | tuple[bytes, ...]]] = {
     "stx silence": (b"\x02", b""),
 }
 
-# A pull request bears the first; the second takes some minutes.
+# The second takes some minutes.
 AMOUNTS = [200_000, pytest.param(10_000_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
 # Twelve million bytes in all framings together.
 AMOUNTS_OF_EACH = [200_000, pytest.param(2_000_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]

@@ -570,7 +570,7 @@ def test_bytes_that_nobody_meant_come_out_as_they_went_in() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", [300_000, pytest.param(2_000_000, marks=pytest.mark.long)])
-def test_bytes_that_nobody_meant_come_out_as_they_went_in(count: int) -> None:
+def test_many_more_bytes_that_nobody_meant_come_out_as_they_went_in(count: int) -> None:
     tracemalloc.start()
     fuzz(count)
     assert tracemalloc.get_traced_memory()[1] < 4 * COMMAND_BYTES + 8 * 1024 * 1024
