@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from drivers.escpos import Profile
-from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner, Unknown
+from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner, Text, Unknown
 from drivers.simulated.macros import MACRO_BYTES, Macro
 from pos_plugin.intercept.block import CUTTER_DOTS, encode_block
 from pos_plugin.intercept.papers import Block, Paper
@@ -139,9 +139,17 @@ class Stream:
             self._forget()
             self.fault = ""
         else:
+            for item in self._parser.end():
+                if isinstance(item, Text):  # a line may go on in the next connection
+                    self._note(item, "prints")
             self.tear_off()
             self._begin()
         return out
+
+    def break_off(self) -> None:
+        """The till's connection broke, and nothing more comes of the paper: the next receipt is none with its first rows."""
+        self._may_be_finished = False
+        self.tear_off()
 
     def tear_off(self) -> None:
         """No more comes of what looked finished and was known to nobody: it is no part of the next paper."""
