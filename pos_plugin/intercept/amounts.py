@@ -107,9 +107,8 @@ def as_phrase(text: str) -> str:
     return " ".join(_DIGITS.sub("#", text.replace("#", " ")).split()).strip(" .:*=_-")
 
 
-CURRENCY_WORDS = frozenset(word for one in _CURRENCIES.split("|") if one != "R" for word in words_of(one)[-1:])
-"""Without South Africa's R, which is a letter of its own too often: a class of tax, a column."""
-_BEFORE_DOLLAR = ("a", "ca", "r", "us")
+CURRENCY_WORDS = frozenset(words_of(one)[-1] for one in _CURRENCIES.split("|"))
+_BEFORE_DOLLAR = ("a", "ca", "us")
 
 
 class Reader:

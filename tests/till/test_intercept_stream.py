@@ -438,7 +438,9 @@ def test_rows_say_what_stands_on_paper_and_how() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [b"", b"\x1cC\xff", b"\x1c&\x1cC\xff", b"\x1c.\x1cC\xff", b"\x1c(C\x02\x0002"], ids=repr
+    "told",
+    [b"", b"\x1cC\xff", b"\x1c&\x1cC\xff", b"\x1c.\x1cC\xff", b"\x1bt\x13\x1cC\xff", b"\x1c(C\x02\x0002"],
+    ids=repr,
 )
 def test_rows_in_utf8_say_what_stands_on_paper_whether_the_printer_was_told_so_or_not(told: bytes) -> None:
     """FS C 255 is what clones with Android are told; some need not be told anything."""
