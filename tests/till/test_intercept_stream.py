@@ -395,6 +395,24 @@ def test_nothing_is_put_into(stream: bytes) -> None:
     assert Till(BLOCK).stream.feed(stream) == stream
 
 
+STARS = {
+    "a code page": b"\x1b\x1dt\x20",
+    "centred": b"\x1b\x1da\x01",
+    "a font": b"\x1b\x1eF\x00",
+    "a QR code": b"\x1b\x1dyS0\x02",
+}
+
+
+@pytest.mark.parametrize("own", STARS.values(), ids=STARS)
+@pytest.mark.parametrize("end", [b"\x1bd\x03", b"\n\n\n\n", b"\x1bi\x00\x00\n\x1bd\x02"], ids=repr)
+def test_a_receipt_in_stars_own_commands_passes_unread(own: bytes, end: bytes) -> None:
+    till, stream = Till(BLOCK), b"\x1b@" + own + b"SHOP\nTOTAL 3.50\n" + end
+    assert till.prints(stream) == stream
+    assert till.prints(*by_byte(stream)) == stream
+    assert till.papers == []
+    assert till.prints(b"\x1b@Tea\n\x1dVB\x00") == b"\x1b@Tea\n" + POINTS + b"\x1dVB\x00"  # of another till
+
+
 def test_a_page_is_read_and_the_block_stands_below_it() -> None:
     till = Till(BLOCK)
     page = b"\x1bL\x1d$\x40\x00Total\x1b$\x00\x01 3.50\x1d$\x20\x00SHOP\x0c"
