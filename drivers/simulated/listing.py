@@ -290,7 +290,7 @@ _MEANINGS: Final[dict[str, str | Callable[[bytes], str]]] = {
     "FS &": "two-byte characters on",
     "FS .": "two-byte characters off",
     "FS -": _choice("two-byte underline off", "two-byte underlined", "two-byte underlined twice as thick"),
-    "FS C": _choice("JIS", "Shift JIS", "Shift JIS of 2004"),
+    "FS C": lambda p: "UTF-8" if p == b"\xff" else _choice("JIS", "Shift JIS", "Shift JIS of 2004")(p),
     "FS S": "two-byte characters: {0} units left, {1} right",
     "FS W": _on_off("two-byte characters four times as large"),
     "FS ( A": lambda p: f"two-byte font {p[3:].hex(' ').upper()}" if p[2:3] == b"0" else p[2:].hex(" ").upper(),

@@ -16,6 +16,7 @@ TwoByte = Literal["", "shift_jis", "gb18030", "big5", "euc-kr"]
 _CODECS: Final = {"shift_jis": "cp932", "gb18030": "gb18030", "big5": "cp950", "euc-kr": "cp949"}
 _ON_BY_ITSELF: Final = ("gb18030", "big5", "euc-kr")  # as sold in China, Taiwan and Korea
 _LARGEST_GLYPH: Final = 24  # columns, and rows
+KANJI_IS_UTF8: Final = 0xFF  # FS C's n
 
 
 class Glyph(NamedTuple):
@@ -44,6 +45,7 @@ class TextDecoder:
         self.code_page = 0
         self._international = 0
         self._is_utf8 = False
+        self._kanji_is_utf8 = False
         self._kanji_is_on = self._two_byte in _ON_BY_ITSELF
         self._is_shift_jis = False
         self._glyphs: dict[int, Glyph] = {}
@@ -75,8 +77,12 @@ class TextDecoder:
         self._choose()
 
     def choose_kanji_code(self, parameters: bytes) -> None:
-        """FS C: 0 is JIS, in which FS & turns pairs on; 1 is Shift JIS, in which the first byte tells."""
+        """FS C: 0 is JIS, in which FS & turns pairs on; 1 is Shift JIS, in which the first byte tells.
+
+        255 is UTF-8 to clones with Android (Sunmi, iMin, ZKC), whose clients send it with FS & before it, FS . or neither.
+        """
         self._is_shift_jis = parameters[0] in (1, 0x31)
+        self._kanji_is_utf8 = parameters[0] == KANJI_IS_UTF8
         self._choose()
 
     def define(self, parameters: bytes) -> None:
@@ -117,7 +123,7 @@ class TextDecoder:
 
     def _choose(self) -> None:
         codec, self._pair_bit = "", 0
-        if self._is_utf8:
+        if self._is_utf8 or self._kanji_is_utf8:
             codec = "utf-8"
         elif self._two_byte == "shift_jis":
             if self._is_shift_jis:
@@ -139,7 +145,7 @@ class TextDecoder:
         if self._pair_bit:
             data = bytes(byte | self._pair_bit for byte in data)
         text = self._decoder.decode(data)
-        if self._is_utf8:
+        if self._codec == "utf-8":
             yield Run(text)
             return
         start = 0

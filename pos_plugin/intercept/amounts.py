@@ -13,9 +13,13 @@ from typing import NamedTuple
 
 _CURRENCIES = (
     "EUR|EURO|USD|GBP|TRY|TL|YTL|CHF|SFR|FR|PLN|ZŁ|SEK|NOK|DKK|KR|CZK|KČ|HUF|FT|RON|LEI|BGN|LV|SAR|SR|AED|QAR|KWD|BHD|JPY|"
-    "CNY|INR|RS|AUD|CAD|NZD|MXN|BRL|R$|US$|CA$|A$|ARS|CLP|COP|PEN|ZAR|R|€|$|£|¥|₺|₹|₽|₴|₪|₩|₫"
+    "CNY|INR|FCFA|CFA|XOF|XAF|MAD|DH|RS|AUD|CAD|NZD|MXN|BRL|R$|US$|CA$|A$|ARS|CLP|COP|PEN|ZAR|R|€|$|£|¥|₺|₹|₽|₴|₪|₩|₫"
 )
-_CURRENCY = "|".join(re.escape(one) for one in sorted(_CURRENCIES.split("|"), key=len, reverse=True))
+_CURRENCY = "|".join(
+    # "zł" and "Kč" in their own letters: where digits are ASCII's alone, so are small and large letters that are the same.
+    re.escape(one)
+    for one in sorted((*_CURRENCIES.split("|"), "Zł", "zł", "Kč", "kč"), key=len, reverse=True)
+)
 _CURRENCY_BEFORE = re.compile(rf"(?:(?<![^\W\d_])(?:{_CURRENCY}))\.?$", re.IGNORECASE)
 _LONGEST_CURRENCY = 6  # with a dot, and what stands before it
 _WORDS = re.compile(r"[^\W\d_]+|\d+|[€$£¥₺₹₽₴₪₩₫%]")
@@ -77,6 +81,18 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(["#" if one[0].isdecimal() else one for one in words])
 
 
+def without_currencies(words: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    >>> without_currencies(words_of("TOTAL R$")), without_currencies(words_of("Grand total Rs."))
+    (('total',), ('grand', 'total'))
+    """
+    return tuple(
+        one
+        for at, one in enumerate(words)
+        if one not in CURRENCY_WORDS and not (one in _BEFORE_DOLLAR and words[at + 1 : at + 2] == ("$",))
+    )
+
+
 def phrase_words(phrase: str) -> tuple[str, ...]:
     """The words of what a person wrote: "#" is a number there, and on paper it is nothing.
 
@@ -91,6 +107,10 @@ def as_phrase(text: str) -> str:
     return " ".join(_DIGITS.sub("#", text.replace("#", " ")).split()).strip(" .:*=_-")
 
 
+CURRENCY_WORDS = frozenset(words_of(one)[-1] for one in _CURRENCIES.split("|"))
+_BEFORE_DOLLAR = ("a", "ca", "us")
+
+
 class Reader:
     """Reads amounts with `mark` before `decimals` digits, and one of `thousands` between groups of three."""
 
@@ -98,6 +118,8 @@ class Reader:
         self.decimals = decimals
         group = f"[{re.escape(thousands)}]" if thousands else "(?!)"
         whole = rf"(?:\d{{1,3}}(?P<group>{group})\d{{3}}(?:(?P=group)\d{{3}})*|\d+)"
+        if "," in thousands:  # India's groups of two before the last three
+            whole = rf"(?:\d{{1,2}}(?:,\d{{2}})+,\d{{3}}|{whole})"
         part = rf"{re.escape(mark)}(?:\d{{{decimals}}}|-{{1,2}}(?![^\s]))" if decimals else ""
         self._number = re.compile(
             rf"(?<![\d.,'])(?P<number>{whole}{part})(?P<behind> ?[{_DASHES}](?![{_DASHES}]))?(?P<close>\))?"

@@ -51,10 +51,13 @@ _CODES: Final = {None: Barcode, 49: Qr, 48: Pdf417}  # by GS ( k's number
 
 
 def _as_left(profile: Profile, state: PrintState) -> Profile:
-    """The printer as the till uses it. Where that has chosen no code page none can be put back: what is not ASCII is drawn."""
+    """The printer as the till uses it. Where that has chosen no code page none can be put back, and where it has chosen a clone's
+    UTF-8 no other bytes are taken: what is not ASCII is drawn."""
+    takes_pages = state.code_page is not None and not state.takes_utf8_alone
     return msgspec.structs.replace(
         profile,
-        code_pages=profile.code_pages if state.code_page is not None else {},
+        code_pages=profile.code_pages if takes_pages else {},
+        ideographs="" if state.takes_utf8_alone else profile.ideographs,
         column_dots=FONT_B[0] if state.font == 1 else profile.column_dots,
     )
 

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
-from pos_plugin.intercept.amounts import SeenRow, as_phrase, words_of
+from pos_plugin.intercept.amounts import CURRENCY_WORDS, SeenRow, as_phrase, without_currencies, words_of
 from pos_plugin.intercept.papers import Kind, Paper, Recognised
 from pos_plugin.intercept.printed_labels import Label, moment
 from pos_plugin.intercept.receipt_words import TITLES, Words, languages, of_all
@@ -22,7 +22,6 @@ from pos_plugin.intercept.sold_lines import sold_lines
 from pos_plugin.intercept.till_receipts import TillReceipts, as_toml, till_receipts
 
 CODES = ("code128", "code39", "itf", "ean13")
-_AMOUNT = re.compile(r"\d([.,])\d{2}(?:\D{0,6})$", re.ASCII)
 _SLASHED = re.compile(r"(?<![\d.,/-])(\d{1,2})[/-](\d{1,2})[/-](?:20\d\d|\d\d)(?!\d)", re.ASCII)
 _SPACED = ("fr", "pl")
 """Languages in which a space stands between thousands."""
@@ -124,7 +123,7 @@ class _Lesson:
                     f"{one.name}: {PICTURE}"
                 )
         self.tables: dict[str, Any] = {
-            "decimal_mark": self._decimal_mark(readable),
+            "decimal_mark": self._decimal_mark(readable, decimals),
             "decimals": decimals,
             "dates": self._dates(readable),
             "reference": {"day_starts_at": day_starts_at},
@@ -161,12 +160,16 @@ class _Lesson:
     def _rules(self) -> TillReceipts:
         return TillReceipts.model_validate(self.tables, by_alias=True, by_name=False)
 
-    def _decimal_mark(self, readable: Iterable[Given]) -> str:
+    def _decimal_mark(self, readable: Iterable[Given], decimals: int) -> str:
+        """Where amounts have no decimals, the one that would not part thousands there."""
+        amount = re.compile(rf"\d([.,])\d{{{decimals or 3}}}(?:\D{{0,6}})$", re.ASCII)
         marks = Counter(
-            found[1] for one in readable for row in one.paper.rows if (found := _AMOUNT.search(row.text.rstrip()))
+            found[1] for one in readable for row in one.paper.rows if (found := amount.search(row.text.rstrip()))
         )
         if not marks:
             return "."
+        if not decimals:
+            return "," if marks.most_common(1)[0][0] == "." else "."
         mark, many = marks.most_common(1)[0]
         if many < sum(marks.values()) * 0.8:
             self.notes.append(
@@ -253,7 +256,7 @@ class _Lesson:
             amount, label, written = row.amount, row.beside, row.amount.label if row.amount else ""
             if amount is None and number + 1 < len(rows) and "#" not in row.words:
                 amount = rows[number + 1].amount
-                if amount is None or set(rows[number + 1].beside) - _CURRENCY_WORDS:
+                if amount is None or without_currencies(rows[number + 1].beside):
                     continue
                 label, written = row.words + rows[number + 1].beside, f"{row.text.strip()} {amount.label}".strip()
             if amount is not None and amount.minor is not None and _rank(label) is not None:
@@ -264,8 +267,8 @@ class _Lesson:
         """The words that most of the other papers have with one amount; then those to which the lines come most often."""
         best, best_rank = None, (0, 0, 0, 0)
         for candidate in {each.label: each for one in found for each in found[one]}.values():
-            currency = _CURRENCY_WORDS.intersection(candidate.label)
-            if any(label == candidate.label or _CURRENCY_WORDS.intersection(label) != currency for label in chosen):
+            currency = CURRENCY_WORDS.intersection(candidate.label)
+            if any(label == candidate.label or CURRENCY_WORDS.intersection(label) != currency for label in chosen):
                 continue  # a total of another currency is none here
             amounts = {one: {each.minor for each in found[one] if each.label == candidate.label} for one in found}
             known = {one: {each.minor for each in found[one] if each.label in chosen} for one in sales}
@@ -449,12 +452,9 @@ class _Lesson:
         self.tables["sales"] = {"may_say": list(may_say.values()), "goods": goods}
 
 
-_CURRENCY_WORDS = frozenset("€ $ £ ₺ zl kr chf eur euro usd gbp try tl pln sek nok dkk czk ron".split())  # noqa: SIM905
-
-
 def _rank(label: Words) -> int | None:
     """How good a name for a total these words are, 0 the best; None where they are none. Currencies and counts are no matter."""
-    bare = tuple(one for one in label if one != "#" and one not in _CURRENCY_WORDS)
+    bare = tuple(one for one in without_currencies(label) if one != "#")
     if label.count("#") > 1:
         return None
     if "#" in label:

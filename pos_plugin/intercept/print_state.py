@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from drivers.escpos.parser import Command, Item
 from drivers.escpos.profile import Profile
 from drivers.simulated.modes import AT_LINE_START
+from drivers.simulated.text import KANJI_IS_UTF8
 
 INCH_DOTS: Final = 203  # distances here are dots of the commonest print head
 LINE_DOTS: Final = 30  # a line as delivered: at least a seventh of an inch everywhere
@@ -84,6 +85,11 @@ class PrintState(NamedTuple):
         return change(self, item.parameters)
 
     @property
+    def takes_utf8_alone(self) -> bool:
+        """A clone's UTF-8 (FS C 255). How it is left each maker does otherwise: a block leaves it on, and has only ASCII."""
+        return self.kanji_code == KANJI_IS_UTF8
+
+    @property
     def line_dots(self) -> int:
         """How far LF feeds at least."""
         return LINE_DOTS if self.line_spacing is None else min(max(self.line_spacing, 0), LINE_DOTS)
@@ -94,7 +100,7 @@ class PrintState(NamedTuple):
 
     def to_plain(self) -> bytes:
         """Puts away what would make a block look different: nothing, for most tills."""
-        out = b"\x1c." if self.kanji else b""
+        out = b"\x1c." if self.kanji and not self.takes_utf8_alone else b""
         out += b"\x1c(C\x02\x0001" if self.is_utf8 else b""
         out += b"\x1b%\x00" if self.own_characters else b""
         out += b"\x1bR\x00" if self.international else b""
@@ -126,7 +132,7 @@ class PrintState(NamedTuple):
         out += bytes([0x1B, 0x52, self.international]) if self.international else b""
         out += b"\x1b%\x01" if self.own_characters else b""
         out += b"\x1c(C\x02\x0002" if self.is_utf8 else b""
-        return out + (b"\x1c&" if self.kanji else b"")
+        return out + (b"\x1c&" if self.kanji and not self.takes_utf8_alone else b"")
 
     @property
     def _is_bold(self) -> bool:
@@ -205,6 +211,12 @@ def _set_encoding(state: PrintState, p: bytes) -> PrintState:
     return state._replace(is_utf8=p[3] in (2, 0x32)) if p[2:3] == b"0" and len(p) == 4 else state
 
 
+def _set_kanji_code(state: PrintState, p: bytes) -> PrintState:
+    if p[0] == KANJI_IS_UTF8:
+        return state._replace(kanji_code=KANJI_IS_UTF8)
+    return state._replace(kanji_code=p[0] % 48) if p[0] % 48 <= 2 else state
+
+
 def _set_symbol(state: PrintState, p: bytes) -> PrintState:
     key = (p[2], p[3]) if len(p) > 4 else (0, 0)
     if key not in _SYMBOLS:
@@ -259,7 +271,7 @@ _CHANGES: Final[dict[str, Callable[[PrintState, bytes], PrintState]]] = {
     "FS -": _choice("wide_underline", 2),
     "FS W": _set_wide_twice,
     "FS S": lambda state, p: state._replace(wide_spacing=(p[0], p[1])),
-    "FS C": _choice("kanji_code", 2),
+    "FS C": _set_kanji_code,
     "FS &": lambda state, _: state._replace(kanji=True),
     "FS .": lambda state, _: state._replace(kanji=False),
     "FS ( C": _set_encoding,

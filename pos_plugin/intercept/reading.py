@@ -127,7 +127,7 @@ class Reading:
             case Page():
                 for text in printed.lines:
                     if text.strip():
-                        self._rows.append(Row(text.rstrip()))
+                        self._rows.append(Row(_in_utf8(text.rstrip())))
                 for placed in printed.placed:
                     if isinstance(placed.part, Dots):
                         self._row_dots += placed.part.height_dots
@@ -139,7 +139,7 @@ class Reading:
     def _add_line(self, parts: Iterable[Characters | Dots]) -> None:
         """Prices may be printed before the names on their left (ESC $): what counts is where they stand."""
         letters = sorted((part for part in parts if isinstance(part, Characters)), key=lambda part: part.x)
-        text = joined([(part.x, part) for part in letters]).rstrip()
+        text = _in_utf8(joined([(part.x, part) for part in letters]).rstrip())
         if not text:
             self._row_dots += max((part.height_dots for part in parts if isinstance(part, Dots)), default=0)
             return
@@ -171,6 +171,19 @@ def _print_head(profile: Profile, width_dots: int) -> PrintHead:
         return PrintHead(width_dots, printer=profile.name, two_byte=two_byte)
     except DeviceError:  # a profile of the shop's own: its code pages are not in the database
         return PrintHead(width_dots, two_byte=two_byte)
+
+
+def _in_utf8(text: str) -> str:
+    """A row that was read in the code page of delivery, as a printer has it that takes UTF-8 untold (clones with Android).
+
+    No row that is meant in that page comes out as UTF-8: a letter of it would have to stand before box drawings.
+    """
+    if text.isascii():
+        return text
+    try:
+        return text.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _text(data: bytes) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from drivers.escpos import Profile
-from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner, Unknown
+from drivers.escpos.parser import Command, Item, Parser, RealTimeScanner, Text, Unknown
 from drivers.simulated.macros import MACRO_BYTES, Macro
 from pos_plugin.intercept.block import CUTTER_DOTS, encode_block
 from pos_plugin.intercept.papers import Block, Paper
@@ -42,6 +42,8 @@ _TALK: Final = (
     "DLE EOT", "DLE ENQ", "DLE DC4", "GS r", "GS I", "GS a", "ESC v", "ESC u", "GS ( H", "ACK", "ESC =", "GS :",
 )
 # fmt: on
+_STARS: Final = tuple(b"\x1d" + bytes([letter]) for letter in b"\x03APRSaty")
+"""What stands behind ESC in Star's own commands; ESC RS begins others."""
 _FEEDING_CUTS: Final = (65, 66, 97, 98, 103, 104)  # GS V m n: first to the cutter
 
 
@@ -86,6 +88,8 @@ class Stream:
         self._unsent = bytearray()  # of the till, and not in `_out` yet
         self._read_bytes = 0  # how much of `_unsent` the parser has
         self._ahead_bytes = 0  # how much of the command half received is sent
+        self._is_stars = False  # a block in ESC/POS would be letters and codes there
+        self._is_behind_esc = False  # which begins no command known here
         self._is_in_doubt = False  # behind bytes that are no command known here: FF may be a part of one
         self._place: _Place | None = None  # before the first byte held
         self._held_bytes = 0  # of `_unsent`, whole commands
@@ -139,9 +143,17 @@ class Stream:
             self._forget()
             self.fault = ""
         else:
+            for item in self._parser.end():
+                if isinstance(item, Text):  # a line may go on in the next connection
+                    self._note(item, "prints")
             self.tear_off()
             self._begin()
         return out
+
+    def break_off(self) -> None:
+        """The till's connection broke, and nothing more comes of the paper: the next receipt is none with its first rows."""
+        self._may_be_finished = False
+        self.tear_off()
 
     def tear_off(self) -> None:
         """No more comes of what looked finished and was known to nobody: it is no part of the next paper."""
@@ -202,6 +214,8 @@ class Stream:
 
     def _take(self, item: Item, length: int, *, is_whole: bool) -> None:
         """An item that has come to its end, `length` bytes of which are not sent yet."""
+        self._is_stars |= self._is_behind_esc and _is_stars(item)
+        self._is_behind_esc = item == Unknown(b"\x1b")
         may_hold = is_whole and not self._must_pass
         what = self._what(item)
         if what == "cuts":
@@ -293,7 +307,8 @@ class Stream:
         place = self._place or self._here
         self._may_be_finished = False
         self._reading.end_line()
-        answer = None if self._reading.is_blank else self._on_paper(self._reading.paper(font=place.state.font))
+        passes = self._reading.is_blank or self._is_stars
+        answer = None if passes else self._on_paper(self._reading.paper(font=place.state.font))
         if answer and answer.document and may_put_in:
             feed_dots = 0 if feeds_itself else CUTTER_DOTS - self._held_dots
             self._out += encode_block(
@@ -314,6 +329,10 @@ _KINDS: Final[dict[str, What]] = {
     **dict.fromkeys(_QUIET, "quiet"),
     **dict.fromkeys(_TALK, "talk"),
 }
+
+
+def _is_stars(item: Item) -> bool:
+    return isinstance(item, Command | Unknown) and (item.raw.startswith(_STARS) or item.raw == b"\x1e")
 
 
 def _feeds_itself(cut: Item) -> bool:

@@ -120,6 +120,8 @@ def sentences(problems: Sequence[Any]) -> Iterator[str]:
         match problem["type"]:
             case "json_invalid":
                 yield f"the body is no JSON: {context.get('error', '')} at character {problem['loc'][-1]}"
+            case "field_twice":
+                yield f"{name} stands there twice"
             case "missing":
                 yield f"{name} is missing"
             case "extra_forbidden":

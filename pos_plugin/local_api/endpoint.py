@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -88,9 +89,23 @@ async def _json(request: Request) -> Any:
     """The body, whose type the guard has seen to; what FastAPI takes for nothing where there is none."""
     body = await request.body()
     try:
-        return json.loads(body) if body else PydanticUndefined
+        return json.loads(body, object_pairs_hook=_each_once) if body else PydanticUndefined
+    except _Twice as error:
+        raise RequestValidationError([{"type": "field_twice", "loc": ("body", str(error))}]) from None
     except json.JSONDecodeError as error:
         problem = {"type": "json_invalid", "loc": ("body", error.pos), "ctx": {"error": error.msg}, "input": {}}
         raise RequestValidationError([problem]) from error
     except (ValueError, RecursionError) as error:
         raise HTTPException(400) from error
+
+
+class _Twice(Exception):
+    """The name of a field that stands twice in one object."""
+
+
+def _each_once(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two totals one is wrong, and nobody can tell which: others take the first, or the last."""
+    read = dict(fields)
+    if len(read) != len(fields):
+        raise _Twice(Counter(name for name, _ in fields).most_common(1)[0][0])
+    return read

@@ -119,6 +119,8 @@ MODES = [
         b"\x1cC\x01",
         b"\x1cC\x01\x1c&",
         b"\x1c(C\x02\x0002",
+        b"\x1cC\xff",
+        b"\x1c&\x1cC\xff",
     ),
     b"\x1b&\x03AB\x0c" + bytes(range(36)) + b"\x08" + bytes(range(24)) + b"\x1b%\x01",
     *(b"\x1bD\x05\x09\x00", b"\x1dh\x30\x1dw\x02\x1dH\x02\x1df\x01"),
@@ -154,7 +156,11 @@ def test_any_modes_are_as_they_were(parts: list[bytes], ideographs: Ideographs, 
     assert probe_of(stream, block, model) == probe_of(stream, None, model)
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if not mode.startswith((b"\x1dL", b"\x1bD"))], ids=repr)
+@pytest.mark.parametrize(
+    "mode",
+    [mode for mode in MODES if not mode.startswith((b"\x1dL", b"\x1bD")) and not mode.endswith(b"\x1cC\xff")],
+    ids=repr,
+)
 def test_the_block_looks_the_same_in_every_mode(mode: bytes) -> None:
     """But for its font, and for how far lines and columns are apart where the till has said so."""
     mode = b"\x1bt\x13" + mode
@@ -181,6 +187,18 @@ def test_the_block_looks_the_same_in_every_mode(mode: bytes) -> None:
     plain = block_of(b"\x1bt\x13Tea\n")
     assert len(plain) >= 5
     assert block_of(mode + b"Tea\n") == plain
+
+
+@pytest.mark.parametrize("ideographs", SETS)
+def test_where_a_clone_takes_utf8_alone_the_block_sends_ascii_and_pictures(ideographs: Ideographs) -> None:
+    """Of code pages and pairs its printer would make UTF-8: wrong letters, or none."""
+    model = made_for(ideographs)
+    head = on_paper(through(b"\x1bt\x13\x1cC\xffTea\n" + CUT, BLOCK, model), model)
+    parts = [part for piece in head if isinstance(piece, Line) for part in piece.parts]
+    words = "".join(part.text for part in parts if isinstance(part, Characters))
+    assert words.isascii()
+    assert "the last line" in words
+    assert not all(isinstance(part, Characters) for part in parts)  # the letters that are none of ASCII are drawn
 
 
 def test_a_block_is_printed_in_the_font_of_the_till() -> None:

@@ -261,6 +261,21 @@ def test_a_receipt_in_two_connections_after_a_probe_that_says_nothing() -> None:
     assert [paper.text for paper in till.papers] == ["Tea 3.50"]
 
 
+@pytest.mark.parametrize("at", [at for at in range(1, len(SHOP)) if not SHOP[:at].endswith((b"\x1b", b"\x1bt"))])
+def test_a_connection_may_end_anywhere_between_two_letters_of_a_receipt(at: int) -> None:
+    till, cut = Till(BLOCK), b"\x1bd\x04\x1dV\x00"
+    assert till.prints(SHOP[:at]) + till.prints(SHOP[at:] + cut) == SHOP + POINTS + cut
+    assert [paper.text for paper in till.papers] == ["CORNER SHOP\nTea             3.50"]
+
+
+def test_what_a_broken_connection_has_left_on_the_paper_is_no_part_of_the_next_receipt() -> None:
+    till = Till(None)
+    till.prints(b"Receipt 17\nTea")
+    till.stream.break_off()
+    till.prints(b"\x1b@Receipt 18\nMilk\n\x1dVB\x00")
+    assert [paper.text for paper in till.papers] == ["Receipt 18\nMilk"]
+
+
 def test_a_cut_with_nothing_printed_is_no_paper() -> None:
     till = Till(BLOCK)
     stream = b"\x1b@\x1bp\x00\x19\xfa\n\n\n\n\x1dV\x00\x1dV\x00"
@@ -380,6 +395,24 @@ def test_nothing_is_put_into(stream: bytes) -> None:
     assert Till(BLOCK).stream.feed(stream) == stream
 
 
+STARS = {
+    "a code page": b"\x1b\x1dt\x20",
+    "centred": b"\x1b\x1da\x01",
+    "a font": b"\x1b\x1eF\x00",
+    "a QR code": b"\x1b\x1dyS0\x02",
+}
+
+
+@pytest.mark.parametrize("own", STARS.values(), ids=STARS)
+@pytest.mark.parametrize("end", [b"\x1bd\x03", b"\n\n\n\n", b"\x1bi\x00\x00\n\x1bd\x02"], ids=repr)
+def test_a_receipt_in_stars_own_commands_passes_unread(own: bytes, end: bytes) -> None:
+    till, stream = Till(BLOCK), b"\x1b@" + own + b"SHOP\nTOTAL 3.50\n" + end
+    assert till.prints(stream) == stream
+    assert till.prints(*by_byte(stream)) == stream
+    assert till.papers == []
+    assert till.prints(b"\x1b@Tea\n\x1dVB\x00") == b"\x1b@Tea\n" + POINTS + b"\x1dVB\x00"  # of another till
+
+
 def test_a_page_is_read_and_the_block_stands_below_it() -> None:
     till = Till(BLOCK)
     page = b"\x1bL\x1d$\x40\x00Total\x1b$\x00\x01 3.50\x1d$\x20\x00SHOP\x0c"
@@ -420,6 +453,24 @@ def test_rows_say_what_stands_on_paper_and_how() -> None:
         ("Tea     3.50", False, False),
         ("last, without its end", False, False),
     ]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [b"", b"\x1cC\xff", b"\x1c&\x1cC\xff", b"\x1c.\x1cC\xff", b"\x1bt\x13\x1cC\xff", b"\x1c(C\x02\x0002"],
+    ids=repr,
+)
+def test_rows_in_utf8_say_what_stands_on_paper_whether_the_printer_was_told_so_or_not(told: bytes) -> None:
+    """FS C 255 is what clones with Android are told; some need not be told anything."""
+    rows = ["FİŞ NO: 4711", "Größe 12,50 €", "合計 ₹1,234.00"]
+    paper = read(b"\x1b@" + told + "\n".join(rows).encode() + b"\n")
+    assert [row.text for row in paper.rows] == rows
+
+
+def test_rows_of_the_page_of_delivery_are_not_taken_for_utf8() -> None:
+    rows = ["CAFÉ Größe", "╔═╗", "├─┤ 12,50 ╒", "── 50 % ──"]
+    paper = read("\n".join(rows).encode("cp437") + b"\n")
+    assert [row.text for row in paper.rows] == rows
 
 
 CODES = {

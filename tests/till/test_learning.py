@@ -166,6 +166,50 @@ def test_of_many_papers_one_without_a_number_is_no_sale_and_the_others_are_learn
     assert "No number was found" in of(receipt(1), receipt(2), odd, told={3: "sale"}).problems[0]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "TOTAL R$ {}",
+        "TOTAL ¥{}",
+        "TOTAL Rs. {}",
+        "TOTAL ₹{}",
+        "TOTAL {} FCFA",
+        "TOTAL {} DH",
+        "TOTAL {} Kč",
+        "SUMA {} zł",
+        "TOTAL CA${}",
+        "TOTAL R{}",
+        "TOTAL {} SAR",
+    ],
+)
+def test_a_total_beside_any_currency_is_one(written: str) -> None:
+    learned = of(*(paper("SHOP", f"Receipt No {n}", f"Tea {n}.50", written.format(f"{n}.50")) for n in (17, 18)))
+    assert learned.problems == []
+    assert [found.total_minor for _, found in learned.seen] == [1750, 1850]
+
+
+@pytest.mark.parametrize(
+    ("decimals", "first", "second", "minor"),
+    [
+        (0, "1.234", "550", [1234, 550]),  # Chile
+        (0, "1,234", "550", [1234, 550]),  # Japan
+        (0, "1234", "550", [1234, 550]),
+        (3, "1,250", "17,500", [1250, 17500]),  # Tunisia
+        (3, "1.250", "17.500", [1250, 17500]),  # Kuwait
+    ],
+)
+def test_the_marks_are_seen_also_where_amounts_have_no_decimals_or_three(
+    decimals: int, first: str, second: str, minor: list[int]
+) -> None:
+    sales = [
+        Given(total, paper("SHOP", f"Receipt No {number}", f"Tea {total}", f"TOTAL {total}"))
+        for number, total in enumerate((first, second), 17)
+    ]
+    learned = learn(sales, decimals=decimals)
+    assert learned.problems == []
+    assert [found.total_minor for _, found in learned.seen] == minor
+
+
 def test_a_total_of_another_currency_is_not_learned_beside_the_first() -> None:
     papers = [paper("Tea  3.00", f"TOTAL CHF  {n}.00", f"Receipt no {n}") for n in (3, 4)]
     learned = of(*papers, paper("Tea  3.00", "TOTAL EUR  3.00", "Receipt no 5"))

@@ -448,6 +448,24 @@ def test_a_sale_that_is_not_understood_is_refused_by_name(refusing, change: dict
 
 
 @pytest.mark.parametrize(
+    ("twice", "words"),
+    [
+        ('"total_minor": 5', "total_minor stands there twice"),
+        ('"lines": [{"sku": "1", "sku": "1"}]', "sku stands there twice"),
+        ('"\\ud800": 1, "\\ud800": 2', "stands there twice"),
+        (f'"{"x" * 5000}": 1, "{"x" * 5000}": 2', "x stands there twice"),
+    ],
+    ids=["a total", "within a line", "no name", "a long name"],
+)
+def test_a_field_that_stands_twice_is_refused_whichever_is_right(refusing, twice: str, words: str) -> None:
+    body = f"{json.dumps(refusing.sale())[:-1]}, {twice}}}"
+    answer = refusing.client.post("/v1/quotes", content=body, headers={"Content-Type": "application/json"})
+    refusing.refused(answer, 422, "INVALID", words)
+    assert len(answer.text) < 500
+    assert refusing.head() == refusing.recorded
+
+
+@pytest.mark.parametrize(
     ("change", "code", "words"),
     [
         ({"currency": "USD"}, "CURRENCY", "This sale is in USD; the programme counts in EUR."),

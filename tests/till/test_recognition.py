@@ -113,8 +113,13 @@ AMOUNTS = [
     (ENGLISH, "TOTAL $1,234.56", "TOTAL $", 123456),
     (ENGLISH, "TOTAL 12.50 USD", "TOTAL USD", 1250),
     (FRENCH, "TOTAL 12 345,00", "TOTAL", 1234500),
+    (FRENCH, "SUMA 12 345,00 zł", "SUMA zł", 1234500),
+    (FRENCH, "CELKEM 12 345,00 Kč", "CELKEM Kč", 1234500),
     (FRENCH, "TOTAL 3 42,50", "TOTAL 3", 4250),
     (YEN, "TOTAL ¥1,234", "TOTAL ¥", 1234),
+    (ENGLISH, "TOTAL Rs. 1,23,456.00", "TOTAL Rs.", 12345600),  # India's groups
+    (ENGLISH, "TOTAL ₹12,34,56,789.00", "TOTAL ₹", 12345678900),
+    (YEN, "TOTAL 1 234 FCFA", "TOTAL 1 FCFA", 234),  # no space between thousands was taught
 ]
 NO_AMOUNTS = [
     (GERMAN, "SUMME 1.234"),  # three digits behind a dot are thousands here, and no decimals stand behind them
@@ -128,6 +133,7 @@ NO_AMOUNTS = [
     (GERMAN, "22.11.26"),
     (ENGLISH, "TOTAL 12.50CR"),  # credit: below zero or above, by whom one asks
     (ENGLISH, "22.11.26"),
+    (ENGLISH, "TOTAL 1,23,45.00"),
     (YEN, "TOTAL 1,23"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -117,6 +118,17 @@ def test_the_same_receipt_again_says_the_same_and_is_recorded_once(both: Front, 
 def test_two_papers_of_one_job_are_two_sales(both: Front, till: Any) -> None:
     both.prints(receipt("A-17") + receipt("A-18"))
     assert references(till) == ["A-17", "A-18"]
+
+
+def test_behind_a_till_that_broke_off_within_a_receipt_the_next_one_is_a_sale(both: Front, till: Any) -> None:
+    """Both numbers stand on one paper then: nobody had it cut."""
+    half = receipt("A-17")[:60]
+    with both.shop.connect() as connection:
+        connection.sendall(half)
+        until(lambda: both.printer.received.endswith(half))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert both.prints(receipt("A-18")).startswith(receipt("A-18")[:-7])
+    assert references(till) == ["A-18"]
 
 
 def test_what_is_no_sale_comes_out_as_it_is_and_is_not_recorded(both: Front, till: Any) -> None:
