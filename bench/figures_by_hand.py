@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 
 from bench.journey import baskets
-from bench.office import BACK_AFTER, CLAIMED_AFTER, cashier, luck, moved, shop_of, tax_of, weeks_until
+from bench.office import BACK_AFTER, CLAIMED_AFTER, cashier, luck, member_of, moved, shop_of, tax_of, weeks_until
 from central_server import schema
 from central_server.figures import answers, customers
 from central_server.figures.scope import Scope
@@ -130,7 +130,7 @@ def leaving_by_hand(theirs: Iterable[Rung], last: str) -> dict[str, Any]:
         away = (date.fromisoformat(last) - in_order[-1]).days
         if len(in_order) >= 3 and away > Fraction(sum(gaps), len(gaps)) * 3 / 2:
             gap = int(statistics.fmean(gaps) + 0.5)
-            found[f"household{household:05d} may be leaving"] = len(bought), gap, max(bought), net[household]
+            found[f"{member_of(household)} may be leaving"] = len(bought), gap, max(bought), net[household]
     return found
 
 

@@ -362,7 +362,7 @@ class Year:
 
     def _purse(self, household: int, till: Till, at: datetime) -> Purse:
         if household not in self._purses:
-            self._purses[household] = Purse(f"household{household:05d}")
+            self._purses[household] = Purse(member_of(household))
             till.write(JoinBody(), f"join/{household}", at, self._purses[household].member)
         return self._purses[household]
 
@@ -571,6 +571,11 @@ def people(office: Office, purses: Mapping[int, Purse]) -> None:
         keep(connection, schema.person, named)
         for person in named:
             name_search.keep_words(connection, person["member"], person["name"])
+
+
+def member_of(household: int) -> str:
+    """The member's reference: as long as those that tills make, so that a token can name it."""
+    return f"{household:016d}"
 
 
 def name_of(household: int) -> str:

@@ -198,12 +198,12 @@ def remove(folder: Folder, webhook: Endpoint, yes: Yes = False, as_json: AsJson 
     print(f"{webhook} is removed.")
 
 
-def retry(folder: Folder, webhook: Endpoint, as_json: AsJson = False) -> None:
+def retry(folder: Folder, webhook: Endpoint, by: By, as_json: AsJson = False) -> None:
     """Switches an endpoint on again. What failed is sent once more, under the same ids."""
     from central_server.webhooks import deliveries, endpoints
 
     with opened(folder) as office:
-        endpoints.switch_on(office, webhook)
+        endpoints.switch_on(office, webhook, by)
         messages = deliveries.again(office, webhook=webhook)
     if as_json:
         print_json({"name": webhook, "messages": messages})

@@ -54,7 +54,9 @@ def issue(office: Office, member: str, until: str = "") -> Issued:
         whom = row.merged_into or member
         if not is_reference(whom):
             raise OfficeError(
-                f"{whom} is no reference that a token can name.", hint="Give a card.", code="MEMBER_UNKNOWN"
+                f"{whom} is no reference that a token can name: those have sixteen characters.",
+                hint="Nothing was signed. The member's card serves, and a wallet pass does: pos-central pass.",
+                code="MEMBER_UNKNOWN",
             )
         today = office.today(connection)
         last_day = _last_day(until, today)

@@ -19,14 +19,14 @@ from central_server.database import put
 from central_server.errors import OfficeError
 from central_server.office import Office
 from central_server.pages.frame import Visit, log, page
-from central_server.webhooks import secrets
+from central_server.webhooks import endpoints, secrets
 
 KEPT = "audit"
 """The name of the setting in which the last one stands."""
 MOST_SHOWN = 200
 LONGEST_S = 15 * 60
 NOTES_SHOWN = 100
-SECRETS_SHOWN = 20
+OF_ENDPOINTS_SHOWN = 20
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -118,7 +118,8 @@ def audit_page(visit: Visit) -> Response:
         )
     counts, noted = notes_of(visit.office, shop)
     with visit.office.database.reading() as connection:
-        made = [] if shop else secrets.made(connection, SECRETS_SHOWN)
+        made = [] if shop else secrets.made(connection, OF_ENDPOINTS_SHOWN)
+        switched = [] if shop else endpoints.switched(connection, OF_ENDPOINTS_SHOWN)
     return visit.show(
         "audit.html",
         last=last,
@@ -126,6 +127,7 @@ def audit_page(visit: Visit) -> Response:
         counts=counts,
         notes=noted,
         made=made,
+        switched=switched,
         is_own=bool(shop),
         may_run=may_run(visit),
     )

@@ -39,7 +39,7 @@ def test(visit: Visit) -> Response:
 def switch_on(visit: Visit) -> Response:
     require_keeper(visit)
     webhook = visit.named["webhook"]
-    endpoints.switch_on(visit.office, webhook)
+    endpoints.switch_on(visit.office, webhook, visit.staff.login)
     return visit.go("/segments/endpoints", said=f"{webhook} is on. What waits for it is sent now.")
 
 

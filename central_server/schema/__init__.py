@@ -125,5 +125,5 @@ from central_server.schema.ledger import (
     vesting as vesting,
 )
 
-VERSION = "0017"
+VERSION = "0018"
 """The newest migration: the only version of the tables that this program serves."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Table
+import sqlalchemy as sa
+from sqlalchemy import Boolean, Column, Index, Table, Text
 
 from central_server.schema.columns import key, metadata, number, text
 
@@ -23,9 +24,24 @@ webhook = Table(
     text("made_at"),
     text("off_at"),
     text("off_why"),
+    Column("failing_since", Text, nullable=False, server_default=sa.text("''")),
+    Column("failed_at", Text, nullable=False, server_default=sa.text("''")),
 )
 """An endpoint by its name. `is_private` where the operator said that it is in the own network. Nothing is sent while `off_at` is
-set."""
+set. `failing_since` is the first of the tries without a success between, `failed_at` the last; both are empty where the last try
+was taken."""
+
+webhook_switch = Table(
+    "webhook_switch",
+    metadata,
+    key("webhook"),
+    number("number", is_key=True),
+    text("at"),
+    Column("is_on", Boolean, nullable=False),
+    text("by"),
+    text("why"),
+)
+"""When an endpoint was switched off, with `why`, and on again, `by` whom. `by` is empty where head office did it by itself."""
 
 webhook_secret = Table(
     "webhook_secret",

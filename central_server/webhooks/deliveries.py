@@ -21,7 +21,7 @@ from central_server.local_time import shown
 from central_server.office import Office
 from central_server.segments.found import cards
 from central_server.webhooks import disclosures, secrets
-from central_server.webhooks.endpoints import every, open_one, switch_off, where
+from central_server.webhooks.endpoints import every, not_taken, open_one, switch_off, taken, where
 from ledger.identifiers import new_reference
 
 PAGE = 1000
@@ -319,15 +319,17 @@ def sent(office: Office, delivery: Delivery) -> None:
     """Also where another has taken it meanwhile: it has arrived."""
     table = schema.segments.delivery
     now = {"state": SENT, "members": "[]", "reason": "", "claim": "", "claimed_until": ""}
-    office.database.write(
-        lambda connection: (
-            connection.execute(update(table).where(table.c.delivery == delivery.delivery).values(**now)).rowcount
-        )
-    )
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(table).where(table.c.delivery == delivery.delivery).values(**now))
+        taken(connection, delivery.webhook)
+
+    office.database.write(work)
 
 
 def failed(office: Office, delivery: Delivery, why: str, *, is_gone: bool = False) -> None:
-    """Not taken: later again, or, after the last try, by a person. One that is gone wants nothing any more."""
+    """Not taken: later again, or, after the last try, by a person. One that is gone wants nothing any more, and one that took
+    nothing for three days is not asked again."""
     table = schema.segments.delivery
     is_over = is_gone or delivery.attempts > len(PAUSES_S)
     now = {"state": FAILED if is_over else WAITING, "reason": why, "claim": "", "claimed_until": ""}
@@ -339,6 +341,8 @@ def failed(office: Office, delivery: Delivery, why: str, *, is_gone: bool = Fals
         connection.execute(update(table).where(*mine).values(**now))
         if is_gone:
             switch_off(connection, delivery.webhook, why, office.time())
+        else:
+            not_taken(office, connection, delivery.webhook, why)
 
     office.database.write(work)
 

@@ -1,4 +1,8 @@
-"""The endpoints that whoever runs the server has added: their addresses, and whether they are switched off."""
+"""The endpoints that whoever runs the server has added: their addresses, and whether they are switched off.
+
+One that takes nothing for three days is switched off by itself. It is the endpoint that is counted and not a message: of what is
+sent each night no message grows that old.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from central_server import schema
 from central_server.database import add as add_rows
@@ -19,10 +23,18 @@ MOST_WEBHOOKS = 16
 """Each may be sent to at the same time as all others."""
 LONGEST_URL = 500
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,29}")
+SWITCHED_OFF_AFTER_S = 3 * 24 * 3600
+FAILS_ON_S = 30 * 3600
+"""Longer than the longest pause between two tries. After a longer time without one nobody knows how it was meanwhile, and the
+days are counted anew."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NAT64 = int(IPv6Address("64:ff9b::")) >> 32
 
 Address = IPv4Address | IPv6Address
+
+
+ON = {"off_at": "", "off_why": ""}
+TAKES = {"failing_since": "", "failed_at": ""}
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -34,6 +46,16 @@ class Endpoint(msgspec.Struct, frozen=True):
     made_at: str
     off_at: str
     off_why: str
+
+
+class Switched(msgspec.Struct, frozen=True):
+    """An endpoint was switched on, or off and why. `by` is '' where head office did it by itself."""
+
+    webhook: str
+    at: str
+    is_on: bool
+    by: str
+    why: str
 
 
 def add(office: Office, name: str, url: str, *, is_private: bool = False) -> str:
@@ -49,7 +71,7 @@ def add(office: Office, name: str, url: str, *, is_private: bool = False) -> str
             raise _unfit(f"There is an endpoint {name} already.", "Choose another name, or remove that one first.")
         if len(names) >= MOST_WEBHOOKS:
             raise _unfit(f"There are {MOST_WEBHOOKS} endpoints already.", "Remove one that nobody needs.")
-        add_rows(connection, schema.segments.webhook, [{**row, "off_at": "", "off_why": ""}])
+        add_rows(connection, schema.segments.webhook, [{**row, **ON, **TAKES}])
         return secrets.make(office, connection, name)
 
     return office.database.write(work)
@@ -156,20 +178,58 @@ def remove(office: Office, name: str) -> None:
     office.database.write(work)
 
 
-def switch_off(connection: Connection, name: str, why: str, at: str) -> None:
+def taken(connection: Connection, name: str) -> None:
+    """It has taken something: what failed before does not count any more."""
     table = schema.segments.webhook
-    connection.execute(update(table).where(table.c.webhook == name).values(off_at=at, off_why=why))
+    connection.execute(update(table).where(table.c.webhook == name, table.c.failing_since != "").values(**TAKES))
 
 
-def switch_on(office: Office, name: str) -> None:
-    """What waits for it is sent now. Raises OfficeError."""
+def not_taken(office: Office, connection: Connection, name: str, why: str) -> None:
+    """It has not taken something. Switches it off once that has been so for three days."""
+    table, at = schema.segments.webhook, office.time()
+    row = connection.execute(select(table).where(table.c.webhook == name).with_for_update()).one_or_none()
+    if row is None:
+        return  # removed meanwhile
+    goes_on = row.failing_since and row.failed_at >= office.later(-FAILS_ON_S)
+    since = row.failing_since if goes_on else at
+    connection.execute(update(table).where(table.c.webhook == name).values(failing_since=since, failed_at=at))
+    if since <= office.later(-SWITCHED_OFF_AFTER_S):
+        switch_off(connection, name, f"it took nothing for three days; at last, {why}", at)
+
+
+def switch_off(connection: Connection, name: str, why: str, at: str) -> None:
+    """Where it is on. Also of an endpoint that was removed meanwhile: then nothing is done."""
+    table = schema.segments.webhook
+    change = update(table).where(table.c.webhook == name, table.c.off_at == "")
+    if connection.execute(change.values(off_at=at, off_why=why)).rowcount:
+        _note(connection, Switched(name, at, False, "", why))
+
+
+def switch_on(office: Office, name: str, by: str) -> None:
+    """What waits for it is sent now, and its three days begin anew. Raises OfficeError."""
     table = schema.segments.webhook
 
     def work(connection: Connection) -> None:
         one(connection, name)
-        connection.execute(update(table).where(table.c.webhook == name).values(off_at="", off_why=""))
+        change = update(table).where(table.c.webhook == name, table.c.off_at != "")
+        if connection.execute(change.values(**ON, **TAKES)).rowcount:
+            _note(connection, Switched(name, office.time(), True, by, ""))
 
     office.database.write(work)
+
+
+def switched(connection: Connection, most: int) -> list[Switched]:
+    """The latest first; also of endpoints that were removed."""
+    table = schema.segments.webhook_switch.c
+    order = (table.at.desc(), table.webhook, table.number.desc())
+    columns = (table[name] for name in Switched.__struct_fields__)
+    return [Switched(*row) for row in connection.execute(select(*columns).order_by(*order).limit(most))]
+
+
+def _note(connection: Connection, done: Switched) -> None:
+    table = schema.segments.webhook_switch
+    last = connection.scalar(select(func.max(table.c.number)).where(table.c.webhook == done.webhook)) or 0
+    add_rows(connection, table, [{**msgspec.structs.asdict(done), "number": last + 1}])
 
 
 def _unfit(message: str, hint: str) -> OfficeError:

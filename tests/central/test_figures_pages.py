@@ -177,6 +177,14 @@ def test_finance_closes_the_oldest_month_that_is_over_and_an_auditor_only_reads(
     assert visitor("marketing").get("/figures/books").status_code == 403
 
 
+def test_a_month_is_closed_by_a_second_press_that_says_it_is_for_good(sold, visitor, clock):
+    clock.pass_by(days=40)
+    page = visitor("finance").get("/figures/books").text
+    [folded] = re.findall(r"<details><summary>Close 2026-03</summary>(.*?)</details>", page, re.DOTALL)
+    assert "cannot be opened again" in folded
+    assert page.count("/figures/books/2026-03/close") == folded.count("/figures/books/2026-03/close") == 1
+
+
 def test_a_shops_name_is_no_formula_in_a_spreadsheet():
     from central_server.pages.figures import _plain
 

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 import bench.office
-from bench.office import LOADED, load, name_of
+from bench.office import LOADED, load, member_of, name_of
 from central_server.errors import OfficeError
 from central_server.founding import init_office
-from central_server.membership import name_search
+from central_server.membership import members, name_search, tokens
 from central_server.office import Office
 from central_server.shops import closings
 from pos_plugin.demo.loaded import read_loaded, server_of
@@ -61,6 +61,8 @@ def test_a_load_that_was_cut_off_is_no_head_office_and_is_begun_anew(tmp_path, f
     number = shown.cards[0].text.split()[1]
     [found], more = name_search.named_like(office, f"household {number}")
     assert (found.name, found.card_end, more) == (name_of(int(number)), shown.cards[0].code[-4:], False)
+    token = tokens.issue(office, members.of_card(office, shown.cards[0].code))
+    assert token.member == member_of(int(number))
     office.close()
 
     with pytest.raises(OfficeError, match="There is a loaded head office"):

@@ -46,7 +46,7 @@ LEADS_WITH = {
     "begins": {"name_word"},
     "code_hash": {"enroll_code"},
     "name": {"setting", "rule_count", "saved_segment", "segment_nightly"},
-    "webhook": {"webhook", "webhook_secret"},
+    "webhook": {"webhook", "webhook_secret", "webhook_switch"},
     "delivery": {"delivery"},
     "program": {"program"},
     "ticket": {"ticket", "ticket_word"},

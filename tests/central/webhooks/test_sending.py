@@ -204,6 +204,7 @@ def test_tries_go_on_for_three_days_and_then_a_person_sends_it_again(office, peo
     send(office)
     assert len(receiver.received) == 10
     receiver.answers = [OK]
+    endpoints.switch_on(office, "crm", "ada")
     assert deliveries.again(office, webhook="crm") == 1
     send(office)
     assert states(office) == [("sent", "", 1)]
@@ -225,12 +226,65 @@ def test_an_endpoint_that_is_gone_is_switched_off_until_somebody_switches_it_on(
     ):
         with pytest.raises(OfficeError, match="switched off: it answered 410"):
             refused()
-    endpoints.switch_on(office, "crm")
+    endpoints.switch_on(office, "crm", "ada")
     send(office)
     assert [state for state, *_ in states(office)] == ["failed", "sent"]
     deliveries.again(office, webhook="crm")
     send(office)
     assert [state for state, *_ in states(office)] == ["sent", "sent"]
+
+
+def is_off(office):
+    with office.database.reading() as connection:
+        return endpoints.one(connection, "crm").off_why
+
+
+def test_an_endpoint_that_took_nothing_for_three_days_of_nightly_lists_is_switched_off(office, people, receiver, clock):
+    hook(office, receiver)
+    receiver.answers = [status(503)]
+    saved.send(office, "all", "crm", "ada")
+    send(office)
+    for night in range(3):
+        clock.pass_by(hours=23, minutes=59)
+        assert not is_off(office), night
+        saved.send(office, "all", "crm", "ada")  # takes the place of the list before: no message is a day old
+        send(office)
+    assert not is_off(office), "three minutes are left"
+    clock.pass_by(minutes=6)
+    send(office)
+    assert is_off(office) == "it took nothing for three days; at last, it answered 503"
+    heard = len(receiver.received)
+    clock.pass_by(days=1)
+    send(office)
+    assert len(receiver.received) == heard, "it is left in peace"
+    receiver.answers = [OK]
+    endpoints.switch_on(office, "crm", "ada")
+    send(office)
+    assert states(office)[0] == ("sent", "", 3), "what waited is not lost"
+
+
+@one_database
+def test_an_endpoint_that_took_something_has_three_days_again(office, people, receiver, clock):
+    hook(office, receiver)
+    for answer, hours in ((503, 0), (503, 20), (204, 5), (503, 20), (503, 28)):  # the last after 73 hours
+        clock.pass_by(hours=hours)
+        receiver.answers = [status(answer)]
+        deliveries.put_up_test(office, "crm", "ada")
+        send(office)
+    assert not is_off(office)
+
+
+@one_database
+def test_what_failed_long_ago_does_not_switch_an_endpoint_off_for_a_moment_without_it(office, people, receiver, clock):
+    hook(office, receiver)
+    receiver.answers = [status(503)]
+    for _ in range(2):
+        deliveries.put_up_test(office, "crm", "ada")
+        send(office)
+        with office.database.writing() as connection:
+            deliveries.take_back(connection, segment=deliveries.TEST)
+        clock.pass_by(days=9)
+    assert not is_off(office)
 
 
 @one_database

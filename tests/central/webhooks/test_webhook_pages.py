@@ -54,9 +54,12 @@ def test_messages_that_were_given_up_stand_on_home_until_somebody_sends_them_aga
     office, people, receiver, clock, visitor
 ):
     hook(office, receiver)
-    receiver.answers = [status(503)]
     saved.send(office, "all", "crm", "ada")
     for _ in range(len(deliveries.PAUSES_S) + 1):
+        receiver.answers = [status(503)]
+        send(office)
+        receiver.answers = [OK]  # something else is taken, so the endpoint stays on
+        deliveries.put_up_test(office, "crm", "ada")
         send(office)
         clock.pass_by(hours=30)
     assert on_home(visitor) == ["1 message to the endpoint crm was given up: it answered 503"]
@@ -72,8 +75,24 @@ def test_an_endpoint_that_is_switched_off_stands_on_home_until_it_is_on(office, 
     send(office)
     why = "it answered 410: it wants nothing any more"
     assert on_home(visitor) == [f"The endpoint crm is switched off since 2026-03-02 10:00: {why}"]
-    endpoints.switch_on(office, "crm")
+    endpoints.switch_on(office, "crm", "ada")
     assert on_home(visitor) == [f"1 message to the endpoint crm was given up: {why}"]
+
+
+@one_database
+def test_the_audit_keeps_why_an_endpoint_was_switched_off_and_who_switched_it_on(office, people, receiver, visitor):
+    hook(office, receiver)
+    receiver.answers = [status(410)]
+    deliveries.put_up_test(office, "crm", "ada")
+    send(office)
+    marketing = visitor("marketing")
+    for _ in range(2):  # the second press, of a page that stood open, says nothing new
+        marketing.said("/segments/endpoints/crm/on")
+    rows = re.findall(
+        r"<tr><td>.*?<td>crm</td><td>(.*?)</td><td>(.*?)</td></tr>", visitor("auditor").get("/audit").text
+    )
+    why = "off: it answered 410: it wants nothing any more"
+    assert rows == [("on", marketing.staff.login), (why, "head office by itself")]
 
 
 def run(office, *arguments, code=0):
@@ -100,7 +119,7 @@ def test_the_commands_add_test_send_and_remove_and_show_a_secret_once(office, pe
     assert "switched off: it answered 410" in listed
     assert secret not in listed
     assert "key=k" not in listed, "of an address, scheme and host"
-    assert "1 message that failed" in run(office, "webhook", "retry", "crm")
+    assert "1 message that failed" in run(office, "webhook", "retry", "crm", "--by", "Ada")
     receiver.answers = [OK]
     send(office)
     assert states(office)[0][0] == "sent"
