@@ -126,7 +126,9 @@ def totals(office):
 each_seed = pytest.mark.parametrize(
     ("folder", "seed"),
     [
-        *(pytest.param("sqlite", seed, marks=[pytest.mark.long] if seed > 1 else []) for seed in range(5)),
+        pytest.param("sqlite", 0),
+        pytest.param("sqlite", 1, marks=pytest.mark.slow),
+        *(pytest.param("sqlite", seed, marks=pytest.mark.long) for seed in (2, 3, 4)),
         pytest.param("postgres", 5, marks=pytest.mark.postgres),
         *(pytest.param("postgres", seed, marks=[pytest.mark.postgres, pytest.mark.long]) for seed in (6, 7)),
     ],

@@ -59,6 +59,7 @@ def sell(store, number, redeem=0):
         return done
 
 
+@pytest.mark.slow
 def test_backup_accident_restore_over_the_wire(tmp_path):
     office, store = tmp_path / "head-office", tmp_path / "till"
     file = tmp_path / "one.backup"

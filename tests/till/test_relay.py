@@ -229,6 +229,7 @@ def test_while_the_printer_is_off_the_till_is_refused_and_it_is_let_in_again_by_
 def test_a_printer_that_goes_off_within_a_job_breaks_the_tills_connection_and_nothing_is_sent_twice(
     front: Shop, printer: RecordingPrinter
 ) -> None:
+    door = front.until_open()
     with front.connect() as till:
         till.sendall(RECEIPT[:30])
         until(lambda: printer.received == RECEIPT[:30])
@@ -236,6 +237,7 @@ def test_a_printer_that_goes_off_within_a_job_breaks_the_tills_connection_and_no
         printer.unplug()
         with pytest.raises(ConnectionResetError):  # and no end in order, which would say that all is printed
             till.recv(10)
+    until(lambda: door.listener is None)  # whoever comes before that finds no printer, and is told so like this one
     received = bytes(printer.received)
     printer.plug()
     front.print()
