@@ -30,6 +30,7 @@ def stock(visit: Visit) -> Response:
         is_whole=not own,
         waiting=[proposals.sentence(visit.office, one) for one in waiting],
         may_propose=proposes(visit.staff.role, "stock"),
+        may_ask=bool(own) and "O" in visit.leave("tickets"),
         to_fetch=stock_proposals.to_fetch(visit.office, visit.staff.login) if has_leave else {},
         shops=_shops(visit),
         most=card_stock.MOST_CARDS,

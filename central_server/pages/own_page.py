@@ -137,9 +137,7 @@ def _done(office: Office, owner: Owner, form: dict[str, str], language: str) -> 
         case "ask":
             return _asked(office, owner, "other", form.get("words", ""))
         case "leave" if form.get("sure"):
-            ticket = _asked(office, owner, "data", own_page.LEAVES)
-            tickets.change(office, ticket, "member", priority="high")
-            return ticket
+            return _left(office, owner)
         case "leave":
             raise _NotDone(say(own_words.NOT_SURE, language))
         case _:
@@ -153,6 +151,18 @@ def _claimed(office: Office, owner: Owner, receipt: str, language: str) -> str:
         last_day = date_words(found.last_day, language) if found.last_day else ""
         raise _NotDone(say(own_words.CLAIMS[found.outcome], language, ticket=found.ticket, day=last_day))
     return found.ticket
+
+
+def _left(office: Office, owner: Owner) -> str:
+    """The ticket by which they are forgotten; asked for again, that which waits already."""
+    with office.database.reading() as connection:
+        asked = tickets.of_member(connection, [owner.member])
+    waiting = (one.ticket for one in asked if (one.source, one.topic, one.status) == ("member", "data", "open"))
+    if ticket := next(waiting, ""):
+        return ticket
+    ticket = _asked(office, owner, "data", own_page.LEAVES)
+    tickets.change(office, ticket, "member", priority="high")
+    return ticket
 
 
 def _asked(office: Office, owner: Owner, topic: str, words: str) -> str:

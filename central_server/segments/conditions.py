@@ -110,6 +110,9 @@ def read(typed: Mapping[str, str], may: Choices) -> Conditions:
     wanted = Conditions(**asked, is_at_risk=said["is_at_risk"] not in ("", "no"))
     if wanted.asks_of_a_time and not wanted.within_days:
         raise _unfit("What somebody spent or how often they bought needs a number of days in which they did.")
+    if wanted.within_days is not None and not wanted.asks_of_a_time:
+        days = f"In the last {wanted.within_days:,} days"
+        raise _unfit(f"{days} what? Say how much they spent or how often they bought; once means at least 1.")
     for least, most in (
         (wanted.away_least, wanted.away_most),
         (wanted.spent_least_minor, wanted.spent_most_minor),

@@ -412,3 +412,11 @@ def test_every_link_that_is_no_good_shows_the_same_page(office, till, link, ask,
         assert "This link is not whole" in ask(path).text
     assert ask(f"{link}/nowhere", {"what": "leave", "sure": "1"}).status_code in (404, 405)
     assert ask("/mean").headers["content-type"] == "application/json"  # nobody's page
+
+
+def test_who_wants_to_leave_twice_is_one_ticket(office, link, ask):
+    pages = [ask(link, {"what": "leave", "sure": "1"}).text for _ in range(2)]
+    with office.database.reading() as connection:
+        [ticket] = tickets.of_member(connection, [MEMBER])
+    assert (ticket.topic, ticket.priority) == ("data", "high")
+    assert all(ticket.ticket in page.partition("<main")[2].partition("</p>")[0] for page in pages), "it is told again"

@@ -259,6 +259,7 @@ def test_what_was_typed_is_read_said_in_words_and_typed_again_as_the_same():
         {"away_least": "9" * 5000},
         {"spent_least": "1.234", "within_days": "9"},
         {"spent_least": "1"},  # in which time?
+        {"within_days": "30"},  # what in that time? Not all members
         {"sales_most": "0", "within_days": "0"},
         {"away_least": "9", "away_most": "8"},
         {"spent_least": "9", "spent_most": "8", "within_days": "9"},

@@ -80,6 +80,14 @@ def test_whoever_orders_cards_is_told_where_they_are_few_and_nobody_else_is_aske
         assert "send more" not in text(visit("/card-stock", role, shop))
 
 
+def test_who_is_of_one_shop_and_orders_no_cards_is_told_how_to_ask_for_them(stocked, visit):
+    page = visit("/card-stock", "manager", "Mill")
+    assert "open a ticket about the card: how many, and by when" in text(page)
+    assert visit("/tickets", "manager", "Mill").status_code == 200, "there it leads"
+    for role in ("marketing", "finance"):
+        assert "open a ticket" not in text(visit("/card-stock", role))
+
+
 def test_who_is_of_one_shop_sees_the_stock_of_that_one(stocked, visit):
     shown = text(visit("/card-stock", "manager", "Mill"))
     assert "Mill 3 0 0 3" in shown
