@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from pos_plugin.serving.server import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in import qz
 from pos_plugin.ways_in.door import Door
+from tests import chromium
 
 pytestmark = pytest.mark.browser
 
@@ -30,13 +30,8 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        if os.environ.get("POS_REQUIRE_BROWSER") == "1":
-            pytest.fail("POS_REQUIRE_BROWSER=1, but there is no chromium on the PATH")
-        pytest.skip("there is no chromium on the PATH")
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        one = playwright.chromium.launch(executable_path=chromium.found(), args=chromium.ARGUMENTS)
         yield one
         one.close()
 

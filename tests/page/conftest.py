@@ -1,9 +1,7 @@
-"""One Chromium for each file of browser tests; without one they are skipped, or fail where POS_REQUIRE_BROWSER=1."""
+"""One Chromium for each file of browser tests."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,34 +9,20 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from central_server.office import Office
+from tests import chromium
 from tests.central.conftest import Visitor
 from tests.central.served import served
 from tests.clients.libraries import installed
 from tests.page import axe as harness
 from tests.page.tills import WIDE, Till, make_till
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 DESK = {"width": 1024, "height": 768}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        if os.environ.get("POS_REQUIRE_BROWSER") == "1":
-            pytest.fail("POS_REQUIRE_BROWSER=1, but there is no chromium on the PATH")
-        pytest.skip("there is no chromium on the PATH")
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        one = playwright.chromium.launch(executable_path=chromium.found(), args=chromium.ARGUMENTS)
         yield one
         one.close()
 

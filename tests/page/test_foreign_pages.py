@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import chromium
+
 pytestmark = pytest.mark.browser
 
 TESTS = Path(__file__).parents[1]
@@ -56,15 +58,9 @@ def website() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """As tests/page has it, and with a name server that the other site's owner has set: evil.example is this machine."""
-    shared = conftest_of("page")
     rules = "--host-resolver-rules=MAP evil.example 127.0.0.1"
     with sync_playwright() as playwright:
-        chromium = shared.shutil.which("chromium") or shared.shutil.which("google-chrome")
-        if chromium is None:
-            if shared.os.environ.get("POS_REQUIRE_BROWSER") == "1":
-                pytest.fail("POS_REQUIRE_BROWSER=1, but there is no chromium on the PATH")
-            pytest.skip("there is no chromium on the PATH")
-        one = playwright.chromium.launch(executable_path=chromium, args=[*shared.ARGUMENTS, rules])
+        one = playwright.chromium.launch(executable_path=chromium.found(), args=[*chromium.ARGUMENTS, rules])
         yield one
         one.close()
 

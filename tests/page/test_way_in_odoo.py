@@ -6,7 +6,6 @@ import contextlib
 import functools
 import http.server
 import io
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from pos_plugin.serving.server import WebServer
 from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.door import Door
 from pos_plugin.ways_in.odoo import Odoo
+from tests import chromium
 
 pytestmark = pytest.mark.browser
 
@@ -131,14 +131,14 @@ def test_a_page_of_the_internet_reaches_it_in_the_shops_network(browser: Browser
         till(tmp_path / "till", far) as odoo,
         served(odoo, site) as server,
         browser.browser_type.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            executable_path=chromium.found(),
             args=[
                 "--no-sandbox",
                 f"--ip-address-space-overrides={site.removeprefix('http://')}=public,127.0.0.1:{server.port}=local",
             ],
-        ) as chromium,
+        ) as asking,
     ):
-        allowed, refused = chromium.new_context(), chromium.new_context()
+        allowed, refused = asking.new_context(), asking.new_context()
         allowed.grant_permissions(["local-network-access"])
         found = []
         for context in (allowed, refused):
