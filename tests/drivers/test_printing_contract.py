@@ -91,7 +91,7 @@ def test_a_fault_at_every_byte_of_a_receipt(name: str, echoes: bool, stride: int
 @pytest.mark.parametrize(
     ("counter", "seed"),
     [
-        pytest.param(row, seed, marks=[pytest.mark.long] if seed > 1 else [])
+        pytest.param(row, seed, marks=[pytest.mark.long] if seed else [])
         for row in ROWS
         for seed in range(12 if row[0] in QUICK else 2)
     ],
@@ -179,7 +179,7 @@ def test_without_macros_only_a_wire_that_shows_power_cuts_lets_a_receipt_be_prin
 
 @pytest.mark.parametrize(
     ("wire", "echoes"),
-    [pytest.param(wire, echoes, marks=() if wire in QUICK else pytest.mark.slow) for wire, echoes in ANSWERING_ROWS],
+    [pytest.param(wire, echoes, marks=() if wire in QUICK else pytest.mark.long) for wire, echoes in ANSWERING_ROWS],
 )
 def test_without_macros_no_fault_makes_the_verdict_wrong(wire: str, echoes: bool) -> None:
     with contextlib.closing(Counter(wire, echoes=echoes, has_macros=False)) as counter:

@@ -29,7 +29,13 @@ SIZED = {
 @pytest.mark.parametrize("echoes", [True, False], ids=["echoes", "no-echo"])
 @pytest.mark.parametrize(
     "lacks",
-    [{}, {"has_asb": False}, {"has_real_time_status": False}, BLIND],
+    [
+        {},
+        *(
+            pytest.param(lacks, marks=pytest.mark.slow)
+            for lacks in ({"has_asb": False}, {"has_real_time_status": False}, BLIND)
+        ),
+    ],
     ids=["all", "no ASB", "no DLE EOT", "neither"],
 )
 @pytest.mark.parametrize("command", SIZED)

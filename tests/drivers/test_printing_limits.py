@@ -75,7 +75,7 @@ def test_a_second_program_at_the_serial_port_gets_in_the_way_and_no_verdict_is_w
 
 
 @on(ANSWERING_ROWS)
-@pytest.mark.parametrize("bytes_per_s", [300, 1000])
+@pytest.mark.parametrize("bytes_per_s", [pytest.param(300, marks=pytest.mark.long), 1000])
 def test_a_long_receipt_may_drain_slowly_as_long_as_it_drains(counter: Counter, bytes_per_s: int) -> None:
     long = encode(Document(42, (*(Text(f"{n} " + "long " * 6) for n in range(300)), Cut())), PROFILE)
     counter.far.slow_down(bytes_per_s=bytes_per_s)

@@ -107,7 +107,7 @@ def test_head_office_on_postgresql_answers_whatever_fits_or_does_not_fit_its_des
     fuzz_office(central_on_postgres, tell, path, FEW)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("path", PATHS)
 def test_head_office_answers_many_made_up_messages(central, tell, path):
     if codes := fuzz_office(central, tell, path, MANY):
@@ -270,6 +270,6 @@ def test_the_till_answers_whatever_fits_or_does_not_fit_its_description(served_t
     fuzz_till(served_till, tell, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_till_answers_many_made_up_requests(served_till, tell):
     fuzz_till(served_till, tell, 8)

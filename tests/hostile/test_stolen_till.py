@@ -391,7 +391,7 @@ def test_whatever_a_stolen_till_writes_the_books_stay_sound_and_the_shop_goes_on
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 108))
+@pytest.mark.parametrize("seed", [100, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(101, 108))])
 def test_whatever_a_stolen_till_writes_in_the_long_run(shop, seed):
     rob(shop, seed, 120)
 

@@ -102,7 +102,7 @@ def test_one_flipped_bit_anywhere_is_refused(central, tell, thief):
     assert {code for _, code in seen} >= {"MESSAGE_UNREADABLE", "SIGNATURE_WRONG", "CHAIN_BROKEN"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_flipped_bit_at_any_of_thousands_of_places_is_refused(central, tell, thief):
     flip_many(central, tell, thief, range(1000, 1600))
 

@@ -190,7 +190,7 @@ def test_a_changed_batch_is_read_or_refused(seed):
     read_or_refused(pack(msgspec.structs.replace(HONEST, entries=entries)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @LONG
 @given(st.integers(0, 2**62))
 def test_thousands_of_changed_batches_are_read_or_refused(seed):
@@ -199,7 +199,7 @@ def test_thousands_of_changed_batches_are_read_or_refused(seed):
     looked_at(changed(chance.choice(HONEST.entries), chance))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @LONG
 @given(envelopes)
 def test_thousands_of_odd_entries_are_read_or_refused(envelope):

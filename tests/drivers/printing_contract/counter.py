@@ -248,7 +248,8 @@ def on(rows: list[Row]) -> pytest.MarkDecorator:
 def each_on(names: list[str] | dict[str, Any], rows: list[Row], first: int = 0) -> pytest.MarkDecorator:
     """Each name on each wire where it can happen, with or without process ids in turn; where it takes no time, with both.
 
-    In the fast run a wire that takes its time has every third of them. Another `first` takes other turns.
+    In the fast run a wire that takes its time has every ninth of them, and every third in `make check`. Another
+    `first` takes other turns.
     """
     cases = []
     for number, name in enumerate(names, first):
@@ -259,6 +260,10 @@ def each_on(names: list[str] | dict[str, Any], rows: list[Row], first: int = 0) 
             turn = number + [*ANSWERING, *ONE_WAY].index(wire)
             if not (wire in QUICK or wire in ONE_WAY or echoes == (turn % 2 == 0)):
                 continue
-            marks = () if wire in QUICK or (turn % 3 == 0 and echoes == (turn % 2 == 0)) else pytest.mark.slow
-            cases.append(pytest.param(row, name, marks=marks, id=f"{name}, {called(row)}"))
+            has_turn = echoes == (turn % 2 == 0)
+            if wire in QUICK or (turn % 9 == 0 and has_turn):
+                mark = ()
+            else:
+                mark = pytest.mark.slow if turn % 3 == 0 and has_turn else pytest.mark.long
+            cases.append(pytest.param(row, name, marks=mark, id=f"{name}, {called(row)}"))
     return pytest.mark.parametrize(("counter", "name"), cases, indirect=["counter"])
