@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (once; a minute or two) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --constraint constraints.txt --editable '.[camera,server,parquet,plots,bench,test]'
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --only-binary=:all: --constraint constraints.txt --editable '.[camera,server,parquet,plots,bench,test]'
 	@touch $(READY)
 
 # Over a head office that is there already, such as one of make office: make run OFFICE=year
@@ -45,7 +45,7 @@ test-kernel: setup
 
 # All that `make test` leaves out, lint too: the real PostgreSQL, a real Chromium, a real year, a real kernel.
 check: setup
-	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "(slow or postgres or browser) and not long"
+	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "(slow or postgres or browser) and not main_path and not long"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay windows
 
 # What is of Windows alone, as far as types tell.

@@ -23,6 +23,19 @@ script = Path()
 """Where axe.min.js lies; the fixture `axe` says so."""
 
 
+_IN_THE_DARK = ["color-contrast"]
+"""What else than in the light may be wrong there: colours alone are others."""
+
+
+def violations_in_light_and_dark(page: Page) -> list[str]:
+    """As `violations`, of a page whose dark colours have no transition."""
+    found = violations(page)
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark: {one}" for one in page.evaluate(_RUN, _IN_THE_DARK)]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
 def violations(page: Page) -> list[str]:
     """One line for each place that breaks a rule: the rule, the place, what to do. [] for a page that breaks none.
 
