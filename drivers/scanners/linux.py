@@ -17,6 +17,14 @@ def first_line(file: Path) -> str:
         return ""
 
 
+def place_of(node: Path) -> Path | None:
+    """Where something of /sys/class is among the devices; None where it was unplugged this moment."""
+    try:
+        return node.resolve(strict=True)
+    except OSError:
+        return None
+
+
 def usb_port(place: Path) -> str:
     """Where it is plugged in, out of a device's resolved folder in /sys; '' for one that is on no USB bus.
 

@@ -386,6 +386,22 @@ def test_a_device_of_another_bus_is_at_no_usb_port(tmp_path: Path) -> None:
     assert [one.port for one in attached(tmp_path)] == [""]
 
 
+def test_one_that_is_unplugged_while_they_are_counted_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_device(tmp_path, 3, "usb1/1-1/1-1:1.0/0003:05E0:1200.0001")
+    put_device(tmp_path, 4, "usb1/1-2/1-2:1.0/0003:05E0:1200.0002", uniq="S1")
+    readlink = os.readlink
+
+    def unplugged(path: str) -> str:
+        if path.endswith("event3"):
+            Path(path).unlink()
+        return readlink(path)
+
+    monkeypatch.setattr(os, "readlink", unplugged)  # what the kernel does between two looks
+    assert [one.serial for one in attached(tmp_path)] == ["S1"]
+
+
 def test_a_machine_without_such_files_has_no_keyboards(tmp_path: Path) -> None:
     assert attached(tmp_path) == []
 

@@ -23,7 +23,7 @@ from drivers.scanners.camera.decoding import Decoder
 from drivers.scanners.camera.frames import SIZES, Frames, OpenCapture, Size, opened_by_opencv
 from drivers.scanners.camera.zbar_child import Zbar
 from drivers.scanners.identity import Attached, UsbIdentity, candidates
-from drivers.scanners.linux import SYSTEM, first_line
+from drivers.scanners.linux import SYSTEM, first_line, place_of
 from drivers.scanners.scan import ScanData, scan_from_bytes
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def attached(root: Path = SYSTEM) -> list[Attached]:
     for node in sorted((root / "sys/class/video4linux").glob("video*"), key=lambda node: int(node.name[5:] or 0)):
         if first_line(node / "index") not in ("", "0"):
             continue
-        usb = (node / "device").resolve().parent  # the device of whose interfaces this is one
+        interface = place_of(node / "device")
+        # The device of whose interfaces this is one; a camera that is made of software has none.
+        usb = interface.parent if interface else node
         vendor, product = (first_line(usb / name) for name in ("idVendor", "idProduct"))
         device = root / "dev" / node.name
         found.append(

@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from drivers.scanners.identity import Attached
-from drivers.scanners.linux import SYSTEM, first_line, usb_port
+from drivers.scanners.linux import SYSTEM, first_line, place_of, usb_port
 
 INPUT_EVENT = struct.Struct("@llHHi")  # struct input_event: seconds, microseconds, type, code, value
 EV_LED, LED_CAPS_LOCK = 0x11, 1
@@ -66,7 +66,9 @@ def attached(root: Path = SYSTEM) -> list[AttachedKeyboard]:
         device = event / "device"
         if not _has_letters(first_line(device / "capabilities/key")):
             continue
-        place = event.resolve()
+        place = place_of(event)
+        if place is None:
+            continue
         path = f"/dev/input/{event.name}"
         port = usb_port(place)
         found = AttachedKeyboard(
