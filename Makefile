@@ -43,10 +43,10 @@ test: setup
 test-kernel: setup
 	$(BIN)/python -m pytest -q tests/kernel $(CASES)
 
-# All that `make test` leaves out, lint too: the real PostgreSQL, a real Chromium, a real year, a real kernel.
+# All that `make test` leaves out: the real PostgreSQL, a real Chromium, a real year, a real kernel, the package.
 check: setup
 	POS_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "(slow or postgres or browser) and not main_path and not long"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay windows
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-kernel replay deb windows
 
 # What is of Windows alone, as far as types tell.
 windows: setup

@@ -55,6 +55,7 @@ class Till:
 
     def see(self, selector: str, text: str) -> None:
         expect(self.page.locator(selector)).to_contain_text(text)
+        expect(self.page.locator(selector)).to_be_visible()  # the words alone may stand there before they are shown
 
     def newest(self, kind: type) -> Any:
         with self.terminal.store.read() as db:
@@ -183,6 +184,7 @@ def test_training_that_a_supervisor_begins_shows_in_every_window_and_records_not
     till.page.keyboard.press("Enter")
     till.see("#training-banner", "Nothing is recorded")
     expect(other.locator("#training-banner")).to_contain_text("Training")
+    expect(other.locator("#training-banner")).to_be_visible()
     with till.terminal.store.read() as db:
         head = journal.head(db)
     till.page.get_by_role("button", name="Milk").first.click()

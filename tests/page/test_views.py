@@ -154,7 +154,7 @@ def test_devices_say_what_is_wrong_and_their_buttons_help(tmp_path: Path, browse
             till.see(".log", "warning: the roll was changed by a test")
             till.page.locator('[data-kind="drawer"]').get_by_role("button").click()
             till.see("#said", "The drawer was told to open.")
-            assert printer.drawer_kicks == 1
+            assert printer.wait_until(lambda: printer.drawer_kicks == 1)
             till.page.locator('[data-kind="head office"]').get_by_role("button", name="Connect").click()
             expect(till.page.locator("#connect-url")).to_have_value("http://127.0.0.1:9")  # as the settings have it
 

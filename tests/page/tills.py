@@ -41,6 +41,7 @@ class Till:
 
     def see(self, selector: str, text: str | re.Pattern[str]) -> None:
         expect(self.page.locator(selector)).to_contain_text(text)
+        expect(self.page.locator(selector)).to_be_visible()  # the words alone may stand there before they are shown
 
     def complete(self) -> str:
         """Completes the sale with the key, and answers the reference of its receipt."""
