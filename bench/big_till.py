@@ -91,7 +91,10 @@ def multiply(file: Path, entries: int, *, pos_till: str = "1") -> None:
         db.execute("CREATE UNIQUE INDEX person_p ON person (p)")
         source = f"series JOIN template ON template.k = series.n % {count}"
         db.execute(f"INSERT INTO entry SELECT n, hash, data FROM {source} JOIN entry USING (number) ORDER BY n")
-        db.execute(f"INSERT INTO receipt SELECT n, document FROM {source} JOIN receipt USING (number) ORDER BY n")
+        db.execute(
+            "INSERT INTO receipt (number, document, rewards) "
+            f"SELECT n, document, rewards FROM {source} JOIN receipt USING (number) ORDER BY n"
+        )
         db.execute("INSERT INTO print_job (number, state) SELECT n, 'printed' FROM series ORDER BY n")
         db.execute(f"INSERT INTO document SELECT 'sale/{pos_till}/' || n, n FROM series ORDER BY 1")
         db.execute("INSERT INTO request SELECT lower(hex(randomblob(11))), n FROM series ORDER BY 1")
