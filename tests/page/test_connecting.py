@@ -75,7 +75,7 @@ def test_a_new_till_is_connected_with_the_keyboard_alone_and_sells_on_while_it_c
             till.see("#network", "Connected")
             till.see(".pairing", "Mill")
             till.see("#outbox", "Head office has everything.")
-            assert page.locator("[data-key='connect-head office']").count() == 0
+            expect(page.locator("[data-key='connect-head office']")).to_have_count(0)
             assert axe(page) == []
             page.screenshot(path=tmp_path / "connected.png", full_page=True)
 

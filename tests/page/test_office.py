@@ -208,7 +208,7 @@ def test_a_phone_has_the_menu_folded_and_it_opens_by_keyboard_without_script(
     visit: Callable[..., Page], axe: Callable[[Page], list[str]], browser: Browser, office: Office, url: str
 ) -> None:
     page = visit("max", PHONE)
-    assert [one.is_visible() for one in page.get_by_role("link", name="Closings").all()] == []
+    expect(page.get_by_role("link", name="Closings")).to_have_count(0)
     page.keyboard.press("Tab")  # to the content
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
