@@ -11,6 +11,7 @@ from central_server import schema
 from central_server.membership import consents
 from central_server.membership import story as member_story
 from central_server.membership.missing_points import has_all_come_back
+from central_server.pages.approvals import may_see
 from central_server.pages.frame import Visit, page
 from central_server.pages.member_access import (
     own_shop,
@@ -21,8 +22,9 @@ from central_server.pages.member_access import (
 )
 from central_server.pages.member_actions import may_fetch_copy
 from central_server.pages.members import SEE
-from central_server.people.member_proposals import to_reinstate
-from central_server.people.proposals import proposes
+from central_server.people import proposals
+from central_server.people.member_proposals import MEMBERS, to_reinstate
+from central_server.people.proposals import Proposal, proposes
 from central_server.reports import report
 from central_server.reports.report import Found
 from central_server.shops import operator_names
@@ -70,7 +72,18 @@ def member(visit: Visit) -> Response:
         segments=[(name, in_language(words)) for name, words in program.segments.items()],
         reinstatable=back,
         may_fetch=bool(has["erase"]) and may_fetch_copy(visit, who),
+        waiting=_waiting(visit, who),
     )
+
+
+def _waiting(visit: Visit, member: str) -> list[tuple[str, Proposal]]:
+    """What somebody has asked for about this member and nobody has decided, in a sentence, as far as this person may see it."""
+    office = visit.office
+    return [
+        (proposals.sentence(office, one), one)
+        for one in proposals.waiting(office)
+        if member in (one.details.get(name) for name in MEMBERS) and may_see(one, visit.staff)
+    ]
 
 
 @page("GET", "/receipt", "ledger", menu="Receipt", place=21)

@@ -19,6 +19,9 @@ from central_server.tills import forfeits
 from ledger.keys import card_hash
 from loyalty.words import in_language
 
+MEMBERS = ("member", "into", "to")
+"""Where the details of a proposal have a member's reference."""
+
 
 def called(connection: Connection, member: str) -> str:
     """How a sentence names a member: by the end of their first card."""
@@ -118,6 +121,8 @@ def _write_off(office: Office, details: Details, who: Who) -> str:
 
 def _merge_sentence(office: Office, details: Details) -> str:
     with office.database.reading() as connection:
+        if who_is(connection, details["member"]) == who_is(connection, details["into"]):
+            raise OfficeError("They are one member already.", hint="Nothing was changed.", code="MERGED_ALREADY")
         gone, stays = called(connection, details["member"]), called(connection, details["into"])
         one, two = (_balance(office, connection, details[name]) for name in ("member", "into"))
     return f"{gone} and {stays} are one person: balances {one:,} and {two:,} → {one + two:,}.".capitalize()

@@ -69,7 +69,8 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 def propose(office: Office, kind: str, details: Details, reason: str, by: Staff) -> str:
-    """Asks for it; the name of the proposal. Raises OfficeError for whoever may not, or without a reason."""
+    """Asks for it; the name of the proposal. Raises OfficeError for whoever may not, without a reason, and for what the same
+    person has asked for in the same words and waits: a form that was sent twice."""
     if not proposes(by.role, KINDS[kind].action):
         raise OfficeError("Your role does not propose this.", hint="Ask somebody whose role does.", code="NOT_ALLOWED")
     reason = _reason(reason)
@@ -82,6 +83,14 @@ def propose(office: Office, kind: str, details: Details, reason: str, by: Staff)
     table = schema.people.proposal
 
     def work(connection: Connection) -> None:
+        own = (table.c.outcome == "") & (table.c.proposed_by == by.login)
+        same = select(table.c.details).where(own, table.c.kind == kind, table.c.reason == reason)
+        if any(_asked(json.loads(theirs)) == _asked(details) for theirs in connection.scalars(same)):
+            raise OfficeError(
+                "You have proposed this already, and it waits for a decision.",
+                hint="Nothing was proposed a second time. If it is to be done twice, say in the reason why.",
+                code="PROPOSED_ALREADY",
+            )
         count: dict[str, int] = dict(
             connection.execute(
                 select(table.c.proposed_by, func.count()).where(table.c.outcome == "").group_by(table.c.proposed_by)
@@ -97,6 +106,11 @@ def propose(office: Office, kind: str, details: Details, reason: str, by: Staff)
 
     office.database.write(work)
     return row["proposal"]
+
+
+def _asked(details: Details) -> dict[str, str]:
+    """Without what names this one proposal alone."""
+    return {name: value for name, value in details.items() if name != "case"}
 
 
 def proposes(role: str, action: str) -> bool:

@@ -428,6 +428,28 @@ def test_two_members_become_one_and_points_are_transferred(office, one, visitor,
         assert manager.post("/members/ada/merge", reason="x", **form).status_code == 422
 
 
+def test_a_merge_that_has_been_done_since_is_no_sum_of_a_balance_with_itself(office, one, visitor):
+    manager, support = visitor("manager", "Harbour"), visitor("support")
+    for why in ("one person", "they said so again"):
+        manager.said("/members/bert/merge", card=CARD, reason=why)
+    support.allows()
+    waits = proposals.waiting(office)[0]
+    assert proposals.sentence(office, waits) == "This cannot be done any more. They are one member already."
+
+
+def test_what_waits_about_a_member_stands_on_their_page_for_who_may_see_it(office, one, visitor):
+    visitor("manager", "Harbour").said("/members/ada/merge", card=OTHER, reason="one person")
+    support, elsewhere = visitor("support"), visitor("manager", "Mill")
+    for member in ("ada", "bert"):
+        page = support.get(f"/members/{member}").text
+        assert "are one person: balances 100 and 50 → 150." in page
+        assert "“one person”" in page
+    assert "Waits for a decision" not in support.get("/members/carla").text
+    assert "Waits for a decision" not in elsewhere.get("/members/carla").text
+    support.allows()
+    assert "Waits for a decision" not in support.get("/members/bert").text
+
+
 def test_a_tier_is_given_by_two(office, one, visitor):
     visitor("support").said("/members/ada/tier", tier="silver", until="2026-12-31", reason="of the board")
     assert visitor("finance").allows().outcome == "done"

@@ -431,6 +431,18 @@ def test_one_proposes_another_allows_and_both_stand_in_what_is_done(office, acco
     assert len(kind) == 1
 
 
+def test_a_form_that_was_sent_twice_proposes_once(office, account, kind):
+    ben, mia = account("ben", "support"), account("mia", "marketing")
+    first = proposals.propose(office, "test", {"points": "5", "case": "one"}, "a wrong price", ben)
+    with pytest.raises(OfficeError, match="already, and it waits"):
+        proposals.propose(office, "test", {"points": "5", "case": "two"}, " a wrong  price", ben)
+    for points, why, who in (("6", "a wrong price", ben), ("5", "on another day", ben), ("5", "a wrong price", mia)):
+        proposals.propose(office, "test", {"points": points, "case": "x"}, why, who)
+    proposals.decide(office, first, ben, is_allowed=False)
+    proposals.propose(office, "test", {"points": "5", "case": "three"}, "a wrong price", ben)
+    assert len(proposals.waiting(office)) == 4
+
+
 def test_nobody_allows_what_they_have_proposed_but_may_withdraw_it(office, account, kind):
     max_ = account("max", "manager", "Harbour")
     name = proposals.propose(office, "test", {"points": "5"}, "why", max_)
@@ -474,7 +486,7 @@ def test_who_could_do_it_alone_may_allow_it_in_their_own_shop(office, account, m
     """A cashier proposes to replace a card; a supervisor of the shop, or support, would not have had to ask."""
     monkeypatch.setitem(proposals.KINDS, "test", Kind("block", lambda office, details: "A card.", lambda *_: "Done."))
     cashier = account("cy", "cashier", "Mill")
-    names = [proposals.propose(office, "test", {}, "lost", cashier) for _ in range(2)]
+    names = [proposals.propose(office, "test", {}, why, cashier) for why in ("lost", "lost again")]
     for login, role, shop in (("ada", "finance", ""), ("max", "manager", "Harbour"), ("cz", "cashier", "Mill")):
         with pytest.raises(OfficeError):
             proposals.decide(office, names[0], account(login, role, shop), is_allowed=True)
@@ -527,13 +539,13 @@ def test_proposals_are_bounded(office, account, kind, monkeypatch):
         proposals.propose(office, "test", {"points": "5" * 300_000}, "why", ben)
     monkeypatch.setattr(proposals, "MOST_OF_ONE", 2)
     monkeypatch.setattr(proposals, "MOST_WAITING", 3)
-    for _ in range(2):
-        proposals.propose(office, "test", {"points": "5"}, "why", ben)
+    for points in ("5", "6"):
+        proposals.propose(office, "test", {"points": points}, "why", ben)
     with pytest.raises(OfficeError, match="Too much waits"):
-        proposals.propose(office, "test", {"points": "5"}, "why", ben)
+        proposals.propose(office, "test", {"points": "7"}, "why", ben)
     proposals.propose(office, "test", {"points": "5"}, "why", mia)
     with pytest.raises(OfficeError, match="Too much waits"):
-        proposals.propose(office, "test", {"points": "5"}, "why", mia)
+        proposals.propose(office, "test", {"points": "6"}, "why", mia)
 
 
 def test_what_somebody_proposed_lapses_when_their_account_is_closed(office, account, kind):
