@@ -209,13 +209,15 @@ def _bought_until(connection: Connection, scope: Scope) -> Sequence[Row[Any]]:
 
 
 def _days_bought(connection: Connection, scope: Scope, members: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """On how many days each of these members bought until the end of the period."""
+    """On how many days each of these members bought until the end of the period, but for who has been forgotten since: nobody can
+    bring them back."""
     table, about = schema.figures.member_day, schema.member.c
-    who = _is_now(about.member)
+    who, now = _is_now(about.member), schema.member.alias()
     query = (
         select(who, func.count(table.c.day.distinct()))
         .join_from(schema.member, table, table.c.member == about.member)
-        .where(*days(table, "", scope.last, scope.shop), table.c.sales > 0)
+        .join(now, now.c.member == who)
+        .where(*days(table, "", scope.last, scope.shop), table.c.sales > 0, now.c.erased_at == "")
         .group_by(who)
     )
     for start in range(0, len(members), AT_ONCE):

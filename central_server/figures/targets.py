@@ -29,10 +29,10 @@ FIGURES = (*HIGHER, *LOWER)
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """A figure beside its target. `distance` says how far it is, in words."""
+    """A figure beside its target, `wanted`. `distance` says how far it is, in words."""
 
     line: Line
-    wanted: float
+    wanted: str
     is_reached: bool
     distance: str
 
@@ -65,11 +65,19 @@ def reached(office: Office, lines: Iterable[Line]) -> list[Reached]:
 
 def _reached(line: Line, wanted: float) -> Reached:
     if line.number is None:
-        return Reached(line, wanted, False, "nothing to compare yet")
+        return Reached(line, _number(wanted), False, "nothing to compare yet")
     short = line.number - wanted if line.name in LOWER else wanted - line.number
     unit = "percentage points" if line.value.endswith("%") else "points" if line.name == "nps" else "members"
     if short <= 0:
-        return Reached(line, wanted, True, f"reached, by {-short:,.4g} {unit}" if short else "reached")
-    return Reached(
-        line, wanted, False, f"{short:,.4g} {unit} {'above' if line.name in LOWER else 'short of'} the target"
-    )
+        return Reached(line, _number(wanted), True, f"reached, by {_number(-short)} {unit}" if short else "reached")
+    where = "above" if line.name in LOWER else "short of"
+    return Reached(line, _number(wanted), False, f"{_number(short)} {unit} {where} the target")
+
+
+def _number(number: float) -> str:
+    """As a person writes it.
+
+    >>> _number(62.5), _number(4.0), _number(49764.0), _number(1.0 / 3)
+    ('62.5', '4', '49,764', '0.3333')
+    """
+    return f"{number:,.0f}" if number.is_integer() or abs(number) >= 1000 else f"{number:.4g}"

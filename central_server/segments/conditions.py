@@ -155,16 +155,16 @@ def words(wanted: Conditions, may: Choices) -> list[str]:
     if wanted.bought_in:
         said.append(f"bought in {wanted.bought_in}")
     if wanted.away_least is not None:
-        said.append(f"last sale {wanted.away_least:,} days ago or longer")
+        said.append(f"last sale {_days(wanted.away_least)} ago or longer")
     if wanted.away_most is not None:
-        said.append(f"last sale at most {wanted.away_most:,} days ago")
-    within = f"in the last {wanted.within_days or 0:,} days"
+        said.append(f"last sale at most {_days(wanted.away_most)} ago")
+    within = f"in the last {_days(wanted.within_days or 0)}"
     for which, minor in (("at least", wanted.spent_least_minor), ("at most", wanted.spent_most_minor)):
         if minor is not None:
             said.append(f"spent {which} {minor / 100:,.2f} {may.currency} {within}")
     for which, sales in (("at least", wanted.sales_least), ("at most", wanted.sales_most)):
         if sales is not None:
-            said.append(f"bought {which} {sales:,} times {within}")
+            said.append(f"bought {which} {_often(sales)} {within}")
     if wanted.points_least is not None:
         said.append(f"{wanted.points_least:,} points or more")
     if wanted.is_at_risk:
@@ -173,6 +173,18 @@ def words(wanted: Conditions, may: Choices) -> list[str]:
         by = "" if wanted.agrees == AGREES else f", by {wanted.agrees}"
         said.append(f"agree to be written to{by}")
     return said
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
+def _often(times: int) -> str:
+    """
+    >>> _often(1), _often(2), _often(0)
+    ('once', '2 times', '0 times')
+    """
+    return "once" if times == 1 else f"{times:,} times"
 
 
 def first_day(today: str, within_days: int) -> str:

@@ -19,7 +19,7 @@ from central_server.figures.plots import Plot, Series, svg
 from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, scope_of
 from central_server.figures.tiers import migration, renewals
-from central_server.membership import desk
+from central_server.membership import desk, members
 from central_server.reports import exporting
 
 MARCH = Scope("2026-03-01", "2026-03-31")
@@ -368,6 +368,14 @@ def test_whoever_stays_away_longer_than_is_their_way_may_be_leaving(office, till
     assert leaving(office, "2026-01-19") == []  # six days: exactly one and a half
     assert leaving(office, "2026-01-20") == [("anna", 4, 4, 7)]
     assert leaving(office, "2026-04-20") == [("bert", 3, 30, 50), ("anna", 4, 4, 97)]  # who brought most comes first
+
+
+def test_nobody_is_sent_after_a_member_who_was_forgotten(office, till):
+    sales(till(), *[(f"2026-01-{day:02d}", member, 1000) for day in (1, 5, 9) for member in ("anna", "anne")])
+    merge(office, "anne", "anna")
+    assert leaving(office, "2026-01-20") == [("anna", 3, 4, 11)]
+    members.erase(office, "anna")
+    assert leaving(office, "2026-01-20") == []
 
 
 def leaving(office, day):

@@ -108,7 +108,7 @@ def test_an_empty_period_and_a_wrong_question_are_answered_in_words(sold, visito
 def test_a_target_is_set_by_who_may_and_stands_beside_its_figure(sold, visitor):
     marketing = visitor("marketing")
     assert marketing.post("/figures/targets", figure="active", wanted="4").status_code == 303
-    assert "Active members : 1, target 4.0: 3 members short of the target." in text(marketing.get(f"/figures?{MARCH}"))
+    assert "Active members : 1, target 4: 3 members short of the target." in text(marketing.get(f"/figures?{MARCH}"))
     assert visitor("auditor").post("/figures/targets", figure="active", wanted="1").status_code == 403
 
 

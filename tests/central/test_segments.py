@@ -234,7 +234,7 @@ def test_what_was_typed_is_read_said_in_words_and_typed_again_as_the_same():
         "last sale at most 90 days ago",
         "spent at least 12.50 EUR in the last 365 days",
         "spent at most 1,000.00 EUR in the last 365 days",
-        "bought at least 1 times in the last 365 days",
+        "bought at least once in the last 365 days",
         "bought at most 9 times in the last 365 days",
         "100 points or more",
         "may be leaving",
