@@ -186,9 +186,9 @@ def test_a_small_file_that_claims_to_be_a_huge_picture_is_refused() -> None:
         (raw("Tea", "morse"), "no kind"),
         ({"type": "smoke", "data": "Tea"}, "no kind"),
         ({"type": "raw", "format": "smoke", "data": "Tea"}, "no kind"),
-        ({"data": 5}, "none of QZ Tray's"),
-        ({}, "none of QZ Tray's"),
-        (5, "none of QZ Tray's"),
+        ({"data": 5}, "look at its data[1].data."),
+        ({}, "look at its data[1]."),
+        (5, "look at its data[1]."),
     ],
 )
 def test_what_cannot_be_printed_is_refused_with_what_to_do(item: Any, words: str) -> None:
@@ -216,7 +216,7 @@ def test_nothing_is_nothing_to_print() -> None:
         ({"host": "192.168.1.50", "port": 80}, "not the one of this till's printer"),
         ({"host": "localhost"}, "not the one of this till's printer"),
         ({"name": "Loyalty till printer", "host": "10.0.0.1"}, "not the one of this till's printer"),
-        ("Loyalty till printer", "none of QZ Tray's"),
+        ("Loyalty till printer", "look at its printer."),
     ],
 )
 def test_no_other_printer_or_machine_is_reached(printer: Any, words: str) -> None:

@@ -68,7 +68,9 @@ def job_of(params: dict[str, Any], config: Config, is_meant: Callable[[str], boo
     try:
         asked = msgspec.convert(params, Print)
     except msgspec.ValidationError as error:
-        raise Refused(f"The print call is none of QZ Tray's: {error}. Nothing was printed.") from None
+        field = str(error).rpartition("`$.")[2].strip("`")  # the library's own words are for programmers of Python
+        where = f"; look at its {field}" if field else ""
+        raise Refused(f"This print call is none that QZ Tray knows{where}. Nothing was printed.") from None
     _check_printer(asked.printer, config.printer.address, is_meant)
     options = asked.options or Options()
     encoding = options.encoding
