@@ -2,7 +2,6 @@
 
 import html
 import re
-import time
 
 import msgspec
 import pytest
@@ -306,18 +305,15 @@ def test_a_year_of_one_member_is_read_in_no_more_queries_than_a_day(office, one)
             count += 1
 
         event.listen(office.database._engine, "before_cursor_execute", counted)
-        began = time.perf_counter()
         summary(office, "ada"), story(office, "ada")
         event.remove(office.database._engine, "before_cursor_execute", counted)
-        return count, time.perf_counter() - began
+        return count
 
-    few, _ = queries()
+    few = queries()
     for number in range(200):
         one.sale(f"y{number}", 1000 + number, "ada")
     one.send()
-    many, took_s = queries()
-    assert many == few
-    assert took_s < 0.3, "two hundred baskets"
+    assert queries() == few
 
 
 def test_whoever_has_no_leave_to_read_entries_sees_none(one, visitor):

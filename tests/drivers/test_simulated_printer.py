@@ -387,6 +387,7 @@ def test_dle_enq_1_goes_on_after_a_jam(printer: SimulatedPrinter, client: Client
 def test_a_stopped_printer_stops_reading_when_its_buffer_is_full(printer: SimulatedPrinter, client: Client) -> None:
     printer.open_cover()
     client.socket.setblocking(False)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # all that is on its way is printed below
     line = b"x" * 40 + b"\n"
     sent = 0
 

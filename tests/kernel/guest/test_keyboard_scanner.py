@@ -216,7 +216,7 @@ def test_pulled_out_it_is_absent_at_once_and_found_wherever_it_is_by_then(keyboa
     began_at = time.monotonic()
     with pytest.raises(DeviceAbsent) as gone:
         reader.read(LONG_S)
-    assert time.monotonic() - began_at < 1
+    assert time.monotonic() - began_at < LONG_S / 2
     assert gone.value.hint
     with pytest.raises(DeviceAbsent):
         reader.read(0.0)
