@@ -9,13 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from loyalty.conditions import Name
-from loyalty.days import day_after, day_before, days_after, months_after, months_before
+from loyalty.days import DAYS_KEPT, day_after, day_before, days_after, months_after, months_before
 from loyalty.expiry import Expire
 from loyalty.standing import History, Standing
 from loyalty.toml_table import Milli, Table
@@ -125,6 +126,11 @@ class Ladder:
         self.earned = [tier for tier in tiers if not tier.is_paid]
         self._thresholds = [tier.threshold for tier in self.earned]
         self._ranks = {tier.name: rank for rank, tier in enumerate(tiers)}
+        self._is_of_a_year = rules.window == "calendar year"
+        kept = [tier.to_keep for tier in self.earned] if self._is_of_a_year else []
+        self._least = min([*self._thresholds, *kept], default=0)
+        """With less in its window a day changes nothing."""
+        self._window_start = lru_cache(maxsize=DAYS_KEPT)(rules.window_start)
 
     def on(self, history: History, day: str) -> TierStanding:
         """The tier on `day`, of what happened up to and on it. A paid or given tier counts where it is the higher one."""
@@ -156,7 +162,7 @@ class Ladder:
         return self._ranks.get(name, -1)
 
     def _in_window(self, counted: _Counted, day: str) -> int:
-        return counted.between(self.rules.window_start(day), day)
+        return counted.between(self._window_start(day), day)
 
     def _supported(self, amount: int) -> int:
         """The highest tier whose threshold this meets; -1 for none."""
@@ -168,10 +174,9 @@ class Ladder:
     def _climbed(self, counted: _Counted, asked: Sequence[str]) -> Iterator[tuple[int, str]]:
         """The tier on each of the days that are asked for, and its last day."""
         level, ends, since = self._supported(0), FOR_EVER, ""
-        is_of_a_year = self.rules.window == "calendar year"
         top = len(self._thresholds) - 1
         waiting = deque(asked)
-        for day, amount in counted.in_windows(self.rules.window_start):
+        for day, amount in counted.in_windows(self._window_start, self._least):
             while waiting and waiting[0] < day:
                 yield self._until(counted, level, ends, since, waiting.popleft())[:2]
             if ends < day:
@@ -179,7 +184,7 @@ class Ladder:
             if level < top and amount >= self._thresholds[level + 1]:
                 level = self._supported(amount)
                 ends, since = self._last_day(level, day), day_after(day)
-            elif is_of_a_year and level >= 0 and amount >= self.earned[level].to_keep:
+            elif self._is_of_a_year and level >= 0 and amount >= self.earned[level].to_keep:
                 # Within a year what counts only grows: whoever has enough has kept the tier, and need not wait for its end.
                 ends = max(ends, self._last_day(level, day))
         for today in waiting:
@@ -203,7 +208,7 @@ class Ladder:
         # A tier to the end of the year is judged by the year that begins; all others by the time that is over. What reached
         # a tier of so many months does not keep it as well.
         judged = start if rules.lasts == "end of year" else ended
-        first = rules.window_start(judged)
+        first = self._window_start(judged)
         amount = counted.between(max(first, since) if rules.lasts == "months" else first, judged)
         if amount < self.earned[level].to_keep and rules.downgrade != "none":
             level = level - 1 if rules.downgrade == "one" else min(level - 1, self._supported(amount))
@@ -216,17 +221,19 @@ class _Counted:
     """What counts, by day up to `last`, to be summed over any span at once."""
 
     def __init__(self, amounts: Mapping[str, int], last: str) -> None:
-        self.days = sorted(day for day in amounts if day <= last)
-        self._sums = [0, *accumulate(amounts[day] for day in self.days)]
+        days = sorted(amounts)
+        self.days = days[: bisect_right(days, last)]
+        self._sums = [0, *accumulate(map(amounts.__getitem__, self.days))]
 
-    def in_windows(self, start: Callable[[str], str]) -> Iterator[tuple[str, int]]:
-        """Each day, and what counts from the start of the window that ends with it. No window starts earlier than one before."""
-        first = 0
-        for index, day in enumerate(self.days):
-            begins = start(day)
-            while self.days[first] < begins:
+    def in_windows(self, start: Callable[[str], str], least: int) -> Iterator[tuple[str, int]]:
+        """Each day on which at least so much counts, and how much: from the start of the window that ends with it. No window
+        starts earlier than one before."""
+        days, sums, first = self.days, self._sums, 0
+        for day, begins, so_far in zip(days, map(start, days), sums[1:], strict=True):
+            while days[first] < begins:
                 first += 1
-            yield day, self._sums[index + 1] - self._sums[first]
+            if (amount := so_far - sums[first]) >= least:
+                yield day, amount
 
     def between(self, first: str, last: str) -> int:
         return self._sums[bisect_right(self.days, last)] - self._sums[bisect_left(self.days, first)]

@@ -90,6 +90,12 @@ def warm(office: Office) -> None:
         )  # the first of a process loads Matplotlib: half a second
 
 
+def forget() -> None:
+    """Keeps no answer and no plot any more: the next look takes as long as the first one after new data."""
+    _kept.forget()
+    svg.cache_clear()
+
+
 def whole(office: Office, asked: Scope, by: By | None = None, margin_percent: int | None = None) -> Figures:
     """All of it."""
     found = figures(office, asked, margin_percent)
@@ -138,6 +144,10 @@ class _Kept:
                 connection, current(office, connection), asked, margin_percent, self._issues(office, connection)
             ),
         )
+
+    def forget(self) -> None:
+        with self._lock:
+            self._answers.clear()
 
     def _issues(self, office: Office, connection: Connection) -> Callable[[str], list[Issue]]:
         today = office.today(connection)

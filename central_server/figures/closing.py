@@ -64,7 +64,7 @@ class Between(msgspec.Struct, frozen=True):
 
 def months(connection: Connection) -> list[Month]:
     """Every month in which points moved, the oldest first."""
-    table, period = schema.figures.points_day.c, schema.figures.period
+    table, period = schema.figures.points_everywhere.c, schema.figures.period
     is_late = func.substr(table.day, 1, 7) != table.period
     sums: dict[str, dict[str, int]] = {}
     late: dict[str, dict[str, int]] = {}

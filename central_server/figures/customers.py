@@ -40,46 +40,42 @@ class Value(msgspec.Struct, frozen=True):
 
 
 def customers(connection: Connection, scope: Scope) -> Customers:
-    stayed, were, active = moved(connection, scope, scope.window_days)
-    once, again = _bought(connection, scope)
+    stayed, were, active, once, again = _bought(connection, scope, scope.window_days)
     return Customers(active, ratio(were - stayed, were), ratio(stayed, were), ratio(again, once))
 
 
-def moved(connection: Connection, scope: Scope, window_days: int) -> tuple[int, int, int]:
+def _bought(connection: Connection, scope: Scope, window_days: int) -> tuple[int, int, int, int, int]:
     """Of the members of [t − 2W, t − W) how many bought again in [t − W, t), how many there were, and how many of [t − W, t)
-    there are; t is the day after the period."""
+    there are; then how many bought once or more, and twice or more, in [t − 365, t). t is the day after the period.
+
+    All of it in one reading: finding the days costs more than what is asked of them.
+    """
     table = schema.figures.member_day
     then = day_after(scope.last)
-    middle, start = before(then, window_days), before(then, 2 * window_days)
+    middle, start, year = before(then, window_days), before(then, 2 * window_days), before(then, YEAR_DAYS)
+    day = table.c.day
     raw = (
         select(
             table.c.member,
-            func.max(case((table.c.day < middle, 1), else_=0)).label("early"),
-            func.max(case((table.c.day >= middle, 1), else_=0)).label("late"),
+            func.max(case(((day >= start) & (day < middle), 1), else_=0)).label("early"),
+            func.max(case((day >= middle, 1), else_=0)).label("late"),
+            func.sum(case((day >= year, table.c.sales), else_=0)).label("sales"),
         )
-        .where(*days(table, start, scope.last, scope.shop), table.c.sales > 0)
+        .where(*days(table, min(start, year), scope.last, scope.shop), table.c.sales > 0)
         .group_by(table.c.member)
     )
-    who = _as_they_are(raw, early=func.max, late=func.max).subquery()
-    stayed, were, active = connection.execute(
-        select(func.sum(who.c.early * who.c.late), func.sum(who.c.early), func.sum(who.c.late))
+    who = _as_they_are(raw, early=func.max, late=func.max, sales=func.sum).subquery().c
+    found = connection.execute(
+        select(
+            func.sum(who.early * who.late),
+            func.sum(who.early),
+            func.sum(who.late),
+            func.sum(case((who.sales >= 1, 1), else_=0)),
+            func.sum(case((who.sales >= 2, 1), else_=0)),
+        )
     ).one()
-    return int(stayed or 0), int(were or 0), int(active or 0)
-
-
-def _bought(connection: Connection, scope: Scope) -> tuple[int, int]:
-    """How many members bought once or more, and twice or more, in the 365 days that end with the period."""
-    table = schema.figures.member_day
-    raw = (
-        select(table.c.member, func.sum(table.c.sales).label("sales"))
-        .where(*days(table, before(scope.last, YEAR_DAYS - 1), scope.last, scope.shop), table.c.sales > 0)
-        .group_by(table.c.member)
-    )
-    who = _as_they_are(raw, sales=func.sum).subquery()
-    once, again = connection.execute(
-        select(func.count(), func.sum(case((who.c.sales >= 2, 1), else_=0))).select_from(who)
-    ).one()
-    return int(once or 0), int(again or 0)
+    stayed, were, active, once, again = (int(count or 0) for count in found)
+    return stayed, were, active, once, again
 
 
 def _as_they_are(raw: Select[*tuple[object, ...]], **how: Callable[..., Any]) -> Select[*tuple[Any, ...]]:
@@ -129,7 +125,7 @@ def value(connection: Connection, scope: Scope, margin_percent: int) -> Value:
     ).one()
     margin_minor = int(net or 0) * margin_percent // 100
     reward_minor = int(reward or 0)
-    stayed, were, _ = moved(connection, scope, YEAR_DAYS)
+    stayed, were, *_ = _bought(connection, scope, YEAR_DAYS)
     churn = ratio(were - stayed, were)
     per_year = mean(int(in_year or 0) * margin_percent // 100, int(lately or 0))
     forecast = per_year * churn.whole // churn.part if per_year is not None and churn.part else None

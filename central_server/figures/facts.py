@@ -8,8 +8,9 @@ nothing comes to the same. Which of several entries is the sale of a document, a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, delete, func, select
@@ -33,7 +34,10 @@ which all was counted from nothing."""
 OWN = ""
 """The branch of head office's own journal, and the shop of what belongs to none."""
 
-DERIVED = ("counted", "sale_fact", "return_fact", "shop_day", "member_day", "lot_fact", "lot_use", "points_day")
+DERIVED = (
+    *("counted", "sale_fact", "return_fact", "member_day", "lot_fact", "lot_use", "issued_month"),
+    *("shop_day", "sold_everywhere", "points_day", "points_everywhere"),
+)
 
 ENTRY = tuple(schema.inbox.c[name] for name in ("terminal", "number", "hash", "branch", "kind", "data", "outcome"))
 Sums = dict[tuple[Any, ...], Counter[str]]
@@ -135,7 +139,9 @@ class _Counting:
         self._by_shop: Sums = {}
         self._by_member: Sums = {}
         self._points: Sums = {}
-        self._lots: dict[str, dict[str, object]] = {}
+        self._lots: dict[str, dict[str, Any]] = {}
+        self._used: Counter[str] = Counter()
+        """Lot → by how much more of it is used than before."""
 
     # -- what is next ------------------------------------------------------------------------------------------------
 
@@ -270,6 +276,9 @@ class _Counting:
                 if facts.lot:
                     sale = facts.sale
                     self._issued(facts.lot, sale.member, shop, sale.day, sale.awarded, facts.reversed)
+                for sign, uses in ((-1, before.uses.get(document, [])), (1, facts.uses)):
+                    for use in uses:
+                        self._used[use.lot] += sign * use.points
         before.replace(now)
 
     def _told(self, shop: str, documents: list[str]) -> Iterator[Told]:
@@ -348,8 +357,11 @@ class _Counting:
         tables = schema.figures
         for table, sums in (
             (tables.shop_day, self._by_shop),
+            (tables.sold_everywhere, _together(self._by_shop, itemgetter(1, 3))),
             (tables.member_day, self._by_member),
             (tables.points_day, self._points),
+            (tables.points_everywhere, _together(self._points, itemgetter(1, 2, 3))),
+            (tables.issued_month, self._issued_by_month()),
         ):
             keys = [column.name for column in table.primary_key]
             names = [column.name for column in table.columns if column.name not in keys]
@@ -362,6 +374,40 @@ class _Counting:
         put(self.connection, tables.lot_fact, list(self._lots.values()))
         put(self.connection, tables.counted, self._at)
 
+    def _issued_by_month(self) -> Sums:
+        """What these lots come to now, less what they came to before. What paid may be heard before what was issued."""
+        fact, use = schema.figures.lot_fact.c, schema.figures.lot_use.c
+        lots = list({**self._lots, **self._used})
+        before: dict[str, Mapping[str, Any]] = {}
+        used: dict[str, int] = {}
+        for start in range(0, len(lots), AT_ONCE):
+            part = lots[start : start + AT_ONCE]
+            rows = self.connection.execute(
+                select(schema.figures.lot_fact).where(among(self.connection, fact.lot, part))
+            )
+            before |= {row["lot"]: row for row in rows.mappings()}
+            uses = select(use.lot, func.sum(use.points)).where(among(self.connection, use.lot, part)).group_by(use.lot)
+            used |= {lot: int(points) for lot, points in self.connection.execute(uses)}
+        sums: Sums = {}
+        for lot in lots:
+            now_used = used.get(lot, 0)
+            was, now = before.get(lot), self._lots.get(lot, before.get(lot))
+            for sign, one, points in ((-1, was, now_used - self._used[lot]), (1, now, now_used)):
+                if one is not None:
+                    month = sums.setdefault((one["shop"], one["day"][:7]), Counter())
+                    month["issued"] += sign * one["issued"]
+                    month["reversed"] += sign * one["reversed"]
+                    month["used"] += sign * points
+        return sums
+
+
+def _together(sums: Sums, key: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Sums:
+    """Sums by less than they were by."""
+    found: Sums = {}
+    for at, counts in sums.items():
+        found.setdefault(key(at), Counter()).update(counts)
+    return found
+
 
 class _Stored:
     """What the tables have of some documents of a shop, and its replacement."""
@@ -370,14 +416,14 @@ class _Stored:
         self._connection, self._shop = connection, shop
         self.sales: dict[str, SoldFact] = {}
         self.backs: dict[str, list[Back]] = {}
-        self._uses: dict[str, list[LotUse]] = {}
+        self.uses: dict[str, list[LotUse]] = {}
         for row in self._rows(schema.figures.sale_fact, documents):
             self.sales[row.document] = SoldFact(*(getattr(row, name) for name in SoldFact._fields))
         for row in self._rows(schema.figures.return_fact, self.sales):
             back = Back(*(getattr(row, name) for name in Back._fields))
             self.backs.setdefault(row.document, []).append(back)
         for row in self._rows(schema.figures.lot_use, self.sales):
-            self._uses.setdefault(row.document, []).append(LotUse(*(getattr(row, name) for name in LotUse._fields)))
+            self.uses.setdefault(row.document, []).append(LotUse(*(getattr(row, name) for name in LotUse._fields)))
 
     def _rows(self, table: Table, documents: Collection[str]) -> Sequence[Row[Any]]:
         if not documents:
@@ -397,7 +443,7 @@ class _Stored:
         )
         for table, were, are in (
             (tables.return_fact, self.backs, {document: facts.backs for document, facts in now.items()}),
-            (tables.lot_use, self._uses, {document: facts.uses for document, facts in now.items()}),
+            (tables.lot_use, self.uses, {document: facts.uses for document, facts in now.items()}),
         ):
             other = [document for document in are if sorted(were.get(document, [])) != sorted(are[document])]
             gone = [document for document in other if document in were]

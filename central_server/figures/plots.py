@@ -31,6 +31,7 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pos-central",
 }
+WIDTH_IN, HEIGHT_IN, DIGIT_IN = 9, 3.4, 0.09
 MOST_MONTHS = 60
 
 
@@ -75,9 +76,15 @@ def svg(plot: Plot) -> bytes:
 
     matplotlib: Any = import_module("matplotlib")
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        # Names of any length ask for a layout that is found by drawing twice; months and numbers need only some room.
+        figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), layout="constrained" if plot.kind == "intervals" else None)
         axis = figure.subplots()
         _draw(axis, plot)
+        if plot.kind != "intervals":
+            numbers_in = DIGIT_IN * max(len(f"{edge:,.0f} %") for edge in axis.get_ylim())
+            figure.subplots_adjust(
+                (0.4 + numbers_in) / WIDTH_IN, 0.65 / HEIGHT_IN, 1 - 0.1 / WIDTH_IN, 1 - 0.65 / HEIGHT_IN
+            )
         out = StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Title": plot.title})
     return out.getvalue().encode()

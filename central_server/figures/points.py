@@ -68,7 +68,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 def by_month(connection: Connection, scope: Scope) -> dict[str, Moved]:
     """The months of the period in which points moved, in order."""
-    table = schema.figures.points_day
+    table = schema.figures.points_day if scope.shop else schema.figures.points_everywhere
     month: ColumnElement[str] = func.substr(table.c.day, 1, 7)
     sums: dict[str, dict[str, int]] = {}
     for name, what, points in connection.execute(
@@ -94,10 +94,9 @@ def together(parts: Iterable[Moved]) -> Moved:
 def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:
     """Every month's issue, the oldest first."""
     lots, fact = schema.figures.lot_fact, schema.figures.lot_fact.c
-    use, lot, holding = schema.figures.lot_use.c, schema.lot.c, schema.holding.c
+    sums, lot, holding = schema.figures.issued_month.c, schema.lot.c, schema.holding.c
     month: ColumnElement[str] = func.substr(fact.day, 1, 7)
     here = [fact.shop == shop] if shop else []
-    left = func.sum(fact.issued - fact.reversed)
 
     def lying_in(table: Table) -> Join:
         if not shop:
@@ -108,15 +107,17 @@ def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:
         theirs = (table.c.member == owner) & (table.c.lot == fact.lot)
         return lots.join(schema.member, about.member == fact.member).join(table, theirs)
 
-    issued = connection.execute(select(month, left).where(*here).group_by(month)).all()
-    used = connection.execute(
-        select(month, func.sum(use.points))
-        .join_from(schema.figures.lot_use, lots, fact.lot == use.lot)
-        .where(*here)
-        .group_by(month)
+    issued = connection.execute(
+        select(sums.month, func.sum(sums.issued - sums.reversed), func.sum(sums.used))
+        .where(*[sums.shop == shop] if shop else [])
+        .group_by(sums.month)
     ).all()
-    matured = connection.execute(
-        select(month, left).select_from(lying_in(schema.lot)).where(lot.expires_on <= today, *here).group_by(month)
+    # Far fewer lots can still be used than ever were issued.
+    usable = connection.execute(
+        select(month, func.sum(fact.issued - fact.reversed))
+        .select_from(lying_in(schema.lot))
+        .where(lot.expires_on > today, *here)
+        .group_by(month)
     ).all()
     expired = connection.execute(
         select(month, func.sum(holding.points))
@@ -124,24 +125,20 @@ def issues(connection: Connection, today: str, shop: str = "") -> list[Issue]:
         .where(holding.branch == "", holding.place == "expired", *here)
         .group_by(month)
     ).all()
-    redeemed, over, gone = ({name: int(points) for name, points in rows} for rows in (used, matured, expired))
-    return [
-        Issue(
-            name,
-            int(points),
-            redeemed.get(name, 0),
-            ratio(redeemed.get(name, 0), int(points)),
-            over.get(name, 0),
-            gone.get(name, 0),
-            ratio(gone.get(name, 0), over.get(name, 0)),
-        )
-        for name, points in sorted(issued)
-    ]
+    left = {name: (int(points), int(used)) for name, points, used in issued}
+    running, gone = ({name: int(points) for name, points in rows} for rows in (usable, expired))
+    found = []
+    for name in sorted({*left, *running, *gone}):
+        points, redeemed = left.get(name, (0, 0))
+        matured, unused = points - running.get(name, 0), gone.get(name, 0)
+        breakage = ratio(unused, matured)
+        found.append(Issue(name, points, redeemed, ratio(redeemed, points), matured, unused, breakage))
+    return found
 
 
 def open_points(connection: Connection, scope: Scope) -> tuple[int, int]:
     """In all shops, before the period and at its end; what members owed then is not taken off."""
-    table = schema.figures.points_day
+    table = schema.figures.points_everywhere
     before_it = case((table.c.day < scope.first, table.c.points), else_=0)
     rows = connection.execute(
         select(table.c.what, func.sum(before_it), func.sum(table.c.points))

@@ -66,6 +66,23 @@ shop_day = Table(
     Index("shop_day_by_day", "day"),
 )
 
+sold_everywhere = Table(
+    "sold_everywhere",
+    metadata,
+    key("day"),
+    number("is_member", is_key=True),
+    number("sales"),
+    number("value_minor"),
+    number("tax_minor"),
+    number("discount_minor"),
+    number("redeemed_minor"),
+    number("returns"),
+    number("returned_minor"),
+    number("returned_tax_minor"),
+    number("restored_minor"),
+)
+"""`shop_day` of all shops and operators together: a year of a chain is hundreds of rows in place of a hundred thousand."""
+
 member_day = Table(
     "member_day",
     metadata,
@@ -92,6 +109,7 @@ lot_fact = Table(
     number("issued"),
     number("reversed"),
     Index("lot_fact_by_shop", "shop", "member", "lot", "day"),
+    sqlite_with_rowid=False,
 )
 """Where and when each lot was issued, and how much of its award was taken back."""
 
@@ -109,6 +127,17 @@ lot_use = Table(
 )
 """Points of a lot that paid for a sale, or came back to it by a return (below zero), by the entry that says so."""
 
+issued_month = Table(
+    "issued_month",
+    metadata,
+    key("shop"),
+    key("month"),
+    number("issued"),
+    number("reversed"),
+    number("used"),
+)
+"""The lots that a shop issued in a month: `lot_fact` and, of the same lots, `lot_use` added up."""
+
 points_day = Table(
     "points_day",
     metadata,
@@ -120,6 +149,9 @@ points_day = Table(
     Index("points_day_by_day", "day"),
 )
 """What the ledger's postings come to. `period` is the month of the day, or a later one where that month was closed by then."""
+
+points_everywhere = Table("points_everywhere", metadata, key("day"), key("period"), key("what"), number("points"))
+"""`points_day` of all shops together."""
 
 period = Table(
     "period",

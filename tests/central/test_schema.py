@@ -18,7 +18,7 @@ LEADS_WITH = {
     },
     "shop": {
         *("shop", "document", "sale", "follow_up", "undone", "operator"),
-        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day", "closing"),
+        *("sale_fact", "return_fact", "shop_day", "lot_use", "points_day", "issued_month", "closing"),
     },
     "terminal": {
         "terminal",
@@ -33,6 +33,7 @@ LEADS_WITH = {
         "open_day",
     },
     "lot": {"lot_fact"},
+    "day": {"sold_everywhere", "points_everywhere"},
     "period": {"period"},
     "figure": {"target"},
     "server": {"chain", "journal"},

@@ -93,6 +93,12 @@ def test_keeping_a_tier_can_ask_for_less_than_reaching_it() -> None:
     assert on(rules_, {"2025-01-10": 500, "2025-06-01": 299}, "2026-01-10")[0] == "silver"
 
 
+def test_whoever_has_enough_to_keep_a_tier_of_a_year_keeps_it_at_once_also_with_less_than_reaching_it_took() -> None:
+    kept_for_less = ladder(100, keep=(50,), window="calendar year", lasts="end of next year")
+    found = on(kept_for_less, {"2024-03-10": 100, "2025-03-10": 50}, "2025-03-10")
+    assert found == ("silver", "2026-12-31", 50)
+
+
 @pytest.mark.parametrize(
     ("qualifying", "day", "found"),
     [
