@@ -50,6 +50,10 @@ MADE = (
 PIN = "4711"
 OPTIONS = ("--port", "--control-port", "--server-port", "--printer-port", "--other-till-port")
 WAIT_MS = 60_000
+DRAWN = """() => [...document.images].every(one => one.complete && one.naturalWidth)
+    && document.querySelectorAll('.earlier img').length === 3 && document.querySelector('.out img')
+    && document.getAnimations().length === 0"""
+"""All three receipts have come, and the last one hangs still."""
 
 
 def central(office: Path, *arguments: str, typed: str = "") -> None:
@@ -181,6 +185,7 @@ def at_the_till(browser: Browser, till: str, control: str, loaded: Loaded) -> It
     page.get_by_role("button", name="Whole milk").first.click()
     complete(page)
     expect(behind.locator("#printed")).to_contain_text("3 printed", timeout=WAIT_MS)
+    behind.wait_for_function(DRAWN, timeout=WAIT_MS)
     yield "demo-control.png", behind.screenshot()
     page.keyboard.press("Shift+F9")
     expect(page.locator("#closing-now")).to_contain_text("3 sales", timeout=WAIT_MS)
