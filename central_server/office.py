@@ -22,6 +22,7 @@ from ledger.identifiers import RandomBytes
 from ledger.keys import SigningKey, new_sealing_key
 from loyalty.days import business_day
 from loyalty.program import Program, read_program
+from loyalty.typed import typed
 
 Now = Callable[[], datetime]
 
@@ -169,13 +170,13 @@ class Office:
         if not found:
             raise OfficeError(
                 "The database has no tables yet.",
-                hint=f"Run: pos-central init --dir {self.folder}",
+                hint=f"Run: pos-central init --dir {typed(self.folder)}",
                 code="SCHEMA_OLDER",
             )
         if found < schema.VERSION:
             raise OfficeError(
                 f"The database is at schema {found}; this program needs {schema.VERSION}.",
-                hint=f"Run: pos-central upgrade --dir {self.folder}",
+                hint=f"Run: pos-central upgrade --dir {typed(self.folder)}",
                 code="SCHEMA_OLDER",
             )
         if found > schema.VERSION:
@@ -200,7 +201,7 @@ def read_office_file(folder: Path) -> OfficeFile:
     except (OSError, msgspec.DecodeError) as error:
         raise OfficeError(
             f"There is no head office in {folder}.",
-            hint=f"Run: pos-central init --dir {folder} --shop NAME",
+            hint=f"Run: pos-central init --dir {typed(folder)} --shop NAME",
             code="OFFICE_ABSENT",
         ) from error
 

@@ -24,6 +24,7 @@ from central_server.shops import closings
 from central_server.tills.heard import KEEP_EVERY_S, Heard
 from central_server.upkeep import witness
 from central_server.webhooks import sending
+from loyalty.typed import typed
 
 APPLY_EVERY_S = 30.0
 UPKEEP_EVERY_S = 600.0
@@ -71,7 +72,7 @@ def serve_until_stopped(
                 f"Head office is open on {scheme}://{host}:{listening.getsockname()[1]}  (Ctrl-C ends it)", flush=True
             )
             if not staff.is_anybody(office):
-                make = f"pos-central staff add LOGIN --name NAME --role finance --dir {office.folder}"
+                make = f"pos-central staff add LOGIN --name NAME --role finance --dir {typed(office.folder)}"
                 print(f"Its pages are at /office. Nobody can sign in there yet: {make}", flush=True)
             # What is loaded by now stays; looking through it at every collection takes time from recording.
             gc.freeze()

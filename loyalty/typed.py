@@ -1,9 +1,25 @@
-"""What is wrong with a value that was typed on a command line: in our words, for the reading library's are meant for programs."""
+"""What people type on a command line: what is wrong with a value, in our words, and how a name with spaces is written."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+
+def typed(path: Path) -> str:
+    """A path as it is written in a command that somebody is told to type: quoted where it has to be.
+
+    >>> print("pos-plugin run --store", typed(Path("Till 1")))
+    pos-plugin run --store 'Till 1'
+    """
+    if sys.platform == "win32":
+        import subprocess
+
+        return subprocess.list2cmdline([str(path)])
+    return shlex.quote(str(path))
 
 
 def why_unfit(cause: BaseException | None) -> str:

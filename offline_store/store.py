@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ledger.identifiers import RandomBytes, new_reference, new_terminal
+from loyalty.typed import typed
 from offline_store.errors import (
     CommitUnknown,
     StoreAbsent,
@@ -92,9 +93,16 @@ class Store:
                 raise
 
     @classmethod
-    def create(cls, folder: Path, *, random_bytes: RandomBytes = os.urandom) -> Store:
+    def create(
+        cls,
+        folder: Path,
+        *,
+        random_bytes: RandomBytes = os.urandom,
+        first: Callable[[sqlite3.Connection], object] = lambda db: None,
+    ) -> Store:
         """Makes a till in `folder`: its file, its name, its secret key (readable by this user alone), and opens it.
 
+        `first` is done in the transaction that names the till: where it fails there is none yet, and it can be made again.
         Raises StoreExists where there is one already; it is left as it is.
         """
         try:
@@ -114,9 +122,16 @@ class Store:
         flush_names(folder)
         store = cls(folder, lock=lock)
         named = {"terminal": new_terminal(random_bytes), "epoch": new_reference(random_bytes)}
-        store.write(
-            lambda db: db.executemany("INSERT INTO setting (name, value) VALUES (?, ?)", list(named.items())) and None
-        )
+
+        def begin(db: sqlite3.Connection) -> None:
+            db.executemany("INSERT INTO setting (name, value) VALUES (?, ?)", list(named.items()))
+            first(db)
+
+        try:
+            store.write(begin)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @classmethod
@@ -331,7 +346,7 @@ def _is_made(folder: Path) -> bool:
 
 def _require(folder: Path) -> None:
     if not (folder / FILE).exists():
-        raise StoreAbsent(f"There is no till in {folder}.", hint=f"Make one: pos-plugin init --store {folder}")
+        raise StoreAbsent(f"There is no till in {folder}.", hint=f"Make one: pos-plugin init --store {typed(folder)}")
 
 
 def flush_names(folder: Path) -> None:

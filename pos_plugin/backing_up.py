@@ -73,8 +73,15 @@ def backup(folder: Path, file: Path, progress: Told = _nobody) -> Kept:
     """
     with Store.open_for_reading(folder) as store, _new(file) as new:
         with store.read() as db, closing(sqlite3.connect(new)) as copy:
-            db.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it
+            try:
+                db.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_READONLY")):
+                    raise _unwritable(
+                        file, error
+                    ) from error  # only what is written can be full: not the till's own disk
+                raise
         kept = _proved(new, progress)
         _flush(new)
         try:
@@ -97,13 +104,17 @@ def _new(file: Path) -> Iterator[Path]:
         os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         yield new
     except sqlite3.Error as error:
-        raise StoreError(
-            f"{file} cannot be written: {error}.", hint="Nothing of it was left. Make room, or choose another place."
-        ) from error
+        raise _unwritable(file, error) from error
     finally:
         for suffix in ("", "-journal", "-wal", "-shm"):
             with suppress(OSError):
                 new.with_name(new.name + suffix).unlink()
+
+
+def _unwritable(file: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"{file} cannot be written: {error}.", hint="Nothing of it was left. Make room, or choose another place."
+    )
 
 
 def _is_there(file: Path) -> StoreExists:

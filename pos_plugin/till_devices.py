@@ -16,6 +16,7 @@ import msgspec
 
 from ledger.entry import read_entry
 from loyalty.program import Program
+from loyalty.typed import typed
 from offline_store import journal, receipts, settings
 from offline_store.receipts import PrintJob
 from pos_plugin.recent_log import LogLine
@@ -258,7 +259,7 @@ def _pairing(db: sqlite3.Connection, terminal: Terminal, program: Program) -> Pa
         url=url,
         enrolled=bool(shop),
         last_contact=_local(program, at) if at else "",
-        command=f"pos-plugin enroll {url or 'https://head-office.example'} CODE --store {terminal.store.folder}",
+        command=f"pos-plugin enroll {url or 'https://head-office.example'} CODE --store {typed(terminal.store.folder)}",
     )
 
 

@@ -40,6 +40,7 @@ from central_server.cli.basics import (
     refusals,
     stop,
 )
+from loyalty.typed import typed
 
 if TYPE_CHECKING:
     from central_server.office import Office
@@ -53,6 +54,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 MOST_NAMED = 20
@@ -91,13 +93,14 @@ def init(
         print(f"Publish this before the first sale: the surprises are drawn from a secret whose SHA-256 is {hashed}")
     if is_new:
         print(f"Head office is ready in {folder}. Keep this folder safe: its keys are what the tills trust.")
-        print(f"Next: pos-central serve --dir {folder}")
+        print(f"Next: pos-central serve --dir {typed(folder)}")
     else:
         print(
-            f"Head office in {folder} has {'these shops, too' if shop else 'what it had'}. Start it again: pos-central serve"
+            f"Head office in {folder} has {'these shops, too' if shop else 'what it had'}. "
+            f"Start it again: pos-central serve --dir {typed(folder)}"
         )
     for one in shop or []:
-        print(f'For each till of {one}, a code: pos-central enroll-code --dir {folder} --shop "{one}"')
+        print(f'For each till of {one}, a code: pos-central enroll-code --dir {typed(folder)} --shop "{one}"')
 
 
 @app.command("enroll-code")
@@ -350,7 +353,9 @@ def _tell_restored(office: Office, as_json: bool) -> None:
     )
     if tills:
         print(f"Until {'it has' if tills == 1 else f'all {tills} have'} been heard, no points are granted to tills.")
-    print(f"Next: pos-central serve --dir {office.folder}   then: pos-central roll-call --dir {office.folder}")
+    print(
+        f"Next: pos-central serve --dir {typed(office.folder)}   then: pos-central roll-call --dir {typed(office.folder)}"
+    )
     if people:
         more = f" and {len(people) - MOST_NAMED} more" if len(people) > MOST_NAMED else ""
         print(
@@ -358,8 +363,8 @@ def _tell_restored(office: Office, as_json: bool) -> None:
             f"{', '.join(people[:MOST_NAMED])}{more}."
         )
         print(
-            f"Who has left since is to be closed again: pos-central staff list --dir {office.folder}, and for the tills: "
-            f"pos-central operator list --dir {office.folder}"
+            f"Who has left since is to be closed again: pos-central staff list --dir {typed(office.folder)}, and for the tills: "
+            f"pos-central operator list --dir {typed(office.folder)}"
         )
 
 

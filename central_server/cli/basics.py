@@ -165,6 +165,8 @@ def counting(
     bars = (BarColumn(),) if total else ()
     counted = TextColumn("{task.completed:,} " + unit)
     columns = (SpinnerColumn(), TextColumn(what), *bars, counted, TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_quiet) as bar:
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=is_quiet or not sys.stderr.isatty()
+    ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from central_server.cli.basics import AsJson, Folder, Yes, counted, counting, now, print_json, refusals
+from loyalty.typed import typed
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,9 +34,9 @@ def upgrade(folder: Folder, as_json: AsJson = False) -> None:
             print(f"  {step}")
         print(f"As it was before: {done.backup} (members' names are in it; delete it when your rules say so).")
         print("\n".join(done.problems) or "Sound: every journal is whole, every balance is the sum of its postings.")
-        print(f"Next: pos-central serve --dir {folder}")
+        print(f"Next: pos-central serve --dir {typed(folder)}")
         print(
-            f"To go back: pos-central downgrade --to {done.before} --dir {folder}, then install the version of before. "
+            f"To go back: pos-central downgrade --to {done.before} --dir {typed(folder)}, then install the version of before. "
             "The sooner, the less has to be sent again."
         )
     if done and done.problems:
@@ -85,5 +86,5 @@ def downgrade(
         print_json(lost)
         return
     print(f"The tables are at schema {to} again; the database of the later version was left as it is.")
-    print(f"Next: install the version of before, then: pos-central restored --dir {folder}")
-    print(f"and: pos-central serve --dir {folder}   The tills send again what came since.")
+    print(f"Next: install the version of before, then: pos-central restored --dir {typed(folder)}")
+    print(f"and: pos-central serve --dir {typed(folder)}   The tills send again what came since.")

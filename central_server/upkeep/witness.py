@@ -14,6 +14,7 @@ from central_server import schema
 from central_server.errors import OfficeError
 from central_server.files import write_private
 from central_server.office import Office
+from loyalty.typed import typed
 
 FILE = "witness.json"
 EPOCH = "server_epoch"
@@ -72,7 +73,8 @@ def require_current(office: Office) -> None:
         return
     raise OfficeError(
         f"The database {reason}: it, or this folder, was put back to an earlier state.",
-        hint=f"If that was meant, run: pos-central restored --dir {office.folder} (docs/recovery.md). Tills sell on meanwhile.",
+        hint=f"If that was meant, run: pos-central restored --dir {typed(office.folder)} (docs/recovery.md). "
+        "Tills sell on meanwhile.",
         code="DATABASE_RESTORED",
     )
 

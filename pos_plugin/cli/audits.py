@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import typer
 
-from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, is_unwatched, print_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +39,7 @@ def audit(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
             except KeyError:
                 return None
 
-        with Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
+        with Progress(console=Console(stderr=True), transient=True, disable=is_unwatched(as_json)) as bar:
             task = bar.add_task("Computing again", total=2 * last)
 
             def entries() -> Iterator[Entry]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loyalty.typed import typed
 from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir
 
 
@@ -38,7 +39,7 @@ def intercept(
     from pos_plugin.intercept import relay_announced, relay_process
 
     if not store.is_dir():
-        raise StoreAbsent(f"There is no till in {store}.", hint=f"Make one: pos-plugin init --store {store}")
+        raise StoreAbsent(f"There is no till in {store}.", hint=f"Make one: pos-plugin init --store {typed(store)}")
     if stop:
         ended = relay_announced.stop(store)
         typer.echo("It has ended." if ended else "None runs in this folder.", err=not ended)

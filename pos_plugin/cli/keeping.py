@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, is_unwatched, print_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -104,6 +104,6 @@ def _reading(is_quiet: bool) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, disable=is_quiet) as bar:
+    with Progress(console=Console(stderr=True), transient=True, disable=is_unwatched(is_quiet)) as bar:
         task = bar.add_task("Reading the journal", total=None)
         yield lambda number: bar.update(task, completed=number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,11 @@ class Commands(TyperGroup):
         except typer.BadParameter as error:
             error.message = why_unfit(error.__cause__) or error.message
             raise
+
+
+def is_unwatched(as_json: bool) -> bool:
+    """Whether nobody sees a progress bar: in a file it would be an empty line before what is said."""
+    return as_json or not sys.stderr.isatty()
 
 
 def print_json(value: Any) -> None:

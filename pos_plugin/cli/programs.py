@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pos_plugin.cli.options import AsJson, print_json
+from pos_plugin.cli.options import AsJson, is_unwatched, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -253,7 +253,7 @@ def _bar(is_hidden: bool) -> Iterator[Callable[[str], Callable[[float], None]]]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_hidden) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_unwatched(is_hidden)) as bar:
 
         def begin(what: str) -> Callable[[float], None]:
             task = bar.add_task(what, total=1.0)

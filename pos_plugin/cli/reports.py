@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, is_unwatched, print_json
 
 
 def add_to(app: typer.Typer) -> None:
@@ -193,7 +193,7 @@ def verify(store: StoreDir = DEFAULT_STORE, as_json: AsJson = False) -> None:
 
     with Store.open_for_reading(store) as till, till.read() as db:
         last, _ = journal.head(db)
-        with Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
+        with Progress(console=Console(stderr=True), transient=True, disable=is_unwatched(as_json)) as bar:
             task = bar.add_task("Reading the journal", total=last)
             proof = prove(db, lambda number: bar.update(task, completed=number))
     if as_json:

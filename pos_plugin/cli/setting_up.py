@@ -6,11 +6,13 @@ import os
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Annotated
 
 import typer
 
-from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, print_json
+from loyalty.typed import typed
+from pos_plugin.cli.options import DEFAULT_STORE, AsJson, StoreDir, is_unwatched, print_json
 from pos_plugin.cli.programs import read_program_text
 
 
@@ -36,35 +38,46 @@ def init(
 ) -> None:
     """Make a new till in a folder: its ledger, its key, its settings."""
     from offline_store import journal, settings
+    from offline_store.errors import StoreDenied
     from offline_store.store import Store
     from pos_plugin.config import FILE, NO_NAME, TEMPLATE, read_config, write_shop_name
     from pos_plugin.papers import receipt_template
 
     chosen = read_program_text(program, currency, time_zone)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    with Store.create(store) as made:
-        made.write(lambda db: settings.use_program(db, chosen, now))
-        with made.read() as db:
+    config, receipt = store / FILE, store / receipt_template.FILE
+
+    def settle(db: Connection) -> None:
+        settings.use_program(db, chosen, now)
+        if not config.exists():
+            config.write_text(TEMPLATE, encoding="utf-8")
+        if shop:
+            write_shop_name(store, shop)
+        if not receipt.exists():
+            receipt.write_text(receipt_template.TEMPLATE, encoding="utf-8")
+
+    try:
+        with Store.create(store, first=settle) as made, made.read() as db:
             who = journal.identity(db)
-    config = store / FILE
-    if not config.exists():
-        config.write_text(TEMPLATE, encoding="utf-8")
-    if shop:
-        write_shop_name(store, shop)
-    receipt = store / receipt_template.FILE
-    if not receipt.exists():
-        receipt.write_text(receipt_template.TEMPLATE, encoding="utf-8")
+    except OSError as error:  # a full disk does not say itself where it was met
+        raise StoreDenied(
+            f"{store} cannot be written: {error.strerror}.",
+            hint="No till was made. Make room, or choose another folder, and do this again.",
+        ) from error
     if as_json:
         print_json({"terminal": who.terminal, "store": str(store), "program": chosen.id, "settings": str(config)})
         return
-    typer.echo(f"Till {who.terminal} is made in {store}, with the programme {chosen.name} in {chosen.currency}.")
+    typer.echo(
+        f"Till {who.terminal} is made in {store}, with the programme {chosen.name} in {chosen.currency}, "
+        f"days of {chosen.time_zone}."
+    )
     typer.echo(f"Settings (printer, scanner, head office): {config}; how receipts look: {receipt.name} beside it")
     if read_config(store).shop.header == NO_NAME:
         typer.echo(
             f'Receipts begin with "{NO_NAME[0]}" until head office says which shop this is, or you do in {config.name}.'
         )
     typer.echo(
-        f"Start it: pos-plugin run --store {store}. On its page it is connected to head office, if there is one."
+        f"Start it: pos-plugin run --store {typed(store)}. On its page it is connected to head office, if there is one."
     )
 
 
@@ -137,7 +150,7 @@ def backfill(
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            disable=as_json,
+            disable=is_unwatched(as_json),
         ) as bar,
     ):
         task = bar.add_task("", total=1.0, name=file.name)

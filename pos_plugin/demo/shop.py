@@ -23,6 +23,7 @@ from ledger.keys import SigningKey
 from loyalty.days import business_day
 from loyalty.program import preset, read_program
 from loyalty.sale import LineItem, Sale
+from loyalty.typed import typed
 from offline_store import journal, settings
 from offline_store.store import Store
 from offline_store.sync import Sync, SyncError
@@ -153,7 +154,7 @@ def _run(
     typer.echo(f"""
   The till       http://127.0.0.1:{ports.page}      open this: scan, sell, redeem
   Control page   http://127.0.0.1:{control.port}      scan cards, pull plugs, see the paper
-  Head office    {at}   sign in as {", ".join(login for login, *_ in staff)}: {PASSWORD}
+  Head office    {at}   sign in as {" or ".join(login for login, *_ in staff)}; the password: {PASSWORD}
   Printer        127.0.0.1:{ports.printer}             simulated ESC/POS, 80 mm
   Another till   prints to 127.0.0.1:{ports.other_till}; its receipts end with the points
   Scanner        {scanner.port}
@@ -304,8 +305,12 @@ def _require_free(name: str, port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             option = "--port" if name == "page" else f"--{name.replace('_', '-')}-port"
+            # After `make run` it is on nobody's path.
+            command = (
+                "pos-plugin" if shutil.which("pos-plugin") else typed(Path(sys.executable).with_name("pos-plugin"))
+            )
             raise TillError(
                 "PORT_IN_USE",
                 f"Port {port} is in use: end the program that has it, or choose another: "
-                f"pos-plugin demo {option} {port + 100}",
+                f"{command} demo {option} {port + 100}",
             ) from None

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from loyalty.typed import typed
 from pos_plugin.doctor.finding import WAIT_S, Finding, Till
 
 MOST_ANSWER_BYTES = 65_536
@@ -34,7 +35,7 @@ def head_office(till: Till) -> Iterator[Finding]:
     if shop:
         yield Finding("Enrolment", True, f"this till belongs to shop {shop}")
     else:
-        do = f"Ask head office for a one-time code: pos-plugin enroll {url} CODE --store {till.folder}"
+        do = f"Ask head office for a one-time code: pos-plugin enroll {url} CODE --store {typed(till.folder)}"
         yield Finding("Enrolment", False, "this till is not enrolled with its head office", do)
     try:
         HttpLink(url, "", lambda: None).close()  # type: ignore[arg-type, return-value]

@@ -126,8 +126,10 @@ function closeScreen() {
 function pinForm(id, people, chosen, verb, done, back, ...more) {
   let who = people.length === 1 ? people[0].operator : chosen;
   const field = h("input", { id: `${id}-pin`, class: "pin", type: "password", inputmode: "none", autocomplete: "one-time-code", maxlength: "8", pattern: "[0-9]{4,8}", required: true });
+  const isNamesake = (one) => people.some((other) => other !== one && other.name === one.name);
+  const label = (one) => (isNamesake(one) ? `${one.name} (${one.operator})` : one.name);
   const names = h("div", { class: "operators", role: "group", "aria-label": "Name" }, people.map((one) =>
-    h("button", { type: "button", class: "secondary operator", "data-operator": one.operator, "aria-pressed": "false", onclick: () => choose(one.operator) }, h("span", {}, one.name), h("span", { class: "dim" }, one.role))));
+    h("button", { type: "button", class: "secondary operator", "data-operator": one.operator, "aria-pressed": "false", onclick: () => choose(one.operator) }, h("span", {}, label(one)), h("span", { class: "dim" }, one.role))));
   const choose = (operator) => {
     who = operator;
     for (const button of names.children) button.setAttribute("aria-pressed", String(button.dataset.operator === who));

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 import signal
 import socket
 import subprocess
@@ -166,6 +167,29 @@ def test_an_address_of_another_machine_is_not_taken_for_a_port_in_use(made):
     assert told.exit_code == 1
     assert "--host" in told.stderr
     assert "--port" not in told.stderr
+
+
+def test_a_command_that_is_told_can_be_typed_as_it_stands(tmp_path):
+    folder = tmp_path / "Büro Mitte"
+    absent = pos_central("status", "--dir", folder).stderr.partition("Run: ")[2]
+    first = pos_central("init", "--dir", folder, "--shop", "Mill").stdout
+    again = pos_central("init", "--dir", folder, "--shop", "Quay").stdout
+    told = [
+        absent,
+        *(line.partition(": ")[2] for line in first.splitlines()[1:]),
+        again.splitlines()[0].partition("again: ")[2],
+    ]
+    assert [shlex.split(line)[:4] for line in told] == [
+        ["pos-central", "init", "--dir", str(folder)],
+        ["pos-central", "serve", "--dir", str(folder)],
+        ["pos-central", "enroll-code", "--dir", str(folder)],
+        ["pos-central", "serve", "--dir", str(folder)],
+    ]
+
+
+@pytest.mark.parametrize("words", [["-h"], ["staff", "-h"], ["staff", "add", "-h"]])
+def test_the_short_word_for_help_is_that_of_the_tills_command(words):
+    assert pos_central(*words).exit_code == 0
 
 
 def test_help_says_where_to_begin():

@@ -162,6 +162,18 @@ def test_what_the_till_says_covers_neither_the_sum_nor_its_button(till: Till, si
     assert said["x"] + said["width"] <= pay["x"]
 
 
+def test_what_is_to_pay_is_seen_whole_without_scrolling(till: Till) -> None:
+    till.page.set_viewport_size(ViewportSize(width=1024, height=768))
+    till.tap("Olive oil")
+    till.see("#due", "€8.99")
+    assert (
+        till.page.evaluate(
+            "document.querySelector('.sums').scrollHeight - document.querySelector('.sums').clientHeight"
+        )
+        == 0
+    )
+
+
 def test_a_typed_card_number_and_a_damaged_scan(till: Till) -> None:
     till.page.fill("#sale-lookup", f"{CARD[:6]} {CARD[6:]}")
     till.page.get_by_role("button", name="Find").first.click()

@@ -133,6 +133,13 @@ def test_a_finger_signs_on_with_the_pad_and_escape_leads_nowhere(till: Till) -> 
     till.see("#cashier", "Kim")
 
 
+def test_two_of_one_name_are_told_apart(till: Till) -> None:
+    till.hear(PEOPLE[0], OperatorItem("lee", "Kim", "cashier", PEOPLE[1].pin), PEOPLE[2])
+    till.open()
+    names = till.page.locator("#sign-on .operator span:first-child")
+    expect(names).to_have_text(["Kim (kim)", "Kim (lee)", "Sam"])
+
+
 def test_a_colleague_takes_over_a_new_shift_begins_and_signing_off_asks_who_comes(till: Till) -> None:
     till.sign_on("Kim", PINS["kim"])
     till.see("#cashier", "Kim")

@@ -229,6 +229,22 @@ def test_a_backup_is_never_overwritten(now, tmp_path):
     assert [name for name in os.listdir(tmp_path) if "backup" in name] == ["one.backup"]
 
 
+def test_a_full_disk_is_that_of_the_backup_and_not_the_tills(now, tmp_path, monkeypatch):
+    connect = sqlite3.connect
+
+    def small(file, *arguments, **options):
+        opened = connect(file, *arguments, **options)
+        if str(file).endswith(".new"):
+            opened.execute("PRAGMA max_page_count = 2")
+        return opened
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(StoreError) as full:
+        backing_up.backup(now, tmp_path / "one.backup")
+    assert str(full.value).startswith(f"{tmp_path / 'one.backup'} cannot be written")
+    assert [name for name in os.listdir(tmp_path) if "backup" in name] == []
+
+
 def test_the_commands_say_what_was_done_and_what_follows(old, tmp_path):
     done = typed("upgrade", "--store", old)
     assert done.exit_code == 0, done.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -235,6 +236,39 @@ def test_init_refuses_a_wrong_currency_or_time_zone_before_it_makes_anything(
     assert is_clear(answer)
     assert told in answer.words
     assert not (tmp_path / "till").exists()
+
+
+def test_a_till_whose_settings_could_not_be_written_is_none_and_is_made_again(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "till"
+    folder.mkdir()
+    (folder / "receipt.toml").symlink_to(tmp_path / "missing" / "receipt.toml")
+    told = run("init", "--store", folder, "--shop", "Mill")
+    assert told.status == 1
+    assert is_clear(told)
+    assert f"{folder} cannot be written" in told.words
+    assert "No till was made." in told.words
+    (folder / "receipt.toml").unlink()
+    assert run("init", "--store", folder, "--shop", "Mill").status == 0
+    assert (folder / "receipt.toml").exists()
+    assert json.loads(run("status", "--store", folder, "--json").out)["entries"] == 0
+
+
+def test_a_command_that_is_told_can_be_typed_as_it_stands(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "Käse Laden"
+    told = run("status", "--store", folder)
+    assert shlex.split(told.err.splitlines()[-1].removeprefix("Make one: "))[-1] == str(folder)
+    told = run("init", "--store", folder)
+    assert shlex.split(told.out.splitlines()[-1].removeprefix("Start it: ").partition(". ")[0])[-1] == str(folder)
+
+
+def test_init_says_whose_days_the_till_counts(run: Run, tmp_path: Path) -> None:
+    assert (
+        "days of Europe/Istanbul" in run("init", "--store", tmp_path / "till", "--time-zone", "Europe/Istanbul").words
+    )
+
+
+def test_nothing_stands_before_what_is_said_where_nobody_watches(run: Run, till: Path) -> None:
+    assert run("verify", "--store", till).err == ""
 
 
 def test_init_says_all_that_it_made_as_json(run: Run, tmp_path: Path) -> None:
