@@ -144,11 +144,11 @@ class SimulatedDisplay:
         with self._lock:
             return list(self._misunderstood)
 
-    def wait_until(self, claim: Callable[[], bool], timeout_s: float = 5) -> bool:
+    def wait_until(self, claim: Callable[[], bool], timeout_s: float = 20) -> bool:
         with self._lock:
             return self._lock.wait_for(claim, timeout_s)
 
-    def wait_for(self, upper: str, lower: str, timeout_s: float = 5) -> bool:
+    def wait_for(self, upper: str, lower: str, timeout_s: float = 20) -> bool:
         """Whether it comes to show these lines, blanks at their ends apart."""
         return self.wait_until(lambda: [line.rstrip() for line in self.lines] == [upper, lower], timeout_s)
 

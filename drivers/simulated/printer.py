@@ -210,7 +210,7 @@ class SimulatedPrinter:
                 "buzzes": self._inside.buzzes,
             }
 
-    def wait_until(self, claim: Callable[[], bool], timeout_s: float = 5) -> bool:
+    def wait_until(self, claim: Callable[[], bool], timeout_s: float = 20) -> bool:
         """Waits until `claim()` is true, asking again after each change; False when that took too long."""
         with self._lock:
             return self._lock.wait_for(claim, timeout_s)

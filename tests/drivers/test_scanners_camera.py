@@ -24,8 +24,9 @@ from drivers.scanners.camera.frames import SIZES, STALE_S, Frames
 from drivers.scanners.camera.scanner import FROZEN_S, CameraScanner, attached
 from drivers.scanners.identity import UsbIdentity
 from drivers.simulated.scanners.camera import SimulatedCamera
+from tests.waiting import LONG_S
 
-LONG_S, SHORT_S = 5.0, 0.1
+SHORT_S = 0.1
 SIZE = (480, 320)
 CARD, OTHER = "2900000000018", "2900000000025"
 

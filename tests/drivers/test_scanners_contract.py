@@ -13,8 +13,8 @@ from standing_clock import Clock
 
 from drivers.errors import DeviceAbsent, DeviceBusy
 from drivers.scanners import ScanData, Scanner
+from tests.waiting import LONG_S
 
-LONG_S = 5.0  # a bound on waiting for what must come
 SHORT_S = 0.1  # how long to listen for what must not come
 CARD, OTHER = "2900000000018", "4006381333931"
 

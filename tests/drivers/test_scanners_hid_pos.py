@@ -32,11 +32,11 @@ from drivers.scanners.hid_pos.line import AttachedScanner
 from drivers.scanners.hid_pos.scanner import HidPosScanner, attached
 from drivers.scanners.identity import UsbIdentity
 from drivers.simulated.scanners.hid_pos import SimulatedHidScanner
+from tests.waiting import LONG_S
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals", allow_module_level=True)
 
-LONG_S = 5.0
 SHORT_S = 0.1
 MODEL = MAKES["honeywell"]
 VENDOR, PRODUCT = MODEL.vendor, MODEL.product

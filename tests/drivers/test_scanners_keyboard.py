@@ -23,10 +23,10 @@ from drivers.scanners.keyboard.keystrokes import EV_KEY, EV_SYN, SYN_DROPPED
 from drivers.scanners.keyboard.layouts import LAYOUTS
 from drivers.scanners.keyboard.scanner import KeyboardScanner, udev_rule
 from drivers.simulated.scanners.keyboard import SimulatedKeyboard
+from tests.waiting import LONG_S
 
 CARD, OTHER = "2900000000018", "4006381333931"
 MODEL = UsbIdentity(0x05E0, 0x1200)
-LONG_S = 5.0
 SHORT_S = 0.1
 
 

@@ -23,11 +23,11 @@ from drivers.scanners.lines.serial_line import SerialScanner
 from drivers.scanners.lines.serial_port import attached
 from drivers.scanners.scan import ScanData
 from drivers.simulated.scanners.lines import SimulatedScanner
+from tests.waiting import LONG_S
 
 Wire = Literal["pty", "tcp"]
 WIRES: list[Wire] = ["tcp"] if sys.platform == "win32" else ["pty", "tcp"]
 
-LONG_S = 5.0  # a bound on waiting for what must come
 SHORT_S = 0.1  # how long to listen for what must not come
 
 

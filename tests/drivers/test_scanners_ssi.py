@@ -28,9 +28,9 @@ from drivers.scanners.lines.ssi_packets import (
     built,
 )
 from drivers.simulated.scanners.ssi import SimulatedSsiReader, packet
+from tests.waiting import LONG_S
 
 SHORT_S = 0.1
-LONG_S = 5.0
 CARD, OTHER = "2900000000018", "4006381333931"
 
 # Built by the guide's rule (72E-40451: length, opcode, source, status, data, two's complement of the sum of these).

@@ -28,10 +28,11 @@ from drivers.wires import (
     WriteStalled,
     wire_from_url,
 )
+from tests.waiting import LONG_S
 
 MORE_THAN_ANY_BUFFER = bytes(32 * 1024 * 1024)
 SOON_S = 0.1
-FAR_TOO_LONG_S = 5  # no assertion here waits that long; it is what "within the bound" is held against
+FAR_TOO_LONG_S = LONG_S  # no assertion here waits that long; it is what "within the bound" is held against
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals, pipes or mkfifo")
 

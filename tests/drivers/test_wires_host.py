@@ -15,11 +15,11 @@ from drivers.escpos import profile
 from drivers.printer import Outcome, Printer
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.wires import HostWire, WriteBroken, WriteStalled
-from tests.waiting import until
+from tests.waiting import LONG_S, until
 
 RECEIPT = b"\x1b@Milk  1.20\n\n\x1dV\x00"
 SOON_S = 0.05
-FAR_TOO_LONG_S = 5
+FAR_TOO_LONG_S = LONG_S
 
 
 @pytest.fixture

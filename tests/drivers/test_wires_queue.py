@@ -18,6 +18,7 @@ from drivers.finding import found_printers
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.wires import QueueWire, WriteBroken, WriteStalled, ipp
 from drivers.wires.print_queue import sentence
+from tests.waiting import LONG_S
 
 RECEIPT = b"\x1b@Milk  1.20\n\n\x1dV\x00"
 SOON_S = 1
@@ -109,7 +110,7 @@ def test_a_print_server_that_says_nothing_is_absent_within_the_bound() -> None:
         began = time.monotonic()
         with pytest.raises(DeviceAbsent, match="in time"):
             QueueWire("127.0.0.1", listener.getsockname()[1], "/printers/till").open(SOON_S)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < LONG_S
 
 
 # What became of a job: how much of it may be under way decides whether it may be printed again.
@@ -153,7 +154,7 @@ def test_a_job_that_the_queue_does_not_come_to_in_time_is_taken_back(
     began_at = time.monotonic()
     with pytest.raises(WriteStalled, match="The queue says that the paper is out") as raised:
         wire.write(RECEIPT, SOON_S)
-    assert time.monotonic() - began_at < 5
+    assert time.monotonic() - began_at < LONG_S
     assert raised.value.sent == sent
     assert CANCEL in [operation for operation, _ in server.asked]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from central_server.office import Office
 from tests import chromium
@@ -15,8 +15,11 @@ from tests.central.served import served
 from tests.clients.libraries import installed
 from tests.page import axe as harness
 from tests.page.tills import WIDE, Till, make_till
+from tests.waiting import LONG_S
 
 DESK = {"width": 1024, "height": 768}
+
+expect.set_options(timeout=LONG_S * 1000)  # its own five seconds are what a busy machine needs for one page
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,6 @@ def day_at_a_till(folder: Path, browser: Browser) -> Iterator[tuple[Terminal, Pa
         terminal.start()
         with terminal, Server(terminal, 0) as server:
             page = browser.new_page(viewport={"width": 1024, "height": 768})
-            page.set_default_timeout(10_000)
             page.goto(server.url)
             expect(page.locator("html")).to_have_attribute("data-ready", "yes")
             yield terminal, page
@@ -57,7 +56,7 @@ def test_in_training_nobody_is_asked_whether_the_day_ends(tmp_path: Path, browse
         page.keyboard.press("Shift+F9")
         page.click("#closing-z")
         expect(page.locator("#warned")).to_contain_text("Leave training first.")
-        assert page.locator("dialog[open]").count() == 0
+        expect(page.locator("dialog[open]")).to_have_count(0)
 
 
 def test_a_day_is_looked_at_closed_once_and_its_paper_printed(tmp_path: Path, browser: Browser, axe) -> None:

@@ -44,7 +44,6 @@ def till(tmp_path: Path, browser: Browser, request: pytest.FixtureRequest) -> It
     with terminal, Server(terminal, 0) as server:
         context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=request.param)
         page = context.new_page()
-        page.set_default_timeout(10_000)
         trouble: list[str] = []
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.goto(server.url)

@@ -240,7 +240,7 @@ def test_a_page_says_once_what_was_done_and_no_address_has_it(visit: Callable[..
     form.get_by_label("Why").fill("the books")
     form.get_by_role("button").click()
     expect(page.get_by_role("status")).to_contain_text("It is proposed.")
-    assert page.url == f"{url}/office/settings"
+    expect(page).to_have_url(f"{url}/office/settings")
     page.reload()
     expect(page.get_by_role("status")).to_have_count(0)
     page.goto(f"{url}/office/settings?said=You+have+won")

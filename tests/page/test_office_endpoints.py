@@ -55,7 +55,7 @@ def opened(signed_in: Callable[..., Page], url: str) -> Callable[..., Page]:
 
 
 def test_home_leads_who_sends_segments_to_what_fails(
-    opened: Callable[..., Page], axe: Callable[[Page], list[str]], tmp_path: Path
+    opened: Callable[..., Page], axe: Callable[[Page], list[str]]
 ) -> None:
     page = opened("marketing", "", PHONE)
     waits = page.get_by_role("main").get_by_role("link", name="The endpoint")
@@ -65,7 +65,6 @@ def test_home_leads_who_sends_segments_to_what_fails(
             "The endpoint letters has not taken what waits since 2026-03-02 10:00: it answered 503",
         ]
     )
-    page.screenshot(path=tmp_path / "home.png", full_page=True)
     assert axe(page) == []
     waits.first.click()
     page.get_by_role("button", name="Switch crm on again").click()
@@ -77,17 +76,14 @@ def test_an_integrator_makes_a_secret_that_is_shown_on_one_page_and_on_no_other(
     opened: Callable[..., Page],
     axe: Callable[[Page], list[str]],
     office: Office,
-    tmp_path: Path,
     size: dict[str, int],
     colours: str,
 ) -> None:
     page = opened("integrator", "/segments/endpoints", size, colours)
     page.get_by_text("A new secret for stars", exact=True).click()
-    page.screenshot(path=tmp_path / "endpoints.png", full_page=True)
     assert axe(page) == []
     page.get_by_role("button", name="Make a new secret for stars").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("The new secret of stars")
-    page.screenshot(path=tmp_path / "secret.png", full_page=True)
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     with office.database.reading() as connection:

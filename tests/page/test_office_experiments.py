@@ -134,12 +134,10 @@ def test_the_plots_are_drawn_and_the_file_has_every_line_of_the_page(opened: Cal
 def test_nobody_stumbles_over_experiments_and_a_phone_shows_them(
     opened: Callable[..., Page],
     axe: Callable[[Page], list[str]],
-    tmp_path: Path,
     size: dict[str, int],
     colours: str,
 ) -> None:
     page = opened(size, colours)
-    page.screenshot(path=tmp_path / "experiments.png", full_page=True)
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     for said in page.get_by_role("cell", name="percentage points.").all():

@@ -175,9 +175,13 @@ def test_what_was_tried_and_what_is_wrong_stumble_nobody(
     signed_in: Callable[..., Page], url: str, axe: Callable[[Page], list[str]]
 ) -> None:
     page = signed_in("marketing", size=PHONE, script=True)
-    for text, button in ((NEXT.replace("version = 2", "version = 9"), "Try it"), ("name = 1", "Check it")):
+    for text, button, heading in (
+        (NEXT.replace("version = 2", "version = 9"), "Try it", "It can be used, but see"),
+        ("name = 1", "Check it", "It cannot be used as it is"),
+    ):
         page.goto(f"{url}/program")
         page.get_by_label("The programme's text").fill(text)
         page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
         assert axe(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -109,6 +109,7 @@ def test_what_a_quick_hand_types_before_a_tab_stays_in_its_field(till: Till, typ
 
 def test_digits_that_come_slowly_are_no_scan(till: Till) -> None:
     till.type_fast(CARD, "Enter", 0.15)
+    till.see("#warned", "There is nothing to complete yet.")  # what Enter does then
     expect(till.page.locator("#who")).to_have_count(0)
 
 
@@ -155,11 +156,11 @@ def test_what_the_till_says_covers_neither_the_sum_nor_its_button(till: Till, si
     till.page.set_viewport_size(size)
     till.terminal.scanned(NEW_CARD)
     till.see("#warned", "Nobody has joined with this card")
-    said, pay = (till.page.locator(one).bounding_box() for one in ("#warned", ".pay"))
-    assert said is not None
-    assert pay is not None
-    assert said["x"] >= 0
-    assert said["x"] + said["width"] <= pay["x"]
+    places = "() => ['#warned', '.pay'].map(one => document.querySelector(one).getBoundingClientRect())"
+    said, pay = till.page.evaluate(places)  # in one look: what is said goes again
+    assert said["width"] > 0
+    assert said["left"] >= 0
+    assert said["right"] <= pay["left"]
 
 
 def test_what_is_to_pay_is_seen_whole_without_scrolling(till: Till) -> None:
@@ -302,16 +303,15 @@ def test_joining_with_a_birthday_a_charity_and_who_brought_them_from_the_keyboar
     till.tap("Join")
     for label in ("Day", "Month", "Who brought you (voluntary)", "Charity (voluntary)"):
         expect(till.page.locator("#join").get_by_label(label, exact=True)).to_be_enabled()
-    for part in ("day", "month", "referrer", "charity"):
-        assert till.page.locator(f"#join-{part}").bounding_box()["height"] >= 48
+    low = "all => all.filter(one => one.getBoundingClientRect().height < 48).map(one => one.id)"
+    assert till.page.locator("#join-day, #join-month, #join-referrer, #join-charity").evaluate_all(low) == []
     keyboard = till.page.keyboard
     till.page.focus("#join-card")
     keyboard.type(NEW_CARD, delay=60)  # by hand: what is faster is a scanner's
     keyboard.press("Tab")  # name and phone are not to be had, so the birthday is next
     keyboard.type("7")
     keyboard.press("Tab")
-    keyboard.type("March")
-    keyboard.press("Tab")
+    till.type_fast("March", "Tab", 0.06)  # a list begins anew for letters that come a second apart
     expect(till.page.locator("#join-referrer")).to_be_focused()
     till.terminal.scanned(CARD)
     expect(till.page.locator("#join-referrer")).to_have_value("****0018")
@@ -625,9 +625,8 @@ def test_everything_fits_and_can_be_hit(tmp_path: Path, browser: Browser, size: 
         till.tap("Olive oil", "Whole milk")
         till.see("#earn", "+10")
         expect(till.page.locator("#drawer")).to_be_visible()
-        box = till.page.locator("#printer").bounding_box()
-        assert box is not None
-        assert box["x"] + box["width"] <= size["width"]
+        expect(till.page.locator("#banner")).to_be_visible()
+        assert till.page.evaluate("document.querySelector('#printer').getBoundingClientRect().right <= innerWidth")
         small = till.page.evaluate(
             """() => [...document.querySelectorAll("button, input[type=text]")]
                 .map((one) => [one.textContent || one.id, one.getBoundingClientRect()])
@@ -642,7 +641,6 @@ def test_everything_fits_and_can_be_hit(tmp_path: Path, browser: Browser, size: 
         )
         assert outside == []
         expect(till.page.locator("#complete")).to_be_in_viewport(ratio=1)
-        expect(till.page.locator("#banner")).to_be_visible()
 
 
 def test_words_of_the_books_are_never_shown() -> None:

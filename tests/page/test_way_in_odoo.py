@@ -116,12 +116,12 @@ def test_a_receipt_drawn_by_the_browser_is_on_paper(page: Page, site: str, tmp_p
             assert not page.evaluate(HELLO, url)
             with pytest.raises(Error, match="no connection"):
                 page.evaluate(RPC, [f"{url}/hw_proxy/open_cashbox", {}])
+        assert far.wait_until(lambda: far.drawer_kicks == 1)  # told last, so the paper is out
         (paper,) = far.receipts
         assert paper.was_cut
         drawn = ImageOps.crop(Image.open(io.BytesIO(paper.png())).convert("L"), MARGIN_DOTS)
         black = ImageOps.invert(drawn.point(lambda level: 0 if level < 128 else 255)).getbbox()
         assert black == (52, 100, 452, 140)  # 512 dots lose 4 on each side of paper for 504
-        assert far.wait_until(lambda: far.drawer_kicks == 1)
 
 
 def test_a_page_of_the_internet_reaches_it_in_the_shops_network(browser: Browser, site: str, tmp_path: Path) -> None:

@@ -87,7 +87,6 @@ def make_till(
     with terminal, Server(terminal, 0) as server:
         context = browser.new_context(viewport=size)
         page = context.new_page()
-        page.set_default_timeout(10_000)
         trouble: list[str] = []
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on(

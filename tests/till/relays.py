@@ -13,9 +13,8 @@ from pathlib import Path
 from pos_plugin.intercept import relay_process
 from pos_plugin.intercept.relay import Relay
 from pos_plugin.intercept.relay_doors import Door
-from tests.waiting import until
+from tests.waiting import LONG_S, until
 
-LONG_S = 10.0
 RECEIPT = b"\x1b@Shop\nMilk   1.20\nTOTAL  1.20\n\n\n\n\x1dV\x00"
 
 

@@ -20,9 +20,7 @@ from offline_store.store import Store
 from pos_plugin.local_api import desk as desk_module
 from pos_plugin.local_api.desk import GROUP, TURN_S, Desk
 from pos_plugin.plugins import hookimpl
-
-LONG_S = 20.0
-"""Nothing here takes so long; whoever waits for it waits for ever."""
+from tests.waiting import LONG_S
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from drivers.status import PrinterStatus
 from offline_store.errors import StoreError
 from pos_plugin import loops
 from pos_plugin.papers import till_printer
+from tests.waiting import LONG_S, until
 
 
 @pytest.fixture
@@ -133,14 +134,13 @@ def test_it_waits_for_the_receipt_under_way_and_for_no_other(serve) -> None:
         for ref in ("1", "2", "3"):
             served.sell(ref)
         served.terminal.start(printer)
-        assert printer.has_begun.wait(5)
+        assert printer.has_begun.wait(LONG_S)
         answers: list[str] = []
         asking = threading.Thread(target=lambda: answers.append(served.terminal.printer.open_drawer().drawer))
         asking.start()
-        while not served.terminal.printer.errands._waiting:
-            threading.Event().wait(0.001)
+        until(lambda: served.terminal.printer.errands._waiting)
         printer.may_end.set()
-        asking.join(5)
+        asking.join(LONG_S)
         assert answers == ["sent"]
         assert printer.done[:2] == ["receipt", "drawer"]
 
@@ -151,12 +151,11 @@ def test_one_that_was_given_up_does_not_open_later(serve, monkeypatch) -> None:
     with serve() as served:
         served.sell("1")
         served.terminal.start(printer)
-        assert printer.has_begun.wait(5)
+        assert printer.has_begun.wait(LONG_S)
         said = served.terminal.printer.open_drawer()
         assert (said.drawer, said.code) == ("not opened", "catching_up")
         printer.may_end.set()
-        while printer.done != ["receipt"]:
-            threading.Event().wait(0.001)
+        until(lambda: printer.done == ["receipt"])
         assert served.terminal.printer.open_drawer().drawer == "sent"
         assert printer.done == ["receipt", "drawer"]
 

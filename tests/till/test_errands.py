@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from pos_plugin.papers.errands import Errands, TooBusy
+from tests.waiting import LONG_S
 
 
 class Owner:
@@ -43,13 +44,13 @@ def owner():
 
 
 def test_the_owner_does_it_and_the_answer_comes_back(owner: Owner) -> None:
-    assert owner.errands.ask(threading.get_ident, begins_within_s=5) == owner.thread.ident
+    assert owner.errands.ask(threading.get_ident, begins_within_s=LONG_S) == owner.thread.ident
 
 
 def test_what_goes_wrong_is_told_to_whoever_asked_and_to_nobody_else(owner: Owner) -> None:
     with pytest.raises(ZeroDivisionError):
-        owner.errands.ask(lambda: 1 // 0, begins_within_s=5)
-    assert owner.errands.ask(lambda: "still there", begins_within_s=5) == "still there"
+        owner.errands.ask(lambda: 1 // 0, begins_within_s=LONG_S)
+    assert owner.errands.ask(lambda: "still there", begins_within_s=LONG_S) == "still there"
 
 
 def test_a_time_out_of_the_errand_itself_is_its_own(owner: Owner) -> None:
@@ -57,7 +58,7 @@ def test_a_time_out_of_the_errand_itself_is_its_own(owner: Owner) -> None:
         raise TimeoutError("the device")
 
     with pytest.raises(TimeoutError, match="the device"):
-        owner.errands.ask(work, begins_within_s=5)
+        owner.errands.ask(work, begins_within_s=LONG_S)
 
 
 def test_what_was_given_up_is_not_done_later(owner: Owner) -> None:
@@ -66,7 +67,7 @@ def test_what_was_given_up_is_not_done_later(owner: Owner) -> None:
     with pytest.raises(TooBusy):
         owner.errands.ask(lambda: done.append("late"), begins_within_s=0.01)
     owner.may_work.set()
-    owner.errands.ask(lambda: done.append("in time"), begins_within_s=5)
+    owner.errands.ask(lambda: done.append("in time"), begins_within_s=LONG_S)
     assert done == ["in time"]
 
 
@@ -81,11 +82,11 @@ def test_what_has_begun_is_waited_for_however_late(owner: Owner) -> None:
 
     asking = threading.Thread(target=lambda: answers.append(owner.errands.ask(work, begins_within_s=0.2)))
     asking.start()
-    assert begun.wait(5)
+    assert begun.wait(LONG_S)
     asking.join(0.5)  # longer than it may take to begin
     assert asking.is_alive()
     may_end.set()
-    asking.join(5)
+    asking.join(LONG_S)
     assert answers == ["done"]
 
 
@@ -101,9 +102,9 @@ def test_once_closed_nothing_is_taken_in_and_who_waits_is_told() -> None:
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert asked.wait(5)
+    assert asked.wait(LONG_S)
     errands.close()
-    asking.join(5)
+    asking.join(LONG_S)
     assert len(told) == 1
     with pytest.raises(TooBusy):
-        errands.ask(lambda: "never", begins_within_s=5)
+        errands.ask(lambda: "never", begins_within_s=LONG_S)

@@ -10,6 +10,7 @@ import pytest
 
 from drivers.simulated.printer import SimulatedPrinter
 from pos_plugin.papers import till_printer
+from tests.waiting import until
 
 CARD = "2900000000018"
 OTHER_CARD = "2900000000025"
@@ -344,22 +345,14 @@ def test_a_receipt_that_stopped_half_way_goes_on_when_the_printer_keeps_it(serve
         def job() -> dict:
             return served.client.get("/v1/state").json()["printer"]["jobs"][0]
 
-        assert until(lambda: job()["state"] == "unknown")
+        until(lambda: job()["state"] == "unknown")
         assert job()["can_go_on"] is True
         assert served.client.post(f"/v1/print-jobs/{job()['job']}/go-on").json() == {"job": 1, "state": "unknown"}
         printer.load_paper()
-        assert until(lambda: job()["state"] == "printed")  # by itself
+        until(lambda: job()["state"] == "printed")  # by itself
         assert job()["can_go_on"] is False
         assert printer.printed_total == 1
         assert any(done["reference"] in line for line in printer.receipts[0].lines)
-
-
-def until(claim) -> bool:
-    for _ in range(500):
-        if claim():
-            return True
-        threading.Event().wait(0.01)
-    return False
 
 
 def test_a_sale_is_printed_and_the_state_says_so(serve) -> None:

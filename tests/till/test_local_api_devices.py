@@ -15,6 +15,7 @@ from drivers.simulated.display import SimulatedDisplay
 from drivers.simulated.printer import SimulatedPrinter
 from drivers.verdict import Outcome, Verdict
 from pos_plugin.local_api import examples
+from tests.waiting import until
 
 CARD = "2900000000018"
 
@@ -132,10 +133,7 @@ def test_the_same_paper_twice_at_once_is_printed_once(served, monkeypatch) -> No
     others = [threading.Thread(target=ask, args=(served, [text("x")], f"o{n}")) for n in range(3)]
     for one in others:
         one.start()
-    for _ in range(500):
-        if len(papers) == 4:
-            break
-        threading.Event().wait(0.01)
+    until(lambda: len(papers) == 4)
     served.refused(ask(served, [text("one more")], "fifth"), 409, "PRINTER_BUSY", "Too many papers wait")
     go_on.set()
     for one in (first, *others):

@@ -25,6 +25,7 @@ from offline_store.operators import Operator, begin_try, was_right
 from pos_plugin.cli import app
 from pos_plugin.errors import Conflict, NotAllowed, TooOften
 from pos_plugin.running import announced
+from tests.waiting import until
 
 OTHER_CARD = "2900000000025"
 START = datetime(2026, 11, 21, 17, 5, tzinfo=UTC)  # 18:05 in Berlin
@@ -765,10 +766,7 @@ def test_a_pin_waits_for_others_only_so_long_and_no_more_than_a_few_do(own_count
     with here._one_pin:
         for thread in threads:
             thread.start()
-        for _ in range(500):
-            if sum(thread.is_alive() for thread in threads) <= 4:
-                break
-            next(thread for thread in threads if thread.is_alive()).join(0.01)
+        until(lambda: sum(thread.is_alive() for thread in threads) <= 4)
         assert waiting == ["PIN_BUSY"] * 8
         own_counter.served.refused(own_counter.quote("17"), 403, "SIGN_ON_FIRST")  # other requests are answered
     for thread in threads:

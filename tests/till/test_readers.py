@@ -18,9 +18,9 @@ from offline_store.store import Store
 from pos_plugin.codes.readers import Reader, ReaderState
 from pos_plugin.config import Config, ConfigError, ScannerSettings, read_config
 from pos_plugin.terminal import Terminal
+from tests.waiting import LONG_S
 
 CARD, OTHER_CARD = "2900000000018", "2900000000025"
-LONG_S = 10.0
 
 
 class Shop:

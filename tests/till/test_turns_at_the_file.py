@@ -13,9 +13,8 @@ import pytest
 
 from offline_store import members
 from offline_store.store import Store
+from tests.waiting import LONG_S
 
-LONG_S = 20.0
-"""Nothing here takes so long; whoever waits for it waits for ever."""
 FOLLOWERS = 12
 
 

@@ -32,10 +32,10 @@ from pos_plugin.terminal import Terminal
 from pos_plugin.ways_in.door import Door
 from pos_plugin.ways_in.odoo import Odoo
 from pos_plugin.ways_in.odoo import proxy as proxy_module
+from tests.waiting import LONG_S
 
 CARD, ITEM, OTHER_ITEM = "2900000000018", "4006381333931", "5901234123457"
 SHOP = "https://shop.odoo.com"
-LONG_S = 10.0
 
 
 class Shop:

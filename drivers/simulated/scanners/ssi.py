@@ -92,7 +92,7 @@ class SimulatedSsiReader:
                 self._wire.send(self._first()[len(self._first()) // 2 :])
             self._is_amid = False
 
-    def wait_until(self, claim: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+    def wait_until(self, claim: Callable[[], bool], timeout_s: float = 20) -> bool:
         """Whether it comes true: something that the host's words bring about."""
         with self._changed:
             return self._changed.wait_for(claim, timeout_s)
