@@ -24,7 +24,7 @@ from drivers.errors import DeviceAbsent, DeviceBusy, DeviceDenied
 
 LONGEST_READ_BYTES: Final = 64 * 1024
 _SHORTEST_WAIT_S: Final = 0.001
-_REOPEN_S: Final = 0.1  # between attempts to open a gadget again
+_GADGET_S: Final = 0.1  # between attempts to open a gadget again, or to read one that says nothing
 _GADGET_READ_BYTES: Final = 8192
 _SET_PRINTER_STATUS: Final = 0xC0016722  # _IOWR('g', 0x22, unsigned char) of linux/usb/g_printer.h
 _NON_BLOCKING: Final = getattr(os, "O_NONBLOCK", 0)
@@ -341,8 +341,8 @@ class Wires:
                 self._reopen_gadget()
                 self._watch(self._gadget, wants_bytes)
                 wait_s = self._next_event_s()
-                if self._gadget is None and self._gadget_path:
-                    wait_s = min(_REOPEN_S, _REOPEN_S if wait_s is None else wait_s)
+                if self._gadget_path and (self._gadget is None or wants_bytes):
+                    wait_s = min(_GADGET_S, _GADGET_S if wait_s is None else wait_s)
             try:
                 # A clock that a test moves may stand still: then the shortest wait keeps this from spinning.
                 events = self._selector.select(None if wait_s is None else max(wait_s, _SHORTEST_WAIT_S))
@@ -350,6 +350,10 @@ class Wires:
                 continue
             if not events:
                 self._tick()
+                # Reset by the host while it was asked, the gadget waits for no bytes any more, and says so to nobody: its
+                # driver (f_printer.c, setup_rx_reqs) takes what the bus refused up again at the next reading alone.
+                if self._gadget is not None:
+                    self._receive(functools.partial(self._read, self._gadget))
             for key, _ in events:
                 if key.fileobj is self._woken:
                     self._woken.recv(4096)

@@ -100,6 +100,8 @@ def enroll(
     from pos_plugin.head_office.enrolling import connect
     from pos_plugin.running import ask
 
+    if "://" in code:
+        raise typer.BadParameter(f"{code} is an address. It comes first, and the code after it.", param_hint="CODE")
     try:
         with Store.open(store) as till:
             with till.read() as db:
@@ -120,7 +122,7 @@ def enroll(
     if as_json:
         print_json({"terminal": terminal, "shop": shop, "sent": sent, "unsent": unsent})
         return
-    told = "It runs, and sends what it has now." if sent is None else f"Sent {sent} entries."
+    told = "It runs, and sends what it has now." if sent is None else f"Entries sent: {sent:,}."
     typer.echo(f"Till {terminal} belongs to shop {shop} now. {told}")
 
 
@@ -173,8 +175,8 @@ def backfill(
         for problem in done.problems:
             typer.echo(f"{file}, {problem}", err=True)
         typer.echo(
-            f"{done.recorded:,} sales recorded, {done.points:,} points awarded, {done.joined:,} members joined; "
-            f"{done.already:,} were recorded before, {done.left_out:,} were left out."
+            f"Sales recorded: {done.recorded:,}. Points awarded: {done.points:,}. Members joined: {done.joined:,}. "
+            f"Sales recorded before: {done.already:,}; left out: {done.left_out:,}."
         )
     if done.left_out:
         if not as_json:

@@ -432,7 +432,7 @@ def test_the_command_ends_with_status_1_where_something_was_left_out(folder: Pat
         check=False,
     )
     assert done.returncode == 1
-    assert "1 sales recorded, 12 points awarded, 1 members joined" in done.stdout
+    assert "Sales recorded: 1. Points awarded: 12. Members joined: 1." in done.stdout
     assert f"{file}, line 3: amount '-5' is below zero" in done.stderr
     assert "Correct those rows and read the file again" in done.stderr
     as_json = CliRunner().invoke(app, ["backfill", str(file), "--store", str(folder), "--json"])

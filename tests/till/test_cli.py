@@ -514,6 +514,13 @@ def test_a_wrong_address_of_a_head_office_is_wrong_use(run: Run, till: Path, url
     assert (till / "till.toml").read_text() == settings
 
 
+def test_a_code_typed_before_the_address_is_wrong_use(run: Run, till: Path) -> None:
+    told = run("enroll", "CODE", "http://127.0.0.1:1", "--store", till)
+    assert told.status == 2
+    assert is_clear(told)
+    assert "http://127.0.0.1:1 is an address. It comes first, and the code after it." in told.words
+
+
 def test_a_head_office_that_does_not_answer_is_said_and_nothing_changes(run: Run, till: Path) -> None:
     settings = (till / "till.toml").read_text()
     told = run("enroll", "http://127.0.0.1:1", "CODE", "--store", till)
