@@ -47,6 +47,11 @@ return_fact = Table(
 )
 """What each return of a sale took back, by the sale's document and the hash of the return; `day` is the return's."""
 
+_SOLD = (
+    *("sales", "value_minor", "tax_minor", "discount_minor", "redeemed_minor"),
+    *("returns", "returned_minor", "returned_tax_minor", "restored_minor"),
+)
+
 shop_day = Table(
     "shop_day",
     metadata,
@@ -54,15 +59,7 @@ shop_day = Table(
     key("day"),
     key("operator"),
     number("is_member", is_key=True),
-    number("sales"),
-    number("value_minor"),
-    number("tax_minor"),
-    number("discount_minor"),
-    number("redeemed_minor"),
-    number("returns"),
-    number("returned_minor"),
-    number("returned_tax_minor"),
-    number("restored_minor"),
+    *map(number, _SOLD),
     Index("shop_day_by_day", "day"),
 )
 
@@ -71,15 +68,7 @@ sold_everywhere = Table(
     metadata,
     key("day"),
     number("is_member", is_key=True),
-    number("sales"),
-    number("value_minor"),
-    number("tax_minor"),
-    number("discount_minor"),
-    number("redeemed_minor"),
-    number("returns"),
-    number("returned_minor"),
-    number("returned_tax_minor"),
-    number("restored_minor"),
+    *map(number, _SOLD),
 )
 """`shop_day` of all shops and operators together: a year of a chain is hundreds of rows in place of a hundred thousand."""
 
