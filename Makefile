@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 # One more than there are processors: a third of the time a test waits for a socket or a child.
 WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
+ROOMS := loyalty ledger drivers offline_store pos_plugin central_server
+
 # Python keeps what it has compiled, whatever the machine says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -50,7 +52,7 @@ check: setup
 
 # What is of Windows alone, as far as types tell.
 windows: setup
-	$(BIN)/mypy --platform win32 $(foreach room,loyalty ledger drivers offline_store pos_plugin central_server,-p $(room))
+	$(BIN)/mypy --platform win32 $(foreach room,$(ROOMS),-p $(room))
 
 # The whole of what `make check` shows a part of: every cut of the power in every way, a year of real baskets, ten million keys.
 long: setup
@@ -65,11 +67,13 @@ deb:
 read:
 	@$(BIN)/python -m pytest -qq --collect-only >/dev/null
 
+# How the code reads, what it may import, its types, and that the examples in its docstrings are true.
 lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q --doctest-modules --ignore central_server/migrations $(ROOMS)
 
 # A year of a real store through the till, with the server going away and coming back.
 replay: setup

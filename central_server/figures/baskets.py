@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from central_server import schema
+from central_server.figures.bands import least
 from central_server.figures.ratio import Ratio, mean, ratio
 from central_server.figures.scope import Scope, days
 
@@ -154,35 +156,82 @@ def basket(connection: Connection, scope: Scope, whole: Attached) -> dict[str, B
 
 
 def _medians(connection: Connection, scope: Scope) -> dict[str, int | None]:
-    """Of members' baskets, others', and all.
+    """Of members' baskets, others', and all: the middle one, or what lies between the two in the middle, half up.
 
-    How many came to each value is read in the order of an index: sorting the sales of a year takes ten times as long.
+    Of all shops it is known in which band the middle lies, so that of a year's sales only those of a few bands are read.
     """
+    whole = _by_value(connection, scope) if scope.shop else _by_band(connection, scope)
+
+    @cache
+    def of_band(number: int) -> _Spread:
+        return _by_value(connection, scope, least(number), least(number + 1) - 1)
+
+    def amount(name: str, place: int) -> int:
+        found, within = whole.at(name, place)
+        return found if scope.shop else of_band(found).at(name, within)[0]
+
+    places = {name: whole.middle(name) for name in whole.until}
+    return {name: mean(sum(amount(name, one) for one in two), len(two)) for name, two in places.items()}
+
+
+class _Spread(NamedTuple):
+    """`amounts`, or bands, in order, and how many members', others' and all baskets came to each `until` then.
+
+    >>> found = _Spread.of([(100, 1, 1), (200, 3, 0)])
+    >>> found.middle("all"), found.at("all", 2), found.middle("members")
+    ((1, 2), (200, 1), (0, 0))
+    """
+
+    amounts: list[int]
+    until: dict[str, list[int]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[Any]]) -> _Spread:
+        """Of (amount, how many, how many of them members'), the smallest amount first."""
+        counts = [(int(amount), int(count), int(members)) for amount, count, members in rows]
+        return cls(
+            [amount for amount, _, _ in counts],
+            {
+                "members": list(accumulate(members for _, _, members in counts)),
+                "others": list(accumulate(count - members for _, count, members in counts)),
+                "all": list(accumulate(count for _, count, _ in counts)),
+            },
+        )
+
+    def middle(self, name: str) -> tuple[int, ...]:
+        """The places of the two in the middle, from 0; the same one twice of an odd number, and none of none."""
+        total = self.until[name][-1] if self.amounts else 0
+        return ((total - 1) // 2, total // 2) if total else ()
+
+    def at(self, name: str, place: int) -> tuple[int, int]:
+        """What lies at that place, and at which place among those of the same amount."""
+        index = bisect_right(self.until[name], place)
+        return self.amounts[index], place - (self.until[name][index - 1] if index else 0)
+
+
+def _by_band(connection: Connection, scope: Scope) -> _Spread:
+    table = schema.figures.basket_band
+    of_members = func.sum(case((table.c.is_member == 1, table.c.sales), else_=0))
+    return _Spread.of(
+        connection.execute(
+            select(table.c.band, func.sum(table.c.sales), of_members)
+            .where(*scope.of(table))
+            .group_by(table.c.band)
+            .order_by(table.c.band)
+        )
+    )
+
+
+def _by_value(connection: Connection, scope: Scope, lowest: int | None = None, highest: int | None = None) -> _Spread:
+    """Read in the order of an index: sorting the sales of a year takes ten times as long."""
     table = schema.figures.sale_fact
     of_members = func.sum(case((table.c.member != "", 1), else_=0))
-    rows = connection.execute(
-        select(table.c.value_minor, func.count(), of_members)
-        .where(*scope.of(table), table.c.is_void == 0)
-        .group_by(table.c.value_minor)
-        .order_by(table.c.value_minor)
-    ).all()
-    values = [value for value, _, _ in rows]
-    return {
-        "members": _median(values, [int(members) for _, _, members in rows]),
-        "others": _median(values, [count - int(members) for _, count, members in rows]),
-        "all": _median(values, [count for _, count, _ in rows]),
-    }
-
-
-def _median(values: Sequence[int], counts: Sequence[int]) -> int | None:
-    """The middle one of values in order, each there so many times, or what lies between the two in the middle, half up.
-
-    >>> _median([100, 200, 301], [1, 1, 2]), _median([100, 200], [0, 3]), _median([100], [0])
-    (251, 200, None)
-    """
-    until = list(accumulate(counts))
-    total = until[-1] if until else 0
-    if not total:
-        return None
-    low, high = (values[bisect_right(until, place)] for place in ((total - 1) // 2, total // 2))
-    return mean(low + high, 2)
+    limits = [] if lowest is None else [table.c.value_minor.between(lowest, highest)]
+    return _Spread.of(
+        connection.execute(
+            select(table.c.value_minor, func.count(), of_members)
+            .where(*scope.of(table), *limits, table.c.is_void == 0)
+            .group_by(table.c.value_minor)
+            .order_by(table.c.value_minor)
+        )
+    )

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, Table, and_, delete, func, select
 from central_server import schema
 from central_server.applying.sales import sale_named_by
 from central_server.database import AT_ONCE, add_up, among, keep, put
+from central_server.figures.bands import band
 from central_server.figures.cuts import Cuts
 from central_server.figures.moves import moves
 from central_server.figures.sold import Back, LotUse, SaleFacts, SoldFact, Told, facts_of
@@ -36,7 +37,7 @@ OWN = ""
 
 DERIVED = (
     *("counted", "sale_fact", "return_fact", "member_day", "lot_fact", "lot_use", "issued_month"),
-    *("shop_day", "sold_everywhere", "points_day", "points_everywhere"),
+    *("shop_day", "sold_everywhere", "basket_band", "points_day", "points_everywhere"),
 )
 
 ENTRY = tuple(schema.inbox.c[name] for name in ("terminal", "number", "hash", "branch", "kind", "data", "outcome"))
@@ -137,6 +138,7 @@ class _Counting:
         """Hash of an entry → its terminal and branch."""
         self._at: list[dict[str, object]] = []
         self._by_shop: Sums = {}
+        self._by_band: Sums = {}
         self._by_member: Sums = {}
         self._points: Sums = {}
         self._lots: dict[str, dict[str, Any]] = {}
@@ -335,6 +337,7 @@ class _Counting:
         sold["tax_minor"] += sign * sale.tax_minor
         sold["discount_minor"] += sign * sale.discount_minor
         sold["redeemed_minor"] += sign * sale.redeemed_minor
+        self._by_band.setdefault((sale.day, band(sale.value_minor), is_member), Counter())["sales"] += sign
         if sale.member:
             theirs = self._by_member.setdefault((sale.member, sale.day, shop), Counter())
             theirs["sales"] += sign
@@ -358,6 +361,7 @@ class _Counting:
         for table, sums in (
             (tables.shop_day, self._by_shop),
             (tables.sold_everywhere, _together(self._by_shop, itemgetter(1, 3))),
+            (tables.basket_band, self._by_band),
             (tables.member_day, self._by_member),
             (tables.points_day, self._points),
             (tables.points_everywhere, _together(self._points, itemgetter(1, 2, 3))),

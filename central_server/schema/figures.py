@@ -72,6 +72,16 @@ sold_everywhere = Table(
 )
 """`shop_day` of all shops and operators together: a year of a chain is hundreds of rows in place of a hundred thousand."""
 
+basket_band = Table(
+    "basket_band",
+    metadata,
+    key("day"),
+    number("band", is_key=True),
+    number("is_member", is_key=True),
+    number("sales"),
+)
+"""How many sales of all shops came to about as much (`figures.bands`): where the middle one lies is known without reading all."""
+
 member_day = Table(
     "member_day",
     metadata,

@@ -32,8 +32,9 @@ def stored_picture_keys(answer: bytes) -> tuple[frozenset[bytes], bool]:
 
     Raises ValueError for what is no such block.
 
-    >>> stored_picture_keys(b"7r@AAB7\\x00")
-    (frozenset({b'AA', b'B7'}), False)
+    >>> keys, has_more = stored_picture_keys(b"7r@AAB7\\x00")
+    >>> sorted(keys), has_more
+    ([b'AA', b'B7'], False)
     """
     keys = answer[3:-1]
     if answer[:2] != b"7r" or answer[2:3] not in (b"@", b"A") or answer[-1:] != b"\x00" or len(keys) % 2:

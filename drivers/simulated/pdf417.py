@@ -24,7 +24,7 @@ def pdf417(data: bytes, columns: int = 0, rows: int = 0, level: int = -1, *, is_
     recommends for so much data. A truncated symbol lacks its right side. Raises ValueError where the data has no room.
 
     >>> len(pdf417(b"T1-42", columns=2)), len(pdf417(b"T1-42", columns=2)[0])
-    (9, 103)
+    (6, 103)
     """
     words = _text_words(data) if data and all(0x20 <= byte <= 0x7E for byte in data) else _byte_words(data)
     if level < 0:

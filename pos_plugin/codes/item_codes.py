@@ -81,8 +81,8 @@ UNKNOWN = ItemReading("item")
 def read_item(label: str, symbology: str = "", patterns: Sequence[ScalePattern] = ()) -> ItemReading:
     """What a code that is no member's says.
 
-    >>> read_item("4006381333931").item
-    Item(form='ean13', gtin='04006381333931')
+    >>> read_item("4006381333931").item.gtin
+    '04006381333931'
     >>> read_item("4006381333930")
     ItemReading(kind='item', item=None, message='The check digit of this code is wrong. Scan it again, or look the item up.')
 

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 from typer.testing import CliRunner
 
@@ -15,6 +18,7 @@ from central_server.cli import app
 from central_server.errors import OfficeError
 from central_server.figures import answers, baskets, closing, customers, facts, targets
 from central_server.figures.answers import Line
+from central_server.figures.bands import band, least
 from central_server.figures.plots import Plot, Series, svg
 from central_server.figures.ratio import Ratio, ratio
 from central_server.figures.scope import Scope, scope_of
@@ -50,6 +54,28 @@ def test_of_a_hundred_sales_sixty_with_a_card_make_sixty_percent(office, till):
     assert next(line for line in answers.lines(found) if line.name == "attach_by_count") == Line(
         "attach_by_count", "Attach rate by count", "60.0 %", "60 of 100 sales", 60.0
     )
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000) | st.integers(-300, 10**9), st.booleans()), max_size=40))
+def test_a_median_is_found_by_bands_as_among_all_baskets(sold):
+    def spread(of):
+        counts = Counter((of(minor), is_member) for minor, is_member in sold)
+        rows = sorted({amount for amount, _ in counts})
+        return baskets._Spread.of([(one, counts[one, 0] + counts[one, 1], counts[one, 1]) for one in rows])
+
+    by_band, by_value = spread(band), spread(int)
+    for name in by_value.until:
+        places = by_band.middle(name)
+        assert places == by_value.middle(name)
+        for place in places:
+            number, within = by_band.at(name, place)
+            inside = sorted(
+                minor
+                for minor, is_member in sold
+                if least(number) <= minor < least(number + 1)
+                and {"members": is_member, "others": not is_member}.get(name, True)
+            )
+            assert inside[within] == by_value.at(name, place)[0]
 
 
 def test_a_basket_has_a_mean_and_a_median_with_a_member_and_without(office, till):

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from central_server import schema
 from central_server.applying import apply
 from central_server.figures import facts
+from central_server.figures.bands import band
 from central_server.tills import inbox
 
 SUMS = tuple(name for name in facts.DERIVED if name != "counted")
@@ -146,7 +147,7 @@ def explained(office):
     return sum(SIGNS.get(key[3], 0) * row["points"] for key, row in sums(office, "points_day").items())
 
 
-TOGETHER = ("sold_everywhere", "points_everywhere", "issued_month")
+TOGETHER = ("sold_everywhere", "basket_band", "points_everywhere", "issued_month")
 
 
 def added_up(found):
@@ -161,6 +162,8 @@ def added_up(found):
         match name:
             case "shop_day":
                 add(("sold_everywhere", key[1], key[3]), row)
+            case "sale_fact" if not row["is_void"]:
+                add(("basket_band", row["day"], band(row["value_minor"]), int(row["member"] != "")), {"sales": 1})
             case "points_day":
                 add(("points_everywhere", *key[1:]), row)
             case "lot_fact":

@@ -33,7 +33,7 @@ LEADS_WITH = {
         "open_day",
     },
     "lot": {"lot_fact"},
-    "day": {"sold_everywhere", "points_everywhere"},
+    "day": {"sold_everywhere", "basket_band", "points_everywhere"},
     "period": {"period"},
     "figure": {"target"},
     "server": {"chain", "journal"},

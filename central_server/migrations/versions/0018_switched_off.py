@@ -3,8 +3,12 @@
 Revision ID: 0018
 """
 
+from collections import Counter
+
 import sqlalchemy as sa
 from alembic import op
+
+from central_server.figures.bands import band
 
 revision = "0018"
 down_revision = "0017"
@@ -75,7 +79,24 @@ def _add_sums() -> None:
         "LEFT JOIN (SELECT lot AS of_lot, sum(points) AS used FROM lot_use GROUP BY lot) AS uses ON of_lot = lot "
         "GROUP BY shop, substr(day, 1, 7)"
     )
+    _add_bands()
     if op.get_bind().dialect.name == "sqlite":
         # Every look at what lots became finds each of them by its key.
         with op.batch_alter_table("lot_fact", recreate="always", table_kwargs={"sqlite_with_rowid": False}):
             pass
+
+
+def _add_bands() -> None:
+    bands = op.create_table(
+        "basket_band",
+        _text("day"),
+        *map(_number, ("band", "is_member", "sales")),
+        sa.PrimaryKeyConstraint("day", "band", "is_member", name=op.f("basket_band_key")),
+    )
+    counts: Counter[tuple[str, int, int]] = Counter()
+    for day, member, minor in op.get_bind().execute(
+        sa.text("SELECT day, member, value_minor FROM sale_fact WHERE is_void = 0")
+    ):
+        counts[day, band(minor), int(member != "")] += 1
+    names = ("day", "band", "is_member", "sales")
+    op.bulk_insert(bands, [dict(zip(names, (*key, count), strict=True)) for key, count in sorted(counts.items())])
