@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { openConnect } from "./connect.js";
-import { $, clock, fill, h, keepsFocus } from "./dom.js";
+import { $, clock, fillAfterTap, h, keepsFocus } from "./dom.js";
 import { kbd } from "./keys.js";
 import { state, watch } from "./live.js";
 import { say, warn } from "./say.js";
@@ -102,7 +102,7 @@ function draw() {
   const rank = (one) => ["trouble", "asking"].indexOf(one.condition) & 3; // -1, what is neither, is 3
   const devices = [...known.devices].sort((one, other) => rank(one) - rank(other));
   const troubles = devices.filter((one) => one.condition === "trouble").length + known.outbox.doubtful;
-  fill($("#view-devices"),
+  fillAfterTap($("#view-devices"),
     h("div", { class: "pane narrow" },
       h("div", { class: "pane-head" }, h("h1", {}, "Devices"), h("button", { type: "button", class: "quiet", "data-key": "back", onclick: () => show("sale") }, "Back to the sale")),
       h("p", { class: "lead", id: "devices-sum" }, troubles ? `${troubles === 1 ? "One thing needs" : `${troubles} things need`} you.` : "Nothing needs you."),

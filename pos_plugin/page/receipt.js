@@ -1,7 +1,7 @@
 // A receipt as it was printed, and what became of its printing, in words.
 
 import { at, post } from "./api.js";
-import { $, fill, h, money, signed } from "./dom.js";
+import { $, fill, fillAfterTap, h, money, signed } from "./dom.js";
 import { kbd } from "./keys.js";
 import { state, watch } from "./live.js";
 import { openDrawer } from "./devices.js";
@@ -65,7 +65,7 @@ function drawPrinting() {
   const place = $("#printing");
   place.className = `printing ${kind}`;
   const isAsked = job?.state === "unknown";
-  fill(place, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text), isAsked ? answers(job) : null);
+  fillAfterTap(place, h("b", { "aria-hidden": "true" }, sign), h("span", {}, text), isAsked ? answers(job) : null);
   // A copy is of something on paper, and while that is in doubt the question above comes first.
   if ($("#reprint")) $("#reprint").hidden = job !== undefined && job.state !== "printed" && job.state !== "dropped";
   if (document.activeElement === document.body) $("#receipt-close").focus();

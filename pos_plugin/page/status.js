@@ -1,7 +1,7 @@
 // Network and printer in words, the lasting banner while there is no connection, and the question about a doubtful print.
 
 import { ask, post } from "./api.js";
-import { $, fill, h } from "./dom.js";
+import { $, fillAfterTap, h } from "./dom.js";
 import { refresh, watch } from "./live.js";
 import { say, warn } from "./say.js";
 
@@ -96,7 +96,7 @@ function drawQuestions(jobs) {
   const shown = jobs.map((job) => job.job + job.can_go_on + job.reason).join();
   if ($("#prints").dataset.shown === shown) return;
   $("#prints").dataset.shown = shown;
-  fill($("#prints"), jobs.map((job) =>
+  fillAfterTap($("#prints"), jobs.map((job) =>
     h("div", { class: "banner ask", title: job.reason }, // what the printer said then; how it is now stands above
       h("b", { "aria-hidden": "true" }, "?"),
       h("span", {}, h("strong", {}, question(job)), ` Receipt ${job.reference}.`),

@@ -10,6 +10,8 @@ import json
 import os
 import random
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -556,9 +558,12 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, place: int) -> None:
             timeout=60,
         )
     (line,) = ran.stderr.splitlines()
-    assert line.startswith(
-        f"Port {taken} is in use: end the program that has it, or choose another: pos-plugin demo --"
+    said, told = line.split(": end the program that has it, or choose another: ")
+    program, *words = shlex.split(told)
+    assert (said, shutil.which(program) is not None) == (f"Port {taken} is in use", True), (
+        "it can be typed as it stands"
     )
+    assert re.fullmatch(r"demo --([a-z-]+-)?port \d+", " ".join(words))
     assert (ran.returncode, ran.stdout) == (1, "")
     assert not (tmp_path / "new").exists()
 

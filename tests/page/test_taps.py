@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from playwright.sync_api import Browser, Page, Route, expect
 
+from drivers.simulated.printer import SimulatedPrinter
 from ledger.wire import OperatorItem
 from offline_store import operators
 from tests.page.tills import WIDE, Till, make_till
@@ -87,6 +88,34 @@ def test_an_item_tapped_while_a_sale_is_recorded_begins_the_next_sale(till: Till
     till.page.keyboard.press("Escape")
     expect(till.page.locator("#due")).to_have_text("€10.38")
     till.complete()
+
+
+@pytest.mark.parametrize("place", ["#printing", "#prints", "#view-devices"])
+def test_an_answer_about_a_receipt_in_doubt_counts_though_the_till_speaks_meanwhile(
+    tmp_path: Path, browser: Browser, place: str
+) -> None:
+    with SimulatedPrinter() as printer:
+        address = f"tcp://127.0.0.1:{printer.serve_tcp()}"
+        for till in make_till(tmp_path / "till", browser, WIDE, printer={"address": address}):
+            till.tap("Olive oil")
+            till.complete()
+            till.see("#printing", "Receipt printed.")
+            if place != "#printing":
+                till.page.keyboard.press("Enter")
+            if place == "#view-devices":
+                till.tap("More", "Devices")
+            till.terminal.store.write(lambda db: db.execute("UPDATE print_job SET state = 'unknown'") and None)
+            till.terminal.events.happened("print")
+            till.see(place, "Did the receipt come out?")
+            press(till.page, f"{place} button:has-text('It came out')")
+            till.terminal.store.write(
+                lambda db: db.execute("UPDATE print_job SET reason = 'It says no more.'") and None
+            )
+            with till.page.expect_response("**/v1/state"):
+                till.terminal.events.happened("print")
+            till.page.evaluate("new Promise(done => setTimeout(done))")  # it was drawn
+            till.page.mouse.up()
+            expect(till.page.locator(place)).not_to_contain_text("Did the receipt come out?")
 
 
 def test_an_item_tapped_while_training_begins_is_in_the_training_sale(till: Till) -> None:
