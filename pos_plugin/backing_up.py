@@ -78,9 +78,8 @@ def backup(folder: Path, file: Path, progress: Told = _nobody) -> Kept:
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_READONLY")):
-                    raise _unwritable(
-                        file, error
-                    ) from error  # only what is written can be full: not the till's own disk
+                    # Only what is written can be full: not the till's own disk.
+                    raise _unwritable(file, error) from error
                 raise
         kept = _proved(new, progress)
         _flush(new)
@@ -101,7 +100,10 @@ def _new(file: Path) -> Iterator[Path]:
     if file.exists():
         raise _is_there(file)
     try:
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        try:
+            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        except OSError as error:
+            raise _unwritable(file, error.strerror) from error
         yield new
     except sqlite3.Error as error:
         raise _unwritable(file, error) from error
@@ -111,9 +113,9 @@ def _new(file: Path) -> Iterator[Path]:
                 new.with_name(new.name + suffix).unlink()
 
 
-def _unwritable(file: Path, error: sqlite3.Error) -> StoreError:
+def _unwritable(file: Path, why: object) -> StoreError:
     return StoreError(
-        f"{file} cannot be written: {error}.", hint="Nothing of it was left. Make room, or choose another place."
+        f"{file} cannot be written: {why}.", hint="Nothing of it was left. Make room, or choose another place."
     )
 
 

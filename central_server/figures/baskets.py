@@ -16,13 +16,9 @@ from central_server import schema
 from central_server.figures.bands import least
 from central_server.figures.ratio import Ratio, mean, ratio
 from central_server.figures.scope import Scope, days
+from central_server.schema.figures import SOLD
 
 By = Literal["shop", "cashier", "month"]
-
-MEASURES = (
-    *("sales", "value_minor", "tax_minor", "discount_minor", "redeemed_minor"),
-    *("returns", "returned_minor", "returned_tax_minor", "restored_minor"),
-)
 
 
 class Sold(msgspec.Struct, frozen=True):
@@ -75,7 +71,7 @@ def attached(connection: Connection, scope: Scope, by: By) -> list[Attached]:
         select(
             *(column.label(f"by_{name}") for name, column in names.items()),
             table.c.is_member,
-            *(func.sum(table.c[name]).label(name) for name in MEASURES),
+            *(func.sum(table.c[name]).label(name) for name in SOLD),
         )
         .where(*scope.of(table))
         .group_by(*names.values(), table.c.is_member)
@@ -83,7 +79,7 @@ def attached(connection: Connection, scope: Scope, by: By) -> list[Attached]:
     groups: dict[tuple[str, ...], dict[int, Sold]] = {}
     for row in rows:
         group = groups.setdefault(tuple(str(row[f"by_{name}"]) for name in names), {})
-        group[row["is_member"]] = _sold({name: int(row[name]) for name in MEASURES})
+        group[row["is_member"]] = _sold({name: int(row[name]) for name in SOLD})
     found = []
     for key, group in sorted(groups.items()):
         members, others = group.get(1, Sold()), group.get(0, Sold())
@@ -121,9 +117,9 @@ def together(scope: Scope, parts: Sequence[Attached]) -> Attached:
 def everywhere(connection: Connection, scope: Scope) -> Sold:
     """All that was sold in the period, in whichever shop."""
     table = schema.figures.sold_everywhere
-    sums = [func.coalesce(func.sum(table.c[name]), 0) for name in MEASURES]
+    sums = [func.coalesce(func.sum(table.c[name]), 0) for name in SOLD]
     row = connection.execute(select(*sums).where(*days(table, scope.first, scope.last))).one()
-    return _sold(dict(zip(MEASURES, map(int, row), strict=True)))
+    return _sold(dict(zip(SOLD, map(int, row), strict=True)))
 
 
 def _sold(sums: dict[str, int]) -> Sold:

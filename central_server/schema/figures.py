@@ -47,10 +47,11 @@ return_fact = Table(
 )
 """What each return of a sale took back, by the sale's document and the hash of the return; `day` is the return's."""
 
-_SOLD = (
+SOLD = (
     *("sales", "value_minor", "tax_minor", "discount_minor", "redeemed_minor"),
     *("returns", "returned_minor", "returned_tax_minor", "restored_minor"),
 )
+"""The sums of what was sold."""
 
 shop_day = Table(
     "shop_day",
@@ -59,7 +60,7 @@ shop_day = Table(
     key("day"),
     key("operator"),
     number("is_member", is_key=True),
-    *map(number, _SOLD),
+    *map(number, SOLD),
     Index("shop_day_by_day", "day"),
 )
 
@@ -68,7 +69,7 @@ sold_everywhere = Table(
     metadata,
     key("day"),
     number("is_member", is_key=True),
-    *map(number, _SOLD),
+    *map(number, SOLD),
 )
 """`shop_day` of all shops and operators together: a year of a chain is hundreds of rows in place of a hundred thousand."""
 

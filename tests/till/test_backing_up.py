@@ -245,6 +245,12 @@ def test_a_full_disk_is_that_of_the_backup_and_not_the_tills(now, tmp_path, monk
     assert [name for name in os.listdir(tmp_path) if "backup" in name] == []
 
 
+def test_a_backup_into_a_folder_that_is_not_there_names_the_file_that_was_asked_for(now, tmp_path):
+    with pytest.raises(StoreError) as raised:
+        backing_up.backup(now, tmp_path / "none" / "one.backup")
+    assert str(raised.value) == f"{tmp_path / 'none' / 'one.backup'} cannot be written: No such file or directory."
+
+
 def test_the_commands_say_what_was_done_and_what_follows(old, tmp_path):
     done = typed("upgrade", "--store", old)
     assert done.exit_code == 0, done.output

@@ -94,9 +94,8 @@ def _add_bands() -> None:
         sa.PrimaryKeyConstraint("day", "band", "is_member", name=op.f("basket_band_key")),
     )
     counts: Counter[tuple[str, int, int]] = Counter()
-    for day, member, minor in op.get_bind().execute(
-        sa.text("SELECT day, member, value_minor FROM sale_fact WHERE is_void = 0")
-    ):
+    sales = sa.text("SELECT day, member, value_minor FROM sale_fact WHERE is_void = 0")
+    for day, member, minor in op.get_bind().execute(sales.execution_options(yield_per=10_000)):
         counts[day, band(minor), int(member != "")] += 1
     names = ("day", "band", "is_member", "sales")
     op.bulk_insert(bands, [dict(zip(names, (*key, count), strict=True)) for key, count in sorted(counts.items())])
