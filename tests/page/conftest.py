@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import update
 
+from central_server import schema
 from central_server.office import Office
 from tests import chromium
 from tests.central.conftest import Visitor
@@ -63,3 +65,17 @@ def signed_in(browser: Browser, office: Office, url: str) -> Iterator[Callable[.
     yield page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def opened(signed_in: Callable[..., Page], office: Office, url: str) -> Callable[..., Page]:
+    """Somebody's page at an address; they have the second factor that whoever allows something needs."""
+
+    def page(role: str, path: str, shop: str = "", size: object = DESK) -> Page:
+        one = signed_in(role, shop, size=size)
+        with office.database.writing() as connection:
+            connection.execute(update(schema.people.staff).values(second_factor="JBSWY3DPEHPK3PXP"))
+        one.goto(url + path)
+        return one
+
+    return page

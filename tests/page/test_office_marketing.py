@@ -2,56 +2,32 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import update
 
-from central_server import schema
 from central_server.figures import facts
-from central_server.founding import init_office
 from central_server.membership import members
 from central_server.office import Office
 from ledger.wire import MemberDetails
-from loyalty.program import preset, read_program
-from tests.central.conftest import DAY, SHOPS, Clock, Till
+from loyalty.program import preset
+from tests.central.conftest import DAY, Clock
+from tests.page.offices import office_with_a_till
+from tests.page.test_office_experiments import BEFORE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 RULES = preset("points")
 CARDS = {"ada": "2900000000018", "bert": "2900000000025", "cleo": "2900000000032"}
-TEA_OR_JUICE = """
-[[experiment]]
-name = "tea-or-juice"
-from = "2027-01-01"
-to = "2027-01-31"
-""" + "".join(
-    f"""
-[[reward]]
-name = "{goods}"
-title = "A {goods}"
-points = 100
-kind = "product"
-goods = {{ categories = ["{goods}"] }}
-experiment = "tea-or-juice"
-variant = "{variant}"
-"""
-    for goods, variant in (("tea", "A"), ("juice", "B"))
-)
+TEA_OR_JUICE = BEFORE.replace("2026-10", "2027-01")
+"""Not begun yet."""
 
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Three members who bought, one of them twice, and nothing left to count."""
-    folder: Path = tmp_path_factory.mktemp("office") / "office"
-    clock = Clock()
-    init_office(folder, clock, random.Random(1).randbytes, program_text=RULES, shops=SHOPS).close()
-    opened = Office.open(folder, clock, random.Random(2).randbytes)
-    till = Till(opened, "AAAAAA", "Harbour", read_program(RULES))
-    till.enroll()
+    opened, till = office_with_a_till(tmp_path_factory.mktemp("office") / "office", Clock(), RULES)
     for member in CARDS:
         till.join(member)
         till.sale(f"{member} 1", 5000, member)
@@ -62,20 +38,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     facts.count_pending(opened)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def opened(signed_in: Callable[..., Page], office: Office, url: str) -> Callable[..., Page]:
-    """Somebody's page; they have the second factor that whoever allows something needs."""
-
-    def page(role: str, path: str) -> Page:
-        one = signed_in(role)
-        with office.database.writing() as connection:
-            connection.execute(update(schema.people.staff).values(second_factor="JBSWY3DPEHPK3PXP"))
-        one.goto(url + path)
-        return one
-
-    return page
 
 
 def test_a_target_is_set_and_the_distance_to_it_is_said_until_it_is_taken_away(opened: Callable[..., Page]) -> None:

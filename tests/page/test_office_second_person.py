@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import update
 
-from central_server import schema
-from central_server.founding import init_office
 from central_server.membership import members
 from central_server.office import Office
 from ledger.keys import seal
 from ledger.wire import MemberDetails
-from loyalty.program import preset, read_program
-from tests.central.conftest import DAY, SHOPS, Clock, Till
+from loyalty.program import preset
+from tests.central.conftest import DAY, Clock
+from tests.page.offices import office_with_a_till
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,12 +28,8 @@ CARDS = {"ada": "2900000000018", "bert": "2900000000025", "cleo": "2900000000032
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Four members of one shop, each with a name, a card and a purchase; and a month that is over."""
-    folder: Path = tmp_path_factory.mktemp("office") / "office"
     clock = Clock()
-    init_office(folder, clock, random.Random(1).randbytes, program_text=RULES, shops=SHOPS).close()
-    opened = Office.open(folder, clock, random.Random(2).randbytes)
-    till = Till(opened, "AAAAAA", "Harbour", read_program(RULES))
-    till.enroll()
+    opened, till = office_with_a_till(tmp_path_factory.mktemp("office") / "office", clock, RULES)
     for member, card in CARDS.items():
         till.join(member)
         till.sale(member, 5000, member)
@@ -46,20 +39,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     clock.pass_by(days=40)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def opened(signed_in: Callable[..., Page], office: Office, url: str) -> Callable[..., Page]:
-    """Somebody's page; they have the second factor that whoever allows something needs."""
-
-    def page(role: str, path: str, shop: str = "", size: object = WIDE) -> Page:
-        one = signed_in(role, shop, size=size)
-        with office.database.writing() as connection:
-            connection.execute(update(schema.people.staff).values(second_factor="JBSWY3DPEHPK3PXP"))
-        one.goto(url + path)
-        return one
-
-    return page
 
 
 def by_keyboard(page: Page, summary: str, **typed: str) -> None:
